@@ -1,0 +1,31 @@
+# Recipes run in .venv, which ./just keeps equal to requirements.lock.
+
+set positional-arguments := true
+
+_list:
+    @just --list --unsorted
+
+# Start everything: log, database, services, mock producer, one live panel. Ctrl-C stops it.
+up *args:
+    @exec tailrace up "$@"
+
+# Run every test on the real servers.
+test *args:
+    @exec pytest "$@"
+
+# Formatting, lint, strict types and the layers.
+lint:
+    ruff format --check .
+    ruff check .
+    mypy
+    lint-imports --no-cache
+
+# Put the code into the project's format.
+format:
+    ruff check --fix .
+    ruff format .
+
+# Write requirements.lock and bootstrap.lock anew from pyproject.toml.
+lock *args:
+    uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml -o requirements.lock "$@"
+    echo uv | uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 - -o bootstrap.lock "$@"

@@ -1,0 +1,205 @@
+"""The log's client: everything the project asks of JetStream, over whichever NATS library an adapter brings.
+
+An adapter gives three things: request-reply, fetching from a pull consumer, and how often it has connected. The rest,
+JetStream's JSON API, is the same for both and is here.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from tailrace.contracts.entries import Appended, LogEntry, LogState
+from tailrace.contracts.errors import LogFullError, LogUnavailableError
+from tailrace.contracts.subjects import LOG_STREAM
+
+REQUEST_TIMEOUT = 5.0
+READER_LEASE = 30.0
+"""Seconds an idle reader's consumer lives in the server: what a crashed reader leaves behind goes away by itself."""
+
+_STREAM_NOT_FOUND = 10059
+_STORE_FAILED = 10077
+_INSUFFICIENT_RESOURCES = 10023
+_STORAGE_EXCEEDED = 10047
+_FULL = {_STORE_FAILED, _INSUFFICIENT_RESOURCES, _STORAGE_EXCEEDED}
+
+
+class Reply(NamedTuple):
+    """An answer to a request; ``status`` is a NATS status such as 404, 0 where there is none."""
+
+    payload: bytes
+    headers: dict[str, str]
+    status: int
+
+
+class JetStreamApiError(LogUnavailableError):
+    """JetStream answered a request with an error; ``err_code`` is its stable number."""
+
+    def __init__(self, err_code: int, description: str) -> None:
+        super().__init__(f"the log's server refused: {description} (JetStream error {err_code})")
+        self.err_code = err_code
+        self.description = description
+
+
+class StreamMissingError(LogUnavailableError):
+    """The stream does not exist."""
+
+
+class Fetcher(ABC):
+    """A pull consumer that delivers the log in order from one sequence on, without acknowledgements."""
+
+    @abstractmethod
+    async def fetch(self, limit: int, wait: float) -> list[LogEntry]:
+        """What is there, 1 to ``limit`` entries at once; waits up to ``wait`` seconds for a first one, then [].
+
+        Raises:
+            LogUnavailableError: the connection or the consumer is gone.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Ends the consumer in the server, if it can be reached."""
+
+
+class LogClient(ABC):
+    """A connection to the log's server."""
+
+    generation: int
+    """How often the connection was made; a change tells that the server may have another history."""
+
+    @abstractmethod
+    async def request(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, timeout: float = REQUEST_TIMEOUT
+    ) -> Reply:
+        """Asks and waits for one answer.
+
+        Raises:
+            LogUnavailableError: nobody answered in ``timeout`` seconds, or there is no connection.
+        """
+
+    @abstractmethod
+    async def fetcher(self, stream: str, consumer: str) -> Fetcher:
+        """Fetches from an existing pull consumer."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Ends the connection; safe to call twice."""
+
+    async def api(self, endpoint: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Calls JetStream's JSON API, ``$JS.API.<endpoint>``.
+
+        Raises:
+            JetStreamApiError: it answered with an error.
+            LogUnavailableError: it did not answer.
+        """
+        payload = json.dumps(body).encode() if body is not None else b""
+        reply = await self.request(f"$JS.API.{endpoint}", payload)
+        if reply.status == 503:
+            raise LogUnavailableError("the log's server is up but JetStream does not answer")
+        answer: dict[str, Any] = json.loads(reply.payload)
+        if error := answer.get("error"):
+            raise JetStreamApiError(error.get("err_code", 0), error.get("description", "unknown"))
+        return answer
+
+    async def stream_info(self, stream: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """JetStream's description of a stream: ``config`` and ``state``.
+
+        Raises:
+            StreamMissingError: there is no such stream.
+        """
+        try:
+            return await self.api(f"STREAM.INFO.{stream}", body)
+        except JetStreamApiError as error:
+            if error.err_code == _STREAM_NOT_FOUND:
+                raise StreamMissingError(f"the stream {stream} does not exist") from None
+            raise
+
+    async def state(self) -> LogState:
+        """Where the log stands now."""
+        info = await self.stream_info(LOG_STREAM)
+        state = info["state"]
+        return LogState(
+            epoch=epoch_of(info),
+            first_seq=max(state["first_seq"], 1),
+            last_seq=state["last_seq"],
+            bytes=state["bytes"],
+            subjects=state.get("num_subjects", 0),
+        )
+
+    async def get(self, seq: int) -> LogEntry | None:
+        """The entry at ``seq`` (from 1), None where there is none."""
+        reply = await self.request(f"$JS.API.DIRECT.GET.{LOG_STREAM}", json.dumps({"seq": seq}).encode())
+        if reply.status == 404:
+            return None
+        if reply.status:
+            raise LogUnavailableError(f"the log did not answer for sequence {seq} (status {reply.status})")
+        return LogEntry(
+            int(reply.headers["Nats-Sequence"]),
+            _nanoseconds(reply.headers["Nats-Time-Stamp"]),
+            reply.headers.get("Nats-Msg-Id", ""),
+            reply.payload,
+        )
+
+    async def append(
+        self, subject: str, payload: bytes, message_id: str, *, headers: dict[str, str] | None = None, timeout: float
+    ) -> Appended:
+        """Publishes to a stream and waits until it is stored.
+
+        Raises:
+            LogFullError: a limit is reached.
+            LogUnavailableError: no acknowledgement in ``timeout`` seconds: it may or may not be stored.
+        """
+        reply = await self.request(subject, payload, {**(headers or {}), "Nats-Msg-Id": message_id}, timeout)
+        if reply.status == 503:
+            raise LogUnavailableError("the log's stream does not exist or has no leader")
+        ack: dict[str, Any] = json.loads(reply.payload)
+        if error := ack.get("error"):
+            kind = LogFullError if error.get("err_code") in _FULL else LogUnavailableError
+            raise kind(f"the log refused the event: {error.get('description', 'unknown')}")
+        return Appended(ack["seq"], ack.get("duplicate", False))
+
+    async def fetch_from(self, seq: int) -> Fetcher:
+        """Reads the log in order from ``seq`` on."""
+        name = f"reader-{uuid4().hex}"
+        body = {
+            "stream_name": LOG_STREAM,
+            "config": {
+                "name": name,
+                "deliver_policy": "by_start_sequence",
+                "opt_start_seq": seq,
+                "ack_policy": "none",
+                "replay_policy": "instant",
+                "max_deliver": 1,
+                "mem_storage": True,
+                "num_replicas": 1,
+                "inactive_threshold": int(READER_LEASE * 1e9),
+            },
+            "action": "create",
+        }
+        await self.api(f"CONSUMER.CREATE.{LOG_STREAM}.{name}", body)
+        return await self.fetcher(LOG_STREAM, name)
+
+
+def epoch_of(info: dict[str, Any]) -> str:
+    """The epoch in a stream's description; "" where a foreign hand made the stream."""
+    epoch: str = (info["config"].get("metadata") or {}).get(EPOCH_KEY, "")
+    return epoch
+
+
+EPOCH_KEY = "tailrace-epoch"
+
+
+def entry_from(reply_subject: str, message_id: str, payload: bytes) -> LogEntry:
+    """An entry from a delivered message; its reply subject says where it stands (``$JS.ACK…``, 9 or 11+ tokens)."""
+    tokens = reply_subject.split(".")
+    if len(tokens) == 9:
+        return LogEntry(int(tokens[5]), int(tokens[7]), message_id, payload)
+    return LogEntry(int(tokens[7]), int(tokens[9]), message_id, payload)
+
+
+def _nanoseconds(timestamp: str) -> int:
+    # RFC 3339 in UTC with 0 to 9 digits of a second; datetime keeps 6
+    whole, _, rest = timestamp.rstrip("Z").partition(".")
+    seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
+    return seconds * 1_000_000_000 + int(rest.ljust(9, "0")[:9] if rest else 0)

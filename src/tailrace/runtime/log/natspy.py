@@ -1,0 +1,106 @@
+"""The log's client over nats-py: works on every Python, and shares FastStream's connection on the command side."""
+
+import asyncio
+from typing import Any
+
+import nats
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from
+
+_GONE = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
+
+
+class NatsPyClient(LogClient):
+    """Wraps a connected nats-py client; ``close`` closes it only if ``owned``."""
+
+    def __init__(self, connection: Client, *, owned: bool = True) -> None:
+        self._connection = connection
+        self._owned = owned
+        self._js = connection.jetstream()
+
+    @property
+    def generation(self) -> int:  # type: ignore[override]
+        """How often the connection was made."""
+        return int(self._connection.stats["reconnects"])
+
+    async def request(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, timeout: float = REQUEST_TIMEOUT
+    ) -> Reply:
+        """See ``LogClient.request``."""
+        try:
+            message = await self._connection.request(subject, payload, timeout=timeout, headers=headers)
+        except nats.errors.NoRespondersError:
+            return Reply(b"", {}, 503)
+        except _GONE as error:
+            raise LogUnavailableError(f"the log's server does not answer: {error or type(error).__name__}") from error
+        found = message.headers or {}
+        return Reply(message.data, found, int(found.get("Status", 0)))
+
+    async def fetcher(self, stream: str, consumer: str) -> Fetcher:
+        """See ``LogClient.fetcher``."""
+        # a bound subscription's queue must hold what one fetch may bring
+        subscription = await self._js.pull_subscribe_bind(
+            consumer=consumer, stream=stream, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        return _NatsPyFetcher(self, subscription, stream, consumer)
+
+    async def close(self) -> None:
+        """See ``LogClient.close``."""
+        if self._owned and not self._connection.is_closed:
+            await self._connection.close()
+
+
+class _NatsPyFetcher(Fetcher):
+    def __init__(self, client: NatsPyClient, subscription: Any, stream: str, consumer: str) -> None:
+        self._client = client
+        self._subscription = subscription
+        self._where = f"{stream}.{consumer}"
+
+    async def fetch(self, limit: int, wait: float) -> list[LogEntry]:
+        try:
+            messages: list[Msg] = await self._subscription.fetch(limit, timeout=wait)
+        except (TimeoutError, nats.errors.TimeoutError):
+            return []
+        except _GONE as error:
+            raise LogUnavailableError(f"reading the log failed: {error or type(error).__name__}") from error
+        return [
+            entry_from(message.reply, message.headers.get("Nats-Msg-Id", "") if message.headers else "", message.data)
+            for message in messages
+        ]
+
+    async def close(self) -> None:
+        try:
+            await self._subscription.unsubscribe()
+            await self._client.api(f"CONSUMER.DELETE.{self._where}")
+        except (*_GONE, LogUnavailableError):
+            return  # the server drops an idle consumer by itself
+
+
+async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
+    """Connects to the log's server; afterwards the connection is made anew by itself, for ever.
+
+    Raises:
+        LogUnavailableError: nobody answers at ``url``.
+    """
+
+    async def quiet(error: Exception) -> None:
+        del error  # every call reports its own failure
+
+    try:
+        connection = await nats.connect(
+            url,
+            name=name,
+            error_cb=quiet,
+            connect_timeout=5,
+            reconnect_time_wait=0.2,
+            **{"max_reconnect_attempts": -1, "allow_reconnect": True, **options},
+        )
+    except _GONE as error:
+        raise LogUnavailableError(f"no NATS server answers at {url}: {error or type(error).__name__}") from error
+    return NatsPyClient(connection)

@@ -1,0 +1,119 @@
+"""The streams: what they should be, making them, and bringing older ones up to date.
+
+A reconcile only ever grows: it never shrinks a limit, changes the discard policy, or touches what it doesn't know.
+Differences it will not touch come back as sentences to be shown.
+"""
+
+import secrets
+from typing import Any
+
+from tailrace.contracts.errors import ConfigurationError
+from tailrace.contracts.subjects import EVENTS, INBOX, INBOX_STREAM, LOG_STREAM, REJECTED, REJECTED_STREAM
+from tailrace.runtime.log.client import EPOCH_KEY, JetStreamApiError, LogClient, StreamMissingError, epoch_of
+from tailrace.runtime.settings import Settings
+
+_NAME_IN_USE = 10058
+_LIMITS = ("max_bytes", "max_msgs", "max_age", "max_msgs_per_subject")  # -1 or 0: unlimited
+_GROWING = (*_LIMITS, "duplicate_window")
+_MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge", "num_replicas")
+
+
+def stream_configs(settings: Settings) -> list[dict[str, Any]]:
+    """The three streams as they should be, in JetStream's own JSON form (times in ns)."""
+    seconds = 1_000_000_000
+    common = {"storage": "file", "num_replicas": settings.replicas, "discard": "new", "allow_direct": True}
+    return [
+        {
+            **common,
+            "name": LOG_STREAM,
+            "description": "Tailrace: the log. Every event, for ever, in order.",
+            "subjects": [EVENTS],
+            "retention": "limits",
+            "max_bytes": settings.log_max_bytes,
+            "max_age": 0,
+            "deny_delete": True,
+            "deny_purge": True,
+            "duplicate_window": int(settings.dedupe_window * seconds),
+        },
+        {
+            **common,
+            "name": INBOX_STREAM,
+            "description": "Tailrace: what clients published on the subject 'analytics' and is not in the log yet.",
+            "subjects": [INBOX],
+            "retention": "workqueue",
+            "max_bytes": settings.inbox_max_bytes,
+        },
+        {
+            **common,
+            "name": REJECTED_STREAM,
+            "description": "Tailrace: what validation refused from the inbox, with the reason.",
+            "subjects": [REJECTED],
+            "retention": "limits",
+            "max_bytes": settings.rejected_max_bytes,
+        },
+    ]
+
+
+async def ensure_streams(client: LogClient, settings: Settings) -> list[str]:
+    """Makes the streams that are missing and reconciles the others. Safe to run from several services at once.
+
+    Returns:
+        A sentence for each difference that was left alone.
+
+    Raises:
+        ConfigurationError: a stream of that name can't serve, or the server refuses what the settings ask for.
+        LogUnavailableError: the log does not answer.
+    """
+    drift: list[str] = []
+    for config in stream_configs(settings):
+        try:
+            info = await _found_or_made(client, config)
+            drift += await _reconcile(client, config, info)
+        except JetStreamApiError as error:
+            raise ConfigurationError(f"the stream {config['name']} can't be set up: {error.description}") from None
+    return drift
+
+
+async def _found_or_made(client: LogClient, config: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return await client.stream_info(config["name"])
+    except StreamMissingError:
+        made = {**config, "metadata": {EPOCH_KEY: secrets.token_hex(6)}}
+    try:
+        return await client.api(f"STREAM.CREATE.{config['name']}", made)
+    except JetStreamApiError as error:
+        if error.err_code != _NAME_IN_USE:
+            raise
+        return await client.stream_info(config["name"])  # another service was faster; its epoch counts
+
+
+async def _reconcile(client: LogClient, wanted: dict[str, Any], info: dict[str, Any]) -> list[str]:
+    name, found = wanted["name"], info["config"]
+    for key in ("retention", "storage", "discard"):
+        if found.get(key) != wanted[key]:
+            raise ConfigurationError(
+                f"the stream {name} has {key} {found.get(key)!r}, but {wanted[key]!r} is needed; "
+                "it is not changed, since that could lose events"
+            )
+    update: dict[str, Any] = {}
+    drift: list[str] = []
+    for key in _MANAGED:
+        if key not in wanted or found.get(key) == wanted[key] or (not found.get(key) and not wanted[key]):
+            continue
+        if key in _GROWING and not _grows(key, found.get(key, 0), wanted[key]):
+            drift.append(f"the stream {name} has {key} {found.get(key)}, the settings say {wanted[key]}; left as it is")
+        else:
+            update[key] = wanted[key]
+    metadata = dict(found.get("metadata") or {})
+    if not epoch_of(info):
+        metadata[EPOCH_KEY] = secrets.token_hex(6)
+        update["metadata"] = metadata
+    if update:
+        await client.api(f"STREAM.UPDATE.{name}", {**found, **update})
+    return drift
+
+
+def _grows(key: str, found: int, wanted: int) -> bool:
+    if key in _LIMITS:
+        return wanted <= 0 or 0 < found < wanted
+    return wanted > found

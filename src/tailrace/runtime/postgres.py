@@ -1,0 +1,47 @@
+"""Postgres: pools, and errors sorted by what the caller does next."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from tailrace.contracts.errors import ConfigurationError, TailraceError
+
+
+class DatabaseUnavailableError(TailraceError):
+    """The database did not answer or broke off: try again."""
+
+
+UNAVAILABLE = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+"""What trying again may cure."""
+
+
+async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0, **options: Any) -> "asyncpg.Pool":
+    """Opens a pool of 1 to ``size`` connections, UTC, named ``name`` in the server.
+
+    Raises:
+        ConfigurationError: the address, the user, the password or the database is wrong.
+        DatabaseUnavailableError: no server answers.
+    """
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=timeout,
+            server_settings={"application_name": f"tailrace-{name}", "timezone": "UTC"},
+            **options,
+        )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError) as error:
+        raise ConfigurationError(f"the database refuses the connection: {error}") from None
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailableError(f"the database does not answer: {error or type(error).__name__}") from error

@@ -1,0 +1,176 @@
+"""The log's client and reader, the same promises with each library."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from support.servers import NatsServer
+
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from tailrace.contracts.subjects import LOG_STREAM, subject_of
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log, reader_libraries
+from tailrace.runtime.log.reader import LogReader
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+
+@pytest.fixture(params=reader_libraries())
+async def client(request: pytest.FixtureRequest, settings: Settings, log: LogClient) -> AsyncIterator[LogClient]:
+    client = await connect_log(settings.model_copy(update={"log_library": request.param}), "test-client")
+    yield client
+    await client.close()
+
+
+async def append(client: LogClient, *numbers: int) -> None:
+    for number in numbers:
+        await client.append(subject_of("test"), b"%d" % number, f"id-{number}", timeout=5)
+
+
+async def start(client: LogClient) -> Cursor:
+    return Cursor((await client.state()).epoch, 0)
+
+
+async def read_until(reader: LogReader, seq: int, limit: int = 1000) -> list[LogEntry]:
+    entries: list[LogEntry] = []
+    async with asyncio.timeout(30):
+        while reader.position.seq < seq:
+            entries += await reader.read(limit, 0.2)
+    return entries
+
+
+async def test_entries_come_in_log_order_each_once(client: LogClient) -> None:
+    await append(client, *range(1, 251))
+    reader = LogReader(client, await start(client))
+    entries = await read_until(reader, 250, limit=100)
+    assert [entry.seq for entry in entries] == list(range(1, 251))
+    assert [entry.payload for entry in entries] == [b"%d" % n for n in range(1, 251)]
+    assert entries[0].message_id == "id-1"
+    await reader.close()
+
+
+async def test_a_reader_starts_behind_its_position_and_waits_for_more(client: LogClient) -> None:
+    await append(client, 1, 2, 3)
+    second = await client.get(2)
+    assert second is not None
+    epoch = (await client.state()).epoch
+    reader = LogReader(client, second.cursor(epoch))
+    assert [entry.seq for entry in await read_until(reader, 3)] == [3]
+    assert await reader.read(10, 0.05) == []
+    waiting = asyncio.create_task(read_until(reader, 4))
+    await append(client, 4)
+    assert [entry.seq for entry in await waiting] == [4]
+    assert reader.position == (await client.get(4)).cursor(epoch)  # type: ignore[union-attr]
+    await reader.close()
+
+
+async def test_a_repeated_message_id_is_stored_once(client: LogClient) -> None:
+    first = await client.append(subject_of("test"), b"a", "same", timeout=5)
+    again = await client.append(subject_of("test"), b"b", "same", timeout=5)
+    assert (first.duplicate, again.duplicate, first.seq) == (False, True, again.seq)
+    assert (await client.state()).last_seq == 1
+
+
+async def test_a_consumer_deleted_behind_the_readers_back_is_made_anew(
+    client: LogClient, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    await append(client, 1)
+    reader = LogReader(client, await start(client))
+    await read_until(reader, 1)
+    for name in (await log.api(f"CONSUMER.NAMES.{LOG_STREAM}"))["consumers"]:
+        await log.api(f"CONSUMER.DELETE.{LOG_STREAM}.{name}")
+    await append(client, 2)
+    entries: list[LogEntry] = []
+    async with asyncio.timeout(20):
+        while not entries:
+            try:
+                entries = await reader.read(10, 0.2)
+            except LogUnavailableError:
+                continue
+    assert [entry.seq for entry in entries] == [2]
+    await reader.close()
+
+
+async def test_a_position_of_another_log_is_refused(client: LogClient) -> None:
+    await append(client, 1)
+    reader = LogReader(client, Cursor("another", 0))
+    with pytest.raises(ForeignHistoryError, match="another log"):
+        await reader.read(10, 0.1)
+
+
+async def test_a_position_beyond_the_end_is_refused(client: LogClient) -> None:
+    await append(client, 1)
+    epoch = (await client.state()).epoch
+    reader = LogReader(client, Cursor(epoch, 5, "0123456789abcdef"))
+    with pytest.raises(ForeignHistoryError, match="ends at sequence 1"):
+        await reader.read(10, 0.1)
+
+
+async def test_another_message_at_the_position_is_refused(client: LogClient) -> None:
+    await append(client, 1, 2)
+    epoch = (await client.state()).epoch
+    reader = LogReader(client, Cursor(epoch, 1, "0123456789abcdef"))
+    with pytest.raises(ForeignHistoryError, match="another message at sequence 1"):
+        await reader.read(10, 0.1)
+
+
+async def test_a_hole_in_the_middle_is_named(client: LogClient, log: LogClient) -> None:
+    await append(client, *range(1, 8))
+    config = (await log.stream_info(LOG_STREAM))["config"]
+    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+    await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "deny_delete": False})
+    await append(client, *range(11, 18))
+    for seq in (3, 4):
+        await log.api(f"STREAM.MSG.DELETE.{LOG_STREAM}", {"seq": seq})
+    reader = LogReader(client, await start(client))
+    assert [entry.seq for entry in await reader.read(10, 0.5)] == [1, 2]
+    with pytest.raises(LogHoleError, match="3 to 4 are gone") as caught:
+        await read_until(reader, 7)
+    assert (caught.value.first, caught.value.last) == (3, 4)
+
+
+@pytest.mark.parametrize("library", reader_libraries())
+async def test_reading_goes_on_after_the_server_was_killed(own_nats_server: NatsServer, library: str) -> None:
+    settings = Settings(nats_url=own_nats_server.url, log_library=library)
+    client = await connect_log(settings, "test-client")
+    await ensure_streams(client, settings)
+    await append(client, 1, 2, 3)
+    reader = LogReader(client, await start(client))
+    entries = await read_until(reader, 3)
+    await asyncio.to_thread(own_nats_server.kill)
+    await asyncio.to_thread(own_nats_server.start)
+    writer = await connect_log(settings, "test-writer")
+    await append(writer, 4, 5, 6)
+    async with asyncio.timeout(30):
+        while reader.position.seq < 6:
+            try:
+                entries += await reader.read(10, 0.2)
+            except LogUnavailableError:
+                await asyncio.sleep(0.05)
+    assert [entry.payload for entry in entries] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    await writer.close()
+    await client.close()
+
+
+async def test_the_streams_are_what_the_design_says(log: LogClient, settings: Settings) -> None:
+    assert await ensure_streams(log, settings) == []
+    config = (await log.stream_info(LOG_STREAM))["config"]
+    assert config["deny_delete"]
+    assert config["deny_purge"]
+    assert config["allow_direct"]
+    assert config["discard"] == "new"
+    assert config.get("max_age", 0) == 0
+
+
+async def test_a_reconcile_grows_limits_and_reports_what_it_leaves_alone(log: LogClient, settings: Settings) -> None:
+    epoch = (await log.state()).epoch
+    assert await ensure_streams(log, settings.model_copy(update={"dedupe_window": 240})) == []
+    shrunk = await ensure_streams(log, settings.model_copy(update={"log_max_bytes": 1_000_000}))
+    assert len(shrunk) == 2  # the size, and the window that had grown
+    info = await log.stream_info(LOG_STREAM)
+    assert info["config"]["duplicate_window"] == 240 * 10**9
+    assert info["config"]["max_bytes"] == -1
+    assert (await log.state()).epoch == epoch

@@ -1,0 +1,1 @@
+"""What several tests share: the servers, and waiting for things to happen."""

@@ -1,0 +1,114 @@
+"""The real servers of a test run."""
+
+import asyncio
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import asyncpg
+
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
+from tailrace.ops.embedded.nats import EmbeddedNats
+from tailrace.ops.embedded.ports import free_port
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.runtime.log import natspy
+from tailrace.runtime.log.client import JetStreamApiError, LogClient, StreamMissingError
+
+START_TIMEOUT = 30.0
+
+
+@dataclass
+class NatsServer:
+    """A nats-server of a test run that can be killed and started again on its files."""
+
+    embedded: EmbeddedNats
+    output: IO[bytes]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return self.embedded.url
+
+    def start(self) -> None:
+        self.embedded.prepare()
+        self.process = subprocess.Popen(self.embedded.command(), stdout=self.output, stderr=self.output)
+        asyncio.run(_until_answers(self.url))
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
+
+async def _until_answers(url: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            client = await natspy.connect(url, "test-start", allow_reconnect=False)
+            await client.api("INFO")
+            await client.close()
+            return
+        except LogUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.02)
+
+
+@contextmanager
+def running_nats(folder: Path) -> Iterator[NatsServer]:
+    """A NATS server with its files in ``folder``."""
+    with tempfile.TemporaryFile() as output:
+        server = NatsServer(EmbeddedNats(folder, free_port()), output)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def running_postgres() -> Iterator[EmbeddedPostgres]:
+    """A Postgres server without fsync."""
+    with tempfile.TemporaryDirectory(prefix="tailrace-test-") as name, tempfile.TemporaryFile() as output:
+        folder = Path(name)
+        server = EmbeddedPostgres(folder / "data", folder / "secret", free_port(), durable=False)
+        server.prepare()
+        process = subprocess.Popen(server.command(), stdout=output, stderr=output)
+        try:
+            asyncio.run(_until_accepts(server.dsn("postgres")))
+            yield server
+        finally:
+            process.send_signal(2)  # fast shutdown
+            process.wait()
+
+
+async def _until_accepts(dsn: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            connection = await asyncpg.connect(dsn)
+            await connection.close()
+            return
+        except (OSError, asyncpg.CannotConnectNowError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.02)
+
+
+async def remove_streams(client: LogClient) -> None:
+    for stream in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM):
+        try:
+            await client.api(f"STREAM.DELETE.{stream}")
+        except (JetStreamApiError, StreamMissingError):
+            continue
