@@ -1,11 +1,16 @@
 """The real servers, one of each for the run; fresh streams and a fresh database for each test."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from support.servers import NatsServer, remove_streams, running_nats, running_postgres
 
+from tailrace.migrations.runner import migrate
+from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
@@ -34,10 +39,39 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def template_database(postgres_server: EmbeddedPostgres) -> str:
+    """A migrated, empty database that others are copied from."""
+    asyncio.run(_make_template(postgres_server))
+    return "template_tailrace"
+
+
+async def _make_template(server: EmbeddedPostgres) -> None:
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    await admin.execute("create database template_tailrace")
+    await admin.close()
+    connection = await asyncpg.connect(server.dsn("template_tailrace"))
+    await migrate(connection)
+    await connection.close()
+
+
 @pytest.fixture
-def settings(nats_server: NatsServer) -> Settings:
-    """Settings for the run's NATS server; ports are free ones."""
-    return Settings(nats_url=nats_server.url, command_port=0, query_port=0, dedupe_window=120)
+async def database(postgres_server: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_server.dsn("postgres"))
+    await admin.execute(f"create database {name} template {template_database}")
+    yield postgres_server.dsn(name)
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
+@pytest.fixture
+def settings(nats_server: NatsServer, database: str) -> Settings:
+    """Settings for the run's NATS server and a fresh database; every HTTP port is a free one."""
+    return Settings(
+        nats_url=nats_server.url, database=database, command_port=free_port(), query_port=free_port(), log_level="debug"
+    )
 
 
 @pytest.fixture

@@ -79,7 +79,8 @@ def read_event(
 ) -> Event:
     """Reads and checks what a sender wrote.
 
-    ``now`` bounds ``created_at``; ``default_created_at`` (``now`` where it is None) and ``new_id`` fill what is missing.
+    ``now`` bounds ``created_at``. What is missing is filled in: ``event_id`` by ``new_id``, ``created_at`` by
+    ``default_created_at`` (``now`` where that is None).
 
     Raises:
         EventRejectedError: with a code and a reason.

@@ -31,7 +31,8 @@ def require_free(port: int, what: str, option: str) -> None:
         except OSError:
             pass
     raise ConfigurationError(
-        f"port {port} for {what} is in use{_by_whom(port)}: stop that, or choose another with {option} N (0: any free one)"
+        f"port {port} for {what} is in use{_by_whom(port)}: "
+        f"stop that, or choose another with {option} N (0 takes a free one)"
     )
 
 

@@ -1,0 +1,11 @@
+-- One row per event. Uniqueness is the ledger's; seq is the log entry the row came from.
+create table analytics_events (
+    event_id uuid not null,
+    event_type text not null,
+    user_id bigint not null,
+    created_at timestamptz not null,
+    event_data jsonb not null,
+    seq bigint not null
+);
+create index analytics_events_by_time on analytics_events (created_at);
+create index analytics_events_by_seq on analytics_events (seq);
