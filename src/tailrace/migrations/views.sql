@@ -12,4 +12,3 @@ create or replace view public.users_by_type as select event_type, user_id from u
 create or replace view public.all_time as select event_type, events, users from all_time;
 create or replace view public.parked_events as
     select seq, event_id, code, reason, payload, logged_at, parked_at from parked_events;
-create or replace view public.log_gaps as select first_seq, last_seq, accepted_at from log_gaps;

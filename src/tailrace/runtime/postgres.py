@@ -25,23 +25,36 @@ UNAVAILABLE = (
 """What trying again may cure."""
 
 
-async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0, **options: Any) -> "asyncpg.Pool":
-    """Opens a pool of 1 to ``size`` connections, UTC, named ``name`` in the server.
+_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError)
+
+
+async def connect(dsn: str, *, name: str, timeout: float = 10.0) -> "asyncpg.Connection":
+    """Opens one connection, UTC, named ``name`` in the server.
 
     Raises:
         ConfigurationError: the address, the user, the password or the database is wrong.
         DatabaseUnavailableError: no server answers.
     """
     try:
-        return await asyncpg.create_pool(
-            dsn,
-            min_size=1,
-            max_size=size,
-            timeout=timeout,
-            server_settings={"application_name": f"tailrace-{name}", "timezone": "UTC"},
-            **options,
-        )
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError) as error:
+        return await asyncpg.connect(dsn, timeout=timeout, server_settings=_session(name))
+    except _REFUSED as error:
         raise ConfigurationError(f"the database refuses the connection: {error}") from None
     except UNAVAILABLE as error:
         raise DatabaseUnavailableError(f"the database does not answer: {error or type(error).__name__}") from error
+
+
+async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0, **options: Any) -> "asyncpg.Pool":
+    """Opens a pool of 1 to ``size`` connections like that of ``connect``; raises the same."""
+    session = _session(name)
+    try:
+        return await asyncpg.create_pool(
+            dsn, min_size=1, max_size=size, timeout=timeout, server_settings=session, **options
+        )
+    except _REFUSED as error:
+        raise ConfigurationError(f"the database refuses the connection: {error}") from None
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailableError(f"the database does not answer: {error or type(error).__name__}") from error
+
+
+def _session(name: str) -> dict[str, str]:
+    return {"application_name": f"tailrace-{name}", "timezone": "UTC"}

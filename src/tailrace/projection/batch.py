@@ -1,0 +1,64 @@
+"""A stretch of the log, decoded: what becomes rows, what is parked, what only repeats an id."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.errors import EventRejectedError
+from tailrace.contracts.events import Event, read_entry
+
+
+class Projected(NamedTuple):
+    """An event that becomes a row, unless its id was claimed before."""
+
+    seq: int
+    event: Event
+
+
+class Parked(NamedTuple):
+    """An entry that can't be projected, and why. ``event_id`` is None where none can be read."""
+
+    entry: LogEntry
+    event_id: UUID | None
+    code: str
+    reason: str
+
+
+class Batch(NamedTuple):
+    """Consecutive log entries. In ``events`` and ``parked`` each id occurs once, at its lowest sequence."""
+
+    entries: Sequence[LogEntry]
+    events: list[Projected]
+    parked: list[Parked]
+
+    def position(self, epoch: str) -> Cursor:
+        """Where a model is that has seen this batch."""
+        return self.entries[-1].cursor(epoch)
+
+
+def decode(entries: Sequence[LogEntry]) -> Batch:
+    """Decodes consecutive entries (at least one). The answer depends on them alone."""
+    events: list[Projected] = []
+    parked: list[Parked] = []
+    seen: set[UUID] = set()
+    for entry in entries:
+        try:
+            event = read_entry(entry.payload, logged_at=entry.logged_at)
+        except EventRejectedError as error:
+            event_id = entry.event_id
+            if event_id is None or event_id not in seen:
+                parked.append(Parked(entry, event_id, error.code, error.message))
+        else:
+            event_id = event.event_id
+            if event_id not in seen:
+                events.append(Projected(entry.seq, event))
+        if event_id is not None:
+            seen.add(event_id)
+    return Batch(entries, events, parked)
+
+
+def park(entry: LogEntry, code: str, reason: str) -> Batch:
+    """A batch of one entry that is parked whatever it holds."""
+    return Batch([entry], [], [Parked(entry, entry.event_id, code, reason)])

@@ -1,0 +1,79 @@
+"""The loop: while one batch commits, the next is read; the position is kept in the database alone."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.errors import TailraceError
+from tailrace.projection.batch import Batch, decode, park
+from tailrace.projection.guard import ParkedGuard
+from tailrace.projection.store import CAUSED_BY_DATA, Store
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.reader import LogReader
+
+READ_WAIT = 1.0
+
+logger = logging.getLogger("tailrace.projection")
+
+
+class Projector:
+    """Projects the log into one read model. Only one may be active for a model; the store makes sure of it."""
+
+    def __init__(self, client: LogClient, store: Store, *, batch_size: int, guard: ParkedGuard) -> None:
+        self._client = client
+        self._store = store
+        self._batch_size = batch_size
+        self._guard = guard
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Projects until ``stop`` is set; the batch at hand is finished first.
+
+        Raises:
+            PositionMovedError: somebody else moved the model's position; running again goes on from there.
+            LogUnavailableError, asyncpg.PostgresError, OSError: running again goes on where it was.
+            ForeignHistoryError, LogHoleError, TooManyParkedError: a person has to decide.
+        """
+        position = await self._store.position() or Cursor((await self._client.state()).epoch, 0)
+        logger.info("projecting from %s", position)
+        reader = LogReader(self._client, position)
+        stopping = asyncio.create_task(stop.wait())
+        reading = asyncio.create_task(reader.read(self._batch_size, READ_WAIT))
+        try:
+            while True:
+                await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
+                if stopping.done():
+                    return
+                entries = reading.result()
+                reading = asyncio.create_task(reader.read(self._batch_size, READ_WAIT))
+                if entries:
+                    position = await self._project(entries, position)
+        finally:
+            stopping.cancel()
+            reading.cancel()
+            with suppress(asyncio.CancelledError, TailraceError):
+                await reading
+            await reader.close()
+
+    async def _project(self, entries: list[LogEntry], position: Cursor) -> Cursor:
+        batch = decode(entries)
+        self._guard.admit(batch)
+        return await self._commit(batch, position)
+
+    async def _commit(self, batch: Batch, position: Cursor) -> Cursor:
+        """Commits a batch; an entry that the database refuses for its content is found by halving, and parked."""
+        try:
+            done = await self._store.commit(batch, position)
+        except CAUSED_BY_DATA as error:
+            if len(batch.entries) == 1:
+                refused = park(batch.entries[0], "database_refused", f"the database refuses it: {error.args[0]}")
+                self._guard.admit(refused)
+                return await self._commit(refused, position)
+            middle = len(batch.entries) // 2
+            position = await self._commit(decode(batch.entries[:middle]), position)
+            return await self._commit(decode(batch.entries[middle:]), position)
+        for item in batch.parked:
+            logger.warning("parked log entry %d: %s", item.entry.seq, item.reason)
+        logger.debug("projected to %d: %d stored, %d repeated", batch.entries[-1].seq, done.stored, done.duplicates)
+        return batch.position(position.epoch)

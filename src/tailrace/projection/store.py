@@ -1,0 +1,113 @@
+"""The read model's side of a batch: everything it changes, in one transaction."""
+
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import TailraceError
+from tailrace.projection.batch import Batch, Parked, Projected
+
+CAUSED_BY_DATA = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""Errors of the database that an event's own content causes; every other is the surroundings' and tried again."""
+
+
+class PositionMovedError(TailraceError):
+    """The model is not where this projector left it: read the position again and go on from there.
+
+    Another projector is active, or a commit whose answer was lost did happen.
+    """
+
+
+class Committed(NamedTuple):
+    """What became of a batch: entries stored as rows, parked, and repetitions of an id."""
+
+    stored: int
+    parked: int
+    duplicates: int
+
+
+def _sql(name: str) -> str:
+    return (files("tailrace.projection") / "sql" / f"{name}.sql").read_text("utf-8")
+
+
+class Store:
+    """One read model, through one connection whose ``search_path`` is the model's schema."""
+
+    def __init__(self, connection: "asyncpg.Connection") -> None:
+        self._connection = connection
+        self._read_position = _sql("read_position")
+        self._move_position = _sql("move_position")
+        self._claim_ids = _sql("claim_ids")
+        self._insert_events = _sql("insert_events")
+        self._park_events = _sql("park_events")
+
+    async def position(self) -> Cursor | None:
+        """Up to where the model has seen the log; None if it has seen nothing."""
+        row = await self._connection.fetchrow(self._read_position)
+        return Cursor(row["epoch"], row["seq"], row["mark"]) if row["epoch"] else None
+
+    async def commit(self, batch: Batch, expected: Cursor) -> Committed:
+        """Projects a batch that begins right behind ``expected``: all of it or, on any error, nothing.
+
+        Raises:
+            PositionMovedError: the model is not at ``expected``.
+            asyncpg.PostgresError: see ``CAUSED_BY_DATA``.
+        """
+        position = batch.position(expected.epoch)
+        async with self._connection.transaction():
+            moved = await self._connection.fetchval(
+                self._move_position,
+                position.epoch,
+                position.seq,
+                position.mark,
+                batch.entries[-1].logged_at,
+                expected.seq,
+            )
+            if moved is None:
+                raise PositionMovedError(f"the read model is not at {expected} any more")
+            claimed = await self._claim(batch)
+            events = [event for event in batch.events if event.seq in claimed]
+            parked = [item for item in batch.parked if item.event_id is None or item.entry.seq in claimed]
+            if events:
+                await self._insert(events)
+            if parked:
+                await self._park(parked)
+        return Committed(len(events), len(parked), len(batch.entries) - len(events) - len(parked))
+
+    async def _claim(self, batch: Batch) -> set[int]:
+        claims = [(item.event.event_id, item.seq) for item in batch.events]
+        claims += [(item.event_id, item.entry.seq) for item in batch.parked if item.event_id is not None]
+        if not claims:
+            return set()
+        rows: list[Any] = await self._connection.fetch(
+            self._claim_ids, [event_id for event_id, _ in claims], [seq for _, seq in claims]
+        )
+        return {row[0] for row in rows}
+
+    async def _insert(self, events: list[Projected]) -> None:
+        await self._connection.execute(
+            self._insert_events,
+            [item.event.event_id for item in events],
+            [item.event.event_type for item in events],
+            [item.event.user_id for item in events],
+            [item.event.created_at for item in events],
+            [bytes(item.event.event_data).decode() for item in events],
+            [item.seq for item in events],
+        )
+
+    async def _park(self, parked: list[Parked]) -> None:
+        await self._connection.execute(
+            self._park_events,
+            [item.entry.seq for item in parked],
+            [item.event_id for item in parked],
+            [item.code for item in parked],
+            [item.reason for item in parked],
+            [item.entry.payload for item in parked],
+            [item.entry.logged_at for item in parked],
+        )

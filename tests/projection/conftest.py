@@ -1,0 +1,45 @@
+"""A projector in the test's own process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import asyncpg
+import pytest
+
+from tailrace.projection.service import serve
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+RunProjector = Callable[..., AbstractAsyncContextManager["asyncio.Task[None]"]]
+
+
+@asynccontextmanager
+async def running_projector(settings: Settings) -> AsyncIterator["asyncio.Task[None]"]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(settings, stop))
+    try:
+        yield task
+    finally:
+        stop.set()
+        async with asyncio.timeout(10):
+            await asyncio.wait([task])
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator["asyncpg.Connection"]:
+    connection = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
+    yield connection
+    await connection.close()
+
+
+async def until_projected(
+    connection: "asyncpg.Connection", log: LogClient, task: "asyncio.Task[None] | None" = None
+) -> None:
+    """Waits until the model has seen the whole log; raises what the projector raises."""
+    last = (await log.state()).last_seq
+    async with asyncio.timeout(30):
+        while await connection.fetchval("select seq from projection_position") < last:
+            if task is not None and task.done():
+                task.result()
+            await asyncio.sleep(0.01)

@@ -1,0 +1,242 @@
+"""What the projector promises, on the real log and the real database."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from dirty_equals import IsInt, IsPartialDict, IsStr
+from projection.conftest import running_projector, until_projected
+from support.events import BASE, event, log_event, log_events, log_raw, some_events
+from support.recount import read_model, recount_log
+
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, SchemaError, TooManyParkedError
+from tailrace.contracts.events import encode_event
+from tailrace.contracts.subjects import LOG_STREAM
+from tailrace.projection.batch import decode
+from tailrace.projection.store import PositionMovedError, Store
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.reader import LogReader
+from tailrace.runtime.settings import Settings
+
+
+async def test_rows_and_rollups_equal_a_recount_of_the_log(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(500))
+    async with running_projector(settings.model_copy(update={"batch_size": 64})):
+        await until_projected(connection, log)
+        await log_events(log, some_events(100, seed=2))
+        await until_projected(connection, log)
+    assert await read_model(connection) == await recount_log(log)
+
+
+async def test_an_event_id_counts_once_whatever_its_retries_carry(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    # other message ids stand for retries beyond the log's dedupe window
+    first = event(created_at=BASE)
+    await log_event(log, first)
+    async with running_projector(settings):
+        await log_event(log, event(created_at=BASE + timedelta(days=1), event_id=first.event_id), "retry-1")
+        await until_projected(connection, log)
+    async with running_projector(settings):
+        await log_event(log, event(created_at=BASE + timedelta(days=2), event_id=first.event_id), "retry-2")
+        await until_projected(connection, log)
+    rows = await connection.fetch("select event_id, created_at, seq from analytics_events")
+    assert [tuple(row) for row in rows] == [(first.event_id, BASE, 1)]
+    assert await connection.fetchval("select sum(events) from events_by_day") == 1
+    assert (await read_model(connection)) == (await recount_log(log))
+
+
+async def test_a_repeated_id_within_one_batch_counts_at_its_first_entry(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    one = event(user_id=1)
+    await log_event(log, one)
+    await log_event(log, event(user_id=2, event_id=one.event_id), "again")
+    async with running_projector(settings):
+        await until_projected(connection, log)
+    assert [row["user_id"] for row in await connection.fetch("select user_id from analytics_events")] == [1]
+    assert await connection.fetchval("select users from all_time where event_type = ''") == 1
+
+
+async def test_what_cannot_be_projected_is_parked_with_its_reason_and_the_others_are_there(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    bad_id = uuid4()
+    await log_events(log, some_events(20))
+    await log_raw(log, b"\xff not even text")
+    await log_raw(log, b'{"event_id":"%s","event_type":"x"}' % str(bad_id).encode())
+    await log_events(log, some_events(20, seed=2))
+    async with running_projector(settings):
+        await until_projected(connection, log)
+    parked = [dict(row) for row in await connection.fetch("select * from parked_events order by seq")]
+    assert parked == [
+        IsPartialDict(
+            seq=21, event_id=None, code="invalid_json", reason=IsStr(min_length=5), payload=b"\xff not even text"
+        ),
+        IsPartialDict(seq=22, event_id=bad_id, code="missing_field", reason=IsStr(regex="user_id is missing")),
+    ]
+    assert await read_model(connection) == await recount_log(log)
+
+
+async def test_a_parked_event_holds_its_id_against_later_entries(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    one = event()
+    await log_raw(log, b'{"event_id":"%s"}' % str(one.event_id).encode())
+    async with running_projector(settings):
+        await until_projected(connection, log)
+        await log_event(log, one)
+        await until_projected(connection, log)
+    assert await connection.fetchval("select count(*) from analytics_events") == 0
+    assert await connection.fetchval("select seq from model_1.event_ids where event_id = $1", one.event_id) == 1
+
+
+async def test_an_event_only_the_database_refuses_is_found_and_parked_alone(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("alter table model_1.analytics_events add constraint no_13 check (user_id <> 13)")
+    events = [event(user_id=number) for number in range(30)]
+    await log_events(log, events)
+    async with running_projector(settings):
+        await until_projected(connection, log)
+    assert await connection.fetchval("select count(*) from analytics_events") == 29
+    parked = await connection.fetch("select seq, event_id, code, reason from parked_events")
+    assert [dict(row) for row in parked] == [
+        {"seq": 14, "event_id": events[13].event_id, "code": "database_refused", "reason": IsStr(regex=".*no_13.*")}
+    ]
+
+
+async def test_too_many_parked_events_stop_the_line(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    for number in range(12):
+        await log_raw(log, b"garbage %d" % number)
+    strict = settings.model_copy(update={"parked_stop_minimum": 10, "batch_size": 5})
+    async with running_projector(strict) as task:
+        with pytest.raises(TooManyParkedError, match=r"of the last .* log entries can't be projected"):
+            await asyncio.wait_for(task, 10)
+    assert await connection.fetchval("select count(*) from parked_events") == IsInt(ge=5, le=10)
+
+
+async def test_a_second_projector_stands_by_and_takes_over(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    waiting_for_lock = "select count(*) from pg_stat_activity where application_name = 'tailrace-projection'"
+    async with running_projector(settings):
+        await log_events(log, some_events(10))
+        await until_projected(connection, log)
+        async with running_projector(settings) as second:
+            async with asyncio.timeout(10):
+                while await connection.fetchval(waiting_for_lock) < 2:
+                    await asyncio.sleep(0.01)
+            active = await connection.fetchval("select count(*) from pg_locks where locktype = 'advisory' and granted")
+            assert active == 1
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted"
+            )
+            await log_events(log, some_events(10, seed=2))
+            await until_projected(connection, log, second)
+    assert await read_model(connection) == await recount_log(log)
+
+
+async def test_two_projectors_that_both_believe_to_be_active_never_count_twice(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, database: str
+) -> None:
+    await log_events(log, some_events(10))
+    epoch = (await log.state()).epoch
+    start = Cursor(epoch, 0)
+    entries = await LogReader(log, start).read(10, 1)
+    other = await asyncpg.connect(database, server_settings={"search_path": "model_1"})
+    await connection.execute("set search_path = model_1")
+    results = await asyncio.gather(
+        Store(connection).commit(decode(entries), start),
+        Store(other).commit(decode(entries[:7]), start),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, PositionMovedError) for result in results) == 1
+    position = await Store(connection).position()
+    assert position is not None
+    if position.seq < 10:
+        await Store(connection).commit(decode(entries[position.seq :]), position)
+    assert await read_model(connection) == await recount_log(log)
+    await other.close()
+
+
+async def test_the_projector_goes_on_after_the_database_broke_off(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    async with running_projector(settings) as task:
+        for seed in range(5):
+            await log_events(log, some_events(40, seed))
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tailrace-projection'"
+            )
+        await until_projected(connection, log, task)
+    assert await read_model(connection) == await recount_log(log)
+
+
+async def test_a_position_of_another_log_is_refused(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(5))
+    await connection.execute("update model_1.projection_position set epoch = 'elsewhere', seq = 3, mark = '00000000'")
+    async with running_projector(settings) as task:
+        with pytest.raises(ForeignHistoryError, match="another log"):
+            await asyncio.wait_for(task, 10)
+
+
+async def test_a_log_made_anew_while_projecting_is_noticed(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    await log_events(log, some_events(5))
+    async with running_projector(settings) as task:
+        await until_projected(connection, log)
+        config = (await log.stream_info(LOG_STREAM))["config"]
+        await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+        await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "metadata": {"tailrace-epoch": "anew"}})
+        await log_events(log, some_events(9))
+        with pytest.raises(ForeignHistoryError):
+            await asyncio.wait_for(task, 20)
+    assert await connection.fetchval("select count(*) from analytics_events") == 5
+
+
+async def test_a_log_that_begins_later_than_the_model_ends_is_refused(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    config = (await log.stream_info(LOG_STREAM))["config"]
+    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+    await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "deny_purge": False})
+    await log_events(log, some_events(5))
+    await log.api(f"STREAM.PURGE.{LOG_STREAM}", {"seq": 3})
+    async with running_projector(settings) as task:
+        with pytest.raises(LogHoleError, match="begins at sequence 3"):
+            await asyncio.wait_for(task, 10)
+
+
+async def test_a_database_without_the_tables_is_refused_with_what_to_do(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("drop schema tailrace cascade")
+    async with running_projector(settings) as task:
+        with pytest.raises(SchemaError, match="tailrace migrate"):
+            await asyncio.wait_for(task, 10)
+
+
+async def test_the_position_carries_the_mark_of_the_last_entry(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_event(log, event())
+    async with running_projector(settings):
+        await until_projected(connection, log)
+    entry = await log.get(1)
+    assert entry is not None
+    row = await connection.fetchrow("select epoch, seq, mark, logged_at from projection_position")
+    assert Cursor(row["epoch"], row["seq"], row["mark"]) == entry.cursor((await log.state()).epoch)
+    assert row["logged_at"] == entry.logged_at
+    assert entry.payload == encode_event(event(event_id=entry.event_id))

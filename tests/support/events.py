@@ -1,0 +1,52 @@
+"""Making events and putting them straight into the log."""
+
+import random
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+
+from tailrace.contracts.entries import Appended
+from tailrace.contracts.events import Event, encode_event
+from tailrace.contracts.subjects import subject_of
+from tailrace.runtime.log.client import LogClient
+
+BASE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TYPES = ("page_view", "click", "checkout.completed", "Order Completed", "页面")
+
+
+def event(
+    event_type: str = "page_view",
+    user_id: int = 1,
+    created_at: datetime = BASE,
+    data: str = '{"path":"/home"}',
+    event_id: UUID | None = None,
+) -> Event:
+    return Event(event_id or uuid4(), event_type, user_id, created_at, msgspec.Raw(data.encode()))
+
+
+def some_events(count: int, seed: int = 1) -> Iterator[Event]:
+    """Events of several types and users, scattered over three days, reproducible but for their ids."""
+    chance = random.Random(seed)
+    for number in range(count):
+        at = BASE + timedelta(seconds=chance.randrange(3 * 86_400), microseconds=chance.randrange(1_000_000))
+        yield event(chance.choice(TYPES), chance.randrange(50), at, f'{{"n":{number}}}')
+
+
+async def log_event(client: LogClient, one: Event, message_id: str | None = None) -> Appended:
+    """Appends an event; ``message_id`` other than the event's own is unknown to the log's deduplication."""
+    payload = encode_event(one)
+    return await client.append(subject_of(one.event_type), payload, message_id or str(one.event_id), timeout=5)
+
+
+async def log_events(client: LogClient, events: Iterable[Event]) -> list[Event]:
+    kept = list(events)
+    for one in kept:
+        await log_event(client, one)
+    return kept
+
+
+async def log_raw(client: LogClient, payload: bytes, message_id: str | None = None) -> Appended:
+    """Appends anything at all."""
+    return await client.append(subject_of("raw"), payload, message_id or str(uuid4()), timeout=5)

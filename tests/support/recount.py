@@ -1,0 +1,85 @@
+"""A naive recount of the log, sharing no code with the projector: what the read model has to say."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from tailrace.runtime.log.client import LogClient
+
+
+@dataclass
+class Recount:
+    """What a read model holds; ``rows`` by event id as (type, user, time, data, seq)."""
+
+    rows: dict[str, tuple[str, int, datetime, Any, int]] = field(default_factory=dict)
+    parked: set[int] = field(default_factory=set)
+    by_minute: Counter[tuple[datetime, str]] = field(default_factory=Counter)
+    by_hour: Counter[tuple[datetime, str]] = field(default_factory=Counter)
+    by_day: Counter[tuple[datetime, str]] = field(default_factory=Counter)
+    all_time: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def count(self) -> "Recount":
+        users: dict[str, set[int]] = {"": set()}
+        events: Counter[str] = Counter()
+        for kind, user, at, _, _ in self.rows.values():
+            self.by_minute[at.replace(second=0, microsecond=0), kind] += 1
+            self.by_hour[at.replace(minute=0, second=0, microsecond=0), kind] += 1
+            self.by_day[at.replace(hour=0, minute=0, second=0, microsecond=0), kind] += 1
+            for scope in ("", kind):
+                events[scope] += 1
+                users.setdefault(scope, set()).add(user)
+        self.all_time = {scope: (events[scope], len(users[scope])) for scope in events}
+        return self
+
+
+async def recount_log(client: LogClient) -> Recount:
+    """Counts what the log holds: the first entry of each id, less what is no event at all."""
+    found = Recount()
+    seen: set[str] = set()
+    state = await client.state()
+    for seq in range(state.first_seq, state.last_seq + 1):
+        entry = await client.get(seq)
+        assert entry is not None
+        try:
+            event = json.loads(entry.payload)
+            event_id = event["event_id"]
+        except (ValueError, TypeError, KeyError):
+            found.parked.add(seq)
+            continue
+        if event_id in seen:
+            continue
+        seen.add(event_id)
+        try:
+            at = datetime.fromisoformat(event["created_at"]).astimezone(UTC)
+            assert isinstance(event["event_data"], dict)
+            found.rows[event_id] = (event["event_type"], event["user_id"], at, event["event_data"], seq)
+        except (AssertionError, ValueError, TypeError, KeyError):
+            found.parked.add(seq)
+    return found.count()
+
+
+async def read_model(connection: "asyncpg.Connection") -> Recount:
+    """What the tables hold, each from itself."""
+    found = Recount()
+    for row in await connection.fetch(
+        "select event_id, event_type, user_id, created_at, event_data, seq from analytics_events"
+    ):
+        assert str(row["event_id"]) not in found.rows
+        found.rows[str(row["event_id"])] = (
+            row["event_type"],
+            row["user_id"],
+            row["created_at"],
+            json.loads(row["event_data"]),
+            row["seq"],
+        )
+    found.parked = {row["seq"] for row in await connection.fetch("select seq from parked_events")}
+    for name, counter in (("minute", found.by_minute), ("hour", found.by_hour), ("day", found.by_day)):
+        for row in await connection.fetch(f"select bucket, event_type, events from events_by_{name}"):
+            counter[row["bucket"], row["event_type"]] = row["events"]
+    for row in await connection.fetch("select event_type, events, users from all_time"):
+        found.all_time[row["event_type"]] = (row["events"], row["users"])
+    return found
