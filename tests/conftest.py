@@ -83,3 +83,11 @@ async def log(settings: Settings) -> AsyncIterator[LogClient]:
     yield client
     await remove_streams(client)
     await client.close()
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator["asyncpg.Connection"]:
+    """A connection to the fresh database, as a person with psql has it."""
+    connection = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
+    yield connection
+    await connection.close()

@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from dirty_equals import IsInt, IsPartialDict, IsStr
-from projection.conftest import running_projector, until_projected
+from support.projector import running_projector, until_projected
 from support.events import BASE, event, log_event, log_events, log_raw, some_events
 from support.recount import read_model, recount_log
 
@@ -70,6 +70,7 @@ async def test_what_cannot_be_projected_is_parked_with_its_reason_and_the_others
     await log_events(log, some_events(20))
     await log_raw(log, b"\xff not even text")
     await log_raw(log, b'{"event_id":"%s","event_type":"x"}' % str(bad_id).encode())
+    await log_raw(log, b'{"nul \\u0000 in a name":1}')
     await log_events(log, some_events(20, seed=2))
     async with running_projector(settings):
         await until_projected(connection, log)
@@ -79,6 +80,7 @@ async def test_what_cannot_be_projected_is_parked_with_its_reason_and_the_others
             seq=21, event_id=None, code="invalid_json", reason=IsStr(min_length=5), payload=b"\xff not even text"
         ),
         IsPartialDict(seq=22, event_id=bad_id, code="missing_field", reason=IsStr(regex="user_id is missing")),
+        IsPartialDict(seq=23, event_id=None, code="unknown_field", reason=IsStr(min_length=5)),
     ]
     assert await read_model(connection) == await recount_log(log)
 

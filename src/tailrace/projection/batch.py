@@ -49,7 +49,7 @@ def decode(entries: Sequence[LogEntry]) -> Batch:
         except EventRejectedError as error:
             event_id = entry.event_id
             if event_id is None or event_id not in seen:
-                parked.append(Parked(entry, event_id, error.code, error.message))
+                parked.append(_parked(entry, error.code, error.message))
         else:
             event_id = event.event_id
             if event_id not in seen:
@@ -61,4 +61,9 @@ def decode(entries: Sequence[LogEntry]) -> Batch:
 
 def park(entry: LogEntry, code: str, reason: str) -> Batch:
     """A batch of one entry that is parked whatever it holds."""
-    return Batch([entry], [], [Parked(entry, entry.event_id, code, reason)])
+    return Batch([entry], [], [_parked(entry, code, reason)])
+
+
+def _parked(entry: LogEntry, code: str, reason: str) -> Parked:
+    # a reason may quote the entry, and the database's text has no place for NUL
+    return Parked(entry, entry.event_id, code, reason.replace("\0", "\\0"))

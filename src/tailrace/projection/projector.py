@@ -66,6 +66,8 @@ class Projector:
         try:
             done = await self._store.commit(batch, position)
         except CAUSED_BY_DATA as error:
+            if not batch.events:
+                raise
             if len(batch.entries) == 1:
                 refused = park(batch.entries[0], "database_refused", f"the database refuses it: {error.args[0]}")
                 self._guard.admit(refused)

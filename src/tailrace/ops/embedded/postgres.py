@@ -161,6 +161,7 @@ class EmbeddedPostgres:
             f"--ambient-caps={reach}",
             f"--bounding-set={reach}",
             "--no-new-privs",
+            "--pdeathsig=INT",  # changing the user clears what the parent had set
             *command,
         ]
 

@@ -1,17 +1,14 @@
 """A projector in the test's own process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
-import pytest
 
 from tailrace.projection.service import serve
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
-
-RunProjector = Callable[..., AbstractAsyncContextManager["asyncio.Task[None]"]]
 
 
 @asynccontextmanager
@@ -24,13 +21,6 @@ async def running_projector(settings: Settings) -> AsyncIterator["asyncio.Task[N
         stop.set()
         async with asyncio.timeout(10):
             await asyncio.wait([task])
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator["asyncpg.Connection"]:
-    connection = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
-    yield connection
-    await connection.close()
 
 
 async def until_projected(

@@ -1,0 +1,5 @@
+"""``python -m tailrace``."""
+
+from tailrace.ops.cli import main
+
+main()

@@ -1,0 +1,198 @@
+"""The ``tailrace`` command: one function per command, each a few lines over the part that does the work."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tailrace.contracts.errors import TailraceError
+from tailrace.ops.endpoints import DEFAULT_DATA_DIR, settings_for
+from tailrace.runtime.logs import configure_logging
+
+app = typer.Typer(
+    name="tailrace",
+    help="Real-time analytics on an append-only log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+rejected_app = typer.Typer(help="What validation refused from the inbox.", no_args_is_help=True)
+app.add_typer(rejected_app, name="rejected")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Take addresses from the run in this folder.", show_default=False, file_okay=False),
+]
+Rate = Annotated[float, typer.Option(min=0.01, help="Events per second, on average.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+
+
+class Service(StrEnum):
+    """The services that ``serve`` runs."""
+
+    command = "command"
+    projection = "projection"
+    query = "query"
+
+
+class Format(StrEnum):
+    """The formats that ``import`` reads."""
+
+    ndjson = "ndjson"
+    combined = "combined"
+
+
+def main() -> None:
+    """Runs the command line. What a person has to know is one sentence and exit code 1, never a traceback."""
+    try:
+        app()
+    except TailraceError as error:
+        print(f"tailrace: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(work: "Coroutine[Any, Any, Any]") -> Any:
+    try:
+        import uvloop
+    except ImportError:  # not on Windows
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tailrace {version('tailrace')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    del show_version
+
+
+@app.command()
+def up(
+    data_dir: Annotated[Path, typer.Option(help="Where log and database live.", file_okay=False)] = DEFAULT_DATA_DIR,
+    producer: Annotated[bool, typer.Option("--producer/--no-producer", help="Send mock events.")] = True,
+    rate: Rate = 20.0,
+    command_port: Port = 8081,
+    query_port: Port = 8080,
+    nats_port: Port = 4222,
+    postgres_port: Port = 15432,
+) -> None:
+    """Start everything on this machine: log, database, services, mock producer. Ctrl-C stops it."""
+    from tailrace.ops.up.run import run_up
+
+    asyncio.run(
+        run_up(
+            data_dir,
+            settings_for(None),
+            rate=rate if producer else None,
+            command_port=command_port,
+            query_port=query_port,
+            nats_port=nats_port,
+            postgres_port=postgres_port,
+        )
+    )
+
+
+@app.command()
+def serve(service: Service, data_dir: DataDir = None) -> None:
+    """Run one service, configured by TAILRACE_* variables."""
+    settings = settings_for(data_dir)
+    configure_logging(settings.log_level)
+    if service is Service.command:
+        from tailrace.command.service import serve as run
+    elif service is Service.projection:
+        from tailrace.projection.service import serve as run
+    else:
+        from tailrace.query.service import serve as run
+    _run(run(settings))
+
+
+@app.command()
+def produce(
+    rate: Rate = 20.0,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same events.", show_default=False)] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Send mock events: page views, clicks, orders of returning users."""
+    from tailrace.ops.producer.service import serve as run
+
+    settings = settings_for(data_dir)
+    configure_logging(settings.log_level)
+    _run(run(settings, rate, count, seed))
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="The file to read; - reads standard input.", allow_dash=True)],
+    format: Annotated[Format, typer.Option(help="ndjson: an event per line. combined: an access log.")] = Format.ndjson,
+    strict: Annotated[bool, typer.Option("--strict", help="A line that can't be read is an error.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Load a file of events. Importing a file twice adds nothing."""
+    from tailrace.ops.importing.display import import_with_progress
+
+    _run(import_with_progress(file, format.value, settings_for(data_dir), strict=strict))
+
+
+@app.command()
+def migrate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would run.")] = False, data_dir: DataDir = None
+) -> None:
+    """Bring the database up to date."""
+    from tailrace.migrations.runner import migrate as run
+    from tailrace.runtime.postgres import connect
+
+    settings = settings_for(data_dir)
+
+    async def work() -> None:
+        connection = await connect(settings.dsn, name="migrate")
+        try:
+            done = await run(connection, dry_run=dry_run)
+        finally:
+            await connection.close()
+        for migration in done:
+            typer.echo(f"{'would apply' if dry_run else 'applied'} {migration}")
+        if not done:
+            typer.echo("the database is up to date")
+
+    _run(work())
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False, data_dir: DataDir = None
+) -> None:
+    """Show the log, the read model and how far apart they are. Exit code 1 when either does not answer."""
+    from tailrace.ops.status import describe, read_status
+
+    found = _run(read_status(settings_for(data_dir)))
+    typer.echo(json.dumps(found, indent=2) if as_json else describe(found))
+    if found["problems"]:
+        raise typer.Exit(1)
+
+
+@rejected_app.command("list")
+def rejected_list(
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List what validation refused from the inbox, newest last, with the reason."""
+    from tailrace.ops.rejections import show_rejections
+
+    _run(show_rejections(settings_for(data_dir), limit=limit, as_json=as_json))

@@ -1,0 +1,62 @@
+"""``endpoints.json``: where everything of a running ``tailrace up`` is, for programs and for ``--data-dir``."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tailrace.contracts.errors import ConfigurationError
+from tailrace.runtime.settings import Settings, load_settings
+
+DEFAULT_DATA_DIR = Path(".tailrace")
+
+
+@dataclass
+class Endpoints:
+    """Addresses and process ids of one run."""
+
+    command: str
+    query: str
+    asyncapi: str
+    nats: str
+    database: str
+    pids: dict[str, int] = field(default_factory=dict)
+
+    def write(self, data_dir: Path) -> None:
+        """Replaces the file in one step, so that nobody reads half of it. It holds the database's password: 0600."""
+        target = endpoints_file(data_dir)
+        fresh = target.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        os.replace(fresh, target)
+
+
+def endpoints_file(data_dir: Path) -> Path:
+    """Where the file is; it exists only while everything runs."""
+    return data_dir / "endpoints.json"
+
+
+def read_endpoints(data_dir: Path) -> Endpoints | None:
+    """What the file says; None where there is none, or none that can be read."""
+    try:
+        return Endpoints(**json.loads(endpoints_file(data_dir).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
+    """Settings from the environment; with ``data_dir``, the addresses are those of the run in that folder.
+
+    Raises:
+        ConfigurationError: nothing runs there, or a setting is wrong.
+    """
+    if data_dir is None:
+        return load_settings(**overrides)
+    found = read_endpoints(data_dir)
+    if found is None:
+        raise ConfigurationError(
+            f"nothing runs in {data_dir}: there is no endpoints.json; start it with `tailrace up --data-dir {data_dir}`"
+        )
+    return load_settings(
+        **{"nats_url": found.nats, "database": found.database, "command_url": found.command, **overrides}
+    )

@@ -1,0 +1,96 @@
+"""``tailrace status``: the log, the read model, and how far apart they are, each asked directly."""
+
+from importlib.metadata import version
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tailrace.contracts.errors import TailraceError
+from tailrace.contracts.subjects import INBOX_STREAM, REJECTED_STREAM
+from tailrace.migrations.runner import live_model
+from tailrace.runtime.log.connect import connect_log, reader_libraries
+from tailrace.runtime.postgres import UNAVAILABLE, connect
+from tailrace.runtime.settings import Settings
+
+
+async def read_status(settings: Settings) -> dict[str, Any]:
+    """Everything that can be learned; what doesn't answer is a sentence in ``problems``."""
+    found: dict[str, Any] = {"version": version("tailrace"), "log": None, "read_model": None, "lag_events": None}
+    problems: list[str] = []
+    for name, read in (("log", _log), ("read_model", _read_model)):
+        try:
+            found[name] = await read(settings)
+        except (TailraceError, *UNAVAILABLE) as error:
+            problems.append(str(error))
+    log, model = found["log"], found["read_model"]
+    if log and model:
+        if model["epoch"] not in ("", log["epoch"]):
+            problems.append(f"the read model is of the log {model['epoch']}, not of this one ({log['epoch']})")
+        else:
+            found["lag_events"] = log["last_seq"] - model["seq"]
+    return {**found, "problems": problems}
+
+
+async def _log(settings: Settings) -> dict[str, Any]:
+    client = await connect_log(settings, "status")
+    try:
+        state = await client.state()
+        inbox = await client.stream_info(INBOX_STREAM)
+        rejected = await client.stream_info(REJECTED_STREAM)
+    finally:
+        await client.close()
+    return {
+        **state._asdict(),
+        "events": state.last_seq - state.first_seq + 1,
+        "waiting_in_inbox": inbox["state"]["messages"],
+        "rejected": rejected["state"]["messages"],
+        "reader": reader_libraries()[0] if settings.log_library == "auto" else settings.log_library,
+    }
+
+
+async def _read_model(settings: Settings) -> dict[str, Any]:
+    connection = await connect(settings.dsn, name="status")
+    try:
+        model = await live_model(connection)
+        position = await connection.fetchrow("select epoch, seq, mark, logged_at, revision from projection_position")
+        flavour = await connection.fetchval("select flavour from tailrace.models where name = $1", model)
+        counts = await connection.fetchrow("select events, users from all_time where event_type = ''")
+        parked = await connection.fetchval("select count(*) from parked_events")
+        server = await connection.fetchval("show server_version")
+    finally:
+        await connection.close()
+    return {
+        "model": model,
+        "flavour": flavour,
+        "server": f"PostgreSQL {server}",
+        "epoch": position["epoch"],
+        "seq": position["seq"],
+        "cursor": f"{position['epoch']}:{position['seq']}:{position['mark']}" if position["epoch"] else None,
+        "logged_at": position["logged_at"].isoformat() if position["logged_at"] else None,
+        "revision": position["revision"],
+        "events": counts["events"] if counts else 0,
+        "users": counts["users"] if counts else 0,
+        "parked": parked,
+    }
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The status for people."""
+    table = Table.grid(padding=(0, 2))
+    if log := found["log"]:
+        table.add_row("log", f"{log['events']:,} events, {log['bytes'] / 1e6:,.1f} MB, epoch {log['epoch']}")
+        table.add_row("", f"{log['subjects']:,} event types; read with {log['reader']}")
+        table.add_row("inbox", f"{log['waiting_in_inbox']:,} waiting, {log['rejected']:,} rejected so far")
+    if model := found["read_model"]:
+        table.add_row("read model", f"{model['model']}, {model['flavour']} flavour, {model['server']}")
+        table.add_row("", f"{model['events']:,} events of {model['users']:,} users, {model['parked']:,} parked")
+        table.add_row("position", model["cursor"] or "nothing projected yet")
+    if found["lag_events"] is not None:
+        table.add_row("lag", f"{found['lag_events']:,} events")
+    for problem in found["problems"]:
+        table.add_row("problem", problem)
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(table, markup=False, highlight=False)
+    return capture.get().rstrip()

@@ -1,0 +1,215 @@
+"""What the system consists of: the servers, the services, how each is started and when it is ready."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from tailrace.contracts.errors import LogUnavailableError, TailraceError
+from tailrace.migrations.runner import migrate
+from tailrace.ops.embedded.nats import EmbeddedNats
+from tailrace.ops.embedded.ports import free_port, require_free
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.ops.endpoints import Endpoints
+from tailrace.ops.up.child import Child, describe_exit
+from tailrace.runtime.log import natspy
+from tailrace.runtime.settings import Settings
+
+READY_TIMEOUT = 60.0
+_LOOK = 0.05
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of a run; 0 has been replaced by a free one."""
+
+    command: int
+    query: int
+    nats: int
+    postgres: int
+
+    @classmethod
+    def choose(cls, *, command: int, query: int, nats: int, postgres: int) -> "Ports":
+        """Takes free ports where 0 is asked for and checks the others.
+
+        Raises:
+            ConfigurationError: one is in use.
+        """
+        for port, what, option in (
+            (command, "the command service", "--command-port"),
+            (query, "the query service", "--query-port"),
+            (nats, "NATS", "--nats-port"),
+            (postgres, "Postgres", "--postgres-port"),
+        ):
+            if port:
+                require_free(port, what, option)
+        return cls(*(port or free_port() for port in (command, query, nats, postgres)))
+
+
+class System:
+    """The servers and services of one run in a data folder."""
+
+    def __init__(self, data_dir: Path, ports: Ports, settings: Settings, *, rate: float | None) -> None:
+        self.nats = EmbeddedNats(data_dir / "nats", ports.nats)
+        self.postgres = EmbeddedPostgres(data_dir / "postgres", data_dir / "postgres.secret", ports.postgres)
+        self._settings = settings
+        self._data_dir = data_dir
+        self._ports = ports
+        self._rate = rate
+        self.children: dict[str, Child] = {}
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything is."""
+        command = f"http://127.0.0.1:{self._ports.command}"
+        return Endpoints(
+            command=command,
+            query=f"http://127.0.0.1:{self._ports.query}",
+            asyncapi=f"{command}/asyncapi",
+            nats=self.nats.url,
+            database=self.postgres.dsn(self._settings.db_name),
+            pids={name: child.pid for name, child in self.children.items() if child.pid is not None},
+        )
+
+    async def start_servers(self) -> None:
+        """Starts NATS and Postgres and brings the database up to date.
+
+        Raises:
+            TailraceError: one can't be started; says why.
+        """
+        await asyncio.gather(asyncio.to_thread(self.nats.prepare), asyncio.to_thread(self.postgres.prepare))
+        self._add("nats", self.nats.command())
+        self._add("postgres", self.postgres.command(), stop_signal=signal.SIGINT)  # SIGINT: fast shutdown
+        await self._start(["nats", "postgres"])
+        await asyncio.gather(
+            self._until("nats", self._nats_answers),
+            self._until("postgres", self._postgres_answers),
+        )
+        await self._prepare_database()
+
+    async def start_services(self) -> None:
+        """Starts the services and waits until each answers.
+
+        Raises:
+            TailraceError: one can't be started; says why.
+        """
+        program = [sys.executable, "-m", "tailrace"]
+        services = ["command", "projection", "query"]
+        for service in services:
+            self._add(service, [*program, "serve", service])
+        await self._start(services)
+        endpoints = self.endpoints
+        await asyncio.gather(
+            self._until("command", lambda: _healthy(f"{endpoints.command}/health")),
+            self._until("query", lambda: _healthy(f"{endpoints.query}/health")),
+            self._until("projection", self._projector_is_active),
+        )
+        if self._rate is not None:
+            self._add("producer", [*program, "produce", "--rate", f"{self._rate:g}"])
+            await self._start(["producer"])
+
+    async def stop(self) -> None:
+        """Stops everything in the order data flows, within 5 s; what has not ended by then is killed."""
+        for names, timeout in ((["producer"], 0.7), (["command"], 1.3), (["projection", "query"], 1.3)):
+            await self._stop(names, timeout)
+        await self._stop(["nats", "postgres"], 1.5)
+
+    def _add(self, name: str, command: list[str], *, stop_signal: signal.Signals = signal.SIGTERM) -> None:
+        endpoints = self.endpoints
+        environment = os.environ | {
+            "TAILRACE_NATS_URL": endpoints.nats,
+            "TAILRACE_DATABASE": endpoints.database,
+            "TAILRACE_COMMAND_PORT": str(self._ports.command),
+            "TAILRACE_QUERY_PORT": str(self._ports.query),
+            "TAILRACE_COMMAND_URL": endpoints.command,
+            "TAILRACE_HOST": "127.0.0.1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        log_file = self._data_dir / "logs" / f"{name}.log"
+        self.children[name] = Child(name, command, log_file, environment, stop_signal)
+
+    async def _start(self, names: list[str]) -> None:
+        for name in names:
+            self.children[name].log_file.unlink(missing_ok=True)
+            try:
+                await self.children[name].start()
+            except OSError as error:
+                raise TailraceError(f"{name} can't be started: {error}") from None
+
+    async def _stop(self, names: list[str], timeout: float) -> None:
+        await asyncio.gather(*(self.children[name].stop(timeout) for name in names if name in self.children))
+
+    async def _until(self, name: str, ready: Callable[[], Awaitable[bool]]) -> None:
+        child = self.children[name]
+        deadline = time.monotonic() + READY_TIMEOUT
+        while not await ready():
+            if child.process is not None and child.process.returncode is not None:
+                raise TailraceError(
+                    f"{name} ended at its start ({describe_exit(child.process.returncode)}{child.last_words()}); "
+                    f"its output is in {child.log_file}"
+                )
+            if time.monotonic() > deadline:
+                raise TailraceError(
+                    f"{name} is not ready after {READY_TIMEOUT:.0f} s{child.last_words()}; "
+                    f"its output is in {child.log_file}"
+                )
+            await asyncio.sleep(_LOOK)
+
+    async def _nats_answers(self) -> bool:
+        try:
+            client = await natspy.connect(self.nats.url, "up", allow_reconnect=False)
+        except LogUnavailableError:
+            return False
+        try:
+            await client.api("INFO")
+            return True
+        except LogUnavailableError:
+            return False
+        finally:
+            await client.close()
+
+    async def _postgres_answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.postgres.dsn("postgres"), timeout=5)
+        except asyncpg.InvalidAuthorizationSpecificationError:
+            raise TailraceError(
+                f"the database refuses its own password: {self.postgres.secret_file} is not the one that belongs to "
+                f"{self.postgres.data_dir}; put it back, or move the folder away: the tables are rebuilt from the log"
+            ) from None
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+    async def _prepare_database(self) -> None:
+        name = self._settings.db_name
+        admin = await asyncpg.connect(self.postgres.dsn("postgres"))
+        if not await admin.fetchval("select true from pg_database where datname = $1", name):
+            await admin.execute('create database "{}"'.format(name.replace('"', '""')))
+        await admin.close()
+        connection = await asyncpg.connect(self.postgres.dsn(name))
+        await migrate(connection)
+        await connection.close()
+
+    async def _projector_is_active(self) -> bool:
+        connection = await asyncpg.connect(self.postgres.dsn(self._settings.db_name))
+        try:
+            held = "select exists (select from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'"
+            return bool(await connection.fetchval(f"{held} and application_name = 'tailrace-projection')"))
+        finally:
+            await connection.close()
+
+
+async def _healthy(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            return (await http.get(url)).status_code == 200
+    except httpx.HTTPError:
+        return False

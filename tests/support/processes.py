@@ -1,0 +1,42 @@
+"""Services as processes of their own, as users run them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tailrace.runtime.settings import Settings
+
+
+def service_environment(settings: Settings) -> dict[str, str]:
+    return os.environ | {
+        "TAILRACE_NATS_URL": settings.nats_url,
+        "TAILRACE_DATABASE": settings.dsn,
+        "TAILRACE_COMMAND_PORT": str(settings.command_port),
+        "TAILRACE_QUERY_PORT": str(settings.query_port),
+        "TAILRACE_BATCH_SIZE": str(settings.batch_size),
+        "TAILRACE_LOG_LIBRARY": settings.log_library,
+    }
+
+
+def start_service(settings: Settings, *arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+    """Starts ``tailrace <arguments>``; whoever starts it ends it."""
+    command = [sys.executable, "-m", "tailrace", *arguments]
+    return subprocess.Popen(command, env=service_environment(settings), **options)
+
+
+@contextmanager
+def running_service(settings: Settings, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    process = start_service(settings, *arguments)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
