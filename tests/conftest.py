@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from support.servers import NatsServer, remove_streams, running_nats, running_postgres
 
+from support.servers import NatsServer, remove_streams, running_nats, running_postgres
 from tailrace.migrations.runner import migrate
 from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.embedded.postgres import EmbeddedPostgres

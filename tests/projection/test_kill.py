@@ -6,9 +6,9 @@ import random
 import asyncpg
 import pytest
 
-from support.projector import until_projected
 from support.events import log_event, some_events
 from support.processes import running_service, start_service
+from support.projector import until_projected
 from support.recount import read_model, recount_log
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings

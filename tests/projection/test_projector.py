@@ -7,10 +7,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from dirty_equals import IsInt, IsPartialDict, IsStr
-from support.projector import running_projector, until_projected
-from support.events import BASE, event, log_event, log_events, log_raw, some_events
-from support.recount import read_model, recount_log
 
+from support.events import BASE, event, log_event, log_events, log_raw, some_events
+from support.projector import running_projector, until_projected
+from support.recount import read_model, recount_log
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, SchemaError, TooManyParkedError
 from tailrace.contracts.events import encode_event

@@ -67,20 +67,22 @@ class EmbeddedPostgres:
             )
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.secret_file.parent.mkdir(parents=True, exist_ok=True)
-        self.secret_file.touch(mode=0o600)
-        self.secret_file.write_text(secrets.token_urlsafe(24) + "\n")
+        _write_secret(self.secret_file, secrets.token_urlsafe(24))
         half_made = self.data_dir.with_name(self.data_dir.name + ".new")
         shutil.rmtree(half_made, ignore_errors=True)
         half_made.mkdir(mode=0o700)
         _give_away(half_made)
-        with self.secret_file.open("rb") as password:
+        password = self.data_dir.with_name(self.data_dir.name + ".password")
+        _write_secret(password, self.secret_file.read_text())
+        _give_away(password)
+        try:
             result = subprocess.run(
                 self._as_server_user(
                     [
                         str(postgres_bin() / "initdb"),
-                        f"--pgdata={half_made}",
+                        f"--pgdata={half_made.resolve()}",
                         f"--username={SUPERUSER}",
-                        "--pwfile=/dev/stdin",
+                        f"--pwfile={password.resolve()}",
                         "--auth=scram-sha-256",
                         "--encoding=UTF8",
                         "--locale-provider=builtin",
@@ -89,12 +91,14 @@ class EmbeddedPostgres:
                         *([] if self.durable else ["--no-sync"]),
                     ]
                 ),
-                stdin=password,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 check=False,
                 cwd="/",
             )
+        finally:
+            password.unlink()
         if result.returncode:
             shutil.rmtree(half_made, ignore_errors=True)
             reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -170,7 +174,13 @@ def _reachable(folder: Path) -> bool:
     return all(place.stat().st_mode & 0o001 for place in [folder.resolve(), *folder.resolve().parents])
 
 
-def _give_away(folder: Path) -> None:
+def _give_away(path: Path) -> None:
     if os.geteuid() == 0:
         user = pwd.getpwnam(_UNPRIVILEGED)
-        os.chown(folder, user.pw_uid, user.pw_gid)
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(secret.strip() + "\n")

@@ -114,7 +114,7 @@ class PanelDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=8, transient=False)
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
         self._endpoints: Endpoints | None = None
         self._happened: deque[str] = deque(maxlen=RECENT)
         self._ended = False
@@ -143,14 +143,15 @@ class PanelDisplay:
         if self._happened:
             parts += [Text(), *(Text(line, "yellow") for line in self._happened)]
         title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops it; the data stays", "dim"))
-        self._live.update(Panel(Group(*parts), title=title, title_align="left", border_style="cyan", padding=(1, 2)))
+        panel = Panel(Group(*parts), title=title, title_align="left", border_style="cyan", padding=(1, 2))
+        # the cursor rests on a line of its own: the terminal's echo of ^C must not wrap and shift the panel
+        self._live.update(Group(panel, Text()))
 
     def __enter__(self) -> Self:
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.update(Text())
         self._live.stop()
         self._ended = True
 
