@@ -29,14 +29,15 @@ def claimed(data_dir: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigurationError(f"the data folder {data_dir} can't be used: {error.strerror}") from None
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            found = read_endpoints(data_dir)
-            where = f" (see {found.query})" if found else ""
-            raise ConfigurationError(
-                f"Tailrace already runs in {data_dir}{where}: stop it, or choose another folder with --data-dir"
-            ) from None
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        found = read_endpoints(data_dir)
+        where = f" (see {found.query})" if found else ""
+        raise ConfigurationError(
+            f"Tailrace already runs in {data_dir}{where}: stop it, or choose another folder with --data-dir"
+        ) from None
+    try:
         yield
     finally:
         with suppress(OSError):
