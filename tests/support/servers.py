@@ -1,6 +1,7 @@
 """The real servers of a test run."""
 
 import asyncio
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,7 @@ import asyncpg
 
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
+from tailrace.ops.embedded.lifetime import die_with_parent
 from tailrace.ops.embedded.nats import EmbeddedNats
 from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
@@ -37,7 +39,12 @@ class NatsServer:
 
     def start(self) -> None:
         self.embedded.prepare()
-        self.process = subprocess.Popen(self.embedded.command(), stdout=self.output, stderr=self.output)
+        self.process = subprocess.Popen(
+            self.embedded.command(),
+            stdout=self.output,
+            stderr=self.output,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
         asyncio.run(_until_answers(self.url))
 
     def kill(self) -> None:
@@ -84,7 +91,9 @@ def running_postgres() -> Iterator[EmbeddedPostgres]:
         folder = Path(name)
         server = EmbeddedPostgres(folder / "data", folder / "secret", free_port(), durable=False)
         server.prepare()
-        process = subprocess.Popen(server.command(), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            server.command(), stdout=output, stderr=output, preexec_fn=die_with_parent(signal.SIGINT)
+        )
         try:
             asyncio.run(_until_accepts(server.dsn("postgres")))
             yield server

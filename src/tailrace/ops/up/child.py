@@ -1,21 +1,19 @@
 """One child process: started, watched, started again with growing pauses, stopped."""
 
 import asyncio
-import ctypes
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tailrace.ops.embedded.lifetime import die_with_parent
 from tailrace.runtime.waiting import pause
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY = 30.0
 """Seconds after which a child counts as healthy again, so that the pauses begin anew."""
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -46,7 +44,7 @@ class Child:
                 stderr=output,
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(self.stop_signal),
+                preexec_fn=die_with_parent(self.stop_signal),
             )
         self.state = "running"
 
@@ -97,15 +95,3 @@ class Child:
 def describe_exit(code: int) -> str:
     """An exit code for people."""
     return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
-
-
-def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    number = int(stop_signal)
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, number)
-
-    return arrange

@@ -1,0 +1,56 @@
+"""The producer as a service of its own: ``tailrace produce``."""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+import stamina.instrumentation
+
+from tailrace.ops.command_client import command_url
+from tailrace.ops.producer.sending import produce
+from tailrace.runtime.settings import Settings
+from tailrace.runtime.waiting import pause, stop_event
+
+REPORT_EVERY = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings, rate: float, count: int | None, seed: int | None) -> None:
+    """Produces events until SIGINT or SIGTERM, or until ``count`` are sent (None: for ever).
+
+    Raises:
+        what ``produce`` raises.
+    """
+    stamina.instrumentation.set_on_retry_hooks([])  # outages are logged once, by us
+    stop = stop_event()
+    url = command_url(settings)
+    sent = _Sent()
+    reporting = asyncio.create_task(_report(sent, stop))
+    _log.info("producing about %g events a second for %s", rate, url)
+    try:
+        await produce(command_url=url, rate=rate, count=count, seed=seed, stop=stop, on_sent=sent.add)
+    finally:
+        reporting.cancel()
+        with suppress(asyncio.CancelledError):
+            await reporting
+        _log.info("sent %s events in all", f"{sent.total:,}")
+
+
+class _Sent:
+    total = 0
+
+    def add(self, count: int) -> None:
+        self.total += count
+
+
+async def _report(sent: _Sent, stop: asyncio.Event) -> None:
+    before, then = 0, time.monotonic()
+    while True:
+        await pause(stop, REPORT_EVERY)
+        if stop.is_set():
+            return
+        now = time.monotonic()
+        _log.info("sent %s events, %.1f/s", f"{sent.total:,}", (sent.total - before) / (now - then))
+        before, then = sent.total, now

@@ -1,0 +1,93 @@
+"""The command service within a test, and looking at what it did to the log."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import httpx
+import nats
+import uvicorn
+from nats.aio.client import Client
+
+from tailrace.command.service import CommandSide, command_side
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.events import Event, read_entry
+from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
+from tailrace.ops.command_client import command_url
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+
+class Command(NamedTuple):
+    """A running command side: its parts, and an HTTP client of its app."""
+
+    side: CommandSide
+    http: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def running_command(settings: Settings) -> AsyncIterator[Command]:
+    async with command_side(settings) as side:
+        transport = httpx.ASGITransport(side.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://command", timeout=30) as http:
+            yield Command(side, http)
+
+
+@asynccontextmanager
+async def serving_command(settings: Settings) -> AsyncIterator[str]:
+    """The command service on its port, in this process; yields its address."""
+    async with command_side(settings) as side:
+        server = uvicorn.Server(uvicorn.Config(side.app, port=settings.command_port, log_config=None))
+        serving = asyncio.create_task(server.serve())
+        async with asyncio.timeout(30):
+            while not server.started:
+                await asyncio.sleep(0.01)
+        yield command_url(settings)
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def nats_client(settings: Settings) -> AsyncIterator[Client]:
+    """A plain NATS client, such as any producer has."""
+    connection = await nats.connect(settings.nats_url)
+    yield connection
+    await connection.close()
+
+
+async def until(happened: Callable[[], Awaitable[bool]], timeout: float = 20) -> None:
+    async with asyncio.timeout(timeout):
+        while not await happened():
+            await asyncio.sleep(0.01)
+
+
+async def until_logged(log: LogClient, count: int) -> None:
+    async def there() -> bool:
+        return (await log.state()).last_seq >= count
+
+    await until(there)
+
+
+async def until_inbox_is_empty(log: LogClient) -> None:
+    async def empty() -> bool:
+        return int((await log.stream_info(INBOX_STREAM))["state"]["messages"]) == 0
+
+    await until(empty)
+
+
+async def log_entries(log: LogClient) -> list[LogEntry]:
+    """Everything in the log."""
+    found = [await log.get(seq) for seq in range(1, (await log.state()).last_seq + 1)]
+    return [entry for entry in found if entry is not None]
+
+
+async def logged_events(log: LogClient) -> list[Event]:
+    """Every event in the log, read as the projector reads it."""
+    return [read_entry(entry.payload, logged_at=entry.logged_at) for entry in await log_entries(log)]
+
+
+async def set_log_limit(log: LogClient, max_bytes: int) -> None:
+    """Makes the log full, or makes room."""
+    config: dict[str, Any] = (await log.stream_info(LOG_STREAM))["config"]
+    await log.api(f"STREAM.UPDATE.{LOG_STREAM}", {**config, "max_bytes": max_bytes})
