@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 from dirty_equals import IsInt, IsPartialDict, IsPositiveInt, IsStr
@@ -123,6 +124,20 @@ def test_what_a_killed_up_leaves_behind_is_cleared_by_the_next(tmp_path: Path) -
         run.endpoints_file.unlink(missing_ok=True)
         run.until("ready", run.endpoints_file.exists)
         run.until("its events in /stats", lambda: counted(run.endpoints()) == 5)
+
+
+async def test_the_seeds_user_and_database_names_are_honoured(tmp_path: Path) -> None:
+    names = {"DB_USER": "grafana user", "DB_PASS": "it's secret", "DB_NAME": "seed"}
+    with running_up(tmp_path / "data", QUIET, env=os.environ | names) as run:
+        endpoints = run.until_ready()
+        port = int(endpoints["database"].rsplit(":", 1)[1].split("/")[0])
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=port, user="grafana user", password="it's secret", database="seed"
+        )
+        assert await connection.fetchval("select count(*) from analytics_events") == 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("delete from model_1.analytics_events")
+        await connection.close()
 
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:

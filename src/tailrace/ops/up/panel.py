@@ -55,7 +55,7 @@ def _addresses(endpoints: Endpoints) -> list[tuple[str, str]]:
         ("stats", f"{endpoints.query}/stats"),
         ("live", f"{endpoints.query.replace('http', 'ws', 1)}/ws?from=earliest"),
         ("send", f"POST {endpoints.command}/events"),
-        ("docs", f"{endpoints.asyncapi}  {endpoints.query}/docs"),
+        ("docs", f"{endpoints.asyncapi}  {endpoints.query}/openapi.json"),
         ("nats", f"{endpoints.nats}  subject: analytics"),
         ("database", f"postgresql://{host}  (with its password: endpoints.json)"),
     ]

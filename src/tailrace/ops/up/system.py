@@ -196,7 +196,23 @@ class System:
         await admin.close()
         connection = await asyncpg.connect(self.postgres.dsn(name))
         await migrate(connection)
+        if {"db_user", "db_pass"} <= self._settings.model_fields_set:
+            await self._add_reader(connection)
         await connection.close()
+
+    async def _add_reader(self, connection: "asyncpg.Connection") -> None:
+        """Lets DB_USER read everything: for psql and Grafana with the address somebody has in a .env already."""
+        user, password = self._settings.db_user, self._settings.db_pass
+        known = await connection.fetchval("select true from pg_roles where rolname = $1", user)
+        verb = "alter" if known else "create"
+        await connection.execute(
+            await connection.fetchval(
+                "select format($1, $2::text, $3::text)", f"{verb} role %I login password %L", user, password
+            )
+        )
+        await connection.execute(
+            await connection.fetchval("select format('grant pg_read_all_data to %I', $1::text)", user)
+        )
 
     async def _projector_is_active(self) -> bool:
         connection = await asyncpg.connect(self.postgres.dsn(self._settings.db_name))
