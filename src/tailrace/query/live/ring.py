@@ -1,0 +1,56 @@
+"""The latest entries of the log, encoded once for all clients."""
+
+from collections.abc import Sequence
+
+from tailrace.contracts.cursors import Cursor, marks_agree
+from tailrace.query.live.frames import MAX_EVENTS, Frame, Item, entries_frame
+
+MAX_CHARS = 64 * 1024 * 1024
+"""Characters a ring keeps at most, however few events that is: an event may be 32 KiB."""
+
+
+class Ring:
+    """Up to ``size`` consecutive entries behind ``start``. Another history gets another ring."""
+
+    def __init__(self, start: Cursor, size: int) -> None:
+        self.start = start
+        self.end = start
+        """The position of whoever has seen everything the ring has."""
+        self.first_seq = start.seq + 1
+        """The first entry it holds, or the next that comes."""
+        self._size = size
+        self._items: dict[int, Item] = {}
+        self._chars = 0
+        self._frames: dict[Cursor, Frame] = {}
+
+    def extend(self, items: Sequence[Item]) -> None:
+        """Adds the next entries and lets the oldest go."""
+        for item in items:
+            self._items[item.cursor.seq] = item
+            self._chars += len(item.event)
+        self.end = items[-1].cursor
+        while len(self._items) > self._size or self._chars > MAX_CHARS:
+            self._chars -= len(self._items.pop(self.first_seq).event)
+            self.first_seq += 1
+        self._frames.clear()
+
+    def continues(self, position: Cursor) -> bool:
+        """Whether a client at ``position`` can go on from here and misses nothing.
+
+        Where the ring knows the entry at the position, it has to be the same: the log may have been put back meanwhile.
+        """
+        if position.epoch != self.start.epoch or position.seq + 1 < self.first_seq:
+            return False
+        if position.seq == self.start.seq:
+            return marks_agree(position.mark, self.start.mark)
+        item = self._items.get(position.seq)
+        return item is None or marks_agree(position.mark, item.cursor.mark)
+
+    def frame_behind(self, position: Cursor) -> Frame:
+        """The next frame for a client at ``position``, which has to be before ``end``. Joined once for all who ask."""
+        frame = self._frames.get(position)
+        if frame is None:
+            stop = min(position.seq + MAX_EVENTS, self.end.seq)
+            items = (self._items[seq] for seq in range(position.seq + 1, stop + 1))
+            frame = self._frames[position] = entries_frame(items, position)
+        return frame

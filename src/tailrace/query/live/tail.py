@@ -1,0 +1,89 @@
+"""The one reader of the log's end, for all clients of a process."""
+
+import asyncio
+import logging
+
+from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from tailrace.query.live.frames import encode_entry
+from tailrace.query.live.places import log_ends
+from tailrace.query.live.ring import Ring
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.reader import LogReader
+
+TICK = 0.005
+"""Seconds that entries are collected before clients hear of them: what is due together becomes one frame."""
+BATCH = 500
+WAIT = 1.0
+"""Seconds one read waits for a first entry."""
+HEARTBEAT = 15.0
+"""Seconds without an entry after which clients are told that the stream is alive."""
+PAUSE = 0.5
+"""Seconds between tries while the log does not answer."""
+
+logger = logging.getLogger("tailrace.query")
+
+
+class Tail:
+    """Keeps ``ring`` at the log's end and wakes who waits."""
+
+    def __init__(self, log: LogClient, size: int) -> None:
+        self.ring: Ring | None = None
+        """None until the log has answered, and between one history and the next."""
+        self.beats = 0
+        """Counts heartbeats."""
+        self._log = log
+        self._size = size
+        self._changed = asyncio.Event()
+        self._waiting = False
+
+    async def changed(self) -> None:
+        """Waits until the ring has grown, was replaced, or a heartbeat is due."""
+        await self._changed.wait()
+
+    async def run(self) -> None:
+        """Follows the log for ever: through outages, holes and other histories."""
+        while True:
+            try:
+                await self._follow()
+            except LogUnavailableError as error:
+                if not self._waiting:
+                    logger.warning("live clients wait: %s", error)
+                self._waiting = True
+                await asyncio.sleep(PAUSE)
+            except (ForeignHistoryError, LogHoleError) as error:
+                logger.error("live clients are told of a gap: %s", error)
+                # they read what is behind it by themselves, and join the next ring, which begins at the log's end
+                self.ring = None
+                self._wake()
+
+    async def _follow(self) -> None:
+        """Reads on until something is wrong, which is raised."""
+        if self.ring is None:
+            self.ring = Ring((await log_ends(self._log)).end, self._size)
+            self._wake()
+        ring = self.ring
+        reader = LogReader(self._log, ring.end)
+        clock = asyncio.get_running_loop().time
+        heard = clock()
+        try:
+            while True:
+                entries = await reader.read(BATCH, WAIT)
+                if self._waiting:
+                    logger.info("live clients get events again")
+                    self._waiting = False
+                if entries:
+                    ring.extend([encode_entry(entry, ring.start.epoch) for entry in entries])
+                elif clock() - heard < HEARTBEAT:
+                    continue
+                else:
+                    self.beats += 1
+                heard = clock()
+                self._wake()
+                if len(entries) < BATCH:
+                    await asyncio.sleep(TICK)
+        finally:
+            await reader.close()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,78 @@
+"""Every error as problem+json, the framework's own too."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tailrace.query.database import QuestionTooSlowError
+from tailrace.query.stats.answer import TooManyBucketsError
+from tailrace.query.stats.waiting import AnotherLogError, NotYetProjectedError
+from tailrace.runtime.postgres import DatabaseUnavailableError
+from tailrace.runtime.problems import problem
+
+_RETRY = {"Retry-After": "1"}
+_KINDS: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
+    AnotherLogError: (409, "Another log", {}),
+    TooManyBucketsError: (422, "Bad parameter", {}),
+    DatabaseUnavailableError: (503, "Database unavailable", _RETRY),
+    NotYetProjectedError: (504, "Not yet projected", _RETRY),
+    QuestionTooSlowError: (504, "Took too long", {}),
+}
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 has it."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Bad parameter"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["to: expected RFC 3339 with a zone, such as 2026-03-01T12:00:00Z"])
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's part about the problems that a route answers."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {status: {"model": Problem, "content": {"application/problem+json": schema}} for status in statuses}
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Makes the app answer every error it knows as a problem."""
+    for kind in _KINDS:
+        app.add_exception_handler(kind, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    status, title, headers = _KINDS[type(error)]
+    return problem(status, title, str(error), headers=headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"parameter": _parameter(found["loc"]), "message": _message(found)} for found in error.errors()]
+    detail = "; ".join(f"{found['parameter']}: {found['message']}" if found["parameter"] else found["message"]
+                       for found in errors)  # fmt: skip
+    return problem(422, "Bad parameter", detail, errors=errors)
+
+
+def _parameter(location: Sequence[Any]) -> str:
+    return str(location[1])[:64] if len(location) > 1 else ""
+
+
+def _message(found: Any) -> str:
+    if found["type"] == "extra_forbidden":
+        return "there is no such parameter"
+    message: str = found["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    return problem(error.status_code, str(error.detail), f"{request.method} {request.url.path}", headers=headers)

@@ -1,0 +1,74 @@
+"""The query service: what it holds, in the order it is opened and closed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+
+from tailrace.migrations.runner import live_model
+from tailrace.query.app import make_app
+from tailrace.query.live.tail import Tail
+from tailrace.query.live.websocket import LiveClients
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.postgres import connect_pool
+from tailrace.runtime.serving import serve_http
+from tailrace.runtime.settings import Settings
+
+CONNECTIONS = 8
+"""To the database; more questions at once than that wait for each other."""
+CLOSE_TIMEOUT = 0.5
+"""Seconds a connection may take to close in good order."""
+
+
+async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
+    """Answers questions and streams until SIGINT or SIGTERM (or ``stop``), through outages of the log and the database.
+
+    Both have to be there at the start.
+
+    Raises:
+        LogUnavailableError: the log's server does not answer at the start.
+        DatabaseUnavailableError: the database does not.
+        SchemaError: the database is not the one this program works with.
+        ConfigurationError: an address or the port is wrong.
+    """
+    async with AsyncExitStack() as opened:
+        pool = await opened.enter_async_context(_pool(settings))
+        log = await opened.enter_async_context(_log(settings))
+        tail = Tail(log, settings.live_ring)
+        clients = LiveClients(log, tail)
+        await serve_http(
+            make_app(pool, log, clients, stats_timeout=settings.stats_timeout),
+            host=settings.host,
+            port=settings.query_port,
+            background=[tail.run()],
+            on_stop=clients.stop,
+            stop=stop,
+        )
+
+
+@asynccontextmanager
+async def _pool(settings: Settings) -> "AsyncIterator[asyncpg.Pool]":
+    # the pool reports an outage with a traceback for each of its tries; /health and every question say it better
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+    pool = await connect_pool(settings.dsn, name="query", size=CONNECTIONS)
+    try:
+        async with pool.acquire() as connection:
+            await live_model(connection)
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT)
+        except TimeoutError:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def _log(settings: Settings) -> AsyncIterator[LogClient]:
+    log = await connect_log(settings, "query")
+    try:
+        yield log
+    finally:
+        await asyncio.wait([asyncio.create_task(log.close())], timeout=CLOSE_TIMEOUT)

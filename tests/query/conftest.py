@@ -1,0 +1,133 @@
+"""The query service in the test's own process, and a client of its streams."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tailrace.query.service import serve
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+PATIENCE = 30.0
+
+Frame = dict[str, Any]
+
+
+async def until(happened: Callable[[], Awaitable[bool]]) -> None:
+    """Waits until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not await happened():
+            await asyncio.sleep(0.01)
+
+
+@dataclass
+class QueryService:
+    """A running query service."""
+
+    url: str
+    task: "asyncio.Task[None]"
+    stop: asyncio.Event
+    http: httpx.AsyncClient
+
+    @asynccontextmanager
+    async def socket(self, start: str | None = None) -> "AsyncIterator[LiveSocket]":
+        """A connection to /ws that has been greeted, from ``start`` on."""
+        query = "" if start is None else f"?from={start}"
+        async with connect(f"{self.url.replace('http', 'ws')}/ws{query}", proxy=None, compression=None) as connection:
+            socket = LiveSocket(connection)
+            assert (await socket.next())["kind"] == "hello"
+            yield socket
+
+    async def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.http.get("/status")).json()
+        return found
+
+
+@dataclass
+class LiveSocket:
+    """A client of /ws that keeps what it got."""
+
+    connection: ClientConnection
+    frames: list[Frame] = field(default_factory=list)
+
+    async def next(self) -> Frame:
+        """The next frame."""
+        async with asyncio.timeout(PATIENCE):
+            frame: Frame = json.loads(await self.connection.recv())
+        self.frames.append(frame)
+        return frame
+
+    async def until(self, kind: str) -> Frame:
+        """The next frame of a kind."""
+        while True:
+            frame = await self.next()
+            if frame["kind"] == kind:
+                return frame
+
+    async def events(self, count: int) -> list[Frame]:
+        """The next events, ``count`` or as many as the last frame brings more."""
+        found: list[Frame] = []
+        while len(found) < count:
+            found += events_of([await self.next()])
+        return found
+
+    @property
+    def hello(self) -> Frame:
+        return self.frames[0]
+
+    @property
+    def cursor(self) -> str:
+        """Where a client that kept these frames goes on."""
+        for frame in reversed(self.frames):
+            if frame["kind"] == "gap":
+                return str(frame["resumed_at"])
+            if "cursor" in frame:
+                return str(frame["cursor"])
+        raise AssertionError("no frame has a position")
+
+
+def events_of(frames: Iterable[Frame]) -> list[Frame]:
+    """The events of some frames."""
+    return [event for frame in frames if frame["kind"] == "events" for event in frame["events"]]
+
+
+def seqs_of(events: Iterable[Frame]) -> list[int]:
+    """The sequences of some events, from their cursors."""
+    return [int(event["cursor"].split(":")[1]) for event in events]
+
+
+@asynccontextmanager
+async def running_query(settings: Settings) -> AsyncIterator[QueryService]:
+    url = f"http://127.0.0.1:{settings.query_port}"
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(settings, stop))
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False) as http:
+
+        async def answers() -> bool:
+            if task.done():
+                task.result()
+            with suppress(httpx.TransportError):
+                return (await http.get("/ping")).text == "pong"
+            return False
+
+        try:
+            await until(answers)
+            yield QueryService(url, task, stop, http)
+        finally:
+            stop.set()
+            async with asyncio.timeout(10):
+                await asyncio.wait([task])
+
+
+@pytest.fixture
+async def query(settings: Settings, log: LogClient) -> AsyncIterator[QueryService]:
+    """The service over the test's log and database."""
+    async with running_query(settings) as service:
+        yield service

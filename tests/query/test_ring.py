@@ -1,0 +1,69 @@
+"""The ring's bounds, and what it shares."""
+
+import pytest
+
+from support.events import event
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.events import encode_event
+from tailrace.query.live.frames import Item, encode_entry
+from tailrace.query.live.ring import Ring
+
+START = Cursor("log", 10, "0123456789abcdef")
+
+
+def items(first: int, last: int, size: int = 10) -> list[Item]:
+    return [
+        encode_entry(LogEntry(seq, 1_800_000_000 * 10**9, f"id-{seq}", encode_event(event(data=_data(size)))), "log")
+        for seq in range(first, last + 1)
+    ]
+
+
+def _data(size: int) -> str:
+    return f'{{"filler":"{"x" * size}"}}'
+
+
+def test_it_keeps_the_latest_and_forgets_the_rest() -> None:
+    ring = Ring(START, 100)
+    ring.extend(items(11, 130))
+    ring.extend(items(131, 150))
+    assert (ring.first_seq, ring.end.seq) == (51, 150)
+    assert not ring.continues(Cursor("log", 49))
+    assert ring.continues(Cursor("log", 50))
+
+
+def test_it_keeps_fewer_when_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.query.live.ring.MAX_CHARS", 100_000)
+    ring = Ring(START, 100)
+    ring.extend(items(11, 30, size=10_000))
+    assert ring.first_seq == 22
+
+
+def test_a_frame_has_at_most_256_events_and_no_more_characters_than_clients_take() -> None:
+    ring = Ring(START, 1_000)
+    ring.extend(items(11, 500))
+    assert ring.frame_behind(START).position.seq == 10 + 256
+    ring.extend(items(501, 600, size=30_000))
+    frame = ring.frame_behind(items(500, 500)[0].cursor)
+    assert frame.position.seq == 508
+    assert len(frame.text) < 300_000
+
+
+def test_who_asks_at_the_same_place_shares_the_text_until_there_is_more() -> None:
+    ring = Ring(START, 100)
+    ring.extend(items(11, 12))
+    frame = ring.frame_behind(START)
+    assert ring.frame_behind(START) is frame
+    ring.extend(items(13, 13))
+    assert ring.frame_behind(START).position.seq == 13
+
+
+def test_it_does_not_continue_another_history() -> None:
+    ring = Ring(START, 100)
+    ring.extend(items(11, 20))
+    known = items(15, 15)[0].cursor
+    assert ring.continues(START)
+    assert ring.continues(known)
+    for other in (START, known):
+        assert not ring.continues(other._replace(epoch="another"))
+        assert not ring.continues(other._replace(mark="f" * 16))

@@ -1,0 +1,359 @@
+"""What /stats promises: it equals a naive count of the events up to the position it names."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from dirty_equals import IsFloat, IsPartialDict, IsStr
+
+from query.conftest import QueryService, running_query
+from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
+from support.projector import running_projector, until_projected
+from support.servers import NatsServer
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.errors import SchemaError
+from tailrace.contracts.events import Event
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.query.service import serve
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+
+
+async def ask(query: QueryService, **question: Any) -> dict[str, Any]:
+    answer = await query.http.get("/stats", params=question)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def wire(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def floor(moment: datetime, bucket: str) -> datetime:
+    moment = moment.replace(second=0, microsecond=0)
+    if bucket != "minute":
+        moment = moment.replace(minute=0)
+    if bucket in ("day", "month"):
+        moment = moment.replace(hour=0)
+    return moment.replace(day=1) if bucket == "month" else moment
+
+
+def recount(events: Iterable[Event], bucket: str) -> dict[str, Any]:
+    """Totals, types and series, counted one by one."""
+    users: dict[str, set[int]] = {"": set()}
+    numbers: dict[str, int] = {"": 0}
+    series: dict[tuple[datetime, str], int] = {}
+    for one in events:
+        for scope in ("", one.event_type):
+            users.setdefault(scope, set()).add(one.user_id)
+            numbers[scope] = numbers.get(scope, 0) + 1
+        point = floor(one.created_at, bucket), one.event_type
+        series[point] = series.get(point, 0) + 1
+    return {
+        "totals": {"events": numbers.pop(""), "users": len(users.pop(""))},
+        "by_type": [
+            {"event_type": kind, "events": numbers[kind], "users": len(users[kind])} for kind in sorted(numbers)
+        ],
+        "series": [
+            {"bucket": wire(at), "event_type": kind, "events": count} for (at, kind), count in sorted(series.items())
+        ],
+    }
+
+
+async def test_the_answer_has_the_documented_shape(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, [event("click", 1), event("page_view", 1), event("page_view", 2)])
+    await project(settings, log, connection)
+    last = await log.get(3)
+    assert isinstance(last, LogEntry)
+    assert await ask(query) == {
+        "from": None,
+        "to": None,
+        "bucket": "minute",
+        "totals": {"events": 3, "users": 2},
+        "by_type": [
+            {"event_type": "click", "events": 1, "users": 1},
+            {"event_type": "page_view", "events": 2, "users": 2},
+        ],
+        "series": [
+            {"bucket": "2026-03-01T12:00:00Z", "event_type": "click", "events": 1},
+            {"bucket": "2026-03-01T12:00:00Z", "event_type": "page_view", "events": 2},
+        ],
+        "as_of": {
+            "cursor": str(last.cursor((await log.state()).epoch)),
+            "revision": 0,
+            "lag_events": 0,
+            "lag_seconds": 0.0,
+            "late_pending": 0,
+        },
+    }
+
+
+async def test_an_empty_read_model_answers_zeros_and_no_position(query: QueryService) -> None:
+    nothing = {"totals": {"events": 0, "users": 0}, "by_type": [], "series": []}
+    whole = await ask(query)
+    assert whole == IsPartialDict(nothing)
+    assert whole["as_of"] == IsPartialDict(cursor=None, lag_events=0)
+    assert await ask(query, **{"from": wire(BASE)}) == IsPartialDict(nothing)
+    assert await ask(query, event_type="click") == IsPartialDict(nothing)
+
+
+async def test_every_range_bucket_and_filter_equals_a_naive_recount(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    chance = random.Random(11)
+    events = list(some_events(400))
+    # on the edges of buckets too, where counting is easiest to get wrong
+    for edge in (timedelta(0), timedelta(microseconds=-1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)):
+        events += [event(chance.choice(TYPES), 99, floor(BASE, unit) + edge) for unit in ("minute", "hour", "day")]
+    await log_events(log, events)
+    await project(settings, log, connection)
+    edges = [BASE + timedelta(seconds=chance.randrange(-90_000, 350_000), microseconds=7) for _ in range(25)]
+    edges += [floor(edge, unit) for edge in edges[:6] for unit in ("minute", "hour", "day", "month")]
+    for number in range(120):
+        start, end = sorted((chance.choice(edges), chance.choice(edges)))
+        question: dict[str, Any] = {"bucket": chance.choice(("minute", "hour", "day", "month", "auto"))}
+        if number % 4 != 1:
+            question["from"] = wire(start)
+        if number % 4 != 2 and start < end:
+            question["to"] = wire(end)
+        types = chance.sample(TYPES, number % 3)
+        if types:
+            question["event_type"] = types
+        answer = await ask(query, **question)
+        wanted = [
+            one
+            for one in events
+            if ("from" not in question or one.created_at >= start)
+            and ("to" not in question or one.created_at < end)
+            and (not types or one.event_type in types)
+        ]
+        assert answer == IsPartialDict(recount(wanted, answer["bucket"])), question
+        assert question["bucket"] in ("auto", answer["bucket"])
+        assert (answer["from"], answer["to"]) == (question.get("from"), question.get("to"))
+
+
+async def test_without_a_range_no_single_event_is_read(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(50))
+    await project(settings, log, connection)
+    whole, clicks = await ask(query), await ask(query, event_type=["click", "page_view"])
+    await connection.execute("truncate model_1.analytics_events")  # so an answer that needs them would differ
+    assert await ask(query) == whole
+    assert await ask(query, event_type=["click", "page_view"]) == clicks
+
+
+async def test_auto_gives_at_most_500_buckets_however_long_the_range(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    years = datetime(2001, 1, 1, tzinfo=UTC)
+    await log_events(log, (event(created_at=years + timedelta(days=11 * number)) for number in range(800)))
+    await project(settings, log, connection)
+    answer = await ask(query)
+    assert answer["bucket"] == "month"
+    assert len({point["bucket"] for point in answer["series"]}) <= 500
+    assert sum(point["events"] for point in answer["series"]) == 800
+    refused = await query.http.get("/stats", params={"bucket": "minute"})
+    assert (refused.status_code, refused.json()) == (
+        422,
+        IsPartialDict(detail=IsStr(regex="bucket: .*at most 10,000.*")),
+    )
+
+
+async def test_one_answer_is_of_one_state_while_the_projector_runs(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    # every entry is a new event of a new user, so position, events and users have to be the same number
+    async with running_projector(settings.model_copy(update={"batch_size": 7})) as task:
+        writing = asyncio.create_task(log_events(log, (event(user_id=number) for number in range(1_500))))
+        seen = set()
+        while not writing.done():
+            for question in ({}, {"from": wire(BASE)}, {"event_type": "page_view"}):
+                answer = await ask(query, **question)
+                if answer["as_of"]["cursor"] is None:
+                    continue
+                counted = Cursor.parse(answer["as_of"]["cursor"]).seq
+                assert answer["totals"] == {"events": counted, "users": counted}
+                assert sum(point["events"] for point in answer["series"]) == counted
+                seen.add(counted)
+        await writing
+        await until_projected(connection, log, task)
+    assert len(seen) > 10
+
+
+async def test_min_cursor_waits_until_the_answer_includes_it(
+    query: QueryService, settings: Settings, log: LogClient
+) -> None:
+    asking = []
+    for number in range(1, 4):
+        appended = await log_event(log, event())
+        entry = await log.get(appended.seq)
+        assert entry is not None
+        cursor = str(entry.cursor((await log.state()).epoch))
+        half = cursor[:-8]  # as the command side gives it
+        asking += [(number, asyncio.create_task(ask(query, min_cursor=text))) for text in (cursor, half)]
+    async with running_projector(settings):
+        for number, task in asking:
+            assert (await task)["totals"]["events"] >= number
+
+
+async def test_min_cursor_says_when_the_projection_is_not_there_in_time(
+    query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.query.stats.waiting.PATIENCE", 0.1)
+    epoch = (await log.state()).epoch
+    answer = await query.http.get("/stats", params={"min_cursor": f"{epoch}:5:01234567"})
+    assert (answer.status_code, answer.headers["content-type"]) == (504, "application/problem+json")
+    assert answer.json()["detail"] == "min_cursor: the read model is at 0 and has not reached 5 in 0.1 s"
+
+
+async def test_min_cursor_of_another_history_is_a_conflict(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await log_event(log, event())
+    await project(settings, log, connection)
+    epoch = (await log.state()).epoch
+    for cursor in ("another:1:01234567", f"{epoch}:1:01234567"):
+        answer = await query.http.get("/stats", params={"min_cursor": cursor})
+        assert (answer.status_code, answer.json()) == (
+            409,
+            IsPartialDict(detail=IsStr(regex=f"min_cursor: .*{cursor}.*")),
+        )
+
+
+@pytest.mark.parametrize(
+    ("question", "parameter"),
+    [
+        ({"from": "yesterday"}, "from"),
+        ({"from": "2026-03-01T12:00:00"}, "from"),
+        ({"from": "1700000000"}, "from"),
+        ({"to": "2026-02-30T12:00:00Z"}, "to"),
+        ({"to": "2026-02-01T12:00:00+99:00"}, "to"),
+        ({"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "'to' has to be later"),
+        ({"from": "0001-01-01T00:00:00+14:00"}, "from"),
+        ({"bucket": "week"}, "bucket"),
+        ({"event_type": ""}, "event_type"),
+        ({"event_type": "x" * 129}, "event_type"),
+        ({"event_type": "a\0b"}, "event_type"),
+        ({"event_type": ["x"] * 101}, "event_type"),
+        ({"min_cursor": "7"}, "min_cursor"),
+        ({"form": "2026-03-01T12:00:00Z"}, "form"),
+    ],
+)
+async def test_a_bad_parameter_is_named(query: QueryService, question: dict[str, Any], parameter: str) -> None:
+    answer = await query.http.get("/stats", params=question)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json() == IsPartialDict(
+        type="about:blank", title="Bad parameter", status=422, detail=IsStr(regex=f"(?s){parameter}.*")
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-01T14:00:00%2B02:00", "2026-03-01T14:00:00+02:00", "2026-03-01t12:00:00.000z"]
+)
+async def test_times_are_read_in_any_zone_even_with_a_plus_that_was_not_escaped(query: QueryService, text: str) -> None:
+    answer = await query.http.get(f"/stats?from={text}")
+    assert answer.json() == IsPartialDict({"from": "2026-03-01T12:00:00Z"})
+
+
+async def test_the_lag_tells_what_is_not_counted_yet(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(3))
+    await project(settings, log, connection)
+    await log_events(log, some_events(2))
+    assert (await ask(query))["as_of"] == IsPartialDict(lag_events=2, lag_seconds=IsFloat(ge=0, lt=30))
+    await log_raw(log, b"no event")
+    await project(settings, log, connection)
+    assert (await query.http.get("/status")).json() == {
+        "live_clients": 0,
+        "last_seq": 6,
+        "projected_seq": 6,
+        "lag_events": 0,
+        "lag_seconds": 0.0,
+        "parked": 1,
+        "started_at": IsStr(regex=r".*Z"),
+    }
+
+
+async def test_without_the_log_stats_still_answer(own_nats_server: NatsServer, settings: Settings) -> None:
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
+    client = await connect_log(own, "test")
+    await ensure_streams(client, own)
+    await client.close()
+    async with running_query(own) as query:
+        await asyncio.to_thread(own_nats_server.kill)
+        answer = await ask(query)
+        assert answer["as_of"] == IsPartialDict(lag_events=None, lag_seconds=None)
+        assert await query.status() == IsPartialDict(last_seq=None, projected_seq=0)
+
+
+async def test_without_the_database_it_is_503_until_it_is_back(
+    query: QueryService, postgres_server: EmbeddedPostgres, database: str
+) -> None:
+    name = database.rsplit("/", 1)[1]
+    admin = await asyncpg.connect(postgres_server.dsn("postgres"))
+    await ask(query)
+    await admin.execute(f"alter database {name} allow_connections false")
+    await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    answer = await query.http.get("/stats")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json() == IsPartialDict(title="Database unavailable", detail=IsStr(regex="the database .*"))
+    assert (await query.http.get("/health")).status_code == 503
+    assert (await query.http.get("/status")).json() == IsPartialDict(projected_seq=None, last_seq=0)
+    assert (await query.http.get("/ping")).text == "pong"
+    await admin.execute(f"alter database {name} allow_connections true")
+    await admin.close()
+    await ask(query)
+    assert (await query.http.get("/health")).json() == {"database": "ok", "log": "ok"}
+
+
+async def test_a_question_that_takes_too_long_is_given_up(
+    settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    async with running_query(settings.model_copy(update={"stats_timeout": 0.3})) as query:
+        async with connection.transaction():
+            await connection.execute("lock table model_1.events_by_minute")
+            answer = await query.http.get("/stats")
+        assert (answer.status_code, answer.json()["title"]) == (504, "Took too long")
+        await ask(query)
+
+
+async def test_a_database_without_the_read_model_is_refused_at_the_start(
+    settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("delete from tailrace.migrations where scope = 'model_1' and number = 6")
+    with pytest.raises(SchemaError, match="tailrace migrate"):
+        await serve(settings)
+
+
+async def test_openapi_describes_the_answer_with_examples(query: QueryService) -> None:
+    described = (await query.http.get("/openapi.json")).json()
+    operation = described["paths"]["/stats"]["get"]
+    assert {one["name"] for one in operation["parameters"]} == {"from", "to", "bucket", "event_type", "min_cursor"}
+    assert set(operation["responses"]) == {"200", "409", "422", "503", "504"}
+    assert "application/problem+json" in operation["responses"]["422"]["content"]
+    schema = described["components"]["schemas"]["Stats"]
+    assert schema["examples"][0]["as_of"] == IsPartialDict(late_pending=0)
+    assert set(schema["examples"][0]) == set(schema["properties"])
+
+
+async def test_what_is_not_there_is_a_problem_too(query: QueryService) -> None:
+    for answer, status in ((await query.http.get("/nothing"), 404), (await query.http.post("/stats"), 405)):
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        assert answer.json() == IsPartialDict(status=status, type="about:blank")
