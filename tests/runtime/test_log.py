@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from support.servers import NatsServer
 
+from support.servers import NatsServer
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -136,8 +136,12 @@ def _decode(decoder: "msgspec.json.Decoder[_T]", raw: bytes) -> _T:
         raise EventRejectedError(_code(str(error)), _sentence(str(error))) from None
     except UnicodeDecodeError:
         raise EventRejectedError("invalid_json", "the text is not valid UTF-8") from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise EventRejectedError("invalid_json", f"the text is not valid JSON: {_plain(str(error))}") from None
+    except RecursionError:
+        raise EventRejectedError("invalid_event_data", f"event_data: {_TOO_DEEP}") from None
+    except msgspec.DecodeError as error:
+        lone_surrogate = _SURROGATE.search(_PAIR.sub(b"", raw))
+        reason = "a lone surrogate (\\ud800 to \\udfff) is no character" if lone_surrogate else _plain(str(error))
+        raise EventRejectedError("invalid_json", f"the text is not valid JSON: {reason}") from None
 
 
 _FIELD = re.compile(r"`\$\.(\w+)")
@@ -190,25 +194,27 @@ def _check_data(raw: bytes) -> None:
     if len(raw) > MAX_EVENT_DATA:
         _refuse_data(f"{len(raw):,} bytes, at most {MAX_EVENT_DATA:,} are allowed", "event_data_too_large")
     try:
-        data = _any.decode(raw)
+        _any.decode(raw)
     except UnicodeDecodeError:
         _refuse_data("not valid UTF-8")
     except RecursionError:
-        _refuse_data(f"nested deeper than {MAX_DEPTH} levels")
+        _refuse_data(_TOO_DEEP)
     except msgspec.MsgspecError as error:
-        if _SURROGATE.search(raw):
-            _refuse_data("a lone surrogate (\\ud800 to \\udfff) is not a character")
         _refuse_data(_plain(str(error).split(" - at ")[0]))
-    # a bracket opens a level: few brackets can't nest deeply, and most events have few
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
-        _refuse_data(f"nested deeper than {MAX_DEPTH} levels")
-    if b"\\u0000" in raw and _has_nul(data):
+    # judged by the text: a reader shows only the last of repeated keys, Postgres parses them all
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        _refuse_data(_TOO_DEEP)
+    if _NUL.search(raw):
         _refuse_data("the character \\u0000 can't be stored")
     if _LONG_NUMBER.search(raw):
         json.loads(raw, parse_float=_check_number, parse_int=_check_number)
 
 
-_SURROGATE = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
 _LONG_NUMBER = re.compile(rb"[0-9.]{300}|[eE][+-]?[0-9]{3}")
 
 
@@ -224,28 +230,13 @@ def _refuse_data(reason: str, code: str = "invalid_event_data") -> NoReturn:
     raise EventRejectedError(code, f"event_data: {reason}")
 
 
-def _children(value: Any) -> "list[Any]":
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level := [child for item in level for child in _children(item)]:
-        depth += 1
-        if depth > MAX_DEPTH:
-            break
-    return depth
-
-
-def _has_nul(value: Any) -> bool:
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, str) and "\0" in item:
-            return True
-        if isinstance(item, dict) and any("\0" in key for key in item):
-            return True
-        todo.extend(_children(item))
-    return False
+def _depth(raw: bytes) -> int:
+    depth = deepest = 0
+    for token in _TOKENS.finditer(raw):
+        sign = token[0]
+        if sign in (b"{", b"["):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in (b"}", b"]"):
+            depth -= 1
+    return deepest

@@ -129,9 +129,8 @@ class _Sender:
             self._since = self._clock()
             await self._websocket.send_text(text)
             self._since = None
-            await asyncio.sleep(
-                0
-            )  # neither the ring nor a socket with room makes a task wait, so others have a turn here
+            # neither the ring nor a socket with room makes a task wait: here the others have their turn
+            await asyncio.sleep(0)
             text = await stream.next_frame()
 
 

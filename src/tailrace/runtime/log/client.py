@@ -151,13 +151,7 @@ class LogClient(ABC):
             LogUnavailableError: no acknowledgement in ``timeout`` seconds: it may or may not be stored.
         """
         reply = await self.request(subject, payload, {**(headers or {}), "Nats-Msg-Id": message_id}, timeout)
-        if reply.status == 503:
-            raise LogUnavailableError("the log's stream does not exist or has no leader")
-        ack: dict[str, Any] = json.loads(reply.payload)
-        if error := ack.get("error"):
-            kind = LogFullError if error.get("err_code") in _FULL else LogUnavailableError
-            raise kind(f"the log refused the event: {error.get('description', 'unknown')}")
-        return Appended(ack["seq"], ack.get("duplicate", False))
+        return read_ack(reply.payload, reply.status)
 
     async def fetch_from(self, seq: int) -> Fetcher:
         """Reads the log in order from ``seq`` on."""
@@ -179,6 +173,22 @@ class LogClient(ABC):
         }
         await self.api(f"CONSUMER.CREATE.{LOG_STREAM}.{name}", body)
         return await self.fetcher(LOG_STREAM, name)
+
+
+def read_ack(payload: bytes, status: int) -> Appended:
+    """A stream's answer to a publish; ``status`` is the reply's, 0 where there is none.
+
+    Raises:
+        LogFullError: a limit is reached.
+        LogUnavailableError: the stream did not store it.
+    """
+    if status == 503:
+        raise LogUnavailableError("the log's stream does not exist or has no leader")
+    ack: dict[str, Any] = json.loads(payload)
+    if error := ack.get("error"):
+        kind = LogFullError if error.get("err_code") in _FULL else LogUnavailableError
+        raise kind(f"the log refused the event: {error.get('description', 'unknown')}")
+    return Appended(ack["seq"], ack.get("duplicate", False))
 
 
 def epoch_of(info: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The log's client over nats-py: works on every Python, and shares FastStream's connection on the command side."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import nats
@@ -13,6 +14,7 @@ from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from
 
+CONNECT_TIMEOUT = 5
 _GONE = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
 
 
@@ -52,8 +54,8 @@ class NatsPyClient(LogClient):
 
     async def close(self) -> None:
         """See ``LogClient.close``."""
-        if self._owned and not self._connection.is_closed:
-            await self._connection.close()
+        if self._owned:
+            await close_connection(self._connection)
 
 
 class _NatsPyFetcher(Fetcher):
@@ -82,6 +84,15 @@ class _NatsPyFetcher(Fetcher):
             return  # the server drops an idle consumer by itself
 
 
+async def close_connection(connection: Client) -> None:
+    """Ends a connection, whatever state it is in."""
+    if connection.is_closed:
+        return
+    # without a server, nats-py writes what it still holds to a transport that is closed, and stumbles
+    with suppress(TypeError, RuntimeError, *_GONE):
+        await connection.close()
+
+
 async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
     """Connects to the log's server; afterwards the connection is made anew by itself, for ever.
 
@@ -93,14 +104,17 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
         del error  # every call reports its own failure
 
     try:
-        connection = await nats.connect(
-            url,
-            name=name,
-            error_cb=quiet,
-            connect_timeout=5,
-            reconnect_time_wait=0.2,
-            **{"max_reconnect_attempts": -1, "allow_reconnect": True, **options},
-        )
+        # told to reconnect for ever, nats-py tries the first connection for ever too
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            connection = await nats.connect(
+                url,
+                name=name,
+                error_cb=quiet,
+                connect_timeout=CONNECT_TIMEOUT,
+                reconnect_time_wait=0.2,
+                **{"max_reconnect_attempts": -1, "allow_reconnect": True, **options},
+            )
     except _GONE as error:
-        raise LogUnavailableError(f"no NATS server answers at {url}: {error or type(error).__name__}") from error
+        reason = str(error) or f"no connection within {CONNECT_TIMEOUT} s"
+        raise LogUnavailableError(f"no NATS server answers at {url}: {reason}") from error
     return NatsPyClient(connection)

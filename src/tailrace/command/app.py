@@ -1,0 +1,68 @@
+"""The command service's HTTP side: its routes, and every error as a problem."""
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from tailrace.command.docs_page import render_page
+from tailrace.command.http import EventsEndpoint
+from tailrace.command.ingest import Ingest
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.problems import problem
+
+_HEALTH_TIMEOUT = 1.0
+
+
+def build_app(
+    ingest: Ingest,
+    client: LogClient,
+    asyncapi: "dict[str, object]",
+    status: "dict[str, object]",
+    *,
+    max_body_bytes: int,
+) -> Starlette:
+    """The ASGI app. ``asyncapi`` is the document to serve, ``status`` what ``GET /status`` adds to the counters."""
+
+    async def health(request: Request) -> Response:
+        try:
+            await client.request("$JS.API.INFO", b"", timeout=_HEALTH_TIMEOUT)
+        except LogUnavailableError as error:
+            return problem(503, "The log is unavailable", str(error))
+        return _json({"status": "ok"})
+
+    async def counters(request: Request) -> Response:
+        return _json({**msgspec.structs.asdict(ingest.counters), **status})
+
+    async def document(request: Request) -> Response:
+        return _json(asyncapi)
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(render_page(asyncapi))
+
+    return Starlette(
+        routes=[
+            Route("/events", EventsEndpoint(ingest, max_body_bytes=max_body_bytes).answer, methods=["POST"]),
+            Route("/health", health),
+            Route("/status", counters),
+            Route("/asyncapi.json", document),
+            Route("/asyncapi", page),
+        ],
+        exception_handlers={HTTPException: _as_problem},
+    )
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+async def _as_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    sentence = {
+        404: f"there is nothing at {request.url.path}",
+        405: f"{request.method} is not possible at {request.url.path}",
+    }.get(error.status_code, error.detail)
+    return problem(error.status_code, error.detail, sentence, headers=dict(error.headers or {}))

@@ -1,0 +1,153 @@
+"""The command service's composition root: everything is made, wired, run and ended here."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import nats
+import nats.errors
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from starlette.applications import Starlette
+
+from tailrace.command.app import build_app
+from tailrace.command.appender import Appender
+from tailrace.command.docs import asyncapi_document, declare_publishers
+from tailrace.command.event_types import EventTypes
+from tailrace.command.inbox import Inbox, make_consumer, subscribe_inbox
+from tailrace.command.ingest import Ingest
+from tailrace.command.submit import subscribe_submit
+from tailrace.command.watch import read_epochs, watch
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
+from tailrace.runtime.log import natspy
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.serving import serve_http
+from tailrace.runtime.settings import Settings
+
+CONNECT_TIMEOUT = 5.0
+STOP_TIMEOUT = 2.0
+"""Seconds for messages in hand at shutdown, after HTTP had its own; JetStream delivers again what is cut off."""
+
+logger = logging.getLogger(__name__)
+
+
+class CommandSide(NamedTuple):
+    """What runs once everything is wired."""
+
+    app: Starlette
+    appender: Appender
+    client: LogClient
+    epochs: dict[str, str]
+    event_types: EventTypes
+
+
+async def serve(settings: Settings) -> None:
+    """Runs the command service until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigurationError: the port can't be had, or the streams can't be set up.
+        LogUnavailableError: no NATS server answers at the start, or a stream was deleted.
+        ForeignHistoryError: a stream was replaced by another while this ran.
+    """
+    async with command_side(settings) as side:
+        await serve_http(
+            side.app,
+            host=settings.host,
+            port=settings.command_port,
+            on_stop=side.appender.finish,
+            background=[
+                watch(side.client, side.epochs, side.event_types, publish_timeout=settings.publish_timeout),
+            ],
+        )
+
+
+@asynccontextmanager
+async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
+    """Connects, sets up the streams and takes NATS messages while the block runs; HTTP is for the caller to serve.
+
+    Raises:
+        ConfigurationError: the streams can't be set up.
+        LogUnavailableError: no NATS server answers.
+    """
+    broker = _broker(settings)
+    connection = await _connected(broker, settings)
+    try:
+        client = natspy.NatsPyClient(connection, owned=False)
+        for sentence in await ensure_streams(client, settings):
+            logger.warning("%s", sentence)
+        await make_consumer(client, publish_timeout=settings.publish_timeout)
+        epochs = await read_epochs(client)
+        event_types = EventTypes(settings.max_event_types)
+        await event_types.load(client)
+        appender = Appender(connection, timeout=settings.publish_timeout)
+        await appender.start()
+        ingest = Ingest(appender, event_types, epochs[LOG_STREAM], max_pending=settings.max_pending_events)
+        subscribe_inbox(broker, Inbox(ingest, appender, connection, epochs[INBOX_STREAM]))
+        subscribe_submit(broker, ingest)
+        declare_publishers(broker)
+        await broker.start()
+        app = build_app(
+            ingest,
+            client,
+            asyncapi_document(broker),
+            {"started_at": datetime.now(UTC), "epoch": epochs[LOG_STREAM]},
+            max_body_bytes=settings.max_body_bytes,
+        )
+        yield CommandSide(app, appender, client, epochs, event_types)
+    finally:
+        # draining waits for a server that may be gone; nothing acknowledged depends on it
+        with suppress(TimeoutError, nats.errors.Error, OSError):
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await broker.stop()
+        await natspy.close_connection(connection)
+
+
+async def _connected(broker: NatsBroker, settings: Settings) -> Client:
+    reasons: list[Exception] = []
+
+    async def remember(error: Exception) -> None:
+        reasons.append(error)
+
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            # told to reconnect for ever, nats-py tries the first connection for ever too; this one finds out why not
+            probe = await nats.connect(
+                settings.nats_url, max_reconnect_attempts=1, reconnect_time_wait=0.1, error_cb=remember
+            )
+            await probe.close()
+            return await broker.connect()
+    except (TimeoutError, nats.errors.Error, OSError) as error:
+        reason = str(reasons[0] if reasons else error) or f"no connection within {CONNECT_TIMEOUT:g} s"
+        raise LogUnavailableError(f"no NATS server answers at {_address(settings)}: {reason}") from None
+
+
+def _broker(settings: Settings) -> NatsBroker:
+    async def quiet(error: Exception) -> None:
+        logger.debug("NATS: %s", error)  # every call reports its own failure
+
+    failures = logging.getLogger("nats.faststream")
+    failures.setLevel(logging.ERROR)  # what a handler did not expect; the rest is said in our own words
+    return NatsBroker(
+        settings.nats_url,
+        name="tailrace-command",
+        error_cb=quiet,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        graceful_timeout=STOP_TIMEOUT / 2,
+        specification_url=_address(settings),
+        protocol_version=None,
+        apply_types=False,
+        logger=failures,
+    )
+
+
+def _address(settings: Settings) -> str:
+    # without the user and password that a NATS address may carry
+    parts = urlsplit(settings.nats_url)
+    return f"{parts.scheme or 'nats'}://{parts.hostname}:{parts.port or 4222}"

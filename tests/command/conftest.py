@@ -1,0 +1,24 @@
+"""A command service of the test's own on the run's NATS server."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from nats.aio.client import Client
+
+from support.command import Command, nats_client, running_command
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+
+@pytest.fixture
+async def command(settings: Settings, log: LogClient) -> AsyncIterator[Command]:
+    """A running command side on fresh streams."""
+    async with running_command(settings) as command:
+        yield command
+
+
+@pytest.fixture
+async def nats(settings: Settings) -> AsyncIterator[Client]:
+    """A plain NATS client."""
+    async with nats_client(settings) as connection:
+        yield connection

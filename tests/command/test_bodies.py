@@ -1,0 +1,89 @@
+"""Splitting bodies: each event on its own, whatever its neighbours are."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailrace.command.bodies import MAX_EVENTS, BadBodyError, split_body
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+CURL = "application/x-www-form-urlencoded"
+
+
+def test_one_event_is_taken_with_any_content_type_that_can_hold_it() -> None:
+    for content_type in ("application/json; charset=utf-8", "application/vnd.event+json", CURL, "text/plain", ""):
+        assert split_body(b' {"a": 1}\n', content_type) == [b'{"a": 1}']
+
+
+def test_an_array_is_split_whether_announced_or_not() -> None:
+    for content_type in ("application/json", CURL, ""):
+        assert split_body(b'[{"a":[1,2]}, {"b":"]"}]', content_type) == [b'{"a":[1,2]}', b'{"b":"]"}']
+
+
+def test_lines_are_split_whether_announced_or_not_and_blank_ones_do_not_count() -> None:
+    for content_type in ("application/x-ndjson", "application/jsonl", CURL, ""):
+        assert split_body(b'{"a":1}\r\n\n{"b":2}\n', content_type) == [b'{"a":1}', b'{"b":2}']
+
+
+def test_a_malformed_line_is_one_event_of_its_own() -> None:
+    assert split_body(b'{"a":1}\n{"a"\n{"b":2}', "application/x-ndjson") == [b'{"a":1}', b'{"a"', b'{"b":2}']
+
+
+def test_an_object_over_several_lines_is_one_event() -> None:
+    body = json.dumps({"a": {"b": 1}}, indent=2).encode()
+    assert split_body(body, CURL) == [body]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"a":"\\ud800"}',
+        b'{"a":tru}',
+        b'{"a":"\xff"}',
+        b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"a":1e999}',
+    ],
+    ids=["lone surrogate", "bad literal", "bad UTF-8", "deep nesting", "huge number"],
+)
+def test_one_bad_element_of_an_array_does_not_spoil_the_others(bad: bytes) -> None:
+    assert split_body(b'[{"a":1},%b,{"b":2}]' % bad, "application/json") == [b'{"a":1}', bad, b'{"b":2}']
+
+
+@given(st.lists(JSON_VALUES, min_size=1))
+def test_the_fallback_splits_any_array_as_a_json_reader_does(values: "list[object]") -> None:
+    bad = b'"\\ud800"'  # makes the fast way give up
+    body = b"[" + b" , ".join([*(json.dumps(value).encode() for value in values), bad]) + b"]"
+    parts = split_body(body, "application/json")
+    assert [json.loads(part) for part in parts[:-1]] == values
+    assert parts[-1] == bad
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "reason"),
+    [
+        (b"", "", 400, "empty"),
+        (b" \n ", "application/x-ndjson", 400, "empty"),
+        (b"[]", "application/json", 400, "array is empty"),
+        (b"[{}", "application/json", 400, "not a JSON array"),
+        (b"[{}]]", "application/json", 400, "not a JSON array"),
+        (b'[{"a":1},]', "application/json", 400, "not a JSON array"),
+        (b'[{"a]', "application/json", 400, "not a JSON array"),
+        (b"[{]}", "application/json", 400, "not a JSON array"),
+        (b"hello", "text/plain", 400, "not JSON"),
+        (b'{"a":', "application/json", 400, "not JSON"),
+        (b"--x", "multipart/form-data; boundary=x", 415, "can't hold events"),
+        (b"1\n" * (MAX_EVENTS + 1), "application/x-ndjson", 413, "at most 100,000"),
+    ],
+)
+def test_a_body_that_is_no_events_is_refused_with_a_reason(
+    body: bytes, content_type: str, status: int, reason: str
+) -> None:
+    with pytest.raises(BadBodyError, match=reason) as caught:
+        split_body(body, content_type)
+    assert caught.value.status == status

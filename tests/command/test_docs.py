@@ -1,0 +1,123 @@
+"""The AsyncAPI document describes what really runs, and the page shows it without anything from elsewhere."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+import pytest
+from nats.aio.client import Client
+
+from support.command import Command, running_command
+from tailrace.command.rejected import Rejected
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.events import read_entry, read_event
+from tailrace.contracts.subjects import INBOX, SUBMIT
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+LOGGED, REFUSED, REPLY = "analytics.events.{event_type}", "analytics.rejected.{code}", "analytics.submit:reply"
+SEED = {
+    "event_type": "page_view",
+    "user_id": 123,
+    "created_at": "2025-10-10T10:00:00Z",
+    "event_data": {"path": "/home"},
+}
+
+
+@pytest.fixture
+async def document(command: Command) -> dict[str, Any]:
+    answer = await command.http.get("/asyncapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def follow(document: dict[str, Any], reference: dict[str, str]) -> Any:
+    found: Any = document
+    for part in reference["$ref"].removeprefix("#/").split("/"):
+        found = found[unquote(part)]
+    return follow(document, found) if "$ref" in found else found
+
+
+def message_of(document: dict[str, Any], channel: str) -> dict[str, Any]:
+    [reference] = document["channels"][channel]["messages"].values()
+    message: dict[str, Any] = follow(document, reference)
+    return message
+
+
+def examples_of(document: dict[str, Any], channel: str) -> list[dict[str, Any]]:
+    return [example["payload"] for example in message_of(document, channel)["examples"]]
+
+
+async def test_it_has_the_real_channels_with_who_sends_and_who_receives(document: dict[str, Any]) -> None:
+    assert document["asyncapi"] == "3.0.0"
+    assert set(document["channels"]) == {INBOX, SUBMIT, LOGGED, REFUSED, REPLY}
+    actions = {name: operation["action"] for name, operation in document["operations"].items()}
+    assert actions == {INBOX: "receive", SUBMIT: "receive", LOGGED: "send", REFUSED: "send"}
+    assert follow(document, document["operations"][SUBMIT]["reply"]["channel"])["address"] is None
+    for name in (LOGGED, REFUSED):
+        assert set(document["channels"][name]["parameters"]) == set(re.findall(r"\{(\w+)\}", name))
+
+
+async def test_every_reference_in_it_leads_somewhere(document: dict[str, Any]) -> None:
+    references = re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(document))
+    assert references
+    for reference in references:
+        assert follow(document, {"$ref": reference})
+
+
+async def test_its_examples_are_events_that_are_let_in(document: dict[str, Any]) -> None:
+    now = datetime.now(UTC)
+    assert SEED in examples_of(document, INBOX)
+    for channel in (INBOX, SUBMIT):
+        for example in examples_of(document, channel):
+            assert read_event(json.dumps(example).encode(), now=now, new_id=uuid4).event_type == "page_view"
+    for example in examples_of(document, LOGGED):
+        assert read_entry(json.dumps(example).encode(), logged_at=now).user_id == 123
+
+
+async def test_its_schemas_name_the_fields_that_are_really_there(
+    document: dict[str, Any], nats: Client, log: LogClient
+) -> None:
+    def fields(channel: str) -> set[str]:
+        return set(follow(document, message_of(document, channel)["payload"])["properties"])
+
+    assert fields(INBOX) == fields(SUBMIT) == fields(LOGGED) == {"event_id", *SEED}
+    accepted = json.loads((await nats.request(SUBMIT, json.dumps(SEED).encode(), timeout=10)).data)
+    refused = json.loads((await nats.request(SUBMIT, b"{}", timeout=10)).data)
+    assert {*accepted, *refused} == fields(REPLY)
+    for example, real in zip(examples_of(document, REPLY), (accepted, refused), strict=True):
+        assert set(example) == set(real)
+    Cursor.parse(examples_of(document, REPLY)[0]["cursor"])
+    assert fields(REFUSED) == set(Rejected.__struct_fields__)
+
+
+async def test_its_schemas_say_what_is_required_and_bounded(document: dict[str, Any]) -> None:
+    schema = follow(document, message_of(document, INBOX)["payload"])
+    assert set(schema["required"]) == {"event_type", "user_id", "event_data"}
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["event_data"]["type"] == "object"
+    assert schema["properties"]["event_type"]["maxLength"] == 128
+    assert schema["properties"]["user_id"]["maximum"] == 2**63 - 1
+
+
+async def test_the_page_shows_every_channel_and_loads_nothing(command: Command, document: dict[str, Any]) -> None:
+    answer = await command.http.get("/asyncapi")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for channel in document["channels"]:
+        assert f"<code>{channel}</code>" in answer.text
+    assert "&quot;path&quot;: &quot;/home&quot;" in answer.text
+    assert "<script" not in answer.text
+    assert not re.findall(r'(?:src|href)="https?:|url\(|@import', answer.text)
+
+
+async def test_a_password_in_the_servers_address_is_not_shown(settings: Settings, log: LogClient) -> None:
+    address = settings.nats_url.replace("nats://", "nats://someone:secret@")
+    async with running_command(settings.model_copy(update={"nats_url": address})) as command:
+        for path in ("/asyncapi.json", "/asyncapi"):
+            answer = await command.http.get(path)
+            assert "secret" not in answer.text
+            assert settings.nats_url.removeprefix("nats://") in answer.text

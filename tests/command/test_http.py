@@ -1,0 +1,212 @@
+"""``POST /events``: every kind of body, every status, and that an answer says what the log has."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from dirty_equals import IsPartialDict, IsStr, IsUUID
+
+from support.command import Command, log_entries, logged_events, running_command
+from tailrace.contracts.cursors import Cursor, marks_agree
+from tailrace.contracts.subjects import subject_of
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+SEED = {
+    "event_type": "page_view",
+    "user_id": 123,
+    "created_at": "2025-10-10T10:00:00Z",
+    "event_data": {"path": "/home"},
+}
+PROBLEM = "application/problem+json"
+
+
+def event(**fields: Any) -> dict[str, Any]:
+    return SEED | fields
+
+
+async def test_one_event_is_answered_with_its_id_and_position_once_the_log_has_it(
+    command: Command, log: LogClient
+) -> None:
+    answer = await command.http.post("/events", json=SEED)
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "accepted": 1,
+        "rejected": [],
+        "items": [{"event_id": IsUUID}],
+        "cursor": IsStr(regex=r"[0-9a-f]{12}:1:[0-9a-f]{8}"),
+    }
+    [stored] = await logged_events(log)
+    assert str(stored.event_id) == answer.json()["items"][0]["event_id"]
+    assert json.loads(bytes(stored.event_data)) == {"path": "/home"}
+    cursor, [entry] = Cursor.parse(answer.json()["cursor"]), await log_entries(log)
+    full = entry.cursor((await log.state()).epoch)
+    assert cursor[:2] == full[:2]
+    assert marks_agree(cursor.mark, full.mark)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-ndjson", "application/json", "application/x-www-form-urlencoded"]
+)
+async def test_arrays_and_lines_are_taken_with_the_content_type_or_without(
+    command: Command, log: LogClient, content_type: str
+) -> None:
+    lines = [json.dumps(event(user_id=n)) for n in range(3)]
+    body = "[" + ",".join(lines) + "]" if content_type == "application/json" else "\n".join(lines)
+    answer = await command.http.post("/events", content=body, headers={"Content-Type": content_type})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 3)
+    assert [stored.user_id for stored in await logged_events(log)] == [0, 1, 2]
+
+
+async def test_a_big_batch_is_in_the_log_in_the_order_of_the_body(command: Command, log: LogClient) -> None:
+    body = "\n".join(json.dumps(event(user_id=n, event_type=f"type {n % 7}")) for n in range(5_000))
+    answer = await command.http.post("/events", content=body, headers={"Content-Type": "application/x-ndjson"})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 5_000)
+    assert Cursor.parse(answer.json()["cursor"]).seq == 5_000
+    events = await logged_events(log)
+    assert [stored.user_id for stored in events] == list(range(5_000))
+    assert [str(stored.event_id) for stored in events] == [item["event_id"] for item in answer.json()["items"]]
+
+
+async def test_batches_sent_at_once_each_keep_their_order(command: Command, log: LogClient) -> None:
+    async def send(user_id: int) -> None:
+        body = [event(user_id=user_id, event_data={"n": n}) for n in range(1_500)]
+        assert (await command.http.post("/events", json=body)).status_code == 202
+
+    await asyncio.gather(*(send(user_id) for user_id in range(3)))
+    events = await logged_events(log)
+    for user_id in range(3):
+        numbers = [json.loads(bytes(one.event_data))["n"] for one in events if one.user_id == user_id]
+        assert numbers == list(range(1_500))
+
+
+async def test_some_refused_are_named_and_do_not_spoil_the_others(command: Command, log: LogClient) -> None:
+    mine = str(uuid4())
+    body = f'{json.dumps(SEED)}\n{{"event_type"\n{json.dumps(event(event_id=mine, user_id="x"))}\n{json.dumps(SEED)}'
+    answer = await command.http.post("/events", content=body, headers={"Content-Type": "application/x-ndjson"})
+    assert answer.status_code == 207
+    assert answer.json() == {
+        "accepted": 2,
+        "rejected": [
+            {"index": 1, "event_id": None, "code": "invalid_json", "message": IsStr(regex="the text is not valid.*")},
+            {"index": 2, "event_id": mine, "code": "invalid_user_id", "message": "user_id: expected int, got str"},
+        ],
+        "items": [{"event_id": IsUUID}, {"event_id": None}, {"event_id": mine}, {"event_id": IsUUID}],
+        "cursor": IsStr(regex=".*:2:.*"),
+    }
+    assert (await log.state()).last_seq == 2
+
+
+@pytest.mark.parametrize("body", [event(user_id=None), [event(user_id=None), 5]])
+async def test_all_refused_is_a_problem_with_the_reasons(command: Command, log: LogClient, body: Any) -> None:
+    answer = await command.http.post("/events", json=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    assert answer.json() == IsPartialDict(accepted=0, cursor=None, detail=IsStr(regex=".*user_id: expected int.*"))
+    assert answer.json()["rejected"][0] == IsPartialDict(index=0, code="invalid_user_id")
+    assert (await log.state()).last_seq == 0
+
+
+async def test_a_repeated_event_is_accepted_and_told_to_be_a_duplicate_at_the_same_place(command: Command) -> None:
+    mine = event(event_id=str(uuid4()))
+    first = await command.http.post("/events?detail=1", json=[SEED, mine])
+    again = await command.http.post("/events?detail=1", json=[mine | {"created_at": "2025-10-11T10:00:00Z"}, 7])
+    [_, item], [same, refused] = first.json()["items"], again.json()["items"]
+    assert item == {"event_id": mine["event_id"], "cursor": IsStr(regex=".*:2:.*"), "duplicate": False}
+    assert same == item | {"duplicate": True}
+    assert refused == {"event_id": None, "cursor": None, "duplicate": None}
+    assert (again.status_code, again.json()["accepted"], again.json()["cursor"]) == (207, 1, item["cursor"])
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"hello", b'{"event_type":', b"[{}"])
+async def test_a_body_that_is_no_events_is_400(command: Command, body: bytes) -> None:
+    answer = await command.http.post("/events", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Malformed body",
+        "status": 400,
+        "detail": IsStr(min_length=10),
+    }
+
+
+@pytest.mark.parametrize("headers", [{"Content-Type": "multipart/form-data; boundary=x"}, {"Content-Encoding": "gzip"}])
+async def test_a_body_of_a_hopeless_kind_is_415(command: Command, headers: dict[str, str]) -> None:
+    answer = await command.http.post("/events", content=b"x", headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
+
+
+async def test_other_methods_and_paths_are_problems_too(command: Command) -> None:
+    wrong_method = await command.http.get("/events")
+    assert (wrong_method.status_code, wrong_method.headers["content-type"]) == (405, PROBLEM)
+    assert wrong_method.headers["allow"] == "POST"
+    wrong_path = await command.http.post("/nowhere")
+    assert (wrong_path.status_code, wrong_path.json()["detail"]) == (404, "there is nothing at /nowhere")
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read(settings: Settings, log: LogClient) -> None:
+    sent = 0
+
+    async def endless() -> Any:
+        nonlocal sent
+        while sent < 100:
+            sent += 1
+            yield b" " * 1_000
+
+    async with running_command(settings.model_copy(update={"max_body_bytes": 10_000})) as command:
+        announced = await command.http.post("/events", content=b" " * 10_001)
+        streamed = await command.http.post("/events", content=endless())
+        fits = await command.http.post("/events", content=json.dumps(SEED).encode().ljust(10_000))
+    assert (announced.status_code, streamed.status_code, fits.status_code) == (413, 413, 202)
+    assert announced.json()["detail"] == "the body has 10,001 bytes, at most 10,000 are taken at once"
+    assert announced.headers["connection"] == "close"
+
+
+async def test_more_events_at_once_than_may_be_are_429_and_a_lone_big_body_is_not(
+    settings: Settings, log: LogClient
+) -> None:
+    async with running_command(settings.model_copy(update={"max_pending_events": 100})) as command:
+        answers = await asyncio.gather(*(command.http.post("/events", json=[SEED] * 60) for _ in range(3)))
+        big = await command.http.post("/events", json=[SEED] * 250)
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert 1 <= len(refused) <= 2
+    assert all(answer.headers["retry-after"] == "1" for answer in refused)
+    assert (big.status_code, big.json()["accepted"]) == (202, 250)
+    assert (await log.state()).last_seq == 60 * (3 - len(refused)) + 250
+
+
+async def test_no_more_event_types_than_may_be_get_into_the_log(settings: Settings, log: LogClient) -> None:
+    await log.append(subject_of("old"), b"x", "", timeout=5)
+    async with running_command(settings.model_copy(update={"max_event_types": 2})) as command:
+        answer = await command.http.post("/events", json=[event(event_type=name) for name in ("old", "a", "b", "a")])
+        assert answer.json()["accepted"] == 3
+        assert answer.json()["rejected"] == [IsPartialDict(index=2, code="too_many_event_types")]
+    assert (await log.state()).subjects == 2
+
+
+async def test_status_counts_what_happened(command: Command, log: LogClient) -> None:
+    mine = event(event_id=str(uuid4()))
+    await command.http.post("/events", json=[mine, SEED, 1])
+    await command.http.post("/events", json=mine)
+    assert (await command.http.get("/status")).json() == {
+        "accepted": 3,
+        "duplicates": 1,
+        "rejected": 1,
+        "pending": 0,
+        "started_at": IsStr(regex=r"\d{4}-\d\d-\d\dT.*Z"),
+        "epoch": (await log.state()).epoch,
+    }
+
+
+async def test_health_says_that_the_log_answers(command: Command) -> None:
+    answer = await command.http.get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_ids_made_here_are_ordered_in_time(command: Command) -> None:
+    answers: list[httpx.Response] = [await command.http.post("/events", json=SEED) for _ in range(20)]
+    ids = [UUID(answer.json()["items"][0]["event_id"]) for answer in answers]
+    assert ids == sorted(ids)
+    assert {one.version for one in ids} == {7}

@@ -1,0 +1,179 @@
+"""The inbox: what any NATS client publishes on ``analytics`` gets into the log, once, or is kept with the reason."""
+
+import base64
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from dirty_equals import IsDatetime, IsNow
+from nats.aio.client import Client
+
+from support.command import (
+    Command,
+    logged_events,
+    nats_client,
+    running_command,
+    until,
+    until_inbox_is_empty,
+    until_logged,
+)
+from tailrace.command.appender import Appender
+from tailrace.command.event_types import EventTypes
+from tailrace.command.inbox import CONSUMER, Inbox, make_consumer
+from tailrace.command.ingest import Ingest
+from tailrace.command.rejected import Rejected, list_rejected
+from tailrace.contracts.subjects import INBOX, INBOX_STREAM
+from tailrace.runtime.log.client import LogClient, entry_from, epoch_of
+from tailrace.runtime.settings import Settings
+
+SEED = b'{"event_type":"page_view","user_id":123,"created_at":"2025-10-10T10:00:00Z","event_data":{"path":"/home"}}'
+BARE = b'{"event_type":"page_view","user_id":123,"event_data":{"path":"/home"}}'
+
+
+async def inbox_of(connection: Client, log: LogClient) -> Inbox:
+    """The inbox as a service wires it, on a connection of the test's own."""
+    appender = Appender(connection, timeout=5)
+    await appender.start()
+    ingest = Ingest(appender, EventTypes(10), (await log.state()).epoch, max_pending=10)
+    return Inbox(ingest, appender, connection, epoch_of(await log.stream_info(INBOX_STREAM)))
+
+
+async def until_rejected(log: LogClient, count: int) -> list[Rejected]:
+    async def there() -> bool:
+        return len(await list_rejected(log, count + 1)) >= count
+
+    await until(there)
+    return await list_rejected(log, count + 1)
+
+
+async def test_the_seeds_event_is_in_the_log_at_once_with_an_id(command: Command, nats: Client, log: LogClient) -> None:
+    await nats.publish(INBOX, SEED)
+    await until_logged(log, 1)  # whatever has to be set up for a first message
+    began = time.monotonic()
+    await nats.publish(INBOX, SEED)
+    await until_logged(log, 2)
+    assert time.monotonic() - began < 0.5  # a pull consumer that waits for a full batch would take longer
+    first, second = await logged_events(log)
+    assert first.event_id != second.event_id
+    assert (first.event_type, first.user_id) == ("page_view", 123)
+    assert first.created_at == datetime(2025, 10, 10, 10, tzinfo=UTC)
+
+
+async def test_a_missing_time_is_when_the_inbox_got_the_message(command: Command, nats: Client, log: LogClient) -> None:
+    await nats.publish(INBOX, BARE)
+    await until_logged(log, 1)
+    [event] = await logged_events(log)
+    assert event.created_at == IsNow(tz="UTC", delta=10)
+
+
+async def test_a_publisher_may_ask_for_jetstreams_own_acknowledgement(
+    command: Command, nats: Client, log: LogClient
+) -> None:
+    ack = await nats.jetstream().publish(INBOX, SEED)
+    assert (ack.stream, ack.seq) == (INBOX_STREAM, 1)
+    await until_logged(log, 1)
+
+
+async def test_what_came_while_nobody_listened_is_taken_later(settings: Settings, nats: Client, log: LogClient) -> None:
+    for _ in range(10):
+        await nats.jetstream().publish(INBOX, SEED)
+    async with running_command(settings):
+        await until_logged(log, 10)
+        await until_inbox_is_empty(log)
+    assert (await log.state()).last_seq == 10
+
+
+async def test_a_crash_between_log_and_acknowledgement_adds_nothing(
+    settings: Settings, nats: Client, log: LogClient
+) -> None:
+    quick = settings.model_copy(update={"publish_timeout": 0.1})  # delivered again the sooner
+    await make_consumer(log, publish_timeout=quick.publish_timeout)
+    async with nats_client(settings) as dying:
+        deliveries = await dying.subscribe(f"_INBOX.{CONSUMER}", queue=CONSUMER)
+        await nats.jetstream().publish(INBOX, BARE)
+        delivered = await deliveries.next_msg(timeout=10)
+        inbox = await inbox_of(dying, log)
+        assert await inbox.take(entry_from(delivered.reply, "", delivered.data), deliveries=1) is None
+    assert (await log.stream_info(INBOX_STREAM))["state"]["messages"] == 1  # in the log, and not acknowledged
+    async with running_command(quick) as command:
+        await until_inbox_is_empty(log)
+        assert (await command.http.get("/status")).json()["duplicates"] == 1
+    assert (await log.state()).last_seq == 1
+
+
+async def test_what_is_refused_is_kept_with_the_reason_and_the_others_are_in_the_log(
+    command: Command, nats: Client, log: LogClient
+) -> None:
+    mine = uuid4()
+    bad = b'{"event_type":"x","user_id":1,"event_data":[],"event_id":"%b"}' % str(mine).encode()
+    for payload in (SEED, bad, SEED, b"\xff\xfe", SEED):
+        await nats.jetstream().publish(INBOX, payload)
+    latest, earlier = await until_rejected(log, 2)
+    await until_inbox_is_empty(log)
+    assert (await log.state()).last_seq == 3
+    assert earlier == Rejected(
+        code="invalid_event_data",
+        message="event_data: expected an object",
+        event_id=mine,
+        source="inbox",
+        inbox_seq=2,
+        received_at=IsDatetime(approx=datetime.now(UTC), delta=10),  # type: ignore[arg-type]
+        payload=bad.decode(),
+        payload_bytes=len(bad),
+    )
+    assert (latest.code, latest.payload_encoding, latest.inbox_seq) == ("invalid_json", "base64", 4)
+    assert base64.b64decode(latest.payload) == b"\xff\xfe"
+    stored = await log.api("STREAM.MSG.GET.ANALYTICS_REJECTED", {"seq": 1})
+    assert stored["message"]["subject"] == "analytics.rejected.invalid_event_data"
+    assert json.loads(base64.b64decode(stored["message"]["data"]))["event_id"] == str(mine)
+
+
+async def test_a_refused_message_too_large_to_keep_whole_is_kept_in_part_and_says_so(
+    command: Command, nats: Client, log: LogClient
+) -> None:
+    whole = nats.max_payload
+    await nats.jetstream().publish(INBOX, b"\x01" * whole)
+    [rejected] = await until_rejected(log, 1)
+    assert (rejected.truncated, rejected.payload_bytes) == (True, whole)
+    assert rejected.payload == "\x01" * len(rejected.payload)
+    assert len(rejected.payload) > 100_000
+    await until_inbox_is_empty(log)
+
+
+async def test_a_refused_message_is_kept_once_however_often_it_is_delivered(settings: Settings, log: LogClient) -> None:
+    async with nats_client(settings) as nats, running_command(settings):
+        await nats.jetstream().publish(INBOX, b"bad")
+        await until_rejected(log, 1)
+        await until_inbox_is_empty(log)
+        [first] = await list_rejected(log, 10)
+        message_id = await rejected_message_id(log, 1)
+        ack = await nats.jetstream().publish(
+            "analytics.rejected.invalid_json", b"{}", headers={"Nats-Msg-Id": message_id}
+        )
+        assert ack.duplicate
+    assert await list_rejected(log, 10) == [first]
+
+
+async def test_two_services_share_the_inbox(settings: Settings, nats: Client, log: LogClient) -> None:
+    async with running_command(settings) as one, running_command(settings) as other:
+        for _ in range(200):
+            await nats.publish(INBOX, SEED)
+        await until_logged(log, 200)
+        await until_inbox_is_empty(log)
+        counts = [(await command.http.get("/status")).json()["accepted"] for command in (one, other)]
+    assert sum(counts) == 200
+    assert min(counts) > 0
+
+
+async def test_somebody_elses_message_among_the_rejected_is_shown(nats: Client, log: LogClient) -> None:
+    await nats.jetstream().publish("analytics.rejected.other", b"?")
+    [rejected] = await list_rejected(log, 10)
+    assert (rejected.code, rejected.payload) == ("unreadable", "?")
+
+
+async def rejected_message_id(log: LogClient, seq: int) -> str:
+    stored: dict[str, Any] = await log.api("STREAM.MSG.GET.ANALYTICS_REJECTED", {"seq": seq})
+    headers = base64.b64decode(stored["message"]["hdrs"]).decode()
+    return headers.partition("Nats-Msg-Id: ")[2].partition("\r\n")[0]

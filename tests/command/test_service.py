@@ -1,0 +1,167 @@
+"""The whole service: its port, its stop, and what it does when JetStream's parts vanish behind its back."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from nats.aio.client import Client
+
+from support.command import log_entries, until, until_logged
+from tailrace.command import watch as watch_module
+from tailrace.command.inbox import CONSUMER
+from tailrace.command.service import command_side, serve
+from tailrace.contracts.errors import ConfigurationError, EventRejectedError, ForeignHistoryError, LogUnavailableError
+from tailrace.contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, subject_of
+from tailrace.runtime.log.client import LogClient, StreamMissingError
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+SEED: dict[str, Any] = {
+    "event_type": "page_view",
+    "user_id": 123,
+    "created_at": "2025-10-10T10:00:00Z",
+    "event_data": {"path": "/home"},
+}
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> "AsyncIterator[tuple[asyncio.Task[None], httpx.AsyncClient]]":
+    """The service on its port, as a task that ends with it."""
+    task = asyncio.create_task(serve(settings))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.command_port}", timeout=30) as http:
+
+        async def answers() -> bool:
+            if task.done():
+                task.result()
+            try:
+                return (await http.get("/health")).status_code == 200
+            except httpx.ConnectError:
+                return False
+
+        await until(answers)
+        yield task, http
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_the_service_takes_events_on_its_port_and_stops_in_time_when_it_is_told_to(
+    settings: Settings, log: LogClient
+) -> None:
+    acknowledged: list[str] = []
+
+    async def load(http: httpx.AsyncClient) -> None:
+        while True:
+            try:
+                answer = await http.post("/events", json=[SEED] * 5)
+            except httpx.HTTPError:
+                return  # it has stopped
+            acknowledged.extend(item["event_id"] for item in answer.json()["items"])
+
+    async with serving(settings) as (task, http):
+        senders = [asyncio.create_task(load(http)) for _ in range(4)]
+        await until_logged(log, 200)
+        began = time.monotonic()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await task
+        assert time.monotonic() - began < 5
+        await asyncio.gather(*senders)
+    assert set(acknowledged) <= {entry.message_id for entry in await log_entries(log)}
+    with socket.create_server(("127.0.0.1", settings.command_port)):
+        pass  # the port is free again
+
+
+async def test_the_service_stops_in_time_without_its_server_too(own_nats_server: Any, settings: Settings) -> None:
+    lonely = settings.model_copy(update={"nats_url": own_nats_server.url})
+    async with serving(lonely) as (task, http):
+        await asyncio.to_thread(own_nats_server.kill)
+        waiting = asyncio.create_task(http.post("/events", json=SEED))
+
+        async def pending() -> bool:
+            return bool((await http.get("/status")).json()["pending"])
+
+        await until(pending)
+        began = time.monotonic()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await task
+        assert time.monotonic() - began < 5
+        assert (await waiting).status_code == 503
+
+
+async def test_a_port_that_is_taken_is_one_sentence(settings: Settings, log: LogClient) -> None:
+    with (
+        socket.create_server(("127.0.0.1", settings.command_port)),
+        pytest.raises(ConfigurationError, match="can't be listened on"),
+    ):
+        await serve(settings)
+
+
+async def test_a_taken_body_is_not_mistaken_for_the_next_request(settings: Settings, log: LogClient) -> None:
+    async with serving(settings.model_copy(update={"max_body_bytes": 1_000})) as (_, http):
+        answers = [(await http.post("/events", content=b" " * 100_000)).status_code for _ in range(3)]
+        answers.append((await http.post("/events", json=SEED)).status_code)
+    assert answers == [413, 413, 413, 202]
+
+
+async def test_a_deleted_inbox_consumer_is_made_anew_and_nothing_is_lost(
+    settings: Settings, log: LogClient, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
+    async with serving(settings):
+        await log.api(f"CONSUMER.DELETE.{INBOX_STREAM}.{CONSUMER}")
+        await nats.jetstream().publish(INBOX, json.dumps(SEED).encode())
+        await until_logged(log, 1)
+
+
+async def test_a_deleted_stream_ends_the_service_with_a_sentence(
+    settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
+    async with serving(settings) as (task, _):
+        await log.api(f"STREAM.DELETE.{INBOX_STREAM}")
+        with pytest.raises(StreamMissingError, match="ANALYTICS_INBOX does not exist any more"):
+            await asyncio.wait_for(task, 10)
+
+
+async def test_another_log_ends_the_service_with_a_sentence(
+    settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
+    async with serving(settings) as (task, _):
+        await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+        await ensure_streams(log, settings)
+        with pytest.raises((ForeignHistoryError, StreamMissingError), match="ANALYTICS"):
+            await asyncio.wait_for(task, 10)
+
+
+async def test_event_types_that_other_services_logged_count_before_long(
+    settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
+    async with command_side(settings.model_copy(update={"max_event_types": 2})) as side:
+        watching = asyncio.create_task(
+            watch_module.watch(side.client, side.epochs, side.event_types, publish_timeout=5)
+        )
+        for name in ("one", "other"):
+            await log.append(subject_of(name), b"x", "", timeout=5)
+
+        async def known() -> bool:
+            return len(side.event_types) == 2
+
+        await until(known)
+        watching.cancel()
+        with pytest.raises(EventRejectedError, match="'another' is new"):
+            side.event_types.subject("another")
+
+
+async def test_no_server_at_the_start_ends_the_service_with_a_sentence(settings: Settings) -> None:
+    with pytest.raises(LogUnavailableError, match="no NATS server answers"):
+        await serve(settings.model_copy(update={"nats_url": "nats://127.0.0.1:1"}))

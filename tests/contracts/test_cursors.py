@@ -1,0 +1,61 @@
+"""Cursors: what is written can be read, and nothing else can."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailrace.contracts.cursors import Cursor, full_mark, id_mark, marks_agree
+from tailrace.contracts.errors import BadCursorError
+
+EPOCHS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+TIMES = st.integers(0, 2**63 - 1)
+
+
+@given(EPOCHS, st.integers(1, 2**63 - 1), st.text(), TIMES)
+def test_a_cursor_reads_back_as_it_was_written(epoch: str, seq: int, message_id: str, time_ns: int) -> None:
+    for mark in (id_mark(message_id), full_mark(message_id, time_ns)):
+        cursor = Cursor(epoch, seq, mark)
+        assert Cursor.parse(str(cursor)) == cursor
+
+
+@given(EPOCHS)
+def test_the_place_before_the_first_message_has_no_mark(epoch: str) -> None:
+    assert Cursor.parse(str(Cursor(epoch, 0))) == (epoch, 0, "")
+
+
+@given(st.text().filter(lambda text: text.count(":") != 2) | st.text(max_size=4).map("{0}:{0}:{0}".format))
+def test_any_other_text_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(BadCursorError, match="is not a cursor"):
+        Cursor.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "e",
+        "e:1",
+        "e:1:",
+        "e:0:01234567",
+        "e:-1:01234567",
+        f"e:{2**63}:01234567",
+        "e:1:0123456",
+        "e:1:0123456G",
+        "e:1:01234567 ",
+        "e:1:01234567\n",
+        "e:１:01234567",
+        "e e:1:01234567",
+        f"{'e' * 65}:1:01234567",
+    ],
+)
+def test_what_is_nearly_a_cursor_is_refused(text: str) -> None:
+    with pytest.raises(BadCursorError):
+        Cursor.parse(text)
+
+
+@given(st.text(), TIMES, st.text(), TIMES)
+def test_marks_agree_exactly_where_both_sides_know(one: str, one_ns: int, other: str, other_ns: int) -> None:
+    same_id, same_time = id_mark(one) == id_mark(other), full_mark("", one_ns) == full_mark("", other_ns)
+    assert marks_agree(full_mark(one, one_ns), full_mark(other, other_ns)) == (same_id and same_time)
+    assert marks_agree(id_mark(one), full_mark(other, other_ns)) == same_id
+    assert marks_agree("", full_mark(other, other_ns))
