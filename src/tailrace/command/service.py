@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import nats
 import nats.errors
@@ -25,7 +24,7 @@ from tailrace.command.watch import read_epochs, watch
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
 from tailrace.runtime.log import natspy
-from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.client import LogClient, shown_address
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.serving import serve_http
 from tailrace.runtime.settings import Settings
@@ -124,7 +123,7 @@ async def _connected(broker: NatsBroker, settings: Settings) -> Client:
             return await broker.connect()
     except (TimeoutError, nats.errors.Error, OSError) as error:
         reason = str(reasons[0] if reasons else error) or f"no connection within {CONNECT_TIMEOUT:g} s"
-        raise LogUnavailableError(f"no NATS server answers at {_address(settings)}: {reason}") from None
+        raise LogUnavailableError(f"no NATS server answers at {shown_address(settings.nats_url)}: {reason}") from None
 
 
 def _broker(settings: Settings) -> NatsBroker:
@@ -140,14 +139,8 @@ def _broker(settings: Settings) -> NatsBroker:
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         graceful_timeout=STOP_TIMEOUT / 2,
-        specification_url=_address(settings),
+        specification_url=shown_address(settings.nats_url),
         protocol_version=None,
         apply_types=False,
         logger=failures,
     )
-
-
-def _address(settings: Settings) -> str:
-    # without the user and password that a NATS address may carry
-    parts = urlsplit(settings.nats_url)
-    return f"{parts.scheme or 'nats'}://{parts.hostname}:{parts.port or 4222}"

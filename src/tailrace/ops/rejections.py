@@ -20,7 +20,7 @@ async def show_rejections(settings: Settings, *, limit: int, as_json: bool) -> N
     """
     client = await connect_log(settings, "rejected")
     try:
-        found = await list_rejected(client, limit)
+        found = list(reversed(await list_rejected(client, limit)))
     finally:
         await client.close()
     console = Console()

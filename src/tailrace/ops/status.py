@@ -18,7 +18,8 @@ async def read_status(settings: Settings) -> dict[str, Any]:
     """Everything that can be learned; what doesn't answer is a sentence in ``problems``."""
     found: dict[str, Any] = {"version": version("tailrace"), "log": None, "read_model": None, "lag_events": None}
     problems: list[str] = []
-    for name, read in (("log", _log), ("read_model", _read_model)):
+    # the log last: it can only have grown since the model was read, so the lag is never negative
+    for name, read in (("read_model", _read_model), ("log", _log)):
         try:
             found[name] = await read(settings)
         except (TailraceError, *UNAVAILABLE) as error:

@@ -191,6 +191,15 @@ def read_ack(payload: bytes, status: int) -> Appended:
     return Appended(ack["seq"], ack.get("duplicate", False))
 
 
+def shown_address(url: str) -> str:
+    """A server's address (or several, with commas) without the user and password it may carry: for messages."""
+    return ",".join(f"{scheme}{mark}{rest.rpartition('@')[2]}" for scheme, mark, rest in _parts(url))
+
+
+def _parts(url: str) -> list[tuple[str, str, str]]:
+    return [one.partition("://") if "://" in one else ("", "", one) for one in url.split(",")]
+
+
 def epoch_of(info: dict[str, Any]) -> str:
     """The epoch in a stream's description; "" where a foreign hand made the stream."""
     epoch: str = (info["config"].get("metadata") or {}).get(EPOCH_KEY, "")

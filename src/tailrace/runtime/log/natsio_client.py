@@ -10,7 +10,7 @@ from natsio.jetstream import Consumer, JsMsg
 
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
-from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from
+from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from, shown_address
 
 _GONE = (NATSError, OSError, asyncio.TimeoutError)
 
@@ -96,5 +96,5 @@ async def connect(url: str, name: str, **options: Any) -> NatsioClient:
             **options,
         )
     except (*_GONE, json.JSONDecodeError) as error:
-        raise LogUnavailableError(f"no NATS server answers at {url}: {error}") from error
+        raise LogUnavailableError(f"no NATS server answers at {shown_address(url)}: {error}") from error
     return NatsioClient(connection)

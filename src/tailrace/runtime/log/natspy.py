@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
-from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from
+from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from, shown_address
 
 CONNECT_TIMEOUT = 5
 _GONE = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
@@ -116,5 +116,5 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
             )
     except _GONE as error:
         reason = str(error) or f"no connection within {CONNECT_TIMEOUT} s"
-        raise LogUnavailableError(f"no NATS server answers at {url}: {reason}") from error
+        raise LogUnavailableError(f"no NATS server answers at {shown_address(url)}: {reason}") from error
     return NatsPyClient(connection)
