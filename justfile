@@ -9,9 +9,9 @@ _list:
 up *args:
     @exec tailrace up "$@"
 
-# Run every test on the real servers.
+# Run every test on the real servers; with arguments, what they select (as pytest's own).
 test *args:
-    @exec pytest "$@"
+    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n auto --maxprocesses 4
 
 # Formatting, lint, strict types and the layers.
 lint:

@@ -182,6 +182,20 @@ async def test_the_projector_goes_on_after_the_database_broke_off(
     assert await read_model(connection) == await recount_log(log)
 
 
+async def test_an_error_of_the_database_that_no_event_causes_is_waited_out_and_parks_nothing(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    await connection.execute("alter table model_1.event_ids rename to mislaid")
+    await log_events(log, some_events(20))
+    async with running_projector(settings) as task:
+        async with asyncio.timeout(20):
+            while "waiting: relation" not in caplog.text:
+                await asyncio.sleep(0.01)
+        await connection.execute("alter table model_1.mislaid rename to event_ids")
+        await until_projected(connection, log, task)
+    assert await read_model(connection) == await recount_log(log)
+
+
 async def test_a_position_of_another_log_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:

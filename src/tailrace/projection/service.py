@@ -51,7 +51,8 @@ async def _keep_projecting(client: LogClient, settings: Settings, stop: asyncio.
             await _project_once(client, settings, stop)
         except PositionMovedError as error:
             logger.info("%s; reading it again", error)
-        except (LogUnavailableError, DatabaseUnavailableError, *UNAVAILABLE) as error:
+        except (LogUnavailableError, DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
+            # what an event's content causes was parked: all that is left comes from the surroundings and may pass
             if str(error) != said:
                 logger.warning("waiting: %s", error or type(error).__name__)
             said = str(error)
