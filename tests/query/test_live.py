@@ -42,7 +42,14 @@ async def test_from_earliest_every_entry_comes_once_in_order_then_caught_up_then
     sent = await log_events(log, some_events(600))
     async with query.socket("earliest") as socket:
         await socket.until("caught_up")
-        assert [frame["kind"] for frame in socket.frames] == ["hello", "events", "events", "events", "caught_up"]
+        # how many frames history takes is the reader's affair: one fetch may bring less than there is
+        assert [frame["kind"] for frame in socket.frames] == [
+            "hello",
+            *["events"] * (len(socket.frames) - 2),
+            "caught_up",
+        ]
+        history = len(socket.frames)
+        assert seqs_of(events_of(socket.frames)) == list(range(1, 601))
         sent += await log_events(log, some_events(20, seed=2))
         while len(events_of(socket.frames)) < 620:
             await socket.next()
@@ -50,7 +57,7 @@ async def test_from_earliest_every_entry_comes_once_in_order_then_caught_up_then
     assert seqs_of(got) == list(range(1, 621))
     assert [one["event_id"] for one in got] == [str(one.event_id) for one in sent]
     assert all(len(frame["events"]) <= 256 for frame in socket.frames if frame["kind"] == "events")
-    assert {frame["kind"] for frame in socket.frames[5:]} == {"events"}
+    assert {frame["kind"] for frame in socket.frames[history:]} == {"events"}
 
 
 async def test_frames_have_the_documented_shape(query: QueryService, log: LogClient) -> None:
