@@ -81,7 +81,7 @@ def describe(found: dict[str, Any]) -> str:
     table = Table.grid(padding=(0, 2))
     if log := found["log"]:
         table.add_row("log", f"{log['events']:,} events, {log['bytes'] / 1e6:,.1f} MB, epoch {log['epoch']}")
-        table.add_row("", f"{log['subjects']:,} event types; read with {log['reader']}")
+        table.add_row("", f"event types: {log['subjects']:,}; read with {log['reader']}")
         table.add_row("inbox", f"{log['waiting_in_inbox']:,} waiting, {log['rejected']:,} rejected so far")
     if model := found["read_model"]:
         table.add_row("read model", f"{model['model']}, {model['flavour']} flavour, {model['server']}")
