@@ -186,6 +186,21 @@ def status(
         raise typer.Exit(1)
 
 
+@app.command()
+def verify(
+    database: Annotated[
+        str | None, typer.Option(help="The database, if not the configured one.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Read the log again and compare every table with it. Exit code 1 when anything differs."""
+    from tailrace.ops.verifying import verify_with_progress
+
+    chosen = {} if database is None else {"database": database}
+    _run(verify_with_progress(settings_for(data_dir, **chosen), as_json=as_json))
+
+
 @rejected_app.command("list")
 def rejected_list(
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,

@@ -1,0 +1,87 @@
+"""Counts the log again, from its first entry: what every table has to say."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.errors import EventRejectedError
+from tailrace.contracts.events import Event, read_entry
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.reader import LogReader
+
+READ = 2_000
+WAIT = 1.0
+
+
+class Row(NamedTuple):
+    """A row that the log asks for."""
+
+    seq: int
+    event: Event
+
+    @property
+    def cell(self) -> tuple[datetime, str]:
+        """Its UTC day and event type."""
+        day = self.event.created_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return day, self.event.event_type
+
+
+@dataclass
+class Recount:
+    """What the log holds up to a position. ``claims`` has the entry that counts for each id: about 150 bytes an id."""
+
+    entries: int = 0
+    events: int = 0
+    duplicates: int = 0
+    claims: dict[UUID, int] = field(default_factory=dict)
+    parked: set[int] = field(default_factory=set)
+
+
+async def read_rows(
+    client: LogClient,
+    start: Cursor,
+    end: int,
+    refused: "frozenset[int]",
+    recount: Recount,
+    on_read: Callable[[int], None],
+) -> AsyncIterator[list[Row]]:
+    """Reads the entries behind ``start`` up to ``end``; yields the rows they ask for and keeps count in ``recount``.
+
+    ``refused`` are entries that only the database could tell to be impossible: they count as parked.
+
+    Raises:
+        ForeignHistoryError, LogHoleError, LogUnavailableError: see ``LogReader.read``.
+    """
+    reader = LogReader(client, start)
+    try:
+        while reader.position.seq < end:
+            entries = await reader.read(READ, WAIT)
+            yield _rows([entry for entry in entries if entry.seq <= end], refused, recount)
+            on_read(min(reader.position.seq, end))
+    finally:
+        await reader.close()
+
+
+def _rows(entries: Sequence[LogEntry], refused: "frozenset[int]", recount: Recount) -> list[Row]:
+    rows: list[Row] = []
+    for entry in entries:
+        recount.entries += 1
+        event: Event | None = None
+        event_id: UUID | None
+        try:
+            event = read_entry(entry.payload, logged_at=entry.logged_at)
+            event_id = event.event_id
+        except EventRejectedError:
+            event_id = entry.event_id
+        if event_id is not None and recount.claims.setdefault(event_id, entry.seq) != entry.seq:
+            recount.duplicates += 1
+        elif event is None or entry.seq in refused:
+            recount.parked.add(entry.seq)
+        else:
+            recount.events += 1
+            rows.append(Row(entry.seq, event))
+    return rows
