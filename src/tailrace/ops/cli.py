@@ -201,6 +201,23 @@ def verify(
     _run(verify_with_progress(settings_for(data_dir, **chosen), as_json=as_json))
 
 
+@app.command()
+def replay(
+    into: Annotated[str, typer.Option(help="The database, as postgresql://…; made if it isn't there.")],
+    until: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Stop there, not at the log's end.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line each second.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Project the log from its first entry into a fresh database. Interrupted and run again, it goes on."""
+    from tailrace.ops.replaying import replay_with_progress
+
+    settings = settings_for(data_dir, database=into)
+    configure_logging("warning")
+    _run(replay_with_progress(settings, until=until, as_json=as_json))
+
+
 @rejected_app.command("list")
 def rejected_list(
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,

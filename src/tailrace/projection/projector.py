@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from tailrace.contracts.cursors import Cursor
@@ -21,14 +22,27 @@ logger = logging.getLogger("tailrace.projection")
 class Projector:
     """Projects the log into one read model. Only one may be active for a model; the store makes sure of it."""
 
-    def __init__(self, client: LogClient, store: Store, *, batch_size: int, guard: ParkedGuard) -> None:
+    def __init__(
+        self,
+        client: LogClient,
+        store: Store,
+        *,
+        batch_size: int,
+        guard: ParkedGuard,
+        until: int | None = None,
+        on_commit: Callable[[Cursor], None] | None = None,
+    ) -> None:
         self._client = client
         self._store = store
         self._batch_size = batch_size
         self._guard = guard
+        self._until = until
+        self._on_commit = on_commit
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Projects until ``stop`` is set; the batch at hand is finished first.
+        """Projects until ``stop`` is set, or the entry ``until`` is in the model; the batch at hand is finished first.
+
+        ``on_commit`` is told where the model is, at the start and after each batch.
 
         Raises:
             PositionMovedError: somebody else moved the model's position; running again goes on from there.
@@ -37,6 +51,8 @@ class Projector:
         """
         position = await self._store.position() or Cursor((await self._client.state()).epoch, 0)
         logger.info("projecting from %s", position)
+        if self._arrived(position):
+            return
         reader = LogReader(self._client, position)
         stopping = asyncio.create_task(stop.wait())
         reading = asyncio.create_task(reader.read(self._batch_size, READ_WAIT))
@@ -47,14 +63,23 @@ class Projector:
                     return
                 entries = reading.result()
                 reading = asyncio.create_task(reader.read(self._batch_size, READ_WAIT))
+                if self._until is not None:
+                    entries = [entry for entry in entries if entry.seq <= self._until]
                 if entries:
                     position = await self._project(entries, position)
+                    if self._arrived(position):
+                        return
         finally:
             stopping.cancel()
             reading.cancel()
             with suppress(asyncio.CancelledError, TailraceError):
                 await reading
             await reader.close()
+
+    def _arrived(self, position: Cursor) -> bool:
+        if self._on_commit is not None:
+            self._on_commit(position)
+        return self._until is not None and position.seq >= self._until
 
     async def _project(self, entries: list[LogEntry], position: Cursor) -> Cursor:
         batch = decode(entries)

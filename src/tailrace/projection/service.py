@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from zlib import crc32
 
 import asyncpg
 
-from tailrace.contracts.errors import LogUnavailableError
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import ConfigurationError, LogUnavailableError
 from tailrace.migrations.runner import live_model
 from tailrace.projection.guard import ParkedGuard
 from tailrace.projection.projector import Projector
@@ -37,18 +39,52 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     try:
         for difference in await ensure_streams(client, settings):
             logger.warning("%s", difference)
-        await _keep_projecting(client, settings, stop)
+        await project(client, settings, stop)
     finally:
         await client.close()
 
 
-async def _keep_projecting(client: LogClient, settings: Settings, stop: asyncio.Event) -> None:
+async def project(
+    client: LogClient,
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    until: int | None = None,
+    standby: bool = True,
+    on_commit: Callable[[Cursor], None] | None = None,
+) -> None:
+    """Projects until ``stop`` is set or the log entry ``until`` is in the model, through outages of log and database.
+
+    ``on_commit`` is told where the model is.
+
+    Raises:
+        ConfigurationError: another projector is active and this one may not stand by.
+        TailraceError: a person has to decide; the message says what.
+    """
+
+    async def once() -> None:
+        connection = await connect(settings.dsn, name="projection")
+        try:
+            store = await _active_store(connection, stop, standby=standby)
+            if store is not None:
+                guard = ParkedGuard(settings.parked_stop_ratio, settings.parked_stop_minimum)
+                size = settings.batch_size
+                projector = Projector(client, store, batch_size=size, guard=guard, until=until, on_commit=on_commit)
+                await projector.run(stop)
+        finally:
+            await connection.close(timeout=2)
+
+    await _through_outages(once, stop)
+
+
+async def _through_outages(once: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
     delay = FIRST_PAUSE
     said = ""
     while not stop.is_set():
         started = asyncio.get_running_loop().time()
         try:
-            await _project_once(client, settings, stop)
+            await once()
+            return
         except PositionMovedError as error:
             logger.info("%s; reading it again", error)
         except (LogUnavailableError, DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
@@ -62,29 +98,22 @@ async def _keep_projecting(client: LogClient, settings: Settings, stop: asyncio.
         delay = min(delay * 2, LONGEST_PAUSE)
 
 
-async def _project_once(client: LogClient, settings: Settings, stop: asyncio.Event) -> None:
-    """Connects, waits to be the active one, projects. The lock lives and dies with the connection that projects."""
-    connection = await connect(settings.dsn, name="projection")
-    try:
-        model = await live_model(connection)
-        await connection.execute("select set_config('search_path', $1, false)", model)
-        if not await _become_active(connection, model, stop):
-            return
-        guard = ParkedGuard(settings.parked_stop_ratio, settings.parked_stop_minimum)
-        await Projector(client, Store(connection), batch_size=settings.batch_size, guard=guard).run(stop)
-    finally:
-        await connection.close(timeout=2)
+async def _active_store(connection: "asyncpg.Connection", stop: asyncio.Event, *, standby: bool) -> Store | None:
+    """The live model, once its lock is ours; None when told to stop before.
 
-
-async def _become_active(connection: "asyncpg.Connection", model: str, stop: asyncio.Event) -> bool:
-    """Waits for the model's lock; False when told to stop before."""
+    The lock lives and dies with the connection that projects: losing one is losing the other.
+    """
+    model = await live_model(connection)
+    await connection.execute("select set_config('search_path', $1, false)", model)
     lock = crc32(f"tailrace projector {model}".encode())
     said = False
     while not stop.is_set():
         if await connection.fetchval("select pg_try_advisory_lock($1)", lock):
-            return True
+            return Store(connection)
+        if not standby:
+            raise ConfigurationError("a projector is active on that database: a replay needs a database of its own")
         if not said:
             logger.info("standing by: another projector is active on %s", model)
             said = True
         await pause(stop, STANDBY_POLL)
-    return False
+    return None

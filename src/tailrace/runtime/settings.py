@@ -4,7 +4,6 @@ Read from the environment (``TAILRACE_<NAME>``, or the seed's ``DB_USER``, ``DB_
 file in the working directory; the environment wins.
 """
 
-from functools import cached_property
 from typing import Literal
 from urllib.parse import quote
 
@@ -67,7 +66,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what the services print")
 
-    @cached_property
+    @property
     def dsn(self) -> str:
         """The database as a postgresql:// address."""
         if self.database:

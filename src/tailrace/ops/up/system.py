@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 
 from tailrace.contracts.errors import LogUnavailableError, TailraceError
-from tailrace.migrations.runner import migrate
+from tailrace.migrations.fresh import ensure_database
 from tailrace.ops.embedded.nats import EmbeddedNats
 from tailrace.ops.embedded.ports import free_port, require_free
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
@@ -189,13 +189,9 @@ class System:
         return True
 
     async def _prepare_database(self) -> None:
-        name = self._settings.db_name
-        admin = await asyncpg.connect(self.postgres.dsn("postgres"))
-        if not await admin.fetchval("select true from pg_database where datname = $1", name):
-            await admin.execute('create database "{}"'.format(name.replace('"', '""')))
-        await admin.close()
-        connection = await asyncpg.connect(self.postgres.dsn(name))
-        await migrate(connection)
+        dsn = self.postgres.dsn(self._settings.db_name)
+        await ensure_database(dsn)
+        connection = await asyncpg.connect(dsn)
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
             await self._add_reader(connection)
         await connection.close()

@@ -1,0 +1,39 @@
+"""A database that is there and up to date, made where it isn't there."""
+
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from tailrace.contracts.errors import ConfigurationError
+from tailrace.migrations.runner import migrate
+from tailrace.runtime.postgres import connect
+
+_MAINTENANCE = "postgres"  # the database that every server has, to be in while making another
+
+
+async def ensure_database(dsn: str) -> None:
+    """Makes the database that ``dsn`` names if it isn't there, and brings it up to date.
+
+    Raises:
+        ConfigurationError: the server refuses the connection, or to make the database.
+        DatabaseUnavailableError: no server answers.
+        SchemaError: the database was made by a newer Tailrace.
+    """
+    name = unquote(urlsplit(dsn).path.lstrip("/"))
+    if not name:
+        raise ConfigurationError("the address does not name a database: expected postgresql://user@host:port/name")
+    admin = await connect(dsn, name="migrate", database=_MAINTENANCE)
+    try:
+        if not await admin.fetchval("select true from pg_database where datname = $1", name):
+            await admin.execute(await admin.fetchval("select format('create database %I', $1::text)", name))
+    except asyncpg.DuplicateDatabaseError:
+        pass  # somebody else was faster
+    except asyncpg.PostgresError as error:
+        raise ConfigurationError(f"the database {name} can't be made: {error}") from None
+    finally:
+        await admin.close()
+    connection = await connect(dsn, name="migrate")
+    try:
+        await migrate(connection)
+    finally:
+        await connection.close()
