@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 rejected_app = typer.Typer(help="What validation refused from the inbox.", no_args_is_help=True)
 app.add_typer(rejected_app, name="rejected")
+parked_app = typer.Typer(help="What is in the log and could not be projected.", no_args_is_help=True)
+app.add_typer(parked_app, name="parked")
 
 DataDir = Annotated[
     Path | None,
@@ -228,3 +230,39 @@ def rejected_list(
     from tailrace.ops.rejections import show_rejections
 
     _run(show_rejections(settings_for(data_dir), limit=limit, as_json=as_json))
+
+
+@parked_app.command("list")
+def parked_list(
+    limit: Annotated[int, typer.Option(min=1, help="The oldest so many.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List parked events, oldest first, with the reason."""
+    from tailrace.ops.parking import list_parked
+
+    _run(list_parked(settings_for(data_dir), limit=limit, as_json=as_json))
+
+
+@parked_app.command("show")
+def parked_show(
+    seq: Annotated[int, typer.Argument(min=1, help="The log entry's sequence.")], data_dir: DataDir = None
+) -> None:
+    """Show one parked event with its payload, as JSON."""
+    from tailrace.ops.parking import show_parked
+
+    _run(show_parked(settings_for(data_dir), seq))
+
+
+@parked_app.command("retry")
+def parked_retry(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
+    until: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Only entries up to there.", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Try parked events again, after what was wrong is mended. Each counts once, where it belongs."""
+    from tailrace.ops.parking import retry_parked
+
+    _run(retry_parked(settings_for(data_dir), until=until, dry_run=dry_run))

@@ -1,5 +1,7 @@
 """The read model's side of a batch: everything it changes, in one transaction."""
 
+from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -32,7 +34,9 @@ class Committed(NamedTuple):
     duplicates: int
 
 
-def _sql(name: str) -> str:
+@cache
+def projection_sql(name: str) -> str:
+    """The text of ``sql/<name>.sql``."""
     return (files("tailrace.projection") / "sql" / f"{name}.sql").read_text("utf-8")
 
 
@@ -41,11 +45,10 @@ class Store:
 
     def __init__(self, connection: "asyncpg.Connection") -> None:
         self._connection = connection
-        self._read_position = _sql("read_position")
-        self._move_position = _sql("move_position")
-        self._claim_ids = _sql("claim_ids")
-        self._insert_events = _sql("insert_events")
-        self._park_events = _sql("park_events")
+        self._read_position = projection_sql("read_position")
+        self._move_position = projection_sql("move_position")
+        self._claim_ids = projection_sql("claim_ids")
+        self._park_events = projection_sql("park_events")
 
     async def position(self) -> Cursor | None:
         """Up to where the model has seen the log; None if it has seen nothing."""
@@ -75,7 +78,7 @@ class Store:
             events = [event for event in batch.events if event.seq in claimed]
             parked = [item for item in batch.parked if item.event_id is None or item.entry.seq in claimed]
             if events:
-                await self._insert(events)
+                await insert_events(self._connection, events)
             if parked:
                 await self._park(parked)
         return Committed(len(events), len(parked), len(batch.entries) - len(events) - len(parked))
@@ -90,17 +93,6 @@ class Store:
         )
         return {row[0] for row in rows}
 
-    async def _insert(self, events: list[Projected]) -> None:
-        await self._connection.execute(
-            self._insert_events,
-            [item.event.event_id for item in events],
-            [item.event.event_type for item in events],
-            [item.event.user_id for item in events],
-            [item.event.created_at for item in events],
-            [bytes(item.event.event_data).decode() for item in events],
-            [item.seq for item in events],
-        )
-
     async def _park(self, parked: list[Parked]) -> None:
         await self._connection.execute(
             self._park_events,
@@ -111,3 +103,16 @@ class Store:
             [item.entry.payload for item in parked],
             [item.entry.logged_at for item in parked],
         )
+
+
+async def insert_events(connection: "asyncpg.Connection", events: Sequence[Projected]) -> None:
+    """Inserts events whose ids are claimed and adds them to every count; to be called in a transaction."""
+    await connection.execute(
+        projection_sql("insert_events"),
+        [item.event.event_id for item in events],
+        [item.event.event_type for item in events],
+        [item.event.user_id for item in events],
+        [item.event.created_at for item in events],
+        [bytes(item.event.event_data).decode() for item in events],
+        [item.seq for item in events],
+    )

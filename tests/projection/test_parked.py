@@ -1,0 +1,122 @@
+"""Parked events: shown, and put where they belong once what was wrong is mended."""
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import asyncpg
+import pytest
+from dirty_equals import IsPartialDict, IsStr
+
+from support.events import event, log_event, log_events, log_raw, some_events
+from support.processes import service_environment
+from support.projector import running_projector, until_projected
+from support.recount import read_model, recount_log
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import ForeignHistoryError
+from tailrace.projection.parked import ParkedEvents, Retried
+from tailrace.projection.verify.run import verify
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+CAUSE = "alter table model_1.analytics_events add constraint no_666 check (user_id <> 666)"
+MEND = "alter table model_1.analytics_events drop constraint no_666"
+
+
+@pytest.fixture
+async def parked(log: LogClient, settings: Settings, connection: asyncpg.Connection) -> ParkedEvents:
+    """Entry 11 is garbage; 12 and 13 are parked for a cause that can be mended, and 14 repeats the id of 13."""
+    await connection.execute(CAUSE)
+    await log_events(log, some_events(10))
+    await log_raw(log, b"garbage \xff")
+    await log_event(log, event("page_view", user_id=666))
+    one = event("click", user_id=666)
+    await log_event(log, one)
+    await log_event(log, event("click", user_id=1, event_id=one.event_id), "again")
+    await log_events(log, some_events(10, seed=2))
+    async with running_projector(settings):
+        await until_projected(connection, log)
+    return await ParkedEvents.of(connection)
+
+
+async def retried(parked: ParkedEvents, **options: object) -> list[Retried]:
+    return [one async for one in parked.retry(**options)]  # type: ignore[arg-type]
+
+
+async def test_nothing_changes_while_the_cause_is_there(
+    log: LogClient, parked: ParkedEvents, connection: asyncpg.Connection
+) -> None:
+    before = await read_model(connection)
+    assert await retried(parked) == [
+        Retried(11, IsStr(regex=".*not valid JSON.*")),  # type: ignore[arg-type]
+        Retried(12, IsStr(regex=".*no_666.*")),  # type: ignore[arg-type]
+        Retried(13, IsStr(regex=".*no_666.*")),  # type: ignore[arg-type]
+    ]
+    assert await read_model(connection) == before
+    assert await connection.fetchval("select revision from projection_position") == 0
+
+
+async def test_a_retry_after_the_mend_puts_each_event_where_it_belongs_once(
+    log: LogClient, parked: ParkedEvents, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(MEND)
+    assert [one.seq for one in await retried(parked) if one.reason is None] == [12, 13]
+    assert [one.seq for one in await parked.list()] == [11]
+    assert await read_model(connection) == await recount_log(log)
+    assert (await verify(log, connection)).differences == []
+    assert await connection.fetchval("select revision from projection_position") == 2
+    assert [one.seq for one in await retried(parked)] == [11]
+
+
+async def test_a_dry_run_tells_and_keeps_nothing(parked: ParkedEvents, connection: asyncpg.Connection) -> None:
+    await connection.execute(MEND)
+    before = await read_model(connection)
+    assert [one.seq for one in await retried(parked, dry_run=True) if one.reason is None] == [12, 13]
+    assert await read_model(connection) == before
+    assert [one.seq for one in await parked.list()] == [11, 12, 13]
+
+
+async def test_until_leaves_what_is_behind_it(
+    log: LogClient, parked: ParkedEvents, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(MEND)
+    entry = await log.get(12)
+    assert entry is not None
+    end = entry.cursor((await log.state()).epoch)
+    assert [one.seq for one in await retried(parked, until=end)] == [11, 12]
+    with pytest.raises(ForeignHistoryError):
+        await retried(parked, until=Cursor("elsewhere", 12, end.mark))
+
+
+async def test_a_retry_while_the_projector_works_counts_everything_once(
+    log: LogClient, settings: Settings, parked: ParkedEvents, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(MEND)
+    async with running_projector(settings.model_copy(update={"batch_size": 5})) as task:
+        sending = asyncio.create_task(log_events(log, some_events(200, seed=3)))
+        await retried(parked)
+        await sending
+        await until_projected(connection, log, task)
+    assert await read_model(connection) == await recount_log(log)
+    assert (await verify(log, connection)).differences == []
+
+
+async def test_the_commands_list_show_and_retry(
+    settings: Settings, parked: ParkedEvents, connection: asyncpg.Connection
+) -> None:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "tailrace", "parked", *arguments]
+        environment = service_environment(settings)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    listed = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
+    assert [one["seq"] for one in listed] == [11, 12, 13]
+    assert "invalid_json" in run("list").stdout
+    shown = json.loads(run("show", "11").stdout)
+    assert shown == IsPartialDict(seq=11, event_id=None, code="invalid_json", payload="garbage \\xff")
+    missing = run("show", "1")
+    assert (missing.returncode, "log entry 1 is not parked" in missing.stderr) == (1, True)
+    await connection.execute(MEND)
+    assert "2 would be projected, 1 still parked" in run("retry", "--dry-run").stdout
+    assert "2 projected, 1 still parked" in run("retry").stdout
