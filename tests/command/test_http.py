@@ -10,6 +10,7 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr, IsUUID
 
 from support.command import Command, log_entries, logged_events, running_command
+from support.events import append
 from tailrace.contracts.cursors import Cursor, marks_agree
 from tailrace.contracts.subjects import subject_of
 from tailrace.runtime.log.client import LogClient
@@ -178,7 +179,7 @@ async def test_more_events_at_once_than_may_be_are_429_and_a_lone_big_body_is_no
 
 
 async def test_no_more_event_types_than_may_be_get_into_the_log(settings: Settings, log: LogClient) -> None:
-    await log.append(subject_of("old"), b"x", "", timeout=5)
+    await append(log, subject_of("old"), b"x", "")
     async with running_command(settings.model_copy(update={"max_event_types": 2})) as command:
         answer = await command.http.post("/events", json=[event(event_type=name) for name in ("old", "a", "b", "a")])
         assert answer.json()["accepted"] == 3

@@ -15,10 +15,10 @@ from support.command import (
     logged_events,
     nats_client,
     running_command,
-    until,
     until_inbox_is_empty,
     until_logged,
 )
+from support.waiting import until
 from tailrace.command.appender import Appender
 from tailrace.command.event_types import EventTypes
 from tailrace.command.inbox import CONSUMER, Inbox, make_consumer

@@ -16,11 +16,11 @@ from support.command import (
     nats_client,
     running_command,
     set_log_limit,
-    until,
     until_inbox_is_empty,
     until_logged,
 )
 from support.servers import NatsServer
+from support.waiting import until
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX, INBOX_STREAM, SUBMIT
 from tailrace.runtime.log.client import LogClient

@@ -14,7 +14,9 @@ import httpx
 import pytest
 from nats.aio.client import Client
 
-from support.command import log_entries, until, until_logged
+from support.command import log_entries, until_logged
+from support.events import append
+from support.waiting import until
 from tailrace.command import watch as watch_module
 from tailrace.command.inbox import CONSUMER
 from tailrace.command.service import command_side, serve
@@ -151,7 +153,7 @@ async def test_event_types_that_other_services_logged_count_before_long(
             watch_module.watch(side.client, side.epochs, side.event_types, publish_timeout=5)
         )
         for name in ("one", "other"):
-            await log.append(subject_of(name), b"x", "", timeout=5)
+            await append(log, subject_of(name), b"x", "")
 
         async def known() -> bool:
             return len(side.event_types) == 2

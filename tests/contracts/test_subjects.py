@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from support.events import append
 from tailrace.contracts.events import MAX_EVENT_TYPE
 from tailrace.contracts.subjects import EVENTS_PREFIX, LOG_STREAM, event_type_of, subject_of
 from tailrace.runtime.log.client import LogClient
@@ -56,6 +57,6 @@ def test_subjects_look_as_filters_and_people_expect(event_type: str, subject: st
 )
 @given(event_type=EVENT_TYPES | st.sampled_from(["." * MAX_EVENT_TYPE, "😀" * MAX_EVENT_TYPE, "%" * MAX_EVENT_TYPE]))
 async def test_nats_stores_any_event_type_under_its_subject(log: LogClient, event_type: str) -> None:
-    appended = await log.append(subject_of(event_type), b"x", "", timeout=5)
+    appended = await append(log, subject_of(event_type), b"x", "")
     stored = await log.api(f"STREAM.MSG.GET.{LOG_STREAM}", {"seq": appended.seq})
     assert event_type_of(stored["message"]["subject"]) == event_type

@@ -1,8 +1,6 @@
 """The command line: each service alone, by environment; what it prints and how it ends."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import asyncpg
@@ -10,24 +8,11 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from support.command import until
 from support.events import log_events, some_events
-from support.processes import running_service, service_environment
+from support.processes import run_tailrace, running_service
+from support.waiting import until
 from tailrace.runtime.log.client import LogClient, shown_address
 from tailrace.runtime.settings import Settings
-
-MODEL = "select seq from projection_position"
-
-
-def tailrace(settings: Settings, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tailrace", *arguments],
-        env=service_environment(settings) | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 async def test_services_run_alone_by_environment(
@@ -49,7 +34,7 @@ async def test_services_run_alone_by_environment(
                 return all(answer.status_code == 200 for answer in answers)
 
             await until(healthy, timeout=30)
-            assert tailrace(settings, "produce", "--count", "50", "--rate", "500", "--seed", "1").returncode == 0
+            assert run_tailrace(settings, "produce", "--count", "50", "--rate", "500", "--seed", "1").returncode == 0
 
             async def counted() -> bool:
                 answer = await http.get(f"http://127.0.0.1:{settings.query_port}/stats")
@@ -61,17 +46,17 @@ async def test_services_run_alone_by_environment(
 
 async def test_status_tells_how_far_the_read_model_is(log: LogClient, settings: Settings) -> None:
     await log_events(log, some_events(7))
-    result = tailrace(settings, "status", "--json")
+    result = run_tailrace(settings, "status", "--json")
     assert result.returncode == 0
     assert json.loads(result.stdout) == IsPartialDict(
         problems=[], lag_events=7, log=IsPartialDict(last_seq=7, rejected=0), read_model=IsPartialDict(seq=0, parked=0)
     )
-    assert "7 events" in tailrace(settings, "status").stdout
+    assert "7 events" in run_tailrace(settings, "status").stdout
 
 
 def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) -> None:
     away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
-    result = tailrace(away, "status", "--json")
+    result = run_tailrace(away, "status", "--json")
     assert result.returncode == 1
     assert json.loads(result.stdout)["problems"] == [IsStr(regex="no NATS server answers at nats://127.0.0.1:1: .*")]
     assert "secret" not in result.stdout + result.stderr
@@ -80,7 +65,7 @@ def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) ->
 @pytest.mark.parametrize("service", ["command", "projection", "query"])
 def test_a_service_without_its_log_ends_with_a_sentence(settings: Settings, service: str) -> None:
     away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
-    result = tailrace(away, "serve", service)
+    result = run_tailrace(away, "serve", service)
     assert result.returncode == 1
     assert "tailrace: no NATS server answers at nats://127.0.0.1:1" in result.stderr
     assert "Traceback" not in result.stderr
@@ -88,25 +73,25 @@ def test_a_service_without_its_log_ends_with_a_sentence(settings: Settings, serv
 
 
 def test_a_wrong_setting_is_named(settings: Settings) -> None:
-    result = tailrace(settings, "serve", "query", TAILRACE_BATCH_SIZE="many")
+    result = run_tailrace(settings, "serve", "query", TAILRACE_BATCH_SIZE="many")
     assert result.returncode == 1
     assert result.stderr == IsStr(regex=r"tailrace: a setting is wrong: .*batch_size.*integer.*\n")
 
 
 def test_migrate_says_what_it_did(settings: Settings) -> None:
-    assert tailrace(settings, "migrate").stdout == "the database is up to date\n"
-    wrong = tailrace(settings, "migrate", TAILRACE_DATABASE="postgresql://nobody:wrong@127.0.0.1:1/none")
+    assert run_tailrace(settings, "migrate").stdout == "the database is up to date\n"
+    wrong = run_tailrace(settings, "migrate", TAILRACE_DATABASE="postgresql://nobody:wrong@127.0.0.1:1/none")
     assert wrong.returncode == 1
     assert wrong.stderr == IsStr(regex="tailrace: the database does not answer: .*\n")
 
 
 def test_nothing_rejected_is_said(log: LogClient, settings: Settings) -> None:
-    assert tailrace(settings, "rejected", "list").stdout == "nothing was rejected\n"
+    assert run_tailrace(settings, "rejected", "list").stdout == "nothing was rejected\n"
 
 
 def test_version_and_help_answer(settings: Settings) -> None:
-    assert tailrace(settings, "--version").stdout == IsStr(regex=r"tailrace \d+\.\d+\.\d+\n")
-    said = tailrace(settings, "--help").stdout
+    assert run_tailrace(settings, "--version").stdout == IsStr(regex=r"tailrace \d+\.\d+\.\d+\n")
+    said = run_tailrace(settings, "--help").stdout
     for command in ("up", "serve", "produce", "import", "migrate", "status", "rejected"):
         assert command in said
 

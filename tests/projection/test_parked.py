@@ -3,14 +3,13 @@
 import asyncio
 import json
 import subprocess
-import sys
 
 import asyncpg
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from support.events import event, log_event, log_events, log_raw, some_events
-from support.processes import service_environment
+from support.processes import run_tailrace
 from support.projector import running_projector, until_projected
 from support.recount import read_model, recount_log
 from tailrace.contracts.cursors import Cursor
@@ -106,9 +105,7 @@ async def test_the_commands_list_show_and_retry(
     settings: Settings, parked: ParkedEvents, connection: asyncpg.Connection
 ) -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "tailrace", "parked", *arguments]
-        environment = service_environment(settings)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return run_tailrace(settings, "parked", *arguments)
 
     listed = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
     assert [one["seq"] for one in listed] == [11, 12, 13]

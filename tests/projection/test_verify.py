@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-import sys
 
 import asyncpg
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from support.events import BASE, event, log_event, log_events, log_raw, some_events
-from support.processes import service_environment
+from support.processes import run_tailrace
 from support.projector import running_projector, until_projected
 from tailrace.contracts.errors import ForeignHistoryError
 from tailrace.projection.verify.receipt import Receipt
@@ -115,9 +114,7 @@ async def test_the_command_prints_the_receipt_and_fails_where_something_differs(
     log: LogClient, settings: Settings, projected: asyncpg.Connection
 ) -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "tailrace", "verify", *arguments]
-        environment = service_environment(settings)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return run_tailrace(settings, "verify", *arguments)
 
     good = run()
     assert good.returncode == 0, good.stderr

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from support.waiting import until
 from tailrace.query.service import serve
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
@@ -18,13 +19,6 @@ from tailrace.runtime.settings import Settings
 PATIENCE = 30.0
 
 Frame = dict[str, Any]
-
-
-async def until(happened: Callable[[], Awaitable[bool]]) -> None:
-    """Waits until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not await happened():
-            await asyncio.sleep(0.01)
 
 
 @dataclass

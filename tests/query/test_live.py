@@ -11,9 +11,10 @@ from dirty_equals import IsList, IsPartialDict, IsStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from query.conftest import LiveSocket, QueryService, events_of, running_query, seqs_of, until
+from query.conftest import LiveSocket, QueryService, events_of, running_query, seqs_of
 from support.events import event, log_event, log_events, log_raw, some_events
 from support.servers import NatsServer
+from support.waiting import until
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.subjects import LOG_STREAM
 from tailrace.query.live.places import parse_start, wire

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from support.events import append
 from support.servers import NatsServer
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
@@ -24,9 +25,9 @@ async def client(request: pytest.FixtureRequest, settings: Settings, log: LogCli
     await client.close()
 
 
-async def append(client: LogClient, *numbers: int) -> None:
+async def append_numbers(client: LogClient, *numbers: int) -> None:
     for number in numbers:
-        await client.append(subject_of("test"), b"%d" % number, f"id-{number}", timeout=5)
+        await append(client, subject_of("test"), b"%d" % number, f"id-{number}")
 
 
 async def start(client: LogClient) -> Cursor:
@@ -42,7 +43,7 @@ async def read_until(reader: LogReader, seq: int, limit: int = 1000) -> list[Log
 
 
 async def test_entries_come_in_log_order_each_once(client: LogClient) -> None:
-    await append(client, *range(1, 251))
+    await append_numbers(client, *range(1, 251))
     reader = LogReader(client, await start(client))
     entries = await read_until(reader, 250, limit=100)
     assert [entry.seq for entry in entries] == list(range(1, 251))
@@ -52,7 +53,7 @@ async def test_entries_come_in_log_order_each_once(client: LogClient) -> None:
 
 
 async def test_a_reader_starts_behind_its_position_and_waits_for_more(client: LogClient) -> None:
-    await append(client, 1, 2, 3)
+    await append_numbers(client, 1, 2, 3)
     second = await client.get(2)
     assert second is not None
     epoch = (await client.state()).epoch
@@ -60,15 +61,15 @@ async def test_a_reader_starts_behind_its_position_and_waits_for_more(client: Lo
     assert [entry.seq for entry in await read_until(reader, 3)] == [3]
     assert await reader.read(10, 0.05) == []
     waiting = asyncio.create_task(read_until(reader, 4))
-    await append(client, 4)
+    await append_numbers(client, 4)
     assert [entry.seq for entry in await waiting] == [4]
     assert reader.position == (await client.get(4)).cursor(epoch)  # type: ignore[union-attr]
     await reader.close()
 
 
 async def test_a_repeated_message_id_is_stored_once(client: LogClient) -> None:
-    first = await client.append(subject_of("test"), b"a", "same", timeout=5)
-    again = await client.append(subject_of("test"), b"b", "same", timeout=5)
+    first = await append(client, subject_of("test"), b"a", "same")
+    again = await append(client, subject_of("test"), b"b", "same")
     assert (first.duplicate, again.duplicate, first.seq) == (False, True, again.seq)
     assert (await client.state()).last_seq == 1
 
@@ -77,12 +78,12 @@ async def test_a_consumer_deleted_behind_the_readers_back_is_made_anew(
     client: LogClient, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
-    await append(client, 1)
+    await append_numbers(client, 1)
     reader = LogReader(client, await start(client))
     await read_until(reader, 1)
     for name in (await log.api(f"CONSUMER.NAMES.{LOG_STREAM}"))["consumers"]:
         await log.api(f"CONSUMER.DELETE.{LOG_STREAM}.{name}")
-    await append(client, 2)
+    await append_numbers(client, 2)
     entries: list[LogEntry] = []
     async with asyncio.timeout(20):
         while not entries:
@@ -95,14 +96,14 @@ async def test_a_consumer_deleted_behind_the_readers_back_is_made_anew(
 
 
 async def test_a_position_of_another_log_is_refused(client: LogClient) -> None:
-    await append(client, 1)
+    await append_numbers(client, 1)
     reader = LogReader(client, Cursor("another", 0))
     with pytest.raises(ForeignHistoryError, match="another log"):
         await reader.read(10, 0.1)
 
 
 async def test_a_position_beyond_the_end_is_refused(client: LogClient) -> None:
-    await append(client, 1)
+    await append_numbers(client, 1)
     epoch = (await client.state()).epoch
     reader = LogReader(client, Cursor(epoch, 5, "0123456789abcdef"))
     with pytest.raises(ForeignHistoryError, match="ends at sequence 1"):
@@ -110,7 +111,7 @@ async def test_a_position_beyond_the_end_is_refused(client: LogClient) -> None:
 
 
 async def test_another_message_at_the_position_is_refused(client: LogClient) -> None:
-    await append(client, 1, 2)
+    await append_numbers(client, 1, 2)
     epoch = (await client.state()).epoch
     reader = LogReader(client, Cursor(epoch, 1, "0123456789abcdef"))
     with pytest.raises(ForeignHistoryError, match="another message at sequence 1"):
@@ -118,11 +119,11 @@ async def test_another_message_at_the_position_is_refused(client: LogClient) -> 
 
 
 async def test_a_hole_in_the_middle_is_named(client: LogClient, log: LogClient) -> None:
-    await append(client, *range(1, 8))
+    await append_numbers(client, *range(1, 8))
     config = (await log.stream_info(LOG_STREAM))["config"]
     await log.api(f"STREAM.DELETE.{LOG_STREAM}")
     await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "deny_delete": False})
-    await append(client, *range(11, 18))
+    await append_numbers(client, *range(11, 18))
     for seq in (3, 4):
         await log.api(f"STREAM.MSG.DELETE.{LOG_STREAM}", {"seq": seq})
     reader = LogReader(client, await start(client))
@@ -137,13 +138,13 @@ async def test_reading_goes_on_after_the_server_was_killed(own_nats_server: Nats
     settings = Settings(nats_url=own_nats_server.url, log_library=library)
     client = await connect_log(settings, "test-client")
     await ensure_streams(client, settings)
-    await append(client, 1, 2, 3)
+    await append_numbers(client, 1, 2, 3)
     reader = LogReader(client, await start(client))
     entries = await read_until(reader, 3)
     await asyncio.to_thread(own_nats_server.kill)
     await asyncio.to_thread(own_nats_server.start)
     writer = await connect_log(settings, "test-writer")
-    await append(writer, 4, 5, 6)
+    await append_numbers(writer, 4, 5, 6)
     async with asyncio.timeout(30):
         while reader.position.seq < 6:
             try:

@@ -1,7 +1,7 @@
 """The command service within a test, and looking at what it did to the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import nats
 import uvicorn
 from nats.aio.client import Client
 
+from support.waiting import until
 from tailrace.command.service import CommandSide, command_side
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.events import Event, read_entry
@@ -54,12 +55,6 @@ async def nats_client(settings: Settings) -> AsyncIterator[Client]:
     connection = await nats.connect(settings.nats_url)
     yield connection
     await connection.close()
-
-
-async def until(happened: Callable[[], Awaitable[bool]], timeout: float = 20) -> None:
-    async with asyncio.timeout(timeout):
-        while not await happened():
-            await asyncio.sleep(0.01)
 
 
 async def until_logged(log: LogClient, count: int) -> None:

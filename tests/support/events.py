@@ -10,7 +10,7 @@ import msgspec
 from tailrace.contracts.entries import Appended
 from tailrace.contracts.events import Event, encode_event
 from tailrace.contracts.subjects import subject_of
-from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.client import LogClient, read_ack
 
 BASE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TYPES = ("page_view", "click", "checkout.completed", "Order Completed", "页面")
@@ -34,10 +34,16 @@ def some_events(count: int, seed: int = 1) -> Iterator[Event]:
         yield event(chance.choice(TYPES), chance.randrange(50), at, f'{{"n":{number}}}')
 
 
+async def append(client: LogClient, subject: str, payload: bytes, message_id: str) -> Appended:
+    """Publishes to a stream with either library and waits for its acknowledgement."""
+    reply = await client.request(subject, payload, {"Nats-Msg-Id": message_id})
+    return read_ack(reply.payload, reply.status)
+
+
 async def log_event(client: LogClient, one: Event, message_id: str | None = None) -> Appended:
     """Appends an event; ``message_id`` other than the event's own is unknown to the log's deduplication."""
     payload = encode_event(one)
-    return await client.append(subject_of(one.event_type), payload, message_id or str(one.event_id), timeout=5)
+    return await append(client, subject_of(one.event_type), payload, message_id or str(one.event_id))
 
 
 async def log_events(client: LogClient, events: Iterable[Event]) -> list[Event]:
@@ -49,4 +55,4 @@ async def log_events(client: LogClient, events: Iterable[Event]) -> list[Event]:
 
 async def log_raw(client: LogClient, payload: bytes, message_id: str | None = None) -> Appended:
     """Appends anything at all."""
-    return await client.append(subject_of("raw"), payload, message_id or str(uuid4()), timeout=5)
+    return await append(client, subject_of("raw"), payload, message_id or str(uuid4()))

@@ -27,6 +27,18 @@ def start_service(settings: Settings, *arguments: str, **options: Any) -> "subpr
     return subprocess.Popen(command, env=service_environment(settings), **options)
 
 
+def run_tailrace(settings: Settings, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """What a person types, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "tailrace", *arguments],
+        env=service_environment(settings) | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @contextmanager
 def running_service(settings: Settings, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     process = start_service(settings, *arguments)

@@ -1,7 +1,6 @@
 """What validation refused from the inbox, kept in a stream of its own with the reason."""
 
 import base64
-import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -98,13 +97,13 @@ async def list_rejected(client: LogClient, limit: int) -> list[Rejected]:
 
 
 async def _get(client: LogClient, seq: int) -> Rejected | None:
-    reply = await client.request(f"$JS.API.DIRECT.GET.{REJECTED_STREAM}", json.dumps({"seq": seq}).encode())
-    if reply.status:
+    entry = await client.get(seq, REJECTED_STREAM)
+    if entry is None:
         return None  # deleted by someone
     try:
-        return _decoder.decode(reply.payload)
+        return _decoder.decode(entry.payload)
     except msgspec.MsgspecError:
-        return _foreign(reply.payload, seq)
+        return _foreign(entry.payload, seq)
 
 
 def _foreign(payload: bytes, seq: int) -> Rejected:

@@ -1,8 +1,7 @@
 """The read model's side of a batch: everything it changes, in one transaction."""
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
+from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -10,6 +9,7 @@ import asyncpg
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import TailraceError
 from tailrace.projection.batch import Batch, Parked, Projected
+from tailrace.runtime.sql import read_sql
 
 CAUSED_BY_DATA = (
     asyncpg.DataError,
@@ -34,10 +34,8 @@ class Committed(NamedTuple):
     duplicates: int
 
 
-@cache
-def projection_sql(name: str) -> str:
-    """The text of ``sql/<name>.sql``."""
-    return (files("tailrace.projection") / "sql" / f"{name}.sql").read_text("utf-8")
+projection_sql = partial(read_sql, "tailrace.projection")
+"""The text of one of this package's statements."""
 
 
 class Store:

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import asyncpg
 
 from tailrace.contracts.errors import TailraceError
 from tailrace.runtime.postgres import UNAVAILABLE, DatabaseUnavailableError
+from tailrace.runtime.sql import read_sql
 
 ACQUIRE_TIMEOUT = 5.0
 """Seconds a question waits for a connection, which others may all be using."""
@@ -21,12 +20,6 @@ class QuestionTooSlowError(TailraceError):
     """The database was given up waiting for: ask for less."""
 
 
-@cache
-def sql(name: str) -> str:
-    """The text of ``sql/<name>.sql``."""
-    return (files("tailrace.query") / "sql" / f"{name}.sql").read_text("utf-8")
-
-
 class Snapshot:
     """Asks named queries, all of one state of the database."""
 
@@ -35,7 +28,7 @@ class Snapshot:
 
     async def rows(self, name: str, *arguments: object) -> list[Any]:
         """The rows of a named query."""
-        rows: list[Any] = await self._connection.fetch(sql(name), *arguments)
+        rows: list[Any] = await self._connection.fetch(read_sql("tailrace.query", name), *arguments)
         return rows
 
     async def row(self, name: str, *arguments: object) -> Any:

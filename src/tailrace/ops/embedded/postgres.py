@@ -127,15 +127,6 @@ class EmbeddedPostgres:
             arguments += ["-c", f"{name}={value}"]
         return self._as_server_user(arguments)
 
-    def running_pid(self) -> int | None:
-        """The process that holds the data folder, as the server itself noted it; None when there is none."""
-        try:
-            pid = int((self.data_dir / "postmaster.pid").read_text().split("\n")[0])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if b"postgres" in command else None
-
     def _check_version(self) -> None:
         found = (self.data_dir / "PG_VERSION").read_text().strip()
         answer = subprocess.run([postgres_bin() / "postgres", "--version"], capture_output=True, text=True, check=False)
@@ -168,6 +159,16 @@ class EmbeddedPostgres:
             "--pdeathsig=INT",  # changing the user clears what the parent had set
             *command,
         ]
+
+
+def running_pid(data_dir: Path) -> int | None:
+    """The process that holds a data folder, as the server itself noted it; None when there is none."""
+    try:
+        pid = int((data_dir / "postmaster.pid").read_text().split("\n")[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"postgres" in command else None
 
 
 def _reachable(folder: Path) -> bool:

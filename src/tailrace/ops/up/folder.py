@@ -9,9 +9,11 @@ from pathlib import Path
 import psutil
 
 from tailrace.contracts.errors import ConfigurationError
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.ops.embedded.postgres import running_pid
 from tailrace.ops.endpoints import endpoints_file, read_endpoints
 
+POSTGRES = "postgres"
+"""Postgres' folder in the data folder."""
 LEFTOVER_TIMEOUT = 10.0
 
 
@@ -45,7 +47,7 @@ def claimed(data_dir: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def end_leftovers(data_dir: Path, postgres: EmbeddedPostgres) -> None:
+def end_leftovers(data_dir: Path) -> None:
     """Ends what a killed run left behind; its children normally end by themselves.
 
     Raises:
@@ -53,7 +55,7 @@ def end_leftovers(data_dir: Path, postgres: EmbeddedPostgres) -> None:
     """
     found = read_endpoints(data_dir)
     left = [process for pid in (found.pids.values() if found else []) if (process := _ours(pid, data_dir))]
-    holder = postgres.running_pid()
+    holder = running_pid(data_dir / POSTGRES)
     if holder is not None:
         with suppress(psutil.NoSuchProcess):
             left.append(psutil.Process(holder))

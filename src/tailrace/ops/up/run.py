@@ -25,7 +25,7 @@ async def run_up(
     nats_port: int,
     postgres_port: int,
 ) -> None:
-    """Runs everything in ``data_dir`` until SIGINT, SIGTERM or SIGHUP. ``rate`` None starts no producer.
+    """Runs everything in ``data_dir`` until SIGINT or SIGTERM. ``rate`` None starts no producer.
 
     Raises:
         TailraceError: it can't be started; says why in a sentence.
@@ -33,8 +33,7 @@ async def run_up(
     stop = stop_event()
     with claimed(data_dir), make_display() as display:
         # what an earlier run left behind may still hold the ports
-        placeholder = System(data_dir, Ports(0, 0, 0, 0), settings, rate=rate)
-        await asyncio.to_thread(end_leftovers, data_dir, placeholder.postgres)
+        await asyncio.to_thread(end_leftovers, data_dir)
         ports = Ports.choose(command=command_port, query=query_port, nats=nats_port, postgres=postgres_port)
         system = System(data_dir, ports, settings, rate=rate)
         try:

@@ -19,6 +19,7 @@ from tailrace.ops.embedded.ports import free_port, require_free
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
 from tailrace.ops.endpoints import Endpoints
 from tailrace.ops.up.child import Child, describe_exit
+from tailrace.ops.up.folder import POSTGRES
 from tailrace.runtime.log import natspy
 from tailrace.runtime.settings import Settings
 
@@ -58,7 +59,7 @@ class System:
 
     def __init__(self, data_dir: Path, ports: Ports, settings: Settings, *, rate: float | None) -> None:
         self.nats = EmbeddedNats(data_dir / "nats", ports.nats)
-        self.postgres = EmbeddedPostgres(data_dir / "postgres", data_dir / "postgres.secret", ports.postgres)
+        self.postgres = EmbeddedPostgres(data_dir / POSTGRES, data_dir / "postgres.secret", ports.postgres)
         self._settings = settings
         self._data_dir = data_dir
         self._ports = ports
@@ -106,11 +107,16 @@ class System:
             self._add(service, [*program, "serve", service])
         await self._start(services)
         endpoints = self.endpoints
-        await asyncio.gather(
-            self._until("command", lambda: _healthy(f"{endpoints.command}/health")),
-            self._until("query", lambda: _healthy(f"{endpoints.query}/health")),
-            self._until("projection", self._projector_is_active),
-        )
+        connection = await asyncpg.connect(endpoints.database)
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+                await asyncio.gather(
+                    self._until("command", lambda: _healthy(http, f"{endpoints.command}/health")),
+                    self._until("query", lambda: _healthy(http, f"{endpoints.query}/health")),
+                    self._until("projection", lambda: _projector_is_active(connection)),
+                )
+        finally:
+            await connection.close()
         if self._rate is not None:
             self._add("producer", [*program, "produce", "--rate", f"{self._rate:g}"])
             await self._start(["producer"])
@@ -191,10 +197,10 @@ class System:
     async def _prepare_database(self) -> None:
         dsn = self.postgres.dsn(self._settings.db_name)
         await ensure_database(dsn)
-        connection = await asyncpg.connect(dsn)
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
+            connection = await asyncpg.connect(dsn)
             await self._add_reader(connection)
-        await connection.close()
+            await connection.close()
 
     async def _add_reader(self, connection: "asyncpg.Connection") -> None:
         """Lets DB_USER read everything: for psql and Grafana with the address somebody has in a .env already."""
@@ -210,18 +216,14 @@ class System:
             await connection.fetchval("select format('grant pg_read_all_data to %I', $1::text)", user)
         )
 
-    async def _projector_is_active(self) -> bool:
-        connection = await asyncpg.connect(self.postgres.dsn(self._settings.db_name))
-        try:
-            held = "select exists (select from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'"
-            return bool(await connection.fetchval(f"{held} and application_name = 'tailrace-projection')"))
-        finally:
-            await connection.close()
+
+async def _projector_is_active(connection: "asyncpg.Connection") -> bool:
+    held = "select exists (select from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'"
+    return bool(await connection.fetchval(f"{held} and application_name = 'tailrace-projection')"))
 
 
-async def _healthy(url: str) -> bool:
+async def _healthy(http: httpx.AsyncClient, url: str) -> bool:
     try:
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-            return (await http.get(url)).status_code == 200
+        return (await http.get(url)).status_code == 200
     except httpx.HTTPError:
         return False

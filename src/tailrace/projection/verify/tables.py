@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
+from functools import partial
 from typing import Any
 
 import asyncpg
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.projection.verify.recount import Row
+from tailrace.runtime.sql import read_sql
 
 LEVELS = ("minute", "hour", "day")
 DATABASE_REFUSED = "database_refused"
@@ -18,9 +18,7 @@ Cell = tuple[datetime, str]
 """A UTC day and an event type."""
 
 
-@cache
-def _sql(name: str) -> str:
-    return (files("tailrace.projection") / "verify" / "sql" / f"{name}.sql").read_text("utf-8")
+_sql = partial(read_sql, "tailrace.projection.verify")
 
 
 class Digests:

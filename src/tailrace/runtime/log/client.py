@@ -127,31 +127,19 @@ class LogClient(ABC):
             subjects=state.get("num_subjects", 0),
         )
 
-    async def get(self, seq: int) -> LogEntry | None:
-        """The entry at ``seq`` (from 1), None where there is none."""
-        reply = await self.request(f"$JS.API.DIRECT.GET.{LOG_STREAM}", json.dumps({"seq": seq}).encode())
+    async def get(self, seq: int, stream: str = LOG_STREAM) -> LogEntry | None:
+        """The entry at ``seq`` (from 1) of the log, or of another stream; None where there is none."""
+        reply = await self.request(f"$JS.API.DIRECT.GET.{stream}", json.dumps({"seq": seq}).encode())
         if reply.status == 404:
             return None
         if reply.status:
-            raise LogUnavailableError(f"the log did not answer for sequence {seq} (status {reply.status})")
+            raise LogUnavailableError(f"{stream} did not answer for sequence {seq} (status {reply.status})")
         return LogEntry(
             int(reply.headers["Nats-Sequence"]),
             _nanoseconds(reply.headers["Nats-Time-Stamp"]),
             reply.headers.get("Nats-Msg-Id", ""),
             reply.payload,
         )
-
-    async def append(
-        self, subject: str, payload: bytes, message_id: str, *, headers: dict[str, str] | None = None, timeout: float
-    ) -> Appended:
-        """Publishes to a stream and waits until it is stored.
-
-        Raises:
-            LogFullError: a limit is reached.
-            LogUnavailableError: no acknowledgement in ``timeout`` seconds: it may or may not be stored.
-        """
-        reply = await self.request(subject, payload, {**(headers or {}), "Nats-Msg-Id": message_id}, timeout)
-        return read_ack(reply.payload, reply.status)
 
     async def fetch_from(self, seq: int) -> Fetcher:
         """Reads the log in order from ``seq`` on."""
