@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from support.servers import NatsServer, remove_streams, running_nats, running_postgres
+from support.servers import NatsServer, database_from, remove_streams, running_nats, running_postgres
+from support.timescale import fresh_database, timescale_servers
 from tailrace.migrations.runner import migrate
 from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
@@ -51,19 +51,15 @@ async def _make_template(server: EmbeddedPostgres) -> None:
     await admin.execute("create database template_tailrace")
     await admin.close()
     connection = await asyncpg.connect(server.dsn("template_tailrace"))
-    await migrate(connection)
+    await migrate(connection, Settings(flavour="postgres"))
     await connection.close()
 
 
 @pytest.fixture
 async def database(postgres_server: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
     """The address of a fresh, migrated database."""
-    name = f"test_{uuid4().hex}"
-    admin = await asyncpg.connect(postgres_server.dsn("postgres"))
-    await admin.execute(f"create database {name} template {template_database}")
-    yield postgres_server.dsn(name)
-    await admin.execute(f"drop database {name} with (force)")
-    await admin.close()
+    async with database_from(postgres_server, template_database) as dsn:
+        yield dsn
 
 
 @pytest.fixture
@@ -91,3 +87,17 @@ async def connection(database: str) -> AsyncIterator["asyncpg.Connection"]:
     connection = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
     yield connection
     await connection.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What needs TimescaleDB runs on each server there is; marked ``native_timescale``, on the native one alone."""
+    if "timescale_database" in metafunc.fixturenames:
+        native_only = metafunc.definition.get_closest_marker("native_timescale") is not None
+        metafunc.parametrize("timescale_database", timescale_servers(native_only=native_only), indirect=True)
+
+
+@pytest.fixture
+async def timescale_database(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The address of a fresh, unmigrated database with TimescaleDB."""
+    async with fresh_database(request.param) as dsn:
+        yield dsn

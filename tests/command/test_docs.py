@@ -15,6 +15,7 @@ from tailrace.command.rejected import Rejected
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.events import read_entry, read_event
 from tailrace.contracts.subjects import INBOX, SUBMIT
+from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
@@ -76,7 +77,8 @@ async def test_its_examples_are_events_that_are_let_in(document: dict[str, Any])
         for example in examples_of(document, channel):
             assert read_event(json.dumps(example).encode(), now=now, new_id=uuid4).event_type == "page_view"
     for example in examples_of(document, LOGGED):
-        assert read_entry(json.dumps(example).encode(), logged_at=now).user_id == 123
+        entry = json.dumps(example).encode()
+        assert read_entry(entry, logged_at=now, upcasters=NO_UPCASTERS).user_id == 123
 
 
 async def test_its_schemas_name_the_fields_that_are_really_there(
@@ -85,7 +87,7 @@ async def test_its_schemas_name_the_fields_that_are_really_there(
     def fields(channel: str) -> set[str]:
         return set(follow(document, message_of(document, channel)["payload"])["properties"])
 
-    assert fields(INBOX) == fields(SUBMIT) == fields(LOGGED) == {"event_id", *SEED}
+    assert fields(INBOX) == fields(SUBMIT) == fields(LOGGED) == {"event_id", *SEED, "event_version"}
     accepted = json.loads((await nats.request(SUBMIT, json.dumps(SEED).encode(), timeout=10)).data)
     refused = json.loads((await nats.request(SUBMIT, b"{}", timeout=10)).data)
     assert {*accepted, *refused} == fields(REPLY)
@@ -102,6 +104,7 @@ async def test_its_schemas_say_what_is_required_and_bounded(document: dict[str, 
     assert schema["properties"]["event_data"]["type"] == "object"
     assert schema["properties"]["event_type"]["maxLength"] == 128
     assert schema["properties"]["user_id"]["maximum"] == 2**63 - 1
+    assert schema["properties"]["event_version"].items() >= {("minimum", 1), ("default", 1)}
 
 
 async def test_the_page_shows_every_channel_and_loads_nothing(command: Command, document: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from tailrace.command.inbox import CONSUMER, Inbox, make_consumer
 from tailrace.command.ingest import Ingest
 from tailrace.command.rejected import Rejected, list_rejected
 from tailrace.contracts.subjects import INBOX, INBOX_STREAM
+from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log.client import LogClient, entry_from, epoch_of
 from tailrace.runtime.settings import Settings
 
@@ -36,7 +37,7 @@ async def inbox_of(connection: Client, log: LogClient) -> Inbox:
     """The inbox as a service wires it, on a connection of the test's own."""
     appender = Appender(connection, timeout=5)
     await appender.start()
-    ingest = Ingest(appender, EventTypes(10), (await log.state()).epoch, max_pending=10)
+    ingest = Ingest(appender, EventTypes(10), NO_UPCASTERS, (await log.state()).epoch, max_pending=10)
     return Inbox(ingest, appender, connection, epoch_of(await log.stream_info(INBOX_STREAM)))
 
 

@@ -24,6 +24,7 @@ from tailrace.contracts.events import (
     read_event,
     readable_id,
 )
+from tailrace.contracts.upcasting import NO_UPCASTERS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = UUID("0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177")
@@ -92,8 +93,17 @@ def test_a_time_is_kept_to_the_microsecond_whatever_its_zone(moment: datetime) -
 def test_an_entry_in_the_log_reads_as_the_event_that_was_let_in(event_type: str, user_id: int, event_id: UUID) -> None:
     event = read(with_fields(event_type=event_type, user_id=user_id, event_id=str(event_id)))
     payload = encode_event(event)
-    assert read_entry(payload, logged_at=NOW) == event
+    assert read_entry(payload, logged_at=NOW, upcasters=NO_UPCASTERS) == event
     assert readable_id(payload) == event_id
+
+
+def test_the_logs_bytes_are_those_of_always_and_carry_a_version_only_where_it_is_not_1() -> None:
+    stored = b'{"event_id":"%s","event_type":"page_view","user_id":123,"created_at":"2025-10-10T10:00:00Z",%%b}' % (
+        str(ID).encode()
+    )
+    data = b'"event_data":{"path":"/home"}'
+    assert encode_event(read(SEED)) == encode_event(read(SEED[:-1] + b',"event_version":1}')) == stored % data
+    assert encode_event(read(SEED[:-1] + b',"event_version":3}')) == stored % (data + b',"event_version":3')
 
 
 @pytest.mark.parametrize(
@@ -125,6 +135,12 @@ def test_an_entry_in_the_log_reads_as_the_event_that_was_let_in(event_type: str,
             "invalid_created_at",
             "too far in the future",
         ),
+        (with_fields(event_version=0), "invalid_event_version", "event_version: expected int >= 1"),
+        (with_fields(event_version=2**31), "invalid_event_version", "event_version: expected int <= 2147483647"),
+        (with_fields(event_version="2"), "invalid_event_version", "got str"),
+        (with_fields(event_version=1.5), "invalid_event_version", "got float"),
+        (with_fields(event_version=True), "invalid_event_version", "got bool"),
+        (SEED[:-1] + b',"event_version":null}', "invalid_event_version", "got null"),
         (with_data(b"[]"), "invalid_event_data", "expected an object"),
         (with_data(b"null"), "invalid_event_data", "expected an object"),
         (with_data(b'{"a":"\xff"}'), "invalid_event_data", "UTF-8"),
@@ -155,6 +171,7 @@ def test_what_breaks_a_limit_is_refused_with_its_code_and_a_reason(raw: bytes, c
         with_fields(event_type="x" * 128),
         with_fields(user_id=-(2**63)),
         with_fields(user_id=2**63 - 1),
+        with_fields(event_version=2**31 - 1),
         with_fields(created_at="2000-01-01T00:00:00Z"),
         with_fields(created_at=(NOW + FUTURE_TOLERANCE).isoformat()),
         with_data(b'{"a":"%b"}' % (b"x" * (MAX_EVENT_DATA - 8))),

@@ -2,14 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from tailrace.contracts.errors import SchemaError
+from tailrace.contracts.errors import ConfigurationError, SchemaError
+from tailrace.migrations import runner
+from tailrace.migrations.files import Migration, database_migrations, model_migrations, read_migrations
+from tailrace.migrations.models import Model
 from tailrace.migrations.runner import live_model, migrate
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.runtime.settings import Settings
+
+SETTINGS = Settings(flavour="postgres")
 
 
 @pytest.fixture
@@ -24,21 +31,21 @@ async def empty_database(postgres_server: EmbeddedPostgres) -> AsyncIterator[str
 
 async def test_two_migrators_at_once_apply_each_migration_once(empty_database: str) -> None:
     connections = [await asyncpg.connect(empty_database) for _ in range(3)]
-    done = await asyncio.gather(*(migrate(connection) for connection in connections))
+    done = await asyncio.gather(*(migrate(connection, SETTINGS) for connection in connections))
     assert sorted(len(applied) for applied in done)[:2] == [0, 0]
     assert sum(len(applied) for applied in done) > 5
-    assert await live_model(connections[0]) == "model_1"
+    assert await live_model(connections[0]) == ("model_1", "postgres", True, "ready")
     for connection in connections:
         await connection.close()
 
 
 async def test_a_dry_run_lists_and_changes_nothing(empty_database: str) -> None:
     connection = await asyncpg.connect(empty_database)
-    wanted = await migrate(connection, dry_run=True)
-    assert [str(migration) for migration in wanted[:2]] == ["database/0001_models", "model_1/0001_projection_position"]
+    wanted = await migrate(connection, SETTINGS, dry_run=True)
+    assert wanted[:3] == ["database/0001_models", "database/0002_models_beside", "model_1/0001_projection_position"]
     assert await connection.fetchval("select count(*) from pg_namespace where nspname in ('tailrace', 'model_1')") == 0
-    assert await migrate(connection) == wanted
-    assert await migrate(connection, dry_run=True) == []
+    assert await migrate(connection, SETTINGS) == wanted
+    assert await migrate(connection, SETTINGS, dry_run=True) == []
     await connection.close()
 
 
@@ -62,13 +69,13 @@ async def test_a_database_of_a_newer_version_is_refused(connection: asyncpg.Conn
     with pytest.raises(SchemaError, match=r"newer Tailrace.*0999_from_the_future"):
         await live_model(connection)
     with pytest.raises(SchemaError, match="newer Tailrace"):
-        await migrate(connection)
+        await migrate(connection, SETTINGS)
 
 
 async def test_a_migration_that_was_changed_afterwards_is_refused(connection: asyncpg.Connection) -> None:
-    await connection.execute("update tailrace.migrations set checksum = 'other' where number = 2")
+    await connection.execute("update tailrace.migrations set checksum = 'other' where name = '0002_event_ids'")
     with pytest.raises(SchemaError, match="0002_event_ids was changed"):
-        await migrate(connection)
+        await migrate(connection, SETTINGS)
 
 
 async def test_a_database_that_is_behind_is_refused_with_what_to_do(connection: asyncpg.Connection) -> None:
@@ -77,11 +84,133 @@ async def test_a_database_that_is_behind_is_refused_with_what_to_do(connection: 
         await live_model(connection)
 
 
-async def test_a_migration_that_fails_leaves_nothing_behind(empty_database: str) -> None:
+async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database: str) -> None:
     connection = await asyncpg.connect(empty_database)
     await connection.execute("create schema model_1; create table model_1.users (something_else int)")
     with pytest.raises(asyncpg.PostgresError):
-        await migrate(connection)
-    assert await connection.fetchval("select to_regclass('tailrace.migrations')") is None
-    assert await connection.fetchval("select to_regclass('model_1.event_ids')") is None
+        await migrate(connection, SETTINGS)
+    assert await connection.fetchval("select to_regclass('model_1.all_time')") is None
+    assert await connection.fetchval("select to_regclass('model_1.parked_events')") is None
+    await connection.execute("drop table model_1.users")
+    assert (await migrate(connection, SETTINGS))[0] == "model_1/0005_users"
+    assert (await live_model(connection)).name == "model_1"
     await connection.close()
+
+
+FIRST = Model("model_1", "postgres", live=True, state="ready")
+
+
+async def test_the_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(empty_database: str) -> None:
+    connection = await asyncpg.connect(empty_database, server_settings={"timezone": "UTC"})
+    await connection.execute(
+        "create schema tailrace; create schema model_1;"
+        "create table tailrace.migrations (scope text, number integer, name text not null, checksum text not null,"
+        " applied_at timestamptz not null default now(), primary key (scope, number))"
+    )
+    for migration in [*database_migrations()[:1], *model_migrations(FIRST)[:6]]:
+        await connection.execute("set search_path = model_1")
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "insert into tailrace.migrations (scope, number, name, checksum) values ($1, $2, $3, $4)",
+            *(migration.scope, migration.number, migration.name, migration.checksum),
+        )
+    await connection.execute(
+        "insert into tailrace.models (name, flavour, live) values ('model_1', 'postgres', true);"
+        "insert into analytics_events values (gen_random_uuid(), 'click', 7, '2026-03-01 12:34Z', '{}', 1);"
+        "reset search_path"
+    )
+    with pytest.raises(SchemaError, match="run `tailrace migrate`"):
+        await live_model(connection)
+    assert (await migrate(connection, SETTINGS))[0] == "database/0002_models_beside"
+    assert await live_model(connection) == FIRST
+    users = await connection.fetch("select bucket::text, event_type, user_id from public.users_by_hour")
+    assert [tuple(row) for row in users] == [("2026-03-01 12:00:00+00", "click", 7)]
+    await connection.close()
+
+
+async def test_a_statement_that_needs_no_transaction_gets_none_and_is_done_once(
+    connection: asyncpg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "0999_events_by_user.sql"
+    (tmp_path / name).write_text(
+        "-- transaction: none\ncreate index concurrently if not exists by_user on analytics_events (user_id)"
+    )
+    more = read_migrations(tmp_path, "model_1")
+    assert [migration.in_transaction for migration in more] == [False]
+
+    def with_more(model: Model) -> list[Migration]:
+        return [*model_migrations(model), *more]
+
+    monkeypatch.setattr(runner, "model_migrations", with_more)
+    assert await migrate(connection, SETTINGS) == ["model_1/0999_events_by_user"]
+    assert await connection.fetchval("select indisvalid from pg_index where indexrelid = 'model_1.by_user'::regclass")
+    assert await connection.fetchval("show search_path") == '"$user", public'
+    assert await migrate(connection, SETTINGS) == []
+
+
+async def test_the_timescale_flavour_is_refused_where_the_server_has_none(empty_database: str) -> None:
+    connection = await asyncpg.connect(empty_database)
+    with pytest.raises(ConfigurationError, match="TimescaleDB is not installed on the server"):
+        await migrate(connection, Settings(flavour="timescale"))
+    await migrate(connection, Settings(flavour="auto"))
+    assert (await live_model(connection)).flavour == "postgres"
+    await connection.close()
+
+
+async def test_where_the_server_has_timescaledb_it_is_taken_and_its_policies_follow_the_settings(
+    timescale_database: str,
+) -> None:
+    connection = await asyncpg.connect(timescale_database)
+    applied = await migrate(connection, Settings())
+    assert applied[-2:] == [
+        "model_1: new chunks span 1 day",
+        "model_1: chunks are compressed when they are 7 days old",
+    ]
+    assert (await live_model(connection)).flavour == "timescale"
+    assert await migrate(connection, Settings()) == []
+    changed = Settings(chunk_days=0.5, compress_after_days=30)
+    assert await migrate(connection, changed) == [
+        "model_1: new chunks span 0.5 days",
+        "model_1: chunks are compressed when they are 30 days old",
+    ]
+    off = Settings(chunk_days=0.5, compress_after_days=0)
+    assert await migrate(connection, off) == ["model_1: chunks are not compressed any more"]
+    policies = await connection.fetch(
+        "select proc_name from timescaledb_information.jobs where hypertable_schema = 'model_1'"
+    )
+    assert policies == []
+    await connection.close()
+
+
+@pytest.mark.native_timescale
+async def test_where_the_server_has_timescaledb_a_database_without_it_gets_it(timescale_database: str) -> None:
+    connection = await asyncpg.connect(timescale_database)
+    await connection.execute("drop extension timescaledb")
+    await connection.close()
+    connection = await asyncpg.connect(timescale_database)
+    await migrate(connection, Settings())
+    assert (await live_model(connection)).flavour == "timescale"
+    await connection.close()
+
+
+async def test_a_server_that_has_timescaledb_can_be_made_to_do_without(timescale_database: str) -> None:
+    connection = await asyncpg.connect(timescale_database)
+    await migrate(connection, Settings(flavour="postgres"))
+    assert (await live_model(connection)).flavour == "postgres"
+    await connection.close()
+
+
+async def test_both_flavours_show_readers_the_same_names_and_columns(
+    connection: asyncpg.Connection, timescale_database: str
+) -> None:
+    columns = (
+        "select table_name, column_name, data_type from information_schema.columns where table_schema = 'public'"
+        " and table_name in (select table_name from information_schema.views where table_schema = 'public')"
+        " order by table_name, ordinal_position"
+    )
+    other = await asyncpg.connect(timescale_database)
+    await migrate(other, Settings())
+    shown = await connection.fetch(columns)
+    assert len(shown) > 30
+    assert await other.fetch(columns) == shown
+    await other.close()

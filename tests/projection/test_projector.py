@@ -15,11 +15,15 @@ from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, SchemaError, TooManyParkedError
 from tailrace.contracts.events import encode_event
 from tailrace.contracts.subjects import LOG_STREAM
+from tailrace.contracts.upcasting import NO_UPCASTERS
+from tailrace.migrations.models import Model
 from tailrace.projection.batch import decode
 from tailrace.projection.store import PositionMovedError, Store
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.reader import LogReader
 from tailrace.runtime.settings import Settings
+
+MODEL = Model("model_1", "postgres", live=True, state="ready")
 
 
 async def test_rows_and_rollups_equal_a_recount_of_the_log(
@@ -156,15 +160,15 @@ async def test_two_projectors_that_both_believe_to_be_active_never_count_twice(
     other = await asyncpg.connect(database, server_settings={"search_path": "model_1"})
     await connection.execute("set search_path = model_1")
     results = await asyncio.gather(
-        Store(connection).commit(decode(entries), start),
-        Store(other).commit(decode(entries[:7]), start),
+        Store(connection, MODEL).commit(decode(entries, NO_UPCASTERS), start),
+        Store(other, MODEL).commit(decode(entries[:7], NO_UPCASTERS), start),
         return_exceptions=True,
     )
     assert sum(isinstance(result, PositionMovedError) for result in results) == 1
-    position = await Store(connection).position()
+    position = await Store(connection, MODEL).position()
     assert position is not None
     if position.seq < 10:
-        await Store(connection).commit(decode(entries[position.seq :]), position)
+        await Store(connection, MODEL).commit(decode(entries[position.seq :], NO_UPCASTERS), position)
     assert await read_model(connection) == await recount_log(log)
     await other.close()
 

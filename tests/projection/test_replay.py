@@ -91,7 +91,7 @@ async def test_a_replay_ends_exactly_at_until(log: LogClient, settings: Settings
     assert entry is not None
     end = entry.cursor((await log.state()).epoch)
     done = await replay(log, into(settings, target), asyncio.Event(), until=end)
-    assert done == Step(end, 37)
+    assert done == Step("model_1", end, 37)
     connection = await asyncpg.connect(target)
     assert await connection.fetchval("select max(seq) from analytics_events") == 37
     await connection.close()
@@ -104,7 +104,7 @@ async def test_a_replay_into_the_live_database_is_refused(
     await log_events(log, some_events(5))
     async with running_projector(settings):
         await until_projected(connection, log)
-        with pytest.raises(ConfigurationError, match="a database of its own"):
+        with pytest.raises(ConfigurationError, match="a model of its own"):
             await replay(log, settings, asyncio.Event())
 
 

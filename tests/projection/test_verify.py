@@ -58,6 +58,12 @@ async def test_the_receipt_is_of_the_models_position_while_the_log_goes_on(
     assert receipt.entries == 213
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody refreshes what a test pretends to be pending."""
+    monkeypatch.setattr("tailrace.projection.verify.run.PATIENCE", 0.0)
+
+
 async def tampered(log: LogClient, connection: asyncpg.Connection, statement: str) -> Receipt:
     await connection.execute(f"set search_path = model_1; {statement}; reset search_path")
     return await verify(log, connection)
@@ -87,6 +93,15 @@ TAMPERED = [
     ),
     (f"delete from events_by_hour where {FIRST} events_by_hour)", "events_by_hour, .*: it says 0 events, .*"),
     (f"update events_by_day set events = 0 where {FIRST} events_by_day)", "events_by_day, .*: it says 0 events, .*"),
+    (f"delete from users_by_hour where {FIRST} users_by_hour)", r"users_by_hour, .*: user \d+ is missing"),
+    (
+        "insert into users_by_hour values ('2026-03-01 12:00Z', 'click', 999)",
+        "users_by_hour, 2026-03-01T12:00:00.00:00 click: user 999 is there, but no row is",
+    ),
+    (
+        "insert into late_ranges values ('2026-03-01 12:00Z', 3, 1)",
+        "late_ranges: 3 late events are not in the aggregates yet.*",
+    ),
     ("update all_time set users = users + 1 where event_type = ''", "all_time, all types: it says 200 events of .*"),
     ("delete from users where user_id = (select min(user_id) from users)", r"all_time, all types: .*\(47 kept\).*"),
     (

@@ -6,6 +6,7 @@ from support.events import event
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.events import encode_event
+from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.query.live.frames import Item, encode_entry
 from tailrace.query.live.ring import Ring
 
@@ -13,10 +14,11 @@ START = Cursor("log", 10, "0123456789abcdef")
 
 
 def items(first: int, last: int, size: int = 10) -> list[Item]:
-    return [
-        encode_entry(LogEntry(seq, 1_800_000_000 * 10**9, f"id-{seq}", encode_event(event(data=_data(size)))), "log")
+    entries = [
+        LogEntry(seq, 1_800_000_000 * 10**9, f"id-{seq}", encode_event(event(data=_data(size))))
         for seq in range(first, last + 1)
     ]
+    return [encode_entry(entry, "log", NO_UPCASTERS) for entry in entries]
 
 
 def _data(size: int) -> str:
@@ -67,3 +69,27 @@ def test_it_does_not_continue_another_history() -> None:
     for other in (START, known):
         assert not ring.continues(other._replace(epoch="another"))
         assert not ring.continues(other._replace(mark="f" * 16))
+
+
+def test_a_gap_is_an_item_that_clients_pass_in_one_step() -> None:
+    ring = Ring(START, 100)
+    ring.extend([Item(Cursor("log", 12), "", "lost"), *items(13, 15)])
+    ring.extend([Item(Cursor("log", 30), "", "lost"), *items(31, 31)])
+    at = START
+    passed = []
+    while at.seq < ring.end.seq:
+        at = ring.frame_behind(at).position
+        passed.append(at.seq)
+    assert passed == [12, 15, 30, 31]
+    assert [seq for seq in range(10, 33) if ring.continues(Cursor("log", seq))] == [10, 12, 13, 14, 15, 30, 31, 32]
+
+
+def test_gaps_leave_the_ring_as_entries_do() -> None:
+    ring = Ring(START, 3)
+    ring.extend([*items(11, 12), Item(Cursor("log", 20), "", "lost"), *items(21, 22)])
+    assert ring.first_seq == 13
+    assert ring.frame_behind(Cursor("log", 12)).position.seq == 20
+    ring.extend(items(23, 23))
+    assert ring.first_seq == 21
+    assert not ring.continues(Cursor("log", 12))
+    assert ring.continues(Cursor("log", 20))

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +13,10 @@ from query.conftest import QueryService, running_query
 from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
 from support.projector import running_projector, until_projected
 from support.servers import NatsServer
+from support.stats import ask, floor, recount, wire
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import SchemaError
-from tailrace.contracts.events import Event
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
 from tailrace.query.service import serve
 from tailrace.runtime.log.client import LogClient
@@ -29,48 +28,6 @@ from tailrace.runtime.settings import Settings
 async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
-
-
-async def ask(query: QueryService, **question: Any) -> dict[str, Any]:
-    answer = await query.http.get("/stats", params=question)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def wire(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def floor(moment: datetime, bucket: str) -> datetime:
-    moment = moment.replace(second=0, microsecond=0)
-    if bucket != "minute":
-        moment = moment.replace(minute=0)
-    if bucket in ("day", "month"):
-        moment = moment.replace(hour=0)
-    return moment.replace(day=1) if bucket == "month" else moment
-
-
-def recount(events: Iterable[Event], bucket: str) -> dict[str, Any]:
-    """Totals, types and series, counted one by one."""
-    users: dict[str, set[int]] = {"": set()}
-    numbers: dict[str, int] = {"": 0}
-    series: dict[tuple[datetime, str], int] = {}
-    for one in events:
-        for scope in ("", one.event_type):
-            users.setdefault(scope, set()).add(one.user_id)
-            numbers[scope] = numbers.get(scope, 0) + 1
-        point = floor(one.created_at, bucket), one.event_type
-        series[point] = series.get(point, 0) + 1
-    return {
-        "totals": {"events": numbers.pop(""), "users": len(users.pop(""))},
-        "by_type": [
-            {"event_type": kind, "events": numbers[kind], "users": len(users[kind])} for kind in sorted(numbers)
-        ],
-        "series": [
-            {"bucket": wire(at), "event_type": kind, "events": count} for (at, kind), count in sorted(series.items())
-        ],
-    }
 
 
 async def test_the_answer_has_the_documented_shape(
@@ -345,7 +302,8 @@ async def test_a_database_without_the_read_model_is_refused_at_the_start(
 async def test_openapi_describes_the_answer_with_examples(query: QueryService) -> None:
     described = (await query.http.get("/openapi.json")).json()
     operation = described["paths"]["/stats"]["get"]
-    assert {one["name"] for one in operation["parameters"]} == {"from", "to", "bucket", "event_type", "min_cursor"}
+    parameters = {"from", "to", "bucket", "event_type", "min_cursor", "settled"}
+    assert {one["name"] for one in operation["parameters"]} == parameters
     assert set(operation["responses"]) == {"200", "409", "422", "503", "504"}
     assert "application/problem+json" in operation["responses"]["422"]["content"]
     schema = described["components"]["schemas"]["Stats"]

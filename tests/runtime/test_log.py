@@ -1,14 +1,14 @@
 """The log's client and reader, the same promises with each library."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
+from runtime.conftest import append_and_lose, append_numbers, read_until, start
 from support.events import append
 from support.servers import NatsServer
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.entries import Gap, LogEntry
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
 from tailrace.contracts.subjects import LOG_STREAM, subject_of
 from tailrace.runtime.log.client import LogClient
@@ -16,30 +16,6 @@ from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.log.reader import LogReader
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
-
-
-@pytest.fixture(params=reader_libraries())
-async def client(request: pytest.FixtureRequest, settings: Settings, log: LogClient) -> AsyncIterator[LogClient]:
-    client = await connect_log(settings.model_copy(update={"log_library": request.param}), "test-client")
-    yield client
-    await client.close()
-
-
-async def append_numbers(client: LogClient, *numbers: int) -> None:
-    for number in numbers:
-        await append(client, subject_of("test"), b"%d" % number, f"id-{number}")
-
-
-async def start(client: LogClient) -> Cursor:
-    return Cursor((await client.state()).epoch, 0)
-
-
-async def read_until(reader: LogReader, seq: int, limit: int = 1000) -> list[LogEntry]:
-    entries: list[LogEntry] = []
-    async with asyncio.timeout(30):
-        while reader.position.seq < seq:
-            entries += await reader.read(limit, 0.2)
-    return entries
 
 
 async def test_entries_come_in_log_order_each_once(client: LogClient) -> None:
@@ -119,13 +95,7 @@ async def test_another_message_at_the_position_is_refused(client: LogClient) -> 
 
 
 async def test_a_hole_in_the_middle_is_named(client: LogClient, log: LogClient) -> None:
-    await append_numbers(client, *range(1, 8))
-    config = (await log.stream_info(LOG_STREAM))["config"]
-    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
-    await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "deny_delete": False})
-    await append_numbers(client, *range(11, 18))
-    for seq in (3, 4):
-        await log.api(f"STREAM.MSG.DELETE.{LOG_STREAM}", {"seq": seq})
+    await append_and_lose(log, 7, Gap(3, 4))
     reader = LogReader(client, await start(client))
     assert [entry.seq for entry in await reader.read(10, 0.5)] == [1, 2]
     with pytest.raises(LogHoleError, match="3 to 4 are gone") as caught:

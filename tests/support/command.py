@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from support.waiting import until
 from tailrace.command.service import CommandSide, command_side
 from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.events import Event, read_entry
+from tailrace.contracts.events import Event, read_stored
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
 from tailrace.ops.command_client import command_url
 from tailrace.runtime.log.client import LogClient
@@ -78,8 +78,8 @@ async def log_entries(log: LogClient) -> list[LogEntry]:
 
 
 async def logged_events(log: LogClient) -> list[Event]:
-    """Every event in the log, read as the projector reads it."""
-    return [read_entry(entry.payload, logged_at=entry.logged_at) for entry in await log_entries(log)]
+    """Every event in the log, in the version it was sent in."""
+    return [read_stored(entry.payload, logged_at=entry.logged_at) for entry in await log_entries(log)]
 
 
 async def set_log_limit(log: LogClient, max_bytes: int) -> None:

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 import asyncpg
 
@@ -113,6 +114,17 @@ async def _until_accepts(dsn: str) -> None:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def database_from(server: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    """The address of a fresh copy of a database."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    await admin.execute(f"create database {name} template {template}")
+    yield server.dsn(name)
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
 
 
 async def remove_streams(client: LogClient) -> None:

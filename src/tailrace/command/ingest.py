@@ -15,6 +15,7 @@ from tailrace.contracts.cursors import Cursor, id_mark
 from tailrace.contracts.entries import Appended
 from tailrace.contracts.errors import EventRejectedError, LogUnavailableError, TailraceError
 from tailrace.contracts.events import Event, encode_event, read_event, readable_id
+from tailrace.contracts.upcasting import Upcasters
 
 
 class TooManyPendingError(TailraceError):
@@ -55,10 +56,13 @@ class Counters(Struct):
 class Ingest:
     """Validates and appends. One per process."""
 
-    def __init__(self, appender: Appender, event_types: EventTypes, epoch: str, *, max_pending: int) -> None:
+    def __init__(
+        self, appender: Appender, event_types: EventTypes, upcasters: Upcasters, epoch: str, *, max_pending: int
+    ) -> None:
         self.counters = Counters()
         self._appender = appender
         self._event_types = event_types
+        self._upcasters = upcasters
         self._epoch = epoch
         self._max_pending = max_pending
 
@@ -132,7 +136,9 @@ class Ingest:
     def _read(
         self, raw: bytes, now: datetime, new_id: Callable[[], UUID], default_created_at: datetime | None
     ) -> tuple[Event, Message]:
-        event = read_event(raw, now=now, new_id=new_id, default_created_at=default_created_at)
+        event = read_event(
+            raw, now=now, new_id=new_id, default_created_at=default_created_at, upcasters=self._upcasters
+        )
         return event, Message(self._event_types.subject(event.event_type), encode_event(event), str(event.event_id))
 
     def _outcome(self, event_id: UUID, outcome: Appended | LogUnavailableError) -> Accepted | Unstored:

@@ -28,6 +28,7 @@ from tailrace.runtime.log.client import LogClient, shown_address
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.serving import serve_http
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import load_upcasters
 
 CONNECT_TIMEOUT = 5.0
 STOP_TIMEOUT = 2.0
@@ -50,7 +51,7 @@ async def serve(settings: Settings) -> None:
     """Runs the command service until SIGINT or SIGTERM.
 
     Raises:
-        ConfigurationError: the port can't be had, or the streams can't be set up.
+        ConfigurationError: the port can't be had, or the upcasters or the streams can't be set up.
         LogUnavailableError: no NATS server answers at the start, or a stream was deleted.
         ForeignHistoryError: a stream was replaced by another while this ran.
     """
@@ -71,9 +72,10 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
     """Connects, sets up the streams and takes NATS messages while the block runs; HTTP is for the caller to serve.
 
     Raises:
-        ConfigurationError: the streams can't be set up.
+        ConfigurationError: the upcasters or the streams can't be set up.
         LogUnavailableError: no NATS server answers.
     """
+    upcasters = load_upcasters(settings)
     broker = _broker(settings)
     connection = await _connected(broker, settings)
     try:
@@ -86,7 +88,8 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
         await event_types.load(client)
         appender = Appender(connection, timeout=settings.publish_timeout)
         await appender.start()
-        ingest = Ingest(appender, event_types, epochs[LOG_STREAM], max_pending=settings.max_pending_events)
+        epoch = epochs[LOG_STREAM]
+        ingest = Ingest(appender, event_types, upcasters, epoch, max_pending=settings.max_pending_events)
         subscribe_inbox(broker, Inbox(ingest, appender, connection, epochs[INBOX_STREAM]))
         subscribe_submit(broker, ingest)
         declare_publishers(broker)
@@ -95,7 +98,7 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
             ingest,
             client,
             asyncapi_document(broker),
-            {"started_at": datetime.now(UTC), "epoch": epochs[LOG_STREAM]},
+            {"started_at": datetime.now(UTC), "epoch": epoch},
             max_body_bytes=settings.max_body_bytes,
         )
         yield CommandSide(app, appender, client, epochs, event_types)

@@ -37,7 +37,14 @@ class LogFullError(LogUnavailableError):
 
 
 class ForeignHistoryError(TailraceError):
-    """The log is not the one this position was taken from: stop, never go on."""
+    """The log is not the one this position was taken from: stop, never go on.
+
+    ``what`` is what was found, without ``advice``, which is for those who run the log.
+    """
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(f"{what}; {advice}" if advice else what)
+        self.what = what
 
 
 class LogHoleError(TailraceError):

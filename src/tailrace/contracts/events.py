@@ -1,7 +1,8 @@
 """The event: its shape, its limits, and the one place where both are checked.
 
 ``read_event`` is the door: it fills in what a sender may leave out. ``read_entry`` reads what the log holds, where
-nothing may be missing. Both raise ``EventRejectedError`` with a reason; whatever passes fits a Postgres row.
+nothing may be missing, in the current shape of its type. Both raise ``EventRejectedError`` with a reason; whatever
+passes fits a Postgres row.
 """
 
 import json
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tailrace.contracts.errors import EventRejectedError
+from tailrace.contracts.upcasting import Upcasters, upcast_failure
 
 MAX_EVENT_TYPE = 128
 """Characters of an event type."""
@@ -37,9 +39,10 @@ EventType = Annotated[
 ]
 UserId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="a signed 64-bit integer")]
 CreatedAt = Annotated[datetime, Meta(tz=True, description="when it happened: RFC 3339 with a zone")]
+EventVersion = Annotated[int, Meta(ge=1, le=2**31 - 1, description="which of its type's shapes event_data has")]
 
 
-class Event(Struct, frozen=True, forbid_unknown_fields=True):
+class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One thing that happened. ``event_data`` is a JSON object, kept as the text its sender wrote."""
 
     event_id: UUID
@@ -47,6 +50,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True):
     user_id: UserId
     created_at: CreatedAt
     event_data: Raw
+    event_version: EventVersion = 1
 
 
 class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +61,7 @@ class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
     event_data: Raw
     created_at: CreatedAt | None = None
     event_id: UUID | None = None
+    event_version: EventVersion = 1
 
 
 _incoming = msgspec.json.Decoder(IncomingEvent)
@@ -66,7 +71,7 @@ _any = msgspec.json.Decoder()
 
 
 def encode_event(event: Event) -> bytes:
-    """The event as the log keeps it: one compact JSON object that begins with its id."""
+    """The event as the log keeps it: one compact JSON object that begins with its id; version 1 is left out."""
     return _encoder.encode(event)
 
 
@@ -76,11 +81,13 @@ def read_event(
     now: datetime,
     new_id: Callable[[], UUID],
     default_created_at: datetime | None = None,
+    upcasters: Upcasters | None = None,
 ) -> Event:
     """Reads and checks what a sender wrote.
 
     ``now`` bounds ``created_at``. What is missing is filled in: ``event_id`` by ``new_id``, ``created_at`` by
-    ``default_created_at`` (``now`` where that is None).
+    ``default_created_at`` (``now`` where that is None). An older version is tried on ``upcasters`` and stays as it
+    was sent; without them versions are left to whoever stores the event.
 
     Raises:
         EventRejectedError: with a code and a reason.
@@ -95,13 +102,27 @@ def read_event(
         incoming.user_id,
         _utc(created_at),
         incoming.event_data,
+        incoming.event_version,
     )
     _check(event, latest=now + FUTURE_TOLERANCE)
+    if upcasters is not None:
+        upcast(event, upcasters)
     return event
 
 
-def read_entry(payload: bytes, *, logged_at: datetime) -> Event:
-    """Reads and checks what the log holds. The answer depends on the entry alone, so every replay gives the same.
+def read_entry(payload: bytes, *, logged_at: datetime, upcasters: Upcasters) -> Event:
+    """Reads and checks what the log holds, and turns it into the current version of its type.
+
+    The answer depends on the entry and the upcasters alone, so every replay gives the same.
+
+    Raises:
+        EventRejectedError: with a code and a reason.
+    """
+    return upcast(read_stored(payload, logged_at=logged_at), upcasters)
+
+
+def read_stored(payload: bytes, *, logged_at: datetime) -> Event:
+    """Reads and checks what the log holds, in the version it was sent in.
 
     Raises:
         EventRejectedError: with a code and a reason.
@@ -109,6 +130,24 @@ def read_entry(payload: bytes, *, logged_at: datetime) -> Event:
     event = _decode(_stored, payload)
     _check(event, latest=logged_at + LOG_FUTURE_TOLERANCE)
     return event
+
+
+def upcast(event: Event, upcasters: Upcasters) -> Event:
+    """The event in the current version of its type: itself where it is that already.
+
+    Raises:
+        EventRejectedError: ``unknown_version``, or ``upcast_failed`` with the reason.
+    """
+    version, current = event.event_version, upcasters.current_version(event.event_type)
+    if version == current:
+        return event
+    data = upcasters.upcast(event.event_type, version, bytes(event.event_data))
+    try:
+        _check_data(data)
+    except EventRejectedError as error:
+        reason = error.message.removeprefix("event_data: ")
+        raise upcast_failure(event.event_type, version, current, reason) from None
+    return Event(event.event_id, event.event_type, event.user_id, event.created_at, Raw(data), current)
 
 
 class _OnlyId(Struct):

@@ -7,18 +7,20 @@ import asyncpg
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.migrations.runner import migrate
 from tailrace.runtime.postgres import connect
+from tailrace.runtime.settings import Settings
 
 _MAINTENANCE = "postgres"  # the database that every server has, to be in while making another
 
 
-async def ensure_database(dsn: str) -> None:
-    """Makes the database that ``dsn`` names if it isn't there, and brings it up to date.
+async def ensure_database(settings: Settings) -> None:
+    """Makes the database that the settings name if it isn't there, and brings it up to date.
 
     Raises:
         ConfigurationError: the server refuses the connection, or to make the database.
         DatabaseUnavailableError: no server answers.
         SchemaError: the database was made by a newer Tailrace.
     """
+    dsn = settings.dsn
     name = unquote(urlsplit(dsn).path.lstrip("/"))
     if not name:
         raise ConfigurationError("the address does not name a database: expected postgresql://user@host:port/name")
@@ -34,6 +36,6 @@ async def ensure_database(dsn: str) -> None:
         await admin.close()
     connection = await connect(dsn, name="migrate")
     try:
-        await migrate(connection)
+        await migrate(connection, settings)
     finally:
         await connection.close()

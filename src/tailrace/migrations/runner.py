@@ -1,91 +1,99 @@
 """Applies what is missing, in order, one migrator at a time, and refuses a schema it doesn't know."""
 
-import hashlib
-from collections.abc import Sequence
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 
-from tailrace.contracts.errors import SchemaError
+from tailrace.contracts.errors import ConfigurationError, SchemaError
+from tailrace.migrations.files import DATABASE, Migration, database_migrations, model_migrations, views_sql
+from tailrace.migrations.flavours import choose_flavour, ensure_timescale, extension_schema
+from tailrace.migrations.models import Model, list_models, live_of
+from tailrace.migrations.policies import reconcile_policies
+from tailrace.runtime.settings import Settings
 
-FIRST_MODEL = "model_1"
 _LOCK = 0x7A11_0001  # any constant; it only has to be the same for every migrator
-_DATABASE = "database"
 
 
-class Migration(NamedTuple):
-    """One numbered file. ``scope`` is ``database`` or the name of a read model."""
-
-    scope: str
-    number: int
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        """Tells whether an applied file was changed afterwards."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
-
-    def __str__(self) -> str:
-        return f"{self.scope}/{self.name}"
+@asynccontextmanager
+async def migration_lock(connection: "asyncpg.Connection") -> AsyncIterator[None]:
+    """Only one at a time changes the schema, or which model is live."""
+    await connection.execute("select pg_advisory_lock($1)", _LOCK)
+    try:
+        yield
+    finally:
+        await connection.execute("select pg_advisory_unlock($1)", _LOCK)
 
 
-def migrations_of(folder: Traversable, scope: str) -> list[Migration]:
-    """The numbered files of a folder, in order."""
-    found = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [
-        Migration(scope, int(file.name.split("_")[0]), file.name.removesuffix(".sql"), file.read_text("utf-8"))
-        for file in found
-    ]
-
-
-def _wanted(model: str) -> list[Migration]:
-    here = files("tailrace.migrations")
-    return migrations_of(here / "database", _DATABASE) + migrations_of(here / "model" / "postgres", model)
-
-
-async def migrate(connection: "asyncpg.Connection", *, dry_run: bool = False) -> list[Migration]:
-    """Brings the database up to date: the models' register, the first model, and the views.
+async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_run: bool = False) -> list[str]:
+    """Brings the database up to date: the models' register, a first model, every model, the views, the policies.
 
     Returns:
         What was applied, or with ``dry_run`` what would be.
 
     Raises:
         SchemaError: the database was made by a newer Tailrace, or an applied file was changed.
+        ConfigurationError: the flavour that is asked for is not possible here.
     """
-    await connection.execute("select pg_advisory_lock($1)", _LOCK)
-    try:
-        pending = await _pending(connection, FIRST_MODEL)
-        if dry_run or not pending:
-            return pending
-        async with connection.transaction():
-            await _apply(connection, pending)
-        return pending
-    finally:
-        await connection.execute("select pg_advisory_unlock($1)", _LOCK)
+    async with migration_lock(connection):
+        models = [model for model in await list_models(connection) if model.state != "dropping"]
+        models = models or [await _first_model(connection, settings)]
+        pending = await _pending(connection, models)
+        if dry_run:
+            return [str(migration) for migration in pending]
+        await _apply_all(connection, [migration for migration in pending if migration.scope == DATABASE])
+        await _register(connection, models)
+        await _apply_all(connection, [migration for migration in pending if migration.scope != DATABASE])
+        if pending:
+            async with connection.transaction():
+                await show_model(connection, live_of(models))
+        changed = [change for model in models for change in await reconcile_policies(connection, model, settings)]
+        return [*map(str, pending), *changed]
 
 
-async def live_model(connection: "asyncpg.Connection") -> str:
-    """The name of the model readers see, after checking that this program knows the schema.
+async def model_beside(connection: "asyncpg.Connection", settings: Settings) -> Model:
+    """The model beside the live one, for a replay to build: one that was begun, or else an empty new one.
+
+    Raises:
+        ConfigurationError: a finished one is there already.
+        SchemaError: this program doesn't know the database's schema.
+    """
+    async with migration_lock(connection):
+        await live_model(connection)
+        newest = (await list_models(connection))[-1]
+        if newest.live:
+            flavour = await choose_flavour(connection, settings.flavour)
+            newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building")
+            await _register(connection, [newest])
+        elif newest.state != "building":
+            raise ConfigurationError(
+                f"{newest.name} is there already, beside the live model: `tailrace cutover` shows it to readers, "
+                "`tailrace drop-old` removes it"
+            )
+        await _apply_all(connection, await _pending(connection, [newest]))
+        await reconcile_policies(connection, newest, settings)
+        return newest
+
+
+async def live_model(connection: "asyncpg.Connection") -> Model:
+    """The model readers see, after checking that this program knows the schema.
 
     Raises:
         SchemaError: with what to do.
     """
-    pending = await _pending(connection, FIRST_MODEL)
+    models = await list_models(connection)
+    pending = await _pending(connection, [model for model in models if model.state == "ready"])
     if pending:
         raise SchemaError(
             f"the database is not up to date ({len(pending)} migrations missing, the first is {pending[0]}): "
             "run `tailrace migrate`"
         )
-    name: str | None = await connection.fetchval("select name from tailrace.models where live")
-    if name is None:
-        raise SchemaError("the database has no live read model: run `tailrace migrate`")
-    return name
+    return live_of(models)
 
 
-async def _apply(connection: "asyncpg.Connection", pending: Sequence[Migration]) -> None:
+async def _apply_all(connection: "asyncpg.Connection", migrations: Sequence[Migration]) -> None:
+    """In order; one that fails leaves nothing of itself."""
     await connection.execute(
         """
         create schema if not exists tailrace;
@@ -95,39 +103,61 @@ async def _apply(connection: "asyncpg.Connection", pending: Sequence[Migration])
         );
         """
     )
-    for migration in pending:
-        if migration.scope != _DATABASE:
-            await connection.execute(
-                f"create schema if not exists {migration.scope}; set local search_path = {migration.scope}"
-            )
+    for migration in migrations:
+        if migration.in_transaction:
+            async with connection.transaction():
+                await _apply(connection, migration)
+        else:
+            await _apply(connection, migration)
+
+
+async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None:
+    path = "public"
+    if migration.scope != DATABASE:
+        await connection.execute(f"create schema if not exists {migration.scope}")
+        path = f"{migration.scope}, {await extension_schema(connection)}"
+    await connection.execute("select set_config('search_path', $1, $2)", path, migration.in_transaction)
+    try:
         await connection.execute(migration.sql)
-        await connection.execute(
-            "insert into tailrace.migrations (scope, number, name, checksum) values ($1, $2, $3, $4)",
-            migration.scope,
-            migration.number,
-            migration.name,
-            migration.checksum,
-        )
+    finally:
+        if not migration.in_transaction:
+            await connection.execute("reset search_path")
     await connection.execute(
-        "insert into tailrace.models (name, flavour, live) values ($1, 'postgres', true) on conflict do nothing",
-        FIRST_MODEL,
+        "insert into tailrace.migrations (scope, number, name, checksum) values ($1, $2, $3, $4)",
+        migration.scope,
+        migration.number,
+        migration.name,
+        migration.checksum,
     )
-    live = await connection.fetchval("select name from tailrace.models where live")
-    await show_model(connection, live)
 
 
-async def show_model(connection: "asyncpg.Connection", model: str) -> None:
+async def show_model(connection: "asyncpg.Connection", model: Model) -> None:
     """Points the views in ``public`` at a model; to be called in a transaction."""
-    await connection.execute(f"set local search_path = {model}")
-    await connection.execute((files("tailrace.migrations") / "views.sql").read_text("utf-8"))
+    await connection.execute(f"set local search_path = {model.name}")
+    await connection.execute(views_sql())
 
 
-async def _pending(connection: "asyncpg.Connection", model: str) -> list[Migration]:
-    wanted = _wanted(model)
+async def _first_model(connection: "asyncpg.Connection", settings: Settings) -> Model:
+    return Model("model_1", await choose_flavour(connection, settings.flavour), live=True, state="ready")
+
+
+async def _register(connection: "asyncpg.Connection", models: Sequence[Model]) -> None:
+    for model in models:
+        if model.flavour == "timescale":
+            await ensure_timescale(connection)
+        await connection.execute(
+            "insert into tailrace.models (name, flavour, live, state) values ($1, $2, $3, $4) on conflict do nothing",
+            *model,
+        )
+
+
+async def _pending(connection: "asyncpg.Connection", models: Sequence[Model]) -> list[Migration]:
+    wanted = [*database_migrations(), *(migration for model in models for migration in model_migrations(model))]
     known = {(migration.scope, migration.number): migration for migration in wanted}
+    scopes = {DATABASE, *(model.name for model in models)}
     for row in await _applied(connection):
         migration = known.pop((row["scope"], row["number"]), None)
-        if migration is None and row["scope"] in (_DATABASE, model):
+        if migration is None and row["scope"] in scopes:
             raise SchemaError(
                 f"the database was made by a newer Tailrace: it has the migration {row['scope']}/{row['name']}, "
                 "which this one doesn't know; use that version"

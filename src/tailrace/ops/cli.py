@@ -3,16 +3,17 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tailrace.contracts.errors import TailraceError
 from tailrace.ops.endpoints import DEFAULT_DATA_DIR, settings_for
+from tailrace.ops.log_cli import log_app
+from tailrace.ops.options import DataDir, run_to_end
 from tailrace.runtime.logs import configure_logging
 
 app = typer.Typer(
@@ -25,13 +26,11 @@ rejected_app = typer.Typer(help="What validation refused from the inbox.", no_ar
 app.add_typer(rejected_app, name="rejected")
 parked_app = typer.Typer(help="What is in the log and could not be projected.", no_args_is_help=True)
 app.add_typer(parked_app, name="parked")
+app.add_typer(log_app, name="log")
 
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="Take addresses from the run in this folder.", show_default=False, file_okay=False),
-]
 Rate = Annotated[float, typer.Option(min=0.01, help="Events per second, on average.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+Check = Annotated[bool, typer.Option("--verify/--no-verify", help="Verify the model first.")]
 
 
 class Service(StrEnum):
@@ -58,14 +57,6 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _run(work: "Coroutine[Any, Any, Any]") -> Any:
-    try:
-        import uvloop
-    except ImportError:  # not on Windows
-        return asyncio.run(work)
-    return uvloop.run(work)
 
 
 def _show_version(wanted: bool) -> None:
@@ -120,7 +111,7 @@ def serve(service: Service, data_dir: DataDir = None) -> None:
         from tailrace.projection.service import serve as run
     else:
         from tailrace.query.service import serve as run
-    _run(run(settings))
+    run_to_end(run(settings))
 
 
 @app.command()
@@ -135,7 +126,7 @@ def produce(
 
     settings = settings_for(data_dir)
     configure_logging(settings.log_level)
-    _run(run(settings, rate, count, seed))
+    run_to_end(run(settings, rate, count, seed))
 
 
 @app.command(name="import")
@@ -148,7 +139,7 @@ def import_(
     """Load a file of events. Importing a file twice adds nothing."""
     from tailrace.ops.importing.display import import_with_progress
 
-    _run(import_with_progress(file, format.value, settings_for(data_dir), strict=strict))
+    run_to_end(import_with_progress(file, format.value, settings_for(data_dir), strict=strict))
 
 
 @app.command()
@@ -164,15 +155,15 @@ def migrate(
     async def work() -> None:
         connection = await connect(settings.dsn, name="migrate")
         try:
-            done = await run(connection, dry_run=dry_run)
+            done = await run(connection, settings, dry_run=dry_run)
         finally:
             await connection.close()
-        for migration in done:
-            typer.echo(f"{'would apply' if dry_run else 'applied'} {migration}")
+        for change in done:
+            typer.echo(f"{'would apply' if dry_run else 'applied'} {change}")
         if not done:
             typer.echo("the database is up to date")
 
-    _run(work())
+    run_to_end(work())
 
 
 @app.command()
@@ -182,7 +173,7 @@ def status(
     """Show the log, the read model and how far apart they are. Exit code 1 when either does not answer."""
     from tailrace.ops.status import describe, read_status
 
-    found = _run(read_status(settings_for(data_dir)))
+    found = run_to_end(read_status(settings_for(data_dir)))
     typer.echo(json.dumps(found, indent=2) if as_json else describe(found))
     if found["problems"]:
         raise typer.Exit(1)
@@ -200,24 +191,61 @@ def verify(
     from tailrace.ops.verifying import verify_with_progress
 
     chosen = {} if database is None else {"database": database}
-    _run(verify_with_progress(settings_for(data_dir, **chosen), as_json=as_json))
+    run_to_end(verify_with_progress(settings_for(data_dir, **chosen), as_json=as_json))
 
 
 @app.command()
 def replay(
-    into: Annotated[str, typer.Option(help="The database, as postgresql://…; made if it isn't there.")],
+    into: Annotated[
+        str | None,
+        typer.Option(help="Another database, as postgresql://…; made if it isn't there.", show_default=False),
+    ] = None,
     until: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="Stop there, not at the log's end.", show_default=False)
     ] = None,
+    share: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="Share of the time to work; 0.5 if not given.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="The log's beginning is gone: begin where it does.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON line each second.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Project the log from its first entry into a fresh database. Interrupted and run again, it goes on."""
+    """Project the log from its first entry into a model beside the live one, or another database.
+
+    Interrupted and run again, it goes on.
+    """
     from tailrace.ops.replaying import replay_with_progress
 
-    settings = settings_for(data_dir, database=into)
+    chosen = {"database": into, "replay_share": share}
+    settings = settings_for(data_dir, **{name: value for name, value in chosen.items() if value is not None})
     configure_logging("warning")
-    _run(replay_with_progress(settings, until=until, as_json=as_json))
+    run_to_end(replay_with_progress(settings, beside=into is None, until=until, partial=partial, as_json=as_json))
+
+
+@app.command()
+def cutover(check: Check = True, data_dir: DataDir = None) -> None:
+    """Show readers the model that a replay made beside the live one."""
+    from tailrace.ops.going_over import go_over_with_progress
+
+    run_to_end(go_over_with_progress(settings_for(data_dir), "cutover", check=check))
+
+
+@app.command()
+def rollback(check: Check = True, data_dir: DataDir = None) -> None:
+    """Show readers the older model again."""
+    from tailrace.ops.going_over import go_over_with_progress
+
+    run_to_end(go_over_with_progress(settings_for(data_dir), "rollback", check=check))
+
+
+@app.command("drop-old")
+def drop_old(data_dir: DataDir = None) -> None:
+    """Drop every model but the live one."""
+    from tailrace.ops.going_over import drop_models
+
+    run_to_end(drop_models(settings_for(data_dir)))
 
 
 @rejected_app.command("list")
@@ -229,7 +257,7 @@ def rejected_list(
     """List what validation refused from the inbox, newest last, with the reason."""
     from tailrace.ops.rejections import show_rejections
 
-    _run(show_rejections(settings_for(data_dir), limit=limit, as_json=as_json))
+    run_to_end(show_rejections(settings_for(data_dir), limit=limit, as_json=as_json))
 
 
 @parked_app.command("list")
@@ -241,7 +269,7 @@ def parked_list(
     """List parked events, oldest first, with the reason."""
     from tailrace.ops.parking import list_parked
 
-    _run(list_parked(settings_for(data_dir), limit=limit, as_json=as_json))
+    run_to_end(list_parked(settings_for(data_dir), limit=limit, as_json=as_json))
 
 
 @parked_app.command("show")
@@ -251,7 +279,7 @@ def parked_show(
     """Show one parked event with its payload, as JSON."""
     from tailrace.ops.parking import show_parked
 
-    _run(show_parked(settings_for(data_dir), seq))
+    run_to_end(show_parked(settings_for(data_dir), seq))
 
 
 @parked_app.command("retry")
@@ -265,4 +293,4 @@ def parked_retry(
     """Try parked events again, after what was wrong is mended. Each counts once, where it belongs."""
     from tailrace.ops.parking import retry_parked
 
-    _run(retry_parked(settings_for(data_dir), until=until, dry_run=dry_run))
+    run_to_end(retry_parked(settings_for(data_dir), until=until, dry_run=dry_run))

@@ -20,6 +20,7 @@ class Endpoints:
     asyncapi: str
     nats: str
     database: str
+    upcasters: str | None = None
     pids: dict[str, int] = field(default_factory=dict)
 
     def write(self, data_dir: Path) -> None:
@@ -27,7 +28,8 @@ class Endpoints:
         target = endpoints_file(data_dir)
         fresh = target.with_suffix(".new")
         fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        fresh.write_text(json.dumps(known, indent=2) + "\n")
         os.replace(fresh, target)
 
 
@@ -45,7 +47,7 @@ def read_endpoints(data_dir: Path) -> Endpoints | None:
 
 
 def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
-    """Settings from the environment; with ``data_dir``, the addresses are those of the run in that folder.
+    """Settings from the environment; with ``data_dir``, addresses and upcasters are those of the run in that folder.
 
     Raises:
         ConfigurationError: nothing runs there, or a setting is wrong.
@@ -57,6 +59,5 @@ def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
         raise ConfigurationError(
             f"nothing runs in {data_dir}: there is no endpoints.json; start it with `tailrace up --data-dir {data_dir}`"
         )
-    return load_settings(
-        **{"nats_url": found.nats, "database": found.database, "command_url": found.command, **overrides}
-    )
+    run = {"nats_url": found.nats, "database": found.database, "command_url": found.command}
+    return load_settings(**{**run, "upcasters": found.upcasters, **overrides})

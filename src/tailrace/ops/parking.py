@@ -10,9 +10,12 @@ from rich.table import Table
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ConfigurationError
+from tailrace.migrations.models import list_models
+from tailrace.migrations.runner import live_model
 from tailrace.projection.parked import ParkedEvent, ParkedEvents
 from tailrace.runtime.postgres import connect
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import load_upcasters
 
 
 async def list_parked(settings: Settings, *, limit: int, as_json: bool) -> None:
@@ -49,16 +52,26 @@ async def show_parked(settings: Settings, seq: int) -> None:
 
 
 async def retry_parked(settings: Settings, *, until: str | None, dry_run: bool) -> None:
-    """Tries all again, prints what became of each."""
+    """Tries all again, in the live model and one beside it, prints what became of each."""
+    upcasters = load_upcasters(settings)
     projected = still = 0
-    async with _parked(settings) as parked:
-        async for one in parked.retry(until=Cursor.parse(until) if until else None, dry_run=dry_run):
-            if one.reason is None:
-                projected += 1
-                typer.echo(f"entry {one.seq}: {'would be' if dry_run else 'is'} projected")
-            else:
-                still += 1
-                typer.echo(f"entry {one.seq}: stays parked: {one.reason}")
+    end = Cursor.parse(until) if until else None
+    connection = await connect(settings.dsn, name="parked")
+    try:
+        await live_model(connection)
+        ready = [model for model in await list_models(connection) if model.state == "ready"]
+        for model in ready:
+            parked = await ParkedEvents.of(connection, model)
+            async for one in parked.retry(upcasters, until=end, dry_run=dry_run):
+                which = f"{model.name}, entry {one.seq}" if len(ready) > 1 else f"entry {one.seq}"
+                if one.reason is None:
+                    projected += 1
+                    typer.echo(f"{which}: {'would be' if dry_run else 'is'} projected")
+                else:
+                    still += 1
+                    typer.echo(f"{which}: stays parked: {one.reason}")
+    finally:
+        await connection.close()
     typer.echo(f"{projected:,} {'would be ' if dry_run else ''}projected, {still:,} still parked")
 
 

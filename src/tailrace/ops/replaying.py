@@ -1,4 +1,4 @@
-"""``tailrace replay --into``: progress for people, or a JSON line each second for machines."""
+"""``tailrace replay``: progress for people, or a JSON line each second for machines."""
 
 import json
 import time
@@ -30,8 +30,10 @@ class _Pace:
         return (step.position.seq - self._first) / max(time.monotonic() - self._started, 1e-9)
 
 
-async def replay_with_progress(settings: Settings, *, until: str | None, as_json: bool) -> None:
-    """Replays into the database that ``settings`` name.
+async def replay_with_progress(
+    settings: Settings, *, beside: bool, until: str | None, partial: bool, as_json: bool
+) -> None:
+    """Replays into the database that ``settings`` name, or with ``beside`` into a model beside its live one.
 
     Raises:
         typer.Exit: with code 1, it was interrupted.
@@ -42,12 +44,15 @@ async def replay_with_progress(settings: Settings, *, until: str | None, as_json
     client = await connect_log(settings, "replay")
     try:
         with _Display(as_json) as display:
-            last = await replay(client, settings, stop, until=end, on_step=display.show)
+            last = await replay(client, settings, stop, beside=beside, until=end, partial=partial, on_step=display.show)
             display.end(last)
     finally:
         await client.close()
     if not last.finished:
         raise typer.Exit(1)
+    if beside and not as_json:
+        advice = f"{last.model} is ready: `tailrace cutover` shows it to readers"
+        typer.echo(advice if until is None else f"{last.model} ends there; `tailrace replay` goes on to the log's end")
 
 
 class _Display:
@@ -91,7 +96,13 @@ class _Display:
 
     def _say(self, step: Step, rate: float, *, last: bool = False) -> None:
         if self._as_json:
-            line = {"done": step.position.seq, "of": step.end, "per_second": round(rate), "cursor": str(step.position)}
+            line = {
+                "model": step.model,
+                "done": step.position.seq,
+                "of": step.end,
+                "per_second": round(rate),
+                "cursor": str(step.position),
+            }
             typer.echo(json.dumps({**line, "finished": step.finished} if last else line))
             return
         done = f"{step.position.seq:,} of {step.end:,} log entries, {rate:,.0f}/s, at {step.position}"

@@ -1,13 +1,17 @@
 """``tailrace status``: the log, the read model, and how far apart they are, each asked directly."""
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
+import asyncpg
 from rich.console import Console
 from rich.table import Table
 
+from tailrace.contracts.entries import Gap, uncovered
 from tailrace.contracts.errors import TailraceError
 from tailrace.contracts.subjects import INBOX_STREAM, REJECTED_STREAM
+from tailrace.migrations.models import Model, list_models
 from tailrace.migrations.runner import live_model
 from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.postgres import UNAVAILABLE, connect
@@ -29,7 +33,7 @@ async def read_status(settings: Settings) -> dict[str, Any]:
         if model["epoch"] not in ("", log["epoch"]):
             problems.append(f"the read model is of the log {model['epoch']}, not of this one ({log['epoch']})")
         else:
-            found["lag_events"] = log["last_seq"] - model["seq"]
+            found["lag_events"] = _entries(model["seq"] + 1, log["last_seq"], log["gaps"])
     return {**found, "problems": problems}
 
 
@@ -43,11 +47,16 @@ async def _log(settings: Settings) -> dict[str, Any]:
         await client.close()
     return {
         **state._asdict(),
-        "events": state.last_seq - state.first_seq + 1,
+        "events": _entries(state.first_seq, state.last_seq, state.gaps),
         "waiting_in_inbox": inbox["state"]["messages"],
         "rejected": rejected["state"]["messages"],
         "reader": reader_libraries()[0] if settings.log_library == "auto" else settings.log_library,
     }
+
+
+def _entries(first: int, last: int, gaps: Iterable[Gap]) -> int:
+    """How many entries there are between two sequences (inclusive)."""
+    return sum(part.last - part.first + 1 for part in uncovered(Gap(first, last), gaps))
 
 
 async def _read_model(settings: Settings) -> dict[str, Any]:
@@ -55,16 +64,18 @@ async def _read_model(settings: Settings) -> dict[str, Any]:
     try:
         model = await live_model(connection)
         position = await connection.fetchrow("select epoch, seq, mark, logged_at, revision from projection_position")
-        flavour = await connection.fetchval("select flavour from tailrace.models where name = $1", model)
         counts = await connection.fetchrow("select events, users from all_time where event_type = ''")
         parked = await connection.fetchval("select count(*) from parked_events")
+        late = await connection.fetchval("select coalesce(sum(events), 0)::bigint from late_ranges")
         server = await connection.fetchval("show server_version")
+        extension = await connection.fetchval("select extversion from pg_extension where extname = 'timescaledb'")
+        beside = [await _beside(connection, other) for other in await list_models(connection) if not other.live]
     finally:
         await connection.close()
     return {
-        "model": model,
-        "flavour": flavour,
-        "server": f"PostgreSQL {server}",
+        "model": model.name,
+        "flavour": model.flavour,
+        "server": f"PostgreSQL {server}" + (f", TimescaleDB {extension}" if extension else ""),
         "epoch": position["epoch"],
         "seq": position["seq"],
         "cursor": f"{position['epoch']}:{position['seq']}:{position['mark']}" if position["epoch"] else None,
@@ -73,7 +84,14 @@ async def _read_model(settings: Settings) -> dict[str, Any]:
         "events": counts["events"] if counts else 0,
         "users": counts["users"] if counts else 0,
         "parked": parked,
+        "late_pending": late,
+        "beside": beside,
     }
+
+
+async def _beside(connection: "asyncpg.Connection", model: Model) -> dict[str, Any]:
+    position = await connection.fetchrow(f"select epoch, seq from {model.name}.projection_position")
+    return {"model": model.name, "flavour": model.flavour, "state": model.state, **dict(position)}
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -82,11 +100,19 @@ def describe(found: dict[str, Any]) -> str:
     if log := found["log"]:
         table.add_row("log", f"{log['events']:,} events, {log['bytes'] / 1e6:,.1f} MB, epoch {log['epoch']}")
         table.add_row("", f"event types: {log['subjects']:,}; read with {log['reader']}")
+        for gap in log["gaps"]:
+            table.add_row("", f"entries {gap.first:,} to {gap.last:,} are recorded as lost")
         table.add_row("inbox", f"{log['waiting_in_inbox']:,} waiting, {log['rejected']:,} rejected so far")
     if model := found["read_model"]:
         table.add_row("read model", f"{model['model']}, {model['flavour']} flavour, {model['server']}")
         table.add_row("", f"{model['events']:,} events of {model['users']:,} users, {model['parked']:,} parked")
+        if model["late_pending"]:
+            table.add_row("", f"{model['late_pending']:,} late events on their way into the aggregates")
         table.add_row("position", model["cursor"] or "nothing projected yet")
+        for other in model["beside"]:
+            table.add_row(
+                "beside", f"{other['model']}, {other['flavour']} flavour, {other['state']}, at {other['seq']:,}"
+            )
     if found["lag_events"] is not None:
         table.add_row("lag", f"{found['lag_events']:,} events")
     for problem in found["problems"]:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.entries import Gap, LogEntry, gaps_passed
 from tailrace.contracts.errors import EventRejectedError
 from tailrace.contracts.events import Event, read_entry
+from tailrace.contracts.upcasting import Upcasters
 
 
 class Projected(NamedTuple):
@@ -27,7 +28,10 @@ class Parked(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive log entries. In ``events`` and ``parked`` each id occurs once, at its lowest sequence."""
+    """Log entries that follow each other, recorded gaps aside.
+
+    In ``events`` and ``parked`` each id occurs once, at its lowest sequence.
+    """
 
     entries: Sequence[LogEntry]
     events: list[Projected]
@@ -37,15 +41,19 @@ class Batch(NamedTuple):
         """Where a model is that has seen this batch."""
         return self.entries[-1].cursor(epoch)
 
+    def gaps(self, behind: int) -> list[Gap]:
+        """The log's gaps that a model at sequence ``behind`` passes with this batch."""
+        return gaps_passed(behind, self.entries)
 
-def decode(entries: Sequence[LogEntry]) -> Batch:
-    """Decodes consecutive entries (at least one). The answer depends on them alone."""
+
+def decode(entries: Sequence[LogEntry], upcasters: Upcasters) -> Batch:
+    """Decodes entries that follow each other (at least one). The answer depends on them and the upcasters alone."""
     events: list[Projected] = []
     parked: list[Parked] = []
     seen: set[UUID] = set()
     for entry in entries:
         try:
-            event = read_entry(entry.payload, logged_at=entry.logged_at)
+            event = read_entry(entry.payload, logged_at=entry.logged_at, upcasters=upcasters)
         except EventRejectedError as error:
             event_id = entry.event_id
             if event_id is None or event_id not in seen:

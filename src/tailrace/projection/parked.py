@@ -14,9 +14,11 @@ import asyncpg
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import EventRejectedError, ForeignHistoryError
 from tailrace.contracts.events import Event, read_entry
+from tailrace.contracts.upcasting import NO_UPCASTERS, Upcasters
+from tailrace.migrations.models import Model, use_model
 from tailrace.migrations.runner import live_model
 from tailrace.projection.batch import Projected
-from tailrace.projection.store import CAUSED_BY_DATA, insert_events, projection_sql
+from tailrace.projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, insert_events, projection_sql
 
 LAST = 2**63 - 1
 CHUNK = 500
@@ -46,20 +48,22 @@ class _RolledBackError(Exception):
 
 
 class ParkedEvents:
-    """The parked events of the live model."""
+    """The parked events of one model."""
 
-    def __init__(self, connection: "asyncpg.Connection") -> None:
+    def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
+        self.model = model
         self._connection = connection
 
     @classmethod
-    async def of(cls, connection: "asyncpg.Connection") -> "ParkedEvents":
-        """Takes a connection for the live model.
+    async def of(cls, connection: "asyncpg.Connection", model: Model | None = None) -> "ParkedEvents":
+        """Takes a connection for a model, the live one if it is not given.
 
         Raises:
             SchemaError: this program doesn't know the database's schema.
         """
-        await connection.execute("select set_config('search_path', $1, false)", await live_model(connection))
-        return cls(connection)
+        model = model or await live_model(connection)
+        await use_model(connection, model)
+        return cls(connection, model)
 
     async def list(self, *, first: int = 0, last: int = LAST, limit: int = CHUNK) -> list[ParkedEvent]:
         """The oldest ``limit`` from sequence ``first`` to ``last``."""
@@ -71,7 +75,9 @@ class ParkedEvents:
         found = await self.list(first=seq, last=seq)
         return found[0] if found else None
 
-    async def retry(self, *, until: Cursor | None = None, dry_run: bool = False) -> AsyncIterator[Retried]:
+    async def retry(
+        self, upcasters: Upcasters = NO_UPCASTERS, *, until: Cursor | None = None, dry_run: bool = False
+    ) -> AsyncIterator[Retried]:
         """Tries each again, the oldest first, each in a transaction of its own; ``dry_run`` keeps nothing.
 
         Raises:
@@ -85,12 +91,12 @@ class ParkedEvents:
         first = 0
         while chunk := await self.list(first=first, last=last):
             for parked in chunk:
-                yield Retried(parked.seq, await self._retry(parked, dry_run=dry_run))
+                yield Retried(parked.seq, await self._retry(parked, upcasters, dry_run=dry_run))
             first = chunk[-1].seq + 1
 
-    async def _retry(self, parked: ParkedEvent, *, dry_run: bool) -> str | None:
+    async def _retry(self, parked: ParkedEvent, upcasters: Upcasters, *, dry_run: bool) -> str | None:
         try:
-            event = read_entry(parked.payload, logged_at=parked.logged_at)
+            event = read_entry(parked.payload, logged_at=parked.logged_at, upcasters=upcasters)
         except EventRejectedError as error:
             return error.message
         try:
@@ -105,7 +111,11 @@ class ParkedEvents:
         return None
 
     async def _fill_place(self, parked: ParkedEvent, event: Event) -> str | None:
-        await self._connection.execute("update projection_position set revision = revision + 1")
+        raw_from = await self._connection.fetchval(
+            "update projection_position set revision = revision + 1 returning raw_from"
+        )
+        if raw_from is not None and event.created_at < raw_from:
+            return BEFORE_RETENTION.format(raw_from)
         if (
             await self._connection.fetchval("delete from parked_events where seq = $1 returning seq", parked.seq)
             is None
@@ -115,5 +125,5 @@ class ParkedEvents:
         counts = await self._connection.fetchval("select seq from event_ids where event_id = $1", event.event_id)
         if counts != parked.seq:
             return f"log entry {counts} counts for its event_id"
-        await insert_events(self._connection, [Projected(parked.seq, event)])
+        await insert_events(self._connection, self.model.flavour, [Projected(parked.seq, event)])
         return None

@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import TailraceError
+from tailrace.contracts.upcasting import Upcasters
 from tailrace.projection.batch import Batch, decode, park
 from tailrace.projection.guard import ParkedGuard
 from tailrace.projection.store import CAUSED_BY_DATA, Store
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.reader import LogReader
+from tailrace.runtime.waiting import pause
 
 READ_WAIT = 1.0
 
@@ -26,23 +29,28 @@ class Projector:
         self,
         client: LogClient,
         store: Store,
+        upcasters: Upcasters,
         *,
         batch_size: int,
         guard: ParkedGuard,
         until: int | None = None,
+        share: float = 1.0,
         on_commit: Callable[[Cursor], None] | None = None,
     ) -> None:
         self._client = client
         self._store = store
+        self._upcasters = upcasters
         self._batch_size = batch_size
         self._guard = guard
         self._until = until
+        self._share = share
         self._on_commit = on_commit
 
     async def run(self, stop: asyncio.Event) -> None:
         """Projects until ``stop`` is set, or the entry ``until`` is in the model; the batch at hand is finished first.
 
-        ``on_commit`` is told where the model is, at the start and after each batch.
+        ``on_commit`` is told where the model is, at the start and after each batch. At most ``share`` of the time is
+        spent working.
 
         Raises:
             PositionMovedError: somebody else moved the model's position; running again goes on from there.
@@ -66,9 +74,12 @@ class Projector:
                 if self._until is not None:
                     entries = [entry for entry in entries if entry.seq <= self._until]
                 if entries:
+                    began = time.monotonic()
                     position = await self._project(entries, position)
                     if self._arrived(position):
                         return
+                    if self._share < 1:
+                        await pause(stop, (time.monotonic() - began) * (1 / self._share - 1))
         finally:
             stopping.cancel()
             reading.cancel()
@@ -82,7 +93,7 @@ class Projector:
         return self._until is not None and position.seq >= self._until
 
     async def _project(self, entries: list[LogEntry], position: Cursor) -> Cursor:
-        batch = decode(entries)
+        batch = decode(entries, self._upcasters)
         self._guard.admit(batch)
         return await self._commit(batch, position)
 
@@ -98,9 +109,11 @@ class Projector:
                 self._guard.admit(refused)
                 return await self._commit(refused, position)
             middle = len(batch.entries) // 2
-            position = await self._commit(decode(batch.entries[:middle]), position)
-            return await self._commit(decode(batch.entries[middle:]), position)
+            position = await self._commit(decode(batch.entries[:middle], self._upcasters), position)
+            return await self._commit(decode(batch.entries[middle:], self._upcasters), position)
         for item in batch.parked:
             logger.warning("parked log entry %d: %s", item.entry.seq, item.reason)
+        for gap in batch.gaps(position.seq):
+            logger.warning("log entries %d to %d are recorded as lost: passed", gap.first, gap.last)
         logger.debug("projected to %d: %d stored, %d repeated", batch.entries[-1].seq, done.stored, done.duplicates)
         return batch.position(position.epoch)

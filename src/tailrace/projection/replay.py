@@ -1,20 +1,31 @@
-"""Replay: the live projector's own code, from the log's first entry, into a database of its own."""
+"""Replay: the live projector's code from the log's first entry, into another database or a model beside the live."""
 
 import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+import asyncpg
+
 from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogState
+from tailrace.contracts.errors import LogHoleError
 from tailrace.migrations.fresh import ensure_database
-from tailrace.projection.service import project
+from tailrace.migrations.models import Model, set_state
+from tailrace.migrations.runner import live_model, model_beside
+from tailrace.projection.projecting import project
+from tailrace.projection.upkeep import Upkeep
 from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.history import last_entry_until
 from tailrace.runtime.log.reader import verify_position
+from tailrace.runtime.postgres import connect
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import load_upcasters
 
 
 class Step(NamedTuple):
-    """How far a replay is: the model's position, and the sequence it ends at."""
+    """How far a replay is: the model, its position, and the sequence it ends at."""
 
+    model: str
     position: Cursor
     end: int
 
@@ -29,26 +40,67 @@ async def replay(
     settings: Settings,
     stop: asyncio.Event,
     *,
+    beside: bool = False,
     until: Cursor | None = None,
+    partial: bool = False,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Step:
-    """Projects the log into the database that ``settings`` name, up to ``until`` or where the log ends now.
+    """Projects the log up to ``until``, or where it ends now, into the database that ``settings`` name.
 
-    The database is made if it isn't there. One that a replay was interrupted in is gone on with.
+    The database is made if it isn't there; with ``beside`` it has a live model, and another one is made. A replay that
+    was interrupted is gone on with. A model beside that has come to the log's end is ready: from then on the projection
+    service keeps it up to date. ``partial`` allows for a log whose beginning is gone.
 
     Raises:
-        ConfigurationError: the database can't be made or used, or a projector is active on it.
-        ForeignHistoryError: ``until``, or what the database holds, is of another log.
+        ConfigurationError: the database can't be made or used, or a projector is active on the model.
+        ForeignHistoryError: ``until``, or what the model holds, is of another log.
+        LogHoleError: the log's beginning is gone.
         TailraceError: a person has to decide; the message says what.
     """
-    await ensure_database(settings.dsn)
-    state = await client.state() if until is None else await verify_position(client, until)
-    last = Step(Cursor(state.epoch, 0), state.last_seq if until is None else until.seq)
+    upcasters = load_upcasters(settings)
+    if not beside:
+        await ensure_database(settings)
+    connection = await connect(settings.dsn, name="replay")
+    try:
+        model = await (model_beside(connection, settings) if beside else live_model(connection))
+        state = await client.state() if until is None else await verify_position(client, until)
+        await _check_beginning(connection, model, state, partial=partial)
+        end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)
+        last = Step(model.name, Cursor(state.epoch, 0), end)
 
-    def on_commit(position: Cursor) -> None:
-        nonlocal last
-        last = last._replace(position=position)
-        on_step(last)
+        def on_commit(position: Cursor) -> None:
+            nonlocal last
+            last = last._replace(position=position)
+            on_step(last)
 
-    await project(client, settings, stop, until=last.end, standby=False, on_commit=on_commit)
-    return last
+        await project(client, settings, upcasters, model, stop, replay_to=last.end, on_commit=on_commit)
+        if last.finished:
+            if model.flavour == "timescale":
+                await Upkeep(connection, model).refresh()
+            if beside and until is None:
+                await set_state(connection, model, "ready")
+        return last
+    finally:
+        await connection.close(timeout=2)
+
+
+async def _check_beginning(connection: "asyncpg.Connection", model: Model, state: LogState, *, partial: bool) -> None:
+    """A replay counts from the log's first entry; one that can't has to be asked for, and notes where it began."""
+    position = f"{model.name}.projection_position"
+    begun = await connection.fetchval(f"select epoch <> '' from {position}")
+    gone = state.first_seq - 1
+    if begun or gone < 1 or any(gap.first == 1 and gap.last >= gone for gap in state.gaps):
+        return
+    if not partial:
+        raise LogHoleError(
+            1,
+            gone,
+            f"the log begins at sequence {state.first_seq}: what was before is gone, so a replay can't count it; "
+            "--partial replays from there",
+        )
+    await connection.execute(
+        f"update {position} set epoch = $1, seq = $2, log_from = $3 where epoch = ''",
+        state.epoch,
+        gone,
+        state.first_seq,
+    )

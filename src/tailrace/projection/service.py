@@ -1,29 +1,27 @@
-"""The projection service: one projector at a time per read model, the others stand by and take over."""
+"""The projection service: keeps every ready model of the database up to date, the live one and one beside it."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from zlib import crc32
+from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 import asyncpg
 
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import ConfigurationError, LogUnavailableError
+from tailrace.contracts.errors import TailraceError
+from tailrace.contracts.upcasting import Upcasters
+from tailrace.migrations.models import Model, list_models
 from tailrace.migrations.runner import live_model
-from tailrace.projection.guard import ParkedGuard
-from tailrace.projection.projector import Projector
-from tailrace.projection.store import PositionMovedError, Store
+from tailrace.projection.projecting import project
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
 from tailrace.runtime.settings import Settings
-from tailrace.runtime.waiting import pause, stop_event
+from tailrace.runtime.upcasters import load_upcasters
+from tailrace.runtime.waiting import stop_event
 
-STANDBY_POLL = 0.5
-"""Seconds between a standby's looks at the lock: about how long a take-over takes."""
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
+MODELS_POLL = 1.0
+"""Seconds between looks at which models there are."""
 
 logger = logging.getLogger("tailrace.projection")
 
@@ -32,88 +30,87 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Projects until SIGINT or SIGTERM (or ``stop``), through outages of the log and the database.
 
     Raises:
-        TailraceError: a person has to decide; the message says what.
+        TailraceError: a person has to decide about the live model; the message says what.
     """
     stop = stop or stop_event()
+    upcasters = load_upcasters(settings)
     client = await connect_log(settings, "projection")
     try:
         for difference in await ensure_streams(client, settings):
             logger.warning("%s", difference)
-        await project(client, settings, stop)
+        await _Models(client, settings, upcasters).keep(stop)
     finally:
         await client.close()
 
 
-async def project(
-    client: LogClient,
-    settings: Settings,
-    stop: asyncio.Event,
-    *,
-    until: int | None = None,
-    standby: bool = True,
-    on_commit: Callable[[Cursor], None] | None = None,
-) -> None:
-    """Projects until ``stop`` is set or the log entry ``until`` is in the model, through outages of log and database.
+class _Work(NamedTuple):
+    stop: asyncio.Event
+    task: "asyncio.Task[None]"
 
-    ``on_commit`` is told where the model is.
 
-    Raises:
-        ConfigurationError: another projector is active and this one may not stand by.
-        TailraceError: a person has to decide; the message says what.
-    """
+class _Models:
+    """One projecting task per ready model."""
 
-    async def once() -> None:
-        connection = await connect(settings.dsn, name="projection")
+    def __init__(self, client: LogClient, settings: Settings, upcasters: Upcasters) -> None:
+        self._client = client
+        self._settings = settings
+        self._upcasters = upcasters
+        self._at_work: dict[str, _Work] = {}
+        self._models: list[Model] = []
+        self._connection: asyncpg.Connection | None = None
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Projects every ready model until ``stop`` is set."""
+        async with AsyncExitStack() as ending:
+            ending.push_async_callback(self._end)
+            stopping = asyncio.create_task(stop.wait())
+            ending.callback(stopping.cancel)
+            while not stop.is_set():
+                await self._look()
+                tasks = [work.task for work in self._at_work.values() if not work.task.done()]
+                await asyncio.wait([stopping, *tasks], timeout=MODELS_POLL, return_when=asyncio.FIRST_COMPLETED)
+                self._raise_for_the_live_one()
+
+    async def _look(self) -> None:
+        """Starts what is missing and stops what is gone; while the database is away, everything stays as it is."""
         try:
-            store = await _active_store(connection, stop, standby=standby)
-            if store is not None:
-                guard = ParkedGuard(settings.parked_stop_ratio, settings.parked_stop_minimum)
-                size = settings.batch_size
-                projector = Projector(client, store, batch_size=size, guard=guard, until=until, on_commit=on_commit)
-                await projector.run(stop)
-        finally:
-            await connection.close(timeout=2)
-
-    await _through_outages(once, stop)
-
-
-async def _through_outages(once: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    delay = FIRST_PAUSE
-    said = ""
-    while not stop.is_set():
-        started = asyncio.get_running_loop().time()
-        try:
-            await once()
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect(self._settings.dsn, name="projection-models")
+                await live_model(self._connection)
+            self._models = [model for model in await list_models(self._connection) if model.state == "ready"]
+        except (DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
+            logger.debug("the models are not known: %s", error)
             return
-        except PositionMovedError as error:
-            logger.info("%s; reading it again", error)
-        except (LogUnavailableError, DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
-            # what an event's content causes was parked: all that is left comes from the surroundings and may pass
-            if str(error) != said:
-                logger.warning("waiting: %s", error or type(error).__name__)
-            said = str(error)
-        if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
-            delay, said = FIRST_PAUSE, ""
-        await pause(stop, delay)
-        delay = min(delay * 2, LONGEST_PAUSE)
+        names = {model.name for model in self._models}
+        for name in self._at_work.keys() - names:
+            work = self._at_work.pop(name)
+            work.stop.set()
+            await asyncio.wait([work.task])
+            logger.info("%s is not projected any more", name)
+        for model in self._models:
+            running = self._at_work.get(model.name)
+            # a task that ended in good order found its model gone for a moment
+            if running is None or (running.task.done() and running.task.exception() is None):
+                stop = asyncio.Event()
+                work_on = project(self._client, self._settings, self._upcasters, model, stop)
+                task = asyncio.create_task(work_on, name=model.name)
+                self._at_work[model.name] = _Work(stop, task)
 
+    def _raise_for_the_live_one(self) -> None:
+        live = {model.name for model in self._models if model.live}
+        for name, work in self._at_work.items():
+            if not work.task.done() or (error := work.task.exception()) is None:
+                continue
+            if name in live or not isinstance(error, TailraceError):
+                raise error
+            if not work.stop.is_set():
+                logger.error("%s, beside the live model, is not projected any more: %s", name, error)
+                work.stop.set()
 
-async def _active_store(connection: "asyncpg.Connection", stop: asyncio.Event, *, standby: bool) -> Store | None:
-    """The live model, once its lock is ours; None when told to stop before.
-
-    The lock lives and dies with the connection that projects: losing one is losing the other.
-    """
-    model = await live_model(connection)
-    await connection.execute("select set_config('search_path', $1, false)", model)
-    lock = crc32(f"tailrace projector {model}".encode())
-    said = False
-    while not stop.is_set():
-        if await connection.fetchval("select pg_try_advisory_lock($1)", lock):
-            return Store(connection)
-        if not standby:
-            raise ConfigurationError("a projector is active on that database: a replay needs a database of its own")
-        if not said:
-            logger.info("standing by: another projector is active on %s", model)
-            said = True
-        await pause(stop, STANDBY_POLL)
-    return None
+    async def _end(self) -> None:
+        for work in self._at_work.values():
+            work.stop.set()
+        if self._at_work:
+            await asyncio.wait([work.task for work in self._at_work.values()])
+        if self._connection is not None:
+            await self._connection.close(timeout=2)

@@ -48,6 +48,8 @@ async def snapshot(pool: "asyncpg.Pool", timeout: float) -> AsyncIterator[Snapsh
     try:
         try:
             async with asyncio.timeout(timeout), connection.transaction(isolation="repeatable_read", readonly=True):
+                # before the snapshot is taken: a cut-over that is under way is waited for, a later one waits
+                await connection.execute("lock table public.projection_position in access share mode")
                 yield Snapshot(connection)
         finally:
             await pool.release(connection, timeout=RELEASE_TIMEOUT)

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tailrace.query.database import QuestionTooSlowError
-from tailrace.query.stats.answer import TooManyBucketsError
+from tailrace.query.stats.answer import NoLongerKeptError, TooManyBucketsError
 from tailrace.query.stats.waiting import AnotherLogError, NotYetProjectedError
 from tailrace.runtime.postgres import DatabaseUnavailableError
 from tailrace.runtime.problems import problem
@@ -18,6 +18,7 @@ from tailrace.runtime.problems import problem
 _RETRY = {"Retry-After": "1"}
 _KINDS: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
     AnotherLogError: (409, "Another log", {}),
+    NoLongerKeptError: (422, "Bad parameter", {}),
     TooManyBucketsError: (422, "Bad parameter", {}),
     DatabaseUnavailableError: (503, "Database unavailable", _RETRY),
     NotYetProjectedError: (504, "Not yet projected", _RETRY),

@@ -16,6 +16,7 @@ from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.postgres import connect_pool
 from tailrace.runtime.serving import serve_http
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import load_upcasters
 
 CONNECTIONS = 8
 """To the database; more questions at once than that wait for each other."""
@@ -32,12 +33,13 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         LogUnavailableError: the log's server does not answer at the start.
         DatabaseUnavailableError: the database does not.
         SchemaError: the database is not the one this program works with.
-        ConfigurationError: an address or the port is wrong.
+        ConfigurationError: an address or the port is wrong, or the upcasters can't be loaded.
     """
+    upcasters = load_upcasters(settings)
     async with AsyncExitStack() as opened:
         pool = await opened.enter_async_context(_pool(settings))
         log = await opened.enter_async_context(_log(settings))
-        tail = Tail(log, settings.live_ring)
+        tail = Tail(log, settings.live_ring, upcasters)
         clients = LiveClients(log, tail)
         await serve_http(
             make_app(pool, log, clients, stats_timeout=settings.stats_timeout),

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     rejected_max_bytes: PositiveInt = Field(1024 * MEBIBYTE, description="size of what is kept of refused messages")
     dedupe_window: PositiveFloat = Field(120.0, description="how long the log itself recognizes a repeated event_id")
     max_event_types: PositiveInt = Field(10_000, description="distinct event types; the log's server remembers each")
+    upcasters: str | None = Field(
+        None, description="what reads old versions of events: an importable module, or a file ending in .py"
+    )
 
     publish_timeout: PositiveFloat = Field(5.0, description="how long the log may take to acknowledge an event")
     max_body_bytes: PositiveInt = Field(16 * MEBIBYTE, description="size of one request to POST /events")
@@ -57,7 +60,21 @@ class Settings(BaseSettings):
         20_000, description="events on their way into the log at once; more are answered with 429"
     )
 
+    flavour: Literal["auto", "postgres", "timescale"] = Field(
+        "auto", description="what a new read model is made of; auto: timescale where the server offers it"
+    )
+    chunk_days: PositiveFloat = Field(1.0, description="timescale: days in one chunk of the events")
+    compress_after_days: float = Field(
+        7.0, ge=0, description="timescale: days after which chunks are compressed; 0: never"
+    )
+    retention_days: float = Field(
+        0.0, ge=0, description="timescale: days after which single events are dropped, their counts kept; 0: never"
+    )
+
     batch_size: PositiveInt = Field(2_000, description="events the projector commits at once, at most")
+    replay_share: float = Field(
+        0.5, gt=0, le=1, description="share of the time that a replay works: the rest is the live system's"
+    )
     parked_stop_ratio: float = Field(0.5, gt=0, le=1, description="share of parked events that stops the projector")
     parked_stop_minimum: PositiveInt = Field(100, description="parked events in a stretch before that share counts")
 

@@ -89,7 +89,7 @@ class Child:
                 lines = output.read().decode(errors="replace").strip().splitlines()
         except OSError:
             return ""
-        return f": {lines[-1].strip()[:300]}" if lines else ""
+        return f": {lines[-1].strip()[:600]}" if lines else ""
 
 
 def describe_exit(code: int) -> str:

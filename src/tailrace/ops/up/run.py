@@ -10,6 +10,7 @@ from tailrace.ops.up.panel import Display, make_display
 from tailrace.ops.up.system import Ports, System
 from tailrace.ops.up.vitals import Vitals
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import load_upcasters
 from tailrace.runtime.waiting import pause, stop_event
 
 REFRESH = 0.5
@@ -30,6 +31,7 @@ async def run_up(
     Raises:
         TailraceError: it can't be started; says why in a sentence.
     """
+    load_upcasters(settings)  # what is wrong with them is said before anything is started
     stop = stop_event()
     with claimed(data_dir), make_display() as display:
         # what an earlier run left behind may still hold the ports

@@ -22,6 +22,7 @@ from tailrace.ops.up.child import Child, describe_exit
 from tailrace.ops.up.folder import POSTGRES
 from tailrace.runtime.log import natspy
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import located
 
 READY_TIMEOUT = 60.0
 _LOOK = 0.05
@@ -76,6 +77,7 @@ class System:
             asyncapi=f"{command}/asyncapi",
             nats=self.nats.url,
             database=self.postgres.dsn(self._settings.db_name),
+            upcasters=located(self._settings),
             pids={name: child.pid for name, child in self.children.items() if child.pid is not None},
         )
 
@@ -113,7 +115,7 @@ class System:
                 await asyncio.gather(
                     self._until("command", lambda: _healthy(http, f"{endpoints.command}/health")),
                     self._until("query", lambda: _healthy(http, f"{endpoints.query}/health")),
-                    self._until("projection", lambda: _projector_is_active(connection)),
+                    self._until("projection", lambda: self._projector_settled(connection)),
                 )
         finally:
             await connection.close()
@@ -168,6 +170,11 @@ class System:
                 )
             await asyncio.sleep(_LOOK)
 
+    async def _projector_settled(self, connection: "asyncpg.Connection") -> bool:
+        # one that has ended refuses this log: a person has to decide, and needs everything else for that
+        process = self.children["projection"].process
+        return (process is not None and process.returncode is not None) or await _projector_is_active(connection)
+
     async def _nats_answers(self) -> bool:
         try:
             client = await natspy.connect(self.nats.url, "up", allow_reconnect=False)
@@ -196,7 +203,7 @@ class System:
 
     async def _prepare_database(self) -> None:
         dsn = self.postgres.dsn(self._settings.db_name)
-        await ensure_database(dsn)
+        await ensure_database(self._settings.model_copy(update={"database": dsn}))
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
             connection = await asyncpg.connect(dsn)
             await self._add_reader(connection)

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.entries import Gap, LogEntry, gaps_passed
 from tailrace.contracts.errors import EventRejectedError
 from tailrace.contracts.events import Event, read_entry
+from tailrace.contracts.upcasting import Upcasters
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.reader import LogReader
 
@@ -39,6 +40,7 @@ class Recount:
     duplicates: int = 0
     claims: dict[UUID, int] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
+    gaps: list[Gap] = field(default_factory=list)
 
 
 async def read_rows(
@@ -46,10 +48,11 @@ async def read_rows(
     start: Cursor,
     end: int,
     refused: "frozenset[int]",
+    upcasters: Upcasters,
     recount: Recount,
     on_read: Callable[[int], None],
 ) -> AsyncIterator[list[Row]]:
-    """Reads the entries behind ``start`` up to ``end``; yields the rows they ask for and keeps count in ``recount``.
+    """Reads the entries behind ``start`` up to the one at ``end``; yields the rows they ask for, counts in ``recount``.
 
     ``refused`` are entries that only the database could tell to be impossible: they count as parked.
 
@@ -59,21 +62,23 @@ async def read_rows(
     reader = LogReader(client, start)
     try:
         while reader.position.seq < end:
-            entries = await reader.read(READ, WAIT)
-            yield _rows([entry for entry in entries if entry.seq <= end], refused, recount)
+            behind = reader.position.seq
+            entries = [entry for entry in await reader.read(READ, WAIT) if entry.seq <= end]
+            recount.gaps += gaps_passed(behind, entries)
+            yield _rows(entries, refused, upcasters, recount)
             on_read(min(reader.position.seq, end))
     finally:
         await reader.close()
 
 
-def _rows(entries: Sequence[LogEntry], refused: "frozenset[int]", recount: Recount) -> list[Row]:
+def _rows(entries: Sequence[LogEntry], refused: "frozenset[int]", upcasters: Upcasters, recount: Recount) -> list[Row]:
     rows: list[Row] = []
     for entry in entries:
         recount.entries += 1
         event: Event | None = None
         event_id: UUID | None
         try:
-            event = read_entry(entry.payload, logged_at=entry.logged_at)
+            event = read_entry(entry.payload, logged_at=entry.logged_at, upcasters=upcasters)
             event_id = event.event_id
         except EventRejectedError:
             event_id = entry.event_id

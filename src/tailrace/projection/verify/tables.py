@@ -9,11 +9,13 @@ from typing import Any
 import asyncpg
 
 from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import Gap, merged
 from tailrace.projection.verify.recount import Row
 from tailrace.runtime.sql import read_sql
 
 LEVELS = ("minute", "hour", "day")
-DATABASE_REFUSED = "database_refused"
+TAKEN_AS_PARKED = ("database_refused", "before_retention")
+"""Codes of parked events that the log alone can't tell to be impossible."""
 Cell = tuple[datetime, str]
 """A UTC day and an event type."""
 
@@ -40,6 +42,16 @@ class Digests:
         """One digest of all rows: 16 hex digits."""
         return f"{sum(self.sums.values()) % 2**64:016x}"
 
+    def since(self, moment: datetime | None) -> "Digests":
+        """Those of the days from ``moment`` on."""
+        if moment is None:
+            return self
+        found = Digests()
+        for cell, digest in self.sums.items():
+            if cell[0] >= moment:
+                found.sums[cell], found.rows[cell] = digest, self.rows[cell]
+        return found
+
     def differing(self, other: "Digests") -> list[Cell]:
         """Cells whose rows are not the same."""
         cells = self.sums.keys() | other.sums.keys()
@@ -63,6 +75,11 @@ class Tables:
         """Parked sequences and their codes."""
         return {row["seq"]: row["code"] for row in await self._connection.fetch("select seq, code from parked_events")}
 
+    async def gaps(self) -> tuple[Gap, ...]:
+        """The gaps of the log that the model has passed."""
+        rows = await self._connection.fetch("select first_seq, last_seq from log_gaps")
+        return merged(Gap(row["first_seq"], row["last_seq"]) for row in rows)
+
     async def hash_rows(self, rows: Sequence[Row]) -> Sequence[Any]:
         """Hashes rows of the log, per cell."""
         found: Sequence[Any] = await self._connection.fetch(_sql("hash_rows"), *_columns(rows))
@@ -79,9 +96,38 @@ class Tables:
         found: Sequence[Any] = await self._connection.fetch(_sql("differing_rows"), *_columns(rows), days, types, limit)
         return found
 
-    async def differing_buckets(self, level: str, limit: int) -> Sequence[Any]:
+    async def raw_from(self) -> datetime | None:
+        """From when on single rows are kept; None: all are."""
+        found: datetime | None = await self._connection.fetchval("select raw_from from projection_position")
+        return found
+
+    async def late_pending(self) -> int:
+        """Late events that the aggregates don't have yet."""
+        return int(await self._connection.fetchval("select coalesce(sum(events), 0)::bigint from late_ranges"))
+
+    async def events_in(self, level: str) -> int:
+        """All that a rollup counts."""
+        return int(await self._connection.fetchval(f"select coalesce(sum(events), 0)::bigint from events_by_{level}"))
+
+    async def differing_buckets(self, level: str, since: datetime | None, limit: int) -> Sequence[Any]:
         """Cells of a rollup that the rows don't add up to."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("differing_buckets").replace("{level}", level), limit)
+        sql = _sql("differing_buckets").replace("{level}", level)
+        found: Sequence[Any] = await self._connection.fetch(sql, since, limit)
+        return found
+
+    async def differing_users(self, since: datetime | None, limit: int) -> Sequence[Any]:
+        """Users per hour that are not the rows'."""
+        found: Sequence[Any] = await self._connection.fetch(_sql("differing_users"), since, limit)
+        return found
+
+    async def day_counts(self, level: str, before: datetime) -> Sequence[Any]:
+        """A rollup's sums per day and type."""
+        found: Sequence[Any] = await self._connection.fetch(_sql("day_counts").replace("{level}", level), before)
+        return found
+
+    async def totals(self) -> Sequence[Any]:
+        """All-time counts, beside the sets of users they are made from."""
+        found: Sequence[Any] = await self._connection.fetch(_sql("totals"))
         return found
 
     async def differing_totals(self, limit: int) -> Sequence[Any]:

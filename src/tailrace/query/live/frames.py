@@ -1,4 +1,7 @@
-"""Frames as text. An entry is encoded once, whoever reads it: its event is spliced from the log's own bytes."""
+"""Frames as text. An entry is encoded once, whoever reads it: its event is spliced from the log's own bytes.
+
+Only an event of an older version is written anew, in its type's current shape.
+"""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -8,7 +11,8 @@ import msgspec
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import EventRejectedError
-from tailrace.contracts.events import read_entry
+from tailrace.contracts.events import encode_event, read_stored, upcast
+from tailrace.contracts.upcasting import Upcasters
 from tailrace.query.live.places import LogEnds, wire
 
 MAX_EVENTS = 256
@@ -32,14 +36,16 @@ class Frame(NamedTuple):
     position: Cursor
 
 
-def encode_entry(entry: LogEntry, epoch: str) -> Item:
+def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
     """An entry as it appears in frames, whoever gets them."""
     cursor = entry.cursor(epoch)
     try:
-        read_entry(entry.payload, logged_at=entry.logged_at)
+        stored = read_stored(entry.payload, logged_at=entry.logged_at)
+        event = upcast(stored, upcasters)
     except EventRejectedError as error:
-        return Item(cursor, "", f"the entry is not an event: {error.message}")
-    body = entry.payload.decode().lstrip()  # by the command side it begins with its brace, by another hand it may not
+        return Item(cursor, "", f"the entry can't be read as an event: {error.message}")
+    payload = entry.payload if event is stored else encode_event(event)
+    body = payload.decode().lstrip()  # by the command side it begins with its brace, by another hand it may not
     return Item(cursor, f'{{"cursor":"{wire(cursor)}",{body[1:]}', "")
 
 

@@ -1,37 +1,41 @@
 """The latest entries of the log, encoded once for all clients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tailrace.contracts.cursors import Cursor, marks_agree
-from tailrace.query.live.frames import MAX_EVENTS, Frame, Item, entries_frame
+from tailrace.query.live.frames import Frame, Item, entries_frame
 
 MAX_CHARS = 64 * 1024 * 1024
 """Characters a ring keeps at most, however few events that is: an event may be 32 KiB."""
 
 
 class Ring:
-    """Up to ``size`` consecutive entries behind ``start``. Another history gets another ring."""
+    """Up to ``size`` entries behind ``start``, gaps among them. Another history gets another ring."""
 
     def __init__(self, start: Cursor, size: int) -> None:
         self.start = start
         self.end = start
         """The position of whoever has seen everything the ring has."""
         self.first_seq = start.seq + 1
-        """The first entry it holds, or the next that comes."""
+        """The first that it holds, or the next that comes."""
         self._size = size
-        self._items: dict[int, Item] = {}
+        self._items: dict[int, Item] = {}  # by the sequence at which a client is that has it
+        self._jumps: dict[int, int] = {}  # from the sequence before a gap to its last
         self._chars = 0
         self._frames: dict[Cursor, Frame] = {}
 
     def extend(self, items: Sequence[Item]) -> None:
         """Adds the next entries and lets the oldest go."""
         for item in items:
+            if item.cursor.seq > self.end.seq + 1:
+                self._jumps[self.end.seq] = item.cursor.seq
             self._items[item.cursor.seq] = item
             self._chars += len(item.event)
-        self.end = items[-1].cursor
+            self.end = item.cursor
         while len(self._items) > self._size or self._chars > MAX_CHARS:
-            self._chars -= len(self._items.pop(self.first_seq).event)
-            self.first_seq += 1
+            oldest = self._jumps.pop(self.first_seq - 1, self.first_seq)
+            self._chars -= len(self._items.pop(oldest).event)
+            self.first_seq = oldest + 1
         self._frames.clear()
 
     def continues(self, position: Cursor) -> bool:
@@ -44,13 +48,18 @@ class Ring:
         if position.seq == self.start.seq:
             return marks_agree(position.mark, self.start.mark)
         item = self._items.get(position.seq)
-        return item is None or marks_agree(position.mark, item.cursor.mark)
+        if item is None:  # it went, or is still to come; or the position is within a gap
+            return position.seq < self.first_seq or position.seq > self.end.seq
+        return marks_agree(position.mark, item.cursor.mark)
 
     def frame_behind(self, position: Cursor) -> Frame:
         """The next frame for a client at ``position``, which has to be before ``end``. Joined once for all who ask."""
         frame = self._frames.get(position)
         if frame is None:
-            stop = min(position.seq + MAX_EVENTS, self.end.seq)
-            items = (self._items[seq] for seq in range(position.seq + 1, stop + 1))
-            frame = self._frames[position] = entries_frame(items, position)
+            frame = self._frames[position] = entries_frame(self._behind(position.seq), position)
         return frame
+
+    def _behind(self, seq: int) -> Iterator[Item]:
+        while seq < self.end.seq:
+            seq = self._jumps.get(seq, seq + 1)
+            yield self._items[seq]

@@ -20,10 +20,12 @@ A WebSocket. `from` says where to begin: `latest` (the default: only what comes 
 {"kind":"gap","asked":<cursor>,"resumed_at":<cursor>,"reason":…}
 ```
 
-Every entry of the log comes once, in the log's order. Where that can't be, a `gap` says so: between `asked` and
-`resumed_at` something is not an event or is gone, or the log is another one than the cursor's and is sent from its
-beginning. Keep the `cursor` (after a gap: `resumed_at`) of the last frame, and connect again with it: nothing is lost,
-nothing comes twice. An `event_id` may be in two entries if its sender repeated it much later; `/stats` counts it once.
+An event comes in the current shape of its type, whatever version it was sent in; `event_version` says which that is
+where it is not 1. Every entry of the log comes once, in the log's order. Where that can't be, a `gap` says so: between
+`asked` and `resumed_at` something is not an event or is gone, or the log is another one than the cursor's and is sent
+from its beginning. Keep the `cursor` (after a gap: `resumed_at`) of the last frame, and connect again with it: nothing
+is lost, nothing comes twice. An `event_id` may be in two entries if its sender repeated it much later; `/stats` counts
+it once.
 
 Close codes: 3001 the service is shutting down, 3008 frames were not taken for 20 s, 1013 the log does not answer
 (in these cases connect again with the last cursor); 3501 a bad request (don't repeat it).

@@ -1,7 +1,6 @@
 """One client's way through the log: its history from a reader of its own, then the shared ring, without a seam."""
 
 import asyncio
-from itertools import islice
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
@@ -9,7 +8,6 @@ from tailrace.query.live.frames import (
     MAX_EVENTS,
     Item,
     caught_up_text,
-    encode_entry,
     entries_frame,
     gap_frame,
     progress_text,
@@ -94,30 +92,30 @@ class Stream:
         return frame.text
 
     def _from_history(self) -> str:
-        done = self.position.seq + 1 - self._read[0].cursor.seq
-        frame = entries_frame(islice(self._read, done, None), self.position)
+        frame = entries_frame(self._read, self.position)
         self.position = frame.position
-        if self.position.seq == self._read[-1].cursor.seq:
-            self._read = []
+        self._read = [item for item in self._read if item.cursor.seq > frame.position.seq]
         return frame.text
 
     async def _read_history(self) -> None:
         if self._reader is None:
             self._reader = LogReader(self._log, self.position)
         entries = await self._reader.read(MAX_EVENTS, WAIT)
-        self._read = [encode_entry(entry, self.position.epoch) for entry in entries]
+        self._read = self._tail.encode(entries, self.position)
 
     async def _step_over(self, broken: ForeignHistoryError | LogHoleError) -> str:
         """Goes on behind a hole, or from the beginning of what is another log; either way the client is told."""
         await self.close()
         if isinstance(broken, LogHoleError):
+            reason = f"the log's entries {broken.first} to {broken.last} are gone"
             resumed_at = Cursor(self.position.epoch, broken.last)
         else:
+            reason = broken.what
             ends = await log_ends(self._log)
             resumed_at = Cursor(ends.epoch, 0)
             if self._history_end is not None:
                 self._history_end = ends.last_seq
-        frame = gap_frame(self.position, resumed_at, str(broken))
+        frame = gap_frame(self.position, resumed_at, reason)
         self._broken, self._verified, self._read = None, False, []
         self.position = frame.position
         return frame.text

@@ -2,9 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry, gaps_passed
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
-from tailrace.query.live.frames import encode_entry
+from tailrace.contracts.upcasting import Upcasters
+from tailrace.query.live.frames import Item, encode_entry
 from tailrace.query.live.places import log_ends
 from tailrace.query.live.ring import Ring
 from tailrace.runtime.log.client import LogClient
@@ -26,19 +30,32 @@ logger = logging.getLogger("tailrace.query")
 class Tail:
     """Keeps ``ring`` at the log's end and wakes who waits."""
 
-    def __init__(self, log: LogClient, size: int) -> None:
+    def __init__(self, log: LogClient, size: int, upcasters: Upcasters) -> None:
         self.ring: Ring | None = None
         """None until the log has answered, and between one history and the next."""
         self.beats = 0
         """Counts heartbeats."""
         self._log = log
         self._size = size
+        self._upcasters = upcasters
         self._changed = asyncio.Event()
         self._waiting = False
 
     async def changed(self) -> None:
         """Waits until the ring has grown, was replaced, or a heartbeat is due."""
         await self._changed.wait()
+
+    def encode(self, entries: Sequence[LogEntry], behind: Cursor) -> list[Item]:
+        """The entries behind a position as they appear in frames; a recorded gap of the log is an item among them.
+
+        A client's history looks like what the ring brings it.
+        """
+        items = [encode_entry(entry, behind.epoch, self._upcasters) for entry in entries]
+        gaps = gaps_passed(behind.seq, entries)
+        for gap in gaps:
+            lost = f"the log's entries {gap.first} to {gap.last} are gone, and recorded as lost"
+            items.append(Item(Cursor(behind.epoch, gap.last), "", lost))
+        return sorted(items, key=lambda item: item.cursor.seq) if gaps else items
 
     async def run(self) -> None:
         """Follows the log for ever: through outages, holes and other histories."""
@@ -72,7 +89,7 @@ class Tail:
                     logger.info("live clients get events again")
                     self._waiting = False
                 if entries:
-                    ring.extend([encode_entry(entry, ring.start.epoch) for entry in entries])
+                    ring.extend(self.encode(entries, ring.end))
                 elif clock() - heard < HEARTBEAT:
                     continue
                 else:

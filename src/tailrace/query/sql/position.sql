@@ -1,2 +1,5 @@
 -- Up to where the log is in the read model. In a snapshot it is read first: everything read after it agrees with it.
-select epoch, seq, mark, logged_at, revision from public.projection_position;
+-- late_pending: events that the counts per minute, hour and day don't have yet.
+select epoch, seq, mark, logged_at, revision, raw_from,
+    (select coalesce(sum(events), 0)::bigint from public.late_ranges) as late_pending
+from public.projection_position;

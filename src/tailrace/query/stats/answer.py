@@ -11,12 +11,26 @@ from tailrace.contracts.errors import TailraceError
 from tailrace.query.database import Snapshot, snapshot
 from tailrace.query.stats.lag import measure_lag
 from tailrace.query.stats.models import AsOf, SeriesPoint, Stats, StatsQuestion, Totals, TypeTotals
-from tailrace.query.stats.ranges import MAX_BUCKETS, Bucket, Range, closed_range, count_buckets, cut, fitting_bucket
+from tailrace.query.stats.ranges import (
+    MAX_BUCKETS,
+    Bucket,
+    Range,
+    closed_range,
+    count_buckets,
+    cut,
+    cut_at_hours,
+    fitting_bucket,
+    floor_to,
+)
 from tailrace.runtime.log.client import LogClient
 
 
 class TooManyBucketsError(TailraceError):
     """The series would be too long: ask for a coarser bucket or a shorter range."""
+
+
+class NoLongerKeptError(TailraceError):
+    """Single events of that time were dropped: ask for whole hours."""
 
 
 class _Counts(NamedTuple):
@@ -32,11 +46,13 @@ async def answer(pool: "asyncpg.Pool", log: LogClient, question: StatsQuestion, 
 
     Raises:
         TooManyBucketsError: the bucket is too fine for the range.
+        NoLongerKeptError: the range cuts through an hour whose single events were dropped.
         DatabaseUnavailableError: the database does not answer.
         QuestionTooSlowError: the time was not enough.
     """
     async with snapshot(pool, timeout) as ask:
         row = await ask.row("position")
+        _check_kept(question, row["raw_from"])
         counts = await _count(ask, question)
     projected = Cursor(row["epoch"], row["seq"], row["mark"])
     lag = await measure_lag(log, projected)
@@ -56,9 +72,18 @@ async def answer(pool: "asyncpg.Pool", log: LogClient, question: StatsQuestion, 
             revision=row["revision"],
             lag_events=lag.events,
             lag_seconds=lag.seconds,
-            late_pending=0,
+            late_pending=row["late_pending"],
         ),
     )
+
+
+def _check_kept(question: StatsQuestion, raw_from: datetime | None) -> None:
+    for name, moment in (("from", question.start), ("to", question.end)):
+        if raw_from is not None and moment is not None and moment < raw_from and moment != floor_to(moment, "hour"):
+            raise NoLongerKeptError(
+                f"{name}: before {raw_from:%Y-%m-%d} only counts of whole hours are kept, and {moment.isoformat()} is "
+                "inside of one"
+            )
 
 
 async def _count(ask: Snapshot, question: StatsQuestion) -> _Counts:
@@ -117,5 +142,5 @@ async def _totals_in_range(
     for point in series:
         events[point.event_type] += point.events
         events[""] += point.events
-    rows = await ask.rows("users_in_range", span.start, span.end, types)
+    rows = await ask.rows("users_in_range", *cut_at_hours(span), types)
     return {row["event_type"]: Totals(events=events[row["event_type"]], users=row["users"]) for row in rows}

@@ -74,6 +74,9 @@ class StatsQuestion(BaseModel):
         description="Waits (up to 5 s) until the answer includes this position: read-your-writes with the cursor that "
         "`POST /events` answered.",
     )
+    settled: bool = Field(
+        False, description="Waits (up to 5 s) until no late events are pending: `as_of.late_pending` is 0 then."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -112,7 +115,9 @@ class AsOf(BaseModel):
     revision: int = Field(description="Counts corrections to what had been projected before.")
     lag_events: int | None = Field(description="Log entries not counted yet; null while the log does not answer.")
     lag_seconds: float | None = Field(description="How long the oldest of them has been in the log; null likewise.")
-    late_pending: int = Field(description="Late events counted but not yet in the series.")
+    late_pending: int = Field(
+        description="Late events that ranges and series don't have yet (TimescaleDB refreshes its aggregates)."
+    )
 
 
 class Stats(BaseModel):

@@ -93,6 +93,12 @@ def cut(span: Range, bucket: Bucket) -> Stretches:
     return Stretches(span.start, minutes.start, hours.start, days.start, days.end, hours.end, minutes.end, span.end)
 
 
+def cut_at_hours(span: Range) -> tuple[datetime, datetime, datetime, datetime]:
+    """A range cut at the edges of whole hours: its start, theirs, their end, its end; there may be none."""
+    hours = _whole(span, "hour")
+    return span.start, hours.start, hours.end, span.end
+
+
 def _whole(span: Range, unit: Bucket) -> Range:
     start = floor_to(span.start, unit)
     if start < span.start:

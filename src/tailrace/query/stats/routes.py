@@ -9,7 +9,7 @@ from tailrace.contracts.cursors import Cursor
 from tailrace.query.problems import documented
 from tailrace.query.stats.answer import answer
 from tailrace.query.stats.models import Stats, StatsQuestion
-from tailrace.query.stats.waiting import until_projected
+from tailrace.query.stats.waiting import until_projected, until_settled
 from tailrace.runtime.log.client import LogClient
 
 
@@ -25,6 +25,8 @@ def stats_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRou
         """
         if question.min_cursor is not None:
             await until_projected(pool, Cursor.parse(question.min_cursor), timeout)
+        if question.settled:
+            await until_settled(pool, timeout)
         return await answer(pool, log, question, timeout)
 
     return router

@@ -49,3 +49,22 @@ async def until_projected(pool: "asyncpg.Pool", wanted: Cursor, timeout: float) 
                 f"min_cursor: the read model is at {projected.seq} and has not reached {wanted.seq} in {PATIENCE:g} s"
             )
         await asyncio.sleep(POLL)
+
+
+async def until_settled(pool: "asyncpg.Pool", timeout: float) -> None:
+    """Waits until every projected event is in every count.
+
+    Raises:
+        NotYetProjectedError: late events are still pending after ``PATIENCE`` seconds.
+        DatabaseUnavailableError: the database does not answer.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + PATIENCE
+    while True:
+        async with snapshot(pool, timeout) as ask:
+            pending = (await ask.row("position"))["late_pending"]
+        if not pending:
+            return
+        if clock() > deadline:
+            raise NotYetProjectedError(f"settled: {pending} late events are still pending after {PATIENCE:g} s")
+        await asyncio.sleep(POLL)

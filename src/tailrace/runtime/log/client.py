@@ -10,15 +10,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from tailrace.contracts.entries import Appended, LogEntry, LogState
-from tailrace.contracts.errors import LogFullError, LogUnavailableError
-from tailrace.contracts.subjects import LOG_STREAM
+from tailrace.contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merged
+from tailrace.contracts.errors import ConfigurationError, LogFullError, LogUnavailableError
+from tailrace.contracts.subjects import EVENTS, LOG_STREAM
 
 REQUEST_TIMEOUT = 5.0
 READER_LEASE = 30.0
 """Seconds an idle reader's consumer lives in the server: what a crashed reader leaves behind goes away by itself."""
 
 _STREAM_NOT_FOUND = 10059
+_NO_MESSAGE = 10037
 _STORE_FAILED = 10077
 _INSUFFICIENT_RESOURCES = 10023
 _STORAGE_EXCEEDED = 10047
@@ -118,13 +119,20 @@ class LogClient(ABC):
     async def state(self) -> LogState:
         """Where the log stands now."""
         info = await self.stream_info(LOG_STREAM)
-        state = info["state"]
+        state, gaps = info["state"], gaps_of(info)
+        last = issued = state["last_seq"]
+        gap = gap_around(issued, gaps)
+        # a server that lost an end may give its sequences out again: what is there counts
+        if gap is not None and await self.get(issued) is None:
+            last = gap.first - 1
         return LogState(
             epoch=epoch_of(info),
             first_seq=max(state["first_seq"], 1),
-            last_seq=state["last_seq"],
+            last_seq=last,
+            issued_seq=issued,
             bytes=state["bytes"],
             subjects=state.get("num_subjects", 0),
+            gaps=gaps,
         )
 
     async def get(self, seq: int, stream: str = LOG_STREAM) -> LogEntry | None:
@@ -140,6 +148,19 @@ class LogClient(ABC):
             reply.headers.get("Nats-Msg-Id", ""),
             reply.payload,
         )
+
+    async def next_seq(self, seq: int) -> int | None:
+        """The first sequence from ``seq`` on whose entry can be read; None where none follows.
+
+        The stream's leader answers: a replica that lags behind is not taken for a loss.
+        """
+        try:
+            answer = await self.api(f"STREAM.MSG.GET.{LOG_STREAM}", {"seq": seq, "next_by_subj": EVENTS})
+        except JetStreamApiError as error:
+            if error.err_code == _NO_MESSAGE:
+                return None
+            raise
+        return int(answer["message"]["seq"])
 
     async def fetch_from(self, seq: int) -> Fetcher:
         """Reads the log in order from ``seq`` on."""
@@ -195,6 +216,29 @@ def epoch_of(info: dict[str, Any]) -> str:
 
 
 EPOCH_KEY = "tailrace-epoch"
+
+
+def gaps_of(info: dict[str, Any]) -> tuple[Gap, ...]:
+    """The recorded gaps in a stream's description.
+
+    Raises:
+        ConfigurationError: a foreign hand wrote there.
+    """
+    text: str = (info["config"].get("metadata") or {}).get(GAPS_KEY, "")
+    try:
+        return merged(Gap(*map(int, gap.split("-", 1))) for gap in text.split(",") if gap)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"the log's stream says {GAPS_KEY} {text!r} in its metadata: mend it, to gaps such as 1200-1399,5000-5000"
+        ) from None
+
+
+def gaps_text(gaps: tuple[Gap, ...]) -> str:
+    """Gaps as the stream's metadata keeps them."""
+    return ",".join(f"{gap.first}-{gap.last}" for gap in gaps)
+
+
+GAPS_KEY = "tailrace-gaps"
 
 
 def entry_from(reply_subject: str, message_id: str, payload: bytes) -> LogEntry:

@@ -1,5 +1,7 @@
 """Reads the log in order from a position, each entry once, and notices when it is not the log it was.
 
+Entries that are recorded as lost are jumped over; any other hole is an error.
+
 There are no acknowledgements and no state in the server: whoever reads keeps the position. The consumer is made anew
 whenever anything is in doubt (a reconnect, an error, a jump in the sequence, a long silence), and before it is, the
 position is compared with the log.
@@ -8,52 +10,73 @@ position is compared with the log.
 import time
 
 from tailrace.contracts.cursors import Cursor, marks_agree
-from tailrace.contracts.entries import LogEntry, LogState
-from tailrace.contracts.errors import ForeignHistoryError, LogHoleError
+from tailrace.contracts.entries import Gap, LogEntry, LogState, gap_around, uncovered
+from tailrace.contracts.errors import ForeignHistoryError, LogUnavailableError
 from tailrace.runtime.log.client import Fetcher, LogClient
+from tailrace.runtime.log.history import hole_around, lost
 
 SILENCE = 5.0
 """Seconds without an entry after which the log's end is asked for: a deleted consumer makes no noise."""
 
+_RESTORE = (
+    "put the log's right files back, or declare this log another history with `tailrace log new-epoch` and go over to "
+    "a model of it: `tailrace replay`, `tailrace cutover`"
+)
+
 
 async def verify_position(client: LogClient, position: Cursor) -> LogState:
-    """Compares a position with the log.
+    """Compares a position with the log. One in a recorded gap has nothing there to be compared with.
 
     Raises:
         ForeignHistoryError: the log is another one, was cut behind the position, or holds something else there.
-        LogHoleError: what follows the position is gone from the log's beginning.
+        LogHoleError: the position's entry, or what follows it, is gone and not recorded as lost.
         LogUnavailableError: the log does not answer.
     """
     state = await client.state()
     if state.epoch != position.epoch:
         raise ForeignHistoryError(
-            f"the log's epoch is {state.epoch or 'not set'}, but the position {position} is of another log"
+            f"the log's epoch is {state.epoch or 'not set'}, but the position {position} is of another log",
+            "connect to that log, or go over to a model of this one: `tailrace replay`, `tailrace cutover`",
         )
-    if position.seq > state.last_seq:
+    if position.seq > state.issued_seq:
         raise ForeignHistoryError(
-            f"the log ends at sequence {state.last_seq}, before the position {position}: it lost what was already read"
+            f"the log ends at sequence {state.issued_seq}, before the position {position}: it lost what was already "
+            "read, or was put back from an older copy",
+            _RESTORE,
         )
-    if position.seq + 1 < state.first_seq:
-        raise LogHoleError(
-            position.seq + 1,
-            state.first_seq - 1,
-            f"the log begins at sequence {state.first_seq}; what follows the position {position} is gone",
+    if gone := uncovered(Gap(position.seq + 1, state.first_seq - 1), state.gaps):
+        raise lost(
+            gone[0], f"the log begins at sequence {state.first_seq}; what follows the position {position} is gone"
         )
     if position.seq >= state.first_seq and position.mark:
-        entry = await client.get(position.seq)
-        if entry is None:
-            raise LogHoleError(position.seq, position.seq, f"the log holds nothing at the position {position}")
-        found = entry.cursor(state.epoch)
-        if not marks_agree(found.mark, position.mark):
-            raise ForeignHistoryError(
-                f"the log holds another message at sequence {position.seq}: {found}, not {position}; "
-                "it was put back from an older copy and has grown again"
-            )
+        await _compare(client, position, state)
     return state
 
 
+async def _compare(client: LogClient, position: Cursor, state: LogState) -> None:
+    entry = await client.get(position.seq)
+    if entry is None:
+        if gap_around(position.seq, state.gaps):
+            return
+        if hole := await hole_around(client, position.seq, state):
+            raise lost(
+                hole, f"the log's entries {hole.first} to {hole.last} are gone, the position {position} with them"
+            )
+        raise LogUnavailableError(f"one server of the log has no entry {position.seq} yet, another has")
+    found = entry.cursor(state.epoch)
+    if not marks_agree(found.mark, position.mark):
+        raise ForeignHistoryError(
+            f"the log holds another message at sequence {position.seq}: {found}, not {position}; "
+            "it was put back from an older copy and has grown again",
+            _RESTORE,
+        )
+
+
 class LogReader:
-    """Yields the log's entries in order, beginning behind ``position``. One task reads at a time."""
+    """Yields the log's entries in order, beginning behind ``position``. One task reads at a time.
+
+    A jump in what it yields is a recorded gap; ``gaps_passed`` tells them.
+    """
 
     def __init__(self, client: LogClient, position: Cursor) -> None:
         self.position = position
@@ -61,11 +84,12 @@ class LogReader:
         self._client = client
         self._fetcher: Fetcher | None = None
         self._generation = -1
-        self._jumped_at = 0  # the sequence that was missing before the consumer was made anew
+        self._gaps: tuple[Gap, ...] = ()
+        self._missed = 0  # the sequence that did not come before the consumer was made anew
         self._heard = time.monotonic()
 
     async def read(self, limit: int, wait: float) -> list[LogEntry]:
-        """The next 1 to ``limit`` entries, without a gap; [] after about ``wait`` seconds without one.
+        """The next 1 to ``limit`` entries, without an unrecorded gap; [] after about ``wait`` seconds without one.
 
         Raises:
             ForeignHistoryError: the log is not the one the position was taken from.
@@ -99,30 +123,43 @@ class LogReader:
             self._fetcher = None
 
     def _contiguous(self, entries: list[LogEntry]) -> list[LogEntry]:
-        wanted = self.position.seq + 1
-        if entries[0].seq == wanted and entries[-1].seq == wanted + len(entries) - 1:
+        behind = self.position.seq
+        if entries[0].seq == behind + 1 and entries[-1].seq == behind + len(entries):
             good = entries  # sequences rise, so the ends tell
         else:
-            good = [entry for offset, entry in enumerate(entries) if entry.seq == wanted + offset]
+            good = self._before_hole(entries)
+        if len(good) < len(entries):
             self._fetcher = None
         if good:
-            self._jumped_at = 0
+            self._missed = 0
             self.position = good[-1].cursor(self.position.epoch)
-        elif self._jumped_at == wanted and entries[0].seq > wanted:
-            last = entries[0].seq - 1
-            raise LogHoleError(
-                wanted, last, f"the log's entries {wanted} to {last} are gone: a gap that was there twice when read"
+        elif self._missed == behind + 1 and (hole := self._hole(behind, entries[0].seq)):
+            raise lost(
+                hole,
+                f"the log's entries {hole.first} to {hole.last} are gone: a gap that was there twice when read",
             )
         else:
-            self._jumped_at = wanted
+            self._missed = behind + 1
         return good
+
+    def _before_hole(self, entries: list[LogEntry]) -> list[LogEntry]:
+        behind = self.position.seq
+        for number, entry in enumerate(entries):
+            if entry.seq <= behind or self._hole(behind, entry.seq):
+                return entries[:number]
+            behind = entry.seq
+        return entries
+
+    def _hole(self, behind: int, seq: int) -> Gap | None:
+        """What is missing and not recorded between two sequences that follow each other."""
+        return next(iter(uncovered(Gap(behind + 1, seq - 1), self._gaps)), None)
 
     async def _restart(self) -> None:
         if self._fetcher is not None:
             await self._fetcher.close()
             self._fetcher = None
         generation = self._client.generation
-        await verify_position(self._client, self.position)
+        self._gaps = (await verify_position(self._client, self.position)).gaps
         self._fetcher = await self._client.fetch_from(self.position.seq + 1)
         self._generation = generation
         self._heard = time.monotonic()
@@ -131,7 +168,20 @@ class LogReader:
         if time.monotonic() - self._heard < SILENCE:
             return
         state = await verify_position(self._client, self.position)
+        self._gaps = state.gaps
         if state.last_seq > self.position.seq and self._fetcher is not None:
-            await self._fetcher.close()  # there is more, yet nothing came: the consumer is gone
+            await self._fetcher.close()  # there is more, yet nothing came: the consumer is gone, or the entries are
             self._fetcher = None
+            await self._look_ahead(state)
         self._heard = time.monotonic()
+
+    async def _look_ahead(self, state: LogState) -> None:
+        """Entries that are gone from the log's end make no noise either: nothing behind them shows the gap."""
+        wanted = self.position.seq + 1
+        if gap := gap_around(wanted, state.gaps):
+            wanted = gap.last + 1
+        if self._missed == wanted and (hole := await hole_around(self._client, wanted, state)):
+            raise lost(
+                hole, f"the log's entries {hole.first} to {hole.last} are gone: they were not there twice when read"
+            )
+        self._missed = wanted

@@ -1,10 +1,14 @@
--- Cells of a rollup that are not what the rows add up to. Null: the cell is only on the other side.
+-- Cells of a rollup, from $1 on (null: all), that are not what the rows add up to. Null: the cell is only on the other
+-- side.
 with counted as (
     select date_trunc('{level}', created_at, 'UTC') as bucket, event_type, count(*) as events
-    from analytics_events group by 1, 2
+    from analytics_events where $1::timestamptz is null or created_at >= $1 group by 1, 2
+),
+kept as (
+    select bucket, event_type, events from events_by_{level} where $1::timestamptz is null or bucket >= $1
 )
 select bucket, event_type, counted.events as counted, kept.events as kept
-from counted full join events_by_{level} as kept using (bucket, event_type)
+from counted full join kept using (bucket, event_type)
 where counted.events is distinct from kept.events
 order by bucket, event_type
-limit $1
+limit $2

@@ -1,0 +1,6 @@
+-- Stretches of log entries (sequences, inclusive) that are lost, were accepted as lost, and this model has passed.
+create table log_gaps (
+    first_seq bigint primary key,
+    last_seq bigint not null,
+    noted_at timestamptz not null default now()
+);

@@ -1,0 +1,38 @@
+"""Databases beside the test's own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+
+CopyDatabase = Callable[[str], Awaitable[str]]
+
+
+@pytest.fixture
+async def copy_database(postgres_server: EmbeddedPostgres) -> AsyncIterator[CopyDatabase]:
+    """Copies a database that nobody is connected to, as a dump does; gives the copy's address."""
+    async with AsyncExitStack() as ending:
+        admin = await asyncpg.connect(postgres_server.dsn("postgres"))
+        ending.push_async_callback(admin.close)
+
+        async def copy(name: str) -> str:
+            made = f"copy_{uuid4().hex}"
+            await admin.execute(f"create database {made} template {name.rpartition('/')[2]}")
+            ending.push_async_callback(admin.execute, f"drop database {made} with (force)")
+            return postgres_server.dsn(made)
+
+        yield copy
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> "AsyncIterator[asyncpg.Connection]":
+    """A connection while the block runs, as a person with psql has it."""
+    connection = await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
+    try:
+        yield connection
+    finally:
+        await connection.close()

@@ -1,0 +1,294 @@
+"""Going over to the model beside the live one, and back: no request fails, no answer mixes the two."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from dirty_equals import IsPartialDict
+
+from query.conftest import running_query
+from support.events import BASE, event, log_events, log_raw, some_events
+from support.processes import run_tailrace
+from support.projector import running_projector, until_projected
+from support.recount import read_model, recount_log
+from support.waiting import until
+from tailrace.contracts.errors import ConfigurationError
+from tailrace.migrations.models import list_models
+from tailrace.projection import cutover
+from tailrace.projection.cutover import NotSwappedError, drop_old, go_over
+from tailrace.projection.replay import replay
+from tailrace.projection.verify.run import verify
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+SWAPS = 10
+CLIENTS = 4
+
+
+async def until_beside_projected(connection: "asyncpg.Connection", log: LogClient, model: str) -> None:
+    last = (await log.state()).last_seq
+
+    async def caught_up() -> bool:
+        return bool(await connection.fetchval(f"select seq from {model}.projection_position") >= last)
+
+    await until(caught_up)
+
+
+@asynccontextmanager
+async def two_models(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> AsyncIterator[None]:
+    """A live model, one beside it, and the service that projects both."""
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
+        yield
+
+
+async def live(connection: "asyncpg.Connection") -> str:
+    return str(await connection.fetchval("select name from tailrace.models where live"))
+
+
+async def test_readers_go_over_to_the_model_beside_and_back_and_both_stay_projected(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(100))
+    async with two_models(settings, log, connection):
+        done = await go_over(log, connection, "cutover")
+        assert (done.old.name, done.new.name, done.new.live) == ("model_1", "model_2", True)
+        assert done.receipt is not None
+        assert done.receipt.model == "model_2"
+        await log_events(log, some_events(50, seed=2))
+        await until_projected(connection, log)
+        assert await read_model(connection) == await recount_log(log)
+        await until_beside_projected(connection, log, "model_1")
+        assert (await go_over(log, connection, "rollback")).new.name == "model_1"
+        assert await read_model(connection) == await recount_log(log)
+        assert await live(connection) == "model_1"
+
+
+async def ask(http: httpx.AsyncClient, done: asyncio.Event, answers: list[dict[str, Any]]) -> None:
+    while not done.is_set():
+        answer = await http.get("/stats", params={"bucket": "day"} if len(answers) % 2 else {})
+        assert answer.status_code == 200, answer.text
+        answers.append(answer.json())
+
+
+async def test_under_load_no_request_fails_and_no_answer_mixes_the_models(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(300))
+    async with two_models(settings, log, connection), running_query(settings) as query:
+        # what is only in one of them, in each of the tables an answer is made from
+        await connection.execute("update model_2.all_time set events = events + 7 where event_type = ''")
+        await connection.execute("insert into model_2.all_time values ('marker', 7, 0)")
+        for level in ("minute", "hour", "day"):
+            await connection.execute(f"insert into model_2.events_by_{level} values ($1, 'marker', 7)", BASE)
+        done = asyncio.Event()
+        answers: list[list[dict[str, Any]]] = [[] for _ in range(CLIENTS)]
+        async with asyncio.TaskGroup() as group:
+            for kept in answers:
+                group.create_task(ask(query.http, done, kept))
+            for number in range(SWAPS):
+                asked = sum(map(len, answers))
+                await until(lambda asked=asked: _more(answers, asked + 4 * CLIENTS))  # type: ignore[misc]
+                await log_events(log, [event("click", number)])
+                await go_over(log, connection, "rollback" if number % 2 else "cutover", check=False)
+            done.set()
+    seen = [answer for kept in answers for answer in kept]
+    for answer in seen:
+        in_types = any(one["event_type"] == "marker" for one in answer["by_type"])
+        in_series = any(one["event_type"] == "marker" for one in answer["series"])
+        assert in_types == in_series
+        assert answer["totals"]["events"] == sum(one["events"] for one in answer["by_type"])
+        assert answer["totals"]["events"] == sum(one["events"] for one in answer["series"])
+        cursor = int(answer["as_of"]["cursor"].split(":")[1])
+        assert answer["totals"]["events"] == cursor + 7 * in_types
+        # each swap raises the revision: an odd one is the model beside
+        assert answer["as_of"]["revision"] % 2 == in_types
+    for kept in answers:
+        states = [(one["as_of"]["revision"], int(one["as_of"]["cursor"].split(":")[1])) for one in kept]
+        assert states == sorted(states)
+    assert {answer["as_of"]["revision"] for answer in seen} >= set(range(SWAPS))
+
+
+async def _more(answers: list[list[dict[str, Any]]], wanted: int) -> bool:
+    return sum(map(len, answers)) >= wanted
+
+
+async def test_a_model_that_differs_from_the_log_is_not_shown(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        await connection.execute("update model_2.events_by_hour set events = events + 1")
+        done = await go_over(log, connection, "cutover")
+        assert not done.new.live
+        assert done.receipt is not None
+        assert "events_by_hour" in done.receipt.differences[0]
+        assert await live(connection) == "model_1"
+
+
+async def test_a_model_that_is_behind_is_not_shown(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        pass
+    await connection.execute("update model_1.projection_position set seq = seq + 1")
+    with pytest.raises(NotSwappedError, match="model_2 is behind model_1; is the projection service running"):
+        await go_over(log, connection, "cutover", check=False)
+    assert await live(connection) == "model_1"
+
+
+async def test_a_reader_that_never_ends_stops_the_swap_not_the_other_readers(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutover, "PATIENCE", 0.5)
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        reader = await asyncpg.connect(settings.dsn)
+        async with reader.transaction(isolation="repeatable_read", readonly=True):
+            await reader.fetch("select * from public.projection_position")
+            swapping = asyncio.create_task(go_over(log, connection, "cutover", check=False))
+            other = await asyncpg.connect(settings.dsn)
+            while not swapping.done():
+                assert await other.fetchval("select count(*) from public.analytics_events") == 20
+            await other.close()
+            with pytest.raises(NotSwappedError, match="somebody's transaction reads the tables all the time"):
+                await swapping
+        await reader.close()
+        assert (await go_over(log, connection, "cutover", check=False)).new.name == "model_2"
+
+
+async def test_without_a_finished_model_beside_there_is_nothing_to_go_over_to(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(40))
+    with pytest.raises(ConfigurationError, match="`tailrace replay` makes one"):
+        await go_over(log, connection, "cutover")
+    with pytest.raises(ConfigurationError, match="no older model than model_1"):
+        await go_over(log, connection, "rollback")
+    stop = asyncio.Event()
+    small = settings.model_copy(update={"batch_size": 10})
+    first = await replay(log, small, stop, beside=True, on_step=lambda step: stop.set())
+    assert not first.finished
+    with pytest.raises(ConfigurationError, match="model_2 is not finished"):
+        await go_over(log, connection, "cutover")
+    assert (await replay(log, small, asyncio.Event(), beside=True)).finished
+    assert [model.state for model in await list_models(connection)] == ["ready", "ready"]
+    with pytest.raises(ConfigurationError, match="`tailrace cutover` shows it"):
+        await replay(log, small, asyncio.Event(), beside=True)
+
+
+async def test_dropping_the_old_model_stops_its_projector_and_leaves_the_live_one(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(40))
+    async with two_models(settings, log, connection):
+        await go_over(log, connection, "cutover")
+        assert [model.name for model in await drop_old(connection)] == ["model_1"]
+        assert await connection.fetchval("select to_regnamespace('model_1')") is None
+        await log_events(log, some_events(10, seed=2))
+        await until_projected(connection, log)
+        assert await read_model(connection) == await recount_log(log)
+        assert await drop_old(connection) == []
+        # the next one has a new name
+        assert (await replay(log, settings, asyncio.Event(), beside=True)).model == "model_3"
+
+
+async def test_a_model_that_a_replay_is_building_is_not_dropped(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(30))
+    stop = asyncio.Event()
+    small = settings.model_copy(update={"batch_size": 10, "replay_share": 0.001})
+    begun = asyncio.Event()
+    task = asyncio.create_task(replay(log, small, stop, beside=True, on_step=lambda step: begun.set()))
+    await begun.wait()
+    with pytest.raises(ConfigurationError, match="stop its replay first"):
+        await drop_old(connection, patience=0.1)
+    stop.set()
+    assert not (await task).finished
+    assert [(model.name, model.state) for model in await list_models(connection)][1] == ("model_2", "building")
+    assert [model.name for model in await drop_old(connection)] == ["model_2"]
+
+
+async def test_a_parked_event_is_retried_in_every_model(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_raw(log, b"garbage")
+    await log_events(log, some_events(5))
+    async with two_models(settings, log, connection):
+        pass
+    mended = event()
+    for model in ("model_1", "model_2"):
+        await connection.execute(
+            f"update {model}.parked_events set payload = $1, event_id = $2",
+            f'{{"event_id":"{mended.event_id}","event_type":"click","user_id":1,'
+            f'"created_at":"2026-03-01T12:00:00Z","event_data":{{}}}}'.encode(),
+            mended.event_id,
+        )
+    ran = run_tailrace(settings, "parked", "retry")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == [
+        "model_1, entry 1: is projected",
+        "model_2, entry 1: is projected",
+        "2 projected, 0 still parked",
+    ]
+    for model in ("model_1", "model_2"):
+        assert await connection.fetchval(f"select count(*) from {model}.analytics_events") == 6
+
+
+async def test_the_commands_say_what_they_did_and_what_comes_next(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(20))
+
+    def run(*arguments: str) -> str:
+        ran = run_tailrace(settings, *arguments)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    async with running_projector(settings):
+        await until_projected(connection, log)
+        assert "model_2 is ready: `tailrace cutover` shows it" in await asyncio.to_thread(run, "replay")
+        said = await asyncio.to_thread(run, "cutover")
+        assert "verified" in said
+        assert "readers see model_2 now; `tailrace rollback` shows model_1 again" in said
+        assert "readers see model_1 now" in await asyncio.to_thread(run, "rollback", "--no-verify")
+        await asyncio.to_thread(run, "cutover", "--no-verify")
+        assert await asyncio.to_thread(run, "drop-old") == "dropped model_1\n"
+    refused = run_tailrace(settings, "rollback")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("tailrace: there is no older model")
+
+
+async def test_a_replay_of_a_log_without_its_beginning_has_to_be_asked_for(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(10))
+    info = await log.stream_info("ANALYTICS")
+    await log.api(
+        "STREAM.UPDATE.ANALYTICS", {**info["config"], "max_age": 200_000_000, "duplicate_window": 200_000_000}
+    )
+
+    async def gone() -> bool:
+        return (await log.state()).first_seq == 11
+
+    await until(gone)
+    await log.api("STREAM.UPDATE.ANALYTICS", {**info["config"], "duplicate_window": 200_000_000})
+    await log_events(log, some_events(5, seed=2))
+    refused = run_tailrace(settings, "replay")
+    assert refused.returncode == 1
+    assert "the log begins at sequence 11" in refused.stderr
+    assert "--partial" in refused.stderr
+    ran = run_tailrace(settings, "replay", "--partial")
+    assert ran.returncode == 0, ran.stderr
+    [model] = [model for model in await list_models(connection) if not model.live]
+    assert await connection.fetchval("select log_from from model_2.projection_position") == 11
+    receipt = await verify(log, connection, model=model)
+    assert receipt.as_json() == IsPartialDict({"from": 11, "to": 15, "events": 5, "differences": []})

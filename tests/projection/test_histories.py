@@ -1,0 +1,226 @@
+"""Logs and databases that were put back from copies: what is the same history goes on, another one is never counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from projection.conftest import CopyDatabase, connected
+from query.conftest import running_query, seqs_of
+from support.events import log_events, some_events
+from support.logfiles import copy_files, put_back
+from support.processes import run_tailrace
+from support.projector import running_projector, until_projected
+from support.recount import Recount, read_model, recount_log
+from support.servers import NatsServer, running_nats
+from tailrace.contracts.errors import ForeignHistoryError
+from tailrace.projection.verify.run import verify
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log, reader_libraries
+from tailrace.runtime.log.history import new_epoch
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+
+@pytest.fixture
+def own(settings: Settings, own_nats_server: NatsServer) -> Settings:
+    """Settings for a NATS server of the test's own."""
+    return settings.model_copy(update={"nats_url": own_nats_server.url})
+
+
+@asynccontextmanager
+async def log_of(settings: Settings) -> AsyncIterator[LogClient]:
+    client = await connect_log(settings, "test")
+    try:
+        await ensure_streams(client, settings)
+        yield client
+    finally:
+        await client.close()
+
+
+async def grow(settings: Settings, count: int, seed: int) -> None:
+    async with log_of(settings) as log:
+        await log_events(log, some_events(count, seed))
+
+
+async def project_all(settings: Settings) -> Recount:
+    """Projects what is in the log; gives what the model has then."""
+    async with log_of(settings) as log, connected(settings.dsn) as connection:
+        async with running_projector(settings) as task:
+            await until_projected(connection, log, task)
+        return await read_model(connection)
+
+
+async def model_of(settings: Settings) -> Recount:
+    async with connected(settings.dsn) as connection:
+        return await read_model(connection)
+
+
+async def refusal(settings: Settings) -> str:
+    """The sentence a projector that is started now ends with."""
+    async with running_projector(settings) as task:
+        with pytest.raises(ForeignHistoryError) as caught:
+            await asyncio.wait_for(task, 20)
+    return str(caught.value)
+
+
+async def older_copy(server: NatsServer, settings: Settings, folder: Path) -> Path:
+    """A copy of a log of 100 entries, which has 50 more when this is done."""
+    await grow(settings, 100, seed=1)
+    await asyncio.to_thread(server.stop)
+    copy_files(server, folder)
+    await asyncio.to_thread(server.start)
+    await grow(settings, 50, seed=2)
+    return folder
+
+
+async def grow_elsewhere(server: NatsServer, settings: Settings, count: int) -> None:
+    """Grows the files of a server that is down, where nobody who waits for it is connected."""
+
+    def serve_and_grow() -> None:
+        with running_nats(server.embedded.data_dir) as elsewhere:
+            asyncio.run(grow(settings.model_copy(update={"nats_url": elsewhere.url}), count, seed=3))
+
+    await asyncio.to_thread(serve_and_grow)
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["an older copy", "an empty database"])
+async def test_a_database_that_is_older_than_the_log_catches_up(
+    log: LogClient, settings: Settings, template_database: str, copy_database: CopyDatabase, older: bool
+) -> None:
+    await grow(settings, 100, seed=1)
+    await project_all(settings)
+    restored = await copy_database(settings.dsn if older else template_database)
+    await grow(settings, 100, seed=2)
+    live = await project_all(settings)
+    assert await project_all(settings.model_copy(update={"database": restored})) == live == await recount_log(log)
+
+
+@pytest.mark.parametrize("library", reader_libraries())
+async def test_a_projector_goes_on_and_cursors_hold_after_a_right_backup_was_put_back(
+    own_nats_server: NatsServer, own: Settings, tmp_path: Path, library: str
+) -> None:
+    own = own.model_copy(update={"log_library": library})
+    await grow(own, 100, seed=1)
+    async with running_projector(own) as task, running_query(own) as query, connected(own.dsn) as connection:
+        async with query.socket("earliest") as socket, log_of(own) as log:
+            await socket.until("caught_up")
+            await until_projected(connection, log, task)
+        await asyncio.to_thread(own_nats_server.stop)
+        copy_files(own_nats_server, tmp_path / "copy")
+        put_back(own_nats_server, tmp_path / "copy")
+        await asyncio.to_thread(own_nats_server.start)
+        await grow(own, 50, seed=2)
+        async with log_of(own) as log, query.socket(socket.cursor) as again:
+            assert seqs_of(await again.events(50)) == list(range(101, 151))
+            assert {frame["kind"] for frame in again.frames} <= {"hello", "events", "caught_up"}
+            await until_projected(connection, log, task)
+            assert await read_model(connection) == await recount_log(log)
+
+
+async def test_a_right_backup_serves_elsewhere_too(own_nats_server: NatsServer, own: Settings, tmp_path: Path) -> None:
+    await grow(own, 100, seed=1)
+    await project_all(own)
+    await asyncio.to_thread(own_nats_server.stop)
+    copy_files(own_nats_server, tmp_path / "copy")
+
+    def project_elsewhere() -> tuple[Recount, Recount]:
+        with running_nats(tmp_path / "copy") as elsewhere:
+            there = own.model_copy(update={"nats_url": elsewhere.url})
+            return asyncio.run(_grown_and_projected(there))
+
+    model, wanted = await asyncio.to_thread(project_elsewhere)
+    assert model == wanted
+    assert len(model.rows) == 150
+
+
+async def _grown_and_projected(settings: Settings) -> tuple[Recount, Recount]:
+    await grow(settings, 50, seed=2)
+    model = await project_all(settings)
+    async with log_of(settings) as log:
+        return model, await recount_log(log)
+
+
+async def test_an_older_log_that_grew_on_is_refused_and_a_new_epoch_begins_its_own_model(
+    own_nats_server: NatsServer,
+    own: Settings,
+    tmp_path: Path,
+    template_database: str,
+    copy_database: CopyDatabase,
+) -> None:
+    copy = await older_copy(own_nats_server, own, tmp_path / "copy")
+    before = await project_all(own)
+    await asyncio.to_thread(own_nats_server.stop)
+    put_back(own_nats_server, copy)
+    await grow_elsewhere(own_nats_server, own, 100)
+    await asyncio.to_thread(own_nats_server.start)
+    sentence = await refusal(own)
+    assert "another message at sequence 150" in sentence
+    assert "`tailrace log new-epoch`" in sentence
+    assert "`tailrace replay`" in sentence
+    declared = run_tailrace(own, "log", "new-epoch", "--yes")
+    assert declared.returncode == 0, declared.stderr
+    assert "of another log" in await refusal(own)
+    assert await model_of(own) == before
+
+    fresh = own.model_copy(update={"database": await copy_database(template_database)})
+    model = await project_all(fresh)
+    async with log_of(fresh) as log, connected(fresh.dsn) as connection:
+        assert model == await recount_log(log)
+        assert (await verify(log, connection)).differences == []
+    replayed = run_tailrace(own, "replay")
+    assert replayed.returncode == 0, replayed.stderr
+    swapped = run_tailrace(own, "cutover")
+    assert swapped.returncode == 0, swapped.stderr
+    assert await model_of(own) == model
+
+
+@pytest.mark.parametrize("library", reader_libraries())
+@pytest.mark.parametrize("grown", [100, 0], ids=["grown on", "not grown"])
+async def test_a_projector_that_runs_while_an_older_log_is_put_back_stops_and_takes_nothing_of_it(
+    own_nats_server: NatsServer, own: Settings, tmp_path: Path, library: str, grown: int
+) -> None:
+    own = own.model_copy(update={"log_library": library})
+    copy = await older_copy(own_nats_server, own, tmp_path / "copy")
+    async with running_projector(own) as task:
+        async with log_of(own) as log, connected(own.dsn) as connection:
+            await until_projected(connection, log, task)
+            before = await read_model(connection)
+        await asyncio.to_thread(own_nats_server.kill)
+        put_back(own_nats_server, copy)
+        if grown:
+            await grow_elsewhere(own_nats_server, own, grown)
+        await asyncio.to_thread(own_nats_server.start)
+        with pytest.raises(ForeignHistoryError, match="another message at sequence 150" if grown else "ends at.* 100"):
+            await asyncio.wait_for(task, 30)
+    assert await model_of(own) == before
+
+
+async def test_a_database_that_is_ahead_of_an_older_log_is_refused(
+    own_nats_server: NatsServer, own: Settings, tmp_path: Path
+) -> None:
+    copy = await older_copy(own_nats_server, own, tmp_path / "copy")
+    before = await project_all(own)
+    await asyncio.to_thread(own_nats_server.stop)
+    put_back(own_nats_server, copy)
+    await asyncio.to_thread(own_nats_server.start)
+    sentence = await refusal(own)
+    assert "the log ends at sequence 100, before the position" in sentence
+    assert "put the log's right files back" in sentence
+    assert await model_of(own) == before
+
+
+async def test_a_projector_that_runs_while_a_new_epoch_is_declared_stops(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    await log_events(log, some_events(20))
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        before, after = await new_epoch(log)
+        with pytest.raises(ForeignHistoryError, match=f"epoch is {after}, but the position {before}:20:"):
+            await asyncio.wait_for(task, 20)
+    assert "of another log" in await refusal(settings)

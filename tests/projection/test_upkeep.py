@@ -1,0 +1,334 @@
+"""The timescale flavour: late events are announced until they are counted, and policies never undo each other."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import asyncpg
+import pytest
+from dirty_equals import IsPartialDict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from query.conftest import running_query
+from support.events import event, log_events, some_events
+from support.projector import running_projector, until_projected
+from support.recount import read_model, recount_log
+from support.servers import NatsServer
+from support.stats import ask, recount, wire
+from support.waiting import until
+from tailrace.contracts.events import Event
+from tailrace.migrations.models import Model, list_models
+from tailrace.migrations.runner import live_model, migrate
+from tailrace.ops.embedded.ports import free_port
+from tailrace.projection.cutover import go_over
+from tailrace.projection.parked import ParkedEvents
+from tailrace.projection.replay import replay
+from tailrace.projection.upkeep import DAY, HOUR, MINUTE, Stretch, Upkeep, stretches
+from tailrace.projection.verify.run import verify
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(timescale_database: str) -> str:
+    """A migrated database of the timescale flavour."""
+    connection = await asyncpg.connect(timescale_database)
+    await migrate(connection, Settings(flavour="timescale"))
+    await connection.close()
+    return timescale_database
+
+
+@pytest.fixture
+def settings(nats_server: NatsServer, database: str) -> Settings:
+    return Settings(nats_url=nats_server.url, database=database, query_port=free_port(), log_level="debug")
+
+
+def ago(**age: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**age)
+
+
+def days_of_events(days: int, per_day: int = 6) -> list[Event]:
+    """Some events on each of the last ``days`` days, the oldest first."""
+    return [
+        event("click", user, ago(days=day, hours=number))
+        for user, (day, number) in enumerate((day, number) for day in range(days, 0, -1) for number in range(per_day))
+    ]
+
+
+async def settled(connection: "asyncpg.Connection") -> bool:
+    return bool(await connection.fetchval("select not exists (select from late_ranges)"))
+
+
+async def test_late_events_are_pending_until_they_are_in_every_count(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = await log_events(log, some_events(100))
+    async with running_query(settings) as query:
+        async with running_projector(settings) as task:
+            await until_projected(connection, log, task)
+            await ask(query, settled="true")
+        # nobody refreshes now, as when the projector was ended right after its commit
+        monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
+        late = await log_events(log, some_events(30, seed=5))
+        async with running_projector(settings) as task:
+            await until_projected(connection, log, task)
+        answer = await ask(query, bucket="day")
+        assert answer["as_of"]["late_pending"] == 30
+        assert answer["totals"]["events"] == 130
+        refused = await query.http.get("/stats", params={"settled": "true"}, timeout=20)
+        assert (refused.status_code, refused.json()["detail"]) == (
+            504,
+            "settled: 30 late events are still pending after 5 s",
+        )
+        monkeypatch.undo()
+        async with running_projector(settings):
+            answer = await ask(query, bucket="day", settled="true")
+        assert answer["as_of"]["late_pending"] == 0
+        assert answer == IsPartialDict(recount([*events, *late], "day"))
+
+
+async def _no_upkeep(settings: Settings, model: Model) -> None:
+    del settings, model
+
+
+async def test_whenever_nothing_is_pending_the_answer_is_a_recount_of_its_position(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events: list[Event] = []
+    async with running_projector(settings), running_query(settings) as query:
+        for number in range(4):
+            events += await log_events(
+                log, [*some_events(20, seed=number), event("click", number, ago(minutes=number * 3))]
+            )
+            compared = False
+            while not compared:
+                answer = await ask(query, bucket="month", **{"from": "2020-01-01T00:00:00Z"})
+                cursor = answer["as_of"]["cursor"]
+                if cursor is None or answer["as_of"]["late_pending"]:
+                    continue
+                counted = int(cursor.split(":")[1])
+                assert answer == IsPartialDict(recount(events[:counted], "month"))
+                compared = counted == len(events)
+
+
+async def test_recent_events_are_never_late(log: LogClient, settings: Settings, connection: asyncpg.Connection) -> None:
+    await log_events(log, [event("click", user, ago(minutes=user)) for user in range(5)])
+    async with running_projector(settings), running_query(settings) as query:
+        await until_projected(connection, log)
+        answer = await ask(query, **{"from": wire(ago(hours=1))})
+        assert answer["as_of"]["late_pending"] == 0
+        assert answer["totals"] == {"events": 5, "users": 5}
+
+
+async def project_all(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        await until(lambda: settled(connection))
+
+
+async def counts_by_day(connection: "asyncpg.Connection") -> dict[datetime, int]:
+    return dict(await connection.fetch("select bucket, sum(events)::bigint from events_by_day group by 1"))
+
+
+async def test_a_refresh_after_retention_keeps_the_older_aggregates(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, days_of_events(20))
+    await project_all(settings, log, connection)
+    before = await counts_by_day(connection)
+    model = await live_model(connection)
+    raw_from = await Upkeep(connection, model).drop_rows(timedelta(days=8))
+    assert raw_from is not None
+    await connection.execute("reset search_path")
+    assert await connection.fetchval("select min(created_at) from analytics_events") >= raw_from
+    assert await counts_by_day(connection) == before
+    # late events on both sides of where rows end, then everything is refreshed
+    late = await log_events(log, [event("click", 900 + day, ago(days=day)) for day in (15, 7, 3)])
+    await project_all(settings, log, connection)
+    await Upkeep(connection, model).refresh()
+    after = await counts_by_day(connection)
+    assert sum(after.values()) == sum(before.values()) + 2
+    assert {day: count for day, count in after.items() if day < raw_from} == {
+        day: count for day, count in before.items() if day < raw_from
+    }
+    [parked] = await (await ParkedEvents.of(connection)).list()
+    assert (parked.event_id, parked.code) == (late[0].event_id, "before_retention")
+    receipt = await verify(log, connection)
+    assert receipt.differences == []
+    assert receipt.parked == 1
+
+
+async def test_where_rows_were_dropped_whole_hours_can_be_asked_for(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, days_of_events(12))
+    await project_all(settings, log, connection)
+    await Upkeep(connection, await live_model(connection)).drop_rows(timedelta(days=5))
+    async with running_query(settings) as query:
+        start = ago(days=11).replace(minute=0, second=0, microsecond=0)
+        answer = await ask(query, bucket="day", **{"from": wire(start)})
+        assert answer == IsPartialDict(recount([one for one in events if one.created_at >= start], "day"))
+        refused = await query.http.get("/stats", params={"from": wire(start + timedelta(minutes=1))})
+        assert refused.status_code == 422
+        assert refused.json()["detail"].startswith("from: before ")
+
+
+async def test_rows_are_not_dropped_before_their_counts_are_final(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
+    await log_events(log, days_of_events(12))
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+    upkeep = Upkeep(connection, await live_model(connection))
+    assert await upkeep.drop_rows(timedelta(days=5)) is None
+    assert await connection.fetchval("select count(*) from analytics_events") == 72
+    await upkeep.refresh()
+    assert await upkeep.drop_rows(timedelta(days=5)) is not None
+    assert await connection.fetchval("select count(*) from analytics_events") < 72
+    assert await upkeep.drop_rows(timedelta(days=5)) is None
+
+
+async def test_a_replay_beside_refreshes_once_at_its_end_and_is_shown_complete(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, days_of_events(10))
+    await project_all(settings, log, connection)
+    done = await replay(log, settings, asyncio.Event(), beside=True)
+    assert done.finished
+    assert await connection.fetchval("select count(*) from model_2.late_ranges") == 0
+    model = (await list_models(connection))[1]
+    receipt = await verify(log, connection, model=model)
+    assert receipt.differences == []
+    swap = await go_over(log, connection, "cutover")
+    assert swap.receipt is not None
+    assert swap.receipt.table_digest == receipt.table_digest
+    assert await read_model(connection) == await recount_log(log)
+
+
+async def test_a_model_of_the_other_flavour_can_be_built_beside_and_shown(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, some_events(80))
+    await project_all(settings, log, connection)
+    plain = settings.model_copy(update={"flavour": "postgres"})
+    assert (await replay(log, plain, asyncio.Event(), beside=True)).finished
+    async with running_query(settings) as query:
+        timescale = await ask(query, bucket="hour")
+        await go_over(log, connection, "cutover")
+        postgres = await ask(query, bucket="hour")
+        assert (await live_model(connection)).flavour == "postgres"
+        assert postgres == timescale | {"as_of": postgres["as_of"]}
+        assert postgres == IsPartialDict(recount(events, "hour"))
+
+
+@pytest.mark.native_timescale
+async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    """Natively alone: in WASM all connections share one backend, so nothing is under way beside a transaction."""
+    await log_events(log, some_events(200))
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        await until(lambda: settled(connection))
+    model = await live_model(connection)
+    query = "select sum(events)::bigint from public.events_by_{}"
+    levels = ("minute", "hour", "day")
+    planned = await asyncpg.connect(settings.dsn)
+    for level in levels:
+        await planned.fetchval(query.format(level))
+    fresh = await asyncpg.connect(settings.dsn)
+    await log_events(log, [event("click", 1, ago(minutes=minutes)) for minutes in range(60)])
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+    async with (
+        planned.transaction(isolation="repeatable_read", readonly=True),
+        fresh.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        for reader in (planned, fresh):
+            await reader.fetchval("select seq from public.projection_position")
+        before = {level: await planned.fetchval(query.format(level)) for level in levels}
+        await Upkeep(connection, model).refresh()
+        for reader in (planned, fresh):
+            assert {level: await reader.fetchval(query.format(level)) for level in levels} == before
+    await planned.close()
+    await fresh.close()
+
+
+@pytest.mark.native_timescale
+async def test_while_a_refresh_is_under_way_every_answer_is_exact(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Natively alone, as above."""
+    monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
+    await log_events(log, (event("click", number, ago(days=3, minutes=number)) for number in range(2_000)))
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+    reader = await asyncpg.connect(settings.dsn)
+    refreshing = asyncio.create_task(Upkeep(connection, await live_model(connection)).refresh())
+    seen = 0
+    while not refreshing.done() or not seen:
+        async with reader.transaction(isolation="repeatable_read", readonly=True):
+            for level in ("minute", "hour", "day"):
+                assert await reader.fetchval(f"select sum(events)::bigint from public.events_by_{level}") == 2_000
+        seen += 1
+    await refreshing
+    await reader.close()
+
+
+@pytest.mark.native_timescale
+async def test_rows_are_not_dropped_under_an_open_snapshot(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Natively alone, as above."""
+    monkeypatch.setattr("tailrace.projection.upkeep.SNAPSHOTS_END", 0.2)
+    await log_events(log, days_of_events(12))
+    await project_all(settings, log, connection)
+    upkeep = Upkeep(connection, await live_model(connection))
+    reader = await asyncpg.connect(settings.dsn)
+    async with reader.transaction(isolation="repeatable_read", readonly=True):
+        assert await reader.fetchval("select raw_from from public.projection_position") is None
+        assert await upkeep.drop_rows(timedelta(days=5)) is None
+        assert await reader.fetchval("select count(*) from public.analytics_events") == 72
+    assert await upkeep.drop_rows(timedelta(days=5)) is not None
+    assert await reader.fetchval("select count(*) from public.analytics_events") < 72
+    await reader.close()
+
+
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 9)).map(lambda moment: moment.replace(tzinfo=UTC))
+hours = moments.map(lambda moment: moment.replace(minute=0, second=0, microsecond=0))
+days = moments.map(lambda moment: moment.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+@given(
+    late=st.sets(hours, max_size=12),
+    bucket=st.sampled_from([MINUTE, HOUR, DAY]),
+    materialized=st.none() | days,
+    end=days,
+    raw_from=st.none() | days,
+)
+def test_a_refresh_leaves_nothing_out_and_never_reaches_where_it_would_do_harm(
+    late: set[datetime], bucket: timedelta, materialized: datetime | None, end: datetime, raw_from: datetime | None
+) -> None:
+    found = stretches(late, bucket, materialized, end, raw_from)
+    if materialized is None:
+        assert found == [Stretch(None, end)]
+        return
+    for stretch in found:
+        assert stretch.start is not None
+        assert stretch.start < stretch.end <= end
+        assert raw_from is None or stretch.start >= raw_from
+        for edge in stretch:
+            assert edge is not None
+            assert (edge - NOON) % bucket == timedelta(0) or bucket == DAY
+    for stretch, following in pairwise(found):
+        assert following.start is not None
+        assert stretch.end < following.start
+    covered: Any = [*late, *([materialized] if materialized < end else [])]
+    for moment in covered:
+        if moment < end and (raw_from is None or moment >= raw_from):
+            assert any(stretch.start <= moment < stretch.end for stretch in found if stretch.start is not None)

@@ -1,0 +1,166 @@
+"""Both flavours of the read model give the same answers to every question the query side asks.
+
+Each is held to a naive count of the same events, so they agree with each other too. The timescale flavour runs on the
+TimescaleDB in WASM, and on a native one where ``TAILRACE_TEST_TIMESCALE_DSN`` names it.
+"""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from dirty_equals import IsPartialDict
+
+from query.conftest import QueryService, running_query
+from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
+from support.projector import running_projector, until_projected
+from support.recount import read_model, recount_log
+from support.servers import NatsServer, database_from
+from support.stats import ask, floor, recount, wire
+from support.timescale import fresh_database, timescale_servers
+from tailrace.contracts.events import Event
+from tailrace.migrations.runner import live_model, migrate
+from tailrace.ops.embedded.ports import free_port
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.projection.verify.run import verify
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+EMPTY = {"totals": {"events": 0, "users": 0}, "by_type": [], "series": []}
+
+
+@pytest.fixture(params=["postgres", *timescale_servers(native_only=False)])
+async def database(
+    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str
+) -> AsyncIterator[str]:
+    """A migrated database of each flavour."""
+    if request.param == "postgres":
+        async with database_from(postgres_server, template_database) as dsn:
+            yield dsn
+        return
+    async with fresh_database(request.param) as dsn:
+        connection = await asyncpg.connect(dsn)
+        await migrate(connection, Settings())
+        assert (await live_model(connection)).flavour == "timescale"
+        await connection.close()
+        yield dsn
+
+
+@pytest.fixture
+def settings(nats_server: NatsServer, database: str) -> Settings:
+    return Settings(nats_url=nats_server.url, database=database, query_port=free_port(), log_level="debug")
+
+
+async def is_timescale(connection: "asyncpg.Connection") -> bool:
+    return (await live_model(connection)).flavour == "timescale"
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection", query: QueryService) -> None:
+    """Projects all there is, and waits until it is in every count."""
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        await ask(query, settled="true")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def recent_events(count: int) -> list[Event]:
+    """Events of the last hour: materialized, on the edge of it, and real-time."""
+    chance = random.Random(7)
+    return [
+        event(chance.choice(TYPES), chance.randrange(20), now() - timedelta(seconds=chance.randrange(3_600)))
+        for _ in range(count)
+    ]
+
+
+async def check_every_question(query: QueryService, events: Sequence[Event], chance: random.Random) -> None:
+    """Ranges of all kinds, buckets and filters, against a naive count."""
+    assert (await ask(query)) == IsPartialDict(recount(events, (await ask(query))["bucket"]))
+    edges = [chance.choice(events).created_at + timedelta(microseconds=chance.randrange(-1, 2)) for _ in range(12)]
+    edges += [floor(edge, unit) for edge in edges[:4] for unit in ("minute", "hour", "day", "month")]
+    for number in range(40):
+        start, end = sorted((chance.choice(edges), chance.choice(edges)))
+        question: dict[str, Any] = {"bucket": chance.choice(("hour", "day", "month", "auto"))}
+        if number % 4 != 1:
+            question["from"] = wire(start)
+        if number % 4 != 2 and start < end:
+            question["to"] = wire(end)
+        types = chance.sample(TYPES, number % 3)
+        if types:
+            question["event_type"] = types
+        answer = await query.http.get("/stats", params=question)
+        if answer.status_code == 422 and "buckets" in answer.json()["detail"]:
+            continue
+        assert answer.status_code == 200, answer.text
+        wanted = [
+            one
+            for one in events
+            if ("from" not in question or one.created_at >= start)
+            and ("to" not in question or one.created_at < end)
+            and (not types or one.event_type in types)
+        ]
+        assert answer.json() == IsPartialDict(recount(wanted, answer.json()["bucket"])), question
+
+
+async def test_every_question_gets_the_answer_of_a_naive_count(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, [*some_events(250), *recent_events(60)])
+    await log_raw(log, b"garbage")
+    for one in events[:20]:
+        await log_event(log, one, message_id=f"again {one.event_id}")
+    async with running_query(settings) as query:
+        await project(settings, log, connection, query)
+        await check_every_question(query, events, random.Random(1))
+        assert await read_model(connection) == await recount_log(log)
+        assert (await verify(log, connection)).differences == []
+
+
+async def test_events_a_month_late_count_also_in_compressed_chunks(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    first = await log_events(log, [*some_events(120), *recent_events(20)])
+    async with running_query(settings) as query:
+        await project(settings, log, connection, query)
+        if await is_timescale(connection):
+            await run_compression(connection)
+            assert await compressed_chunks(connection) >= 3
+        late = [event(one.event_type, 1_000 + number, one.created_at) for number, one in enumerate(first[:40])]
+        late += [event("click", 7, now() - timedelta(days=30, minutes=number)) for number in range(10)]
+        events = first + await log_events(log, late)
+        await project(settings, log, connection, query)
+        await check_every_question(query, events, random.Random(2))
+        assert await read_model(connection) == await recount_log(log)
+        assert (await verify(log, connection)).differences == []
+
+
+async def test_empty_ranges_are_answered_with_zeros(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    async with running_query(settings) as query:
+        assert await ask(query) == IsPartialDict(EMPTY)
+        await log_events(log, some_events(20))
+        await project(settings, log, connection, query)
+        for start, end in (
+            (BASE - timedelta(days=9), BASE - timedelta(days=8)),
+            (BASE, BASE + timedelta(microseconds=1)),
+        ):
+            answer = await ask(query, **{"from": wire(start), "to": wire(end)})
+            assert answer == IsPartialDict(EMPTY | {"from": wire(start)})
+        assert await ask(query, event_type="never seen") == IsPartialDict(EMPTY)
+
+
+async def run_compression(connection: "asyncpg.Connection") -> None:
+    """What the database's scheduler does from time to time."""
+    job = await connection.fetchval(
+        "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'"
+    )
+    await connection.execute(f"call run_job({job})")
+
+
+async def compressed_chunks(connection: "asyncpg.Connection") -> int:
+    return int(await connection.fetchval("select count(*) from timescaledb_information.chunks where is_compressed"))

@@ -1,0 +1,71 @@
+"""Live clients see one shape of an event type, whatever versions the log holds."""
+
+from pathlib import Path
+
+import pytest
+from dirty_equals import IsPartialDict, IsStr
+from msgspec.structs import replace
+
+from query.conftest import QueryService
+from support.events import event, log_event
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.events import Event, encode_event
+from tailrace.query.live.frames import encode_entry
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import load_upcasters
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "upcasters.py"
+NOW_SHAPE = {"amount": {"cents": 1250, "currency": "EUR"}}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"upcasters": str(EXAMPLE)})
+
+
+def order(data: str, version: int = 1) -> Event:
+    return replace(event("order_completed", data=data), event_version=version)
+
+
+def generations() -> list[Event]:
+    return [
+        order('{"total":12.5}'),
+        order('{"total_cents":1250}', 2),
+        order('{"amount":{"cents":1250,"currency":"EUR"}}', 3),
+    ]
+
+
+async def test_history_and_what_comes_live_have_the_current_shape(query: QueryService, log: LogClient) -> None:
+    past, present = generations(), generations()
+    for one in past:
+        await log_event(log, one)
+    async with query.socket("earliest") as socket:
+        found = await socket.events(3)
+        await socket.until("caught_up")
+        for one in present:
+            await log_event(log, one)
+        found += await socket.events(3)
+    assert [one["event_id"] for one in found] == [str(one.event_id) for one in past + present]
+    assert all(one["event_data"] == NOW_SHAPE and one["event_version"] == 3 for one in found)
+    assert len({tuple(one) for one in found}) == 1  # the same members in the same order
+
+
+async def test_what_cannot_be_read_is_a_gap_with_the_reason(query: QueryService, log: LogClient) -> None:
+    await log_event(log, order('{"sum":1}'))
+    await log_event(log, order("{}", 9))
+    await log_event(log, order('{"total":12.5}'))
+    async with query.socket("earliest") as socket:
+        first, second = await socket.until("gap"), await socket.until("gap")
+        [shown] = await socket.events(1)
+    assert first == IsPartialDict(reason=IsStr(regex="the entry can't be read as an event: .*KeyError: 'total'"))
+    assert second == IsPartialDict(reason=IsStr(regex=".*9 of order_completed is newer than 3.*"))
+    assert shown["event_data"] == NOW_SHAPE
+
+
+def test_an_event_of_the_current_version_is_the_logs_own_text(settings: Settings) -> None:
+    upcasters = load_upcasters(settings)
+    for one in (order('{"amount" : {"cents":1250}, "x":1.50}', 3), event(data='{ "path":"/home" }')):
+        payload = encode_event(one)
+        item = encode_entry(LogEntry(1, 1_800_000_000 * 10**9, "id", payload), "log", upcasters)
+        assert item.event == f'{{"cursor":"{item.cursor}",{payload.decode()[1:]}'

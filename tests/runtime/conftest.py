@@ -1,0 +1,47 @@
+"""The log's client with each library, and reading numbers that were appended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.events import append
+from support.losing import allow_losses, lose
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import Gap, LogEntry
+from tailrace.contracts.subjects import subject_of
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log, reader_libraries
+from tailrace.runtime.log.reader import LogReader
+from tailrace.runtime.settings import Settings
+
+
+@pytest.fixture(params=reader_libraries())
+async def client(request: pytest.FixtureRequest, settings: Settings, log: LogClient) -> AsyncIterator[LogClient]:
+    client = await connect_log(settings.model_copy(update={"log_library": request.param}), "test-client")
+    yield client
+    await client.close()
+
+
+async def append_numbers(client: LogClient, *numbers: int) -> None:
+    for number in numbers:
+        await append(client, subject_of("test"), b"%d" % number, f"id-{number}")
+
+
+async def start(client: LogClient) -> Cursor:
+    return Cursor((await client.state()).epoch, 0)
+
+
+async def read_until(reader: LogReader, seq: int, limit: int = 1000) -> list[LogEntry]:
+    entries: list[LogEntry] = []
+    async with asyncio.timeout(30):
+        while reader.position.seq < seq:
+            entries += await reader.read(limit, 0.2)
+    return entries
+
+
+async def append_and_lose(log: LogClient, count: int, *gaps: Gap) -> None:
+    """Fills an empty log with ``count`` entries and takes some away."""
+    await allow_losses(log)
+    await append_numbers(log, *range(1, count + 1))
+    await lose(log, *gaps)
