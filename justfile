@@ -1,6 +1,8 @@
-# Recipes run in .venv, which ./just keeps equal to requirements.lock.
+# Recipes run in .venv, which ./just keeps equal to requirements-dev.lock.
 
 set positional-arguments := true
+
+compile := "--quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11"
 
 _list:
     @just --list --unsorted
@@ -12,6 +14,10 @@ up *args:
 # Run every test on the real servers; with arguments, what they select (as pytest's own).
 test *args:
     @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n auto --maxprocesses 4
+
+# Measure everything at full size and write docs/benchmarks.md: some 10 minutes, on a machine that does nothing else.
+bench *args:
+    @exec tailrace bench all --page docs/benchmarks.md "$@"
 
 # Formatting, lint, strict types and the layers.
 lint:
@@ -25,7 +31,8 @@ format:
     ruff check --fix .
     ruff format .
 
-# Write requirements.lock and bootstrap.lock anew from pyproject.toml.
+# Write the locks anew from pyproject.toml.
 lock *args:
-    uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml -o requirements.lock "$@"
-    echo uv | uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 - -o bootstrap.lock "$@"
+    uv pip compile {{compile}} pyproject.toml -o requirements.lock "$@"
+    uv pip compile {{compile}} --constraint requirements.lock --extra dev pyproject.toml -o requirements-dev.lock "$@"
+    echo uv | uv pip compile {{compile}} - -o bootstrap.lock "$@"

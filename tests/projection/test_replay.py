@@ -11,10 +11,12 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict
 
+from query.conftest import running_query
 from support.events import log_events, log_raw, some_events
 from support.processes import start_service
 from support.projector import running_projector, until_projected
 from support.recount import read_model
+from support.stats import ask, recount
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ConfigurationError, ForeignHistoryError
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
@@ -106,6 +108,21 @@ async def test_a_replay_into_the_live_database_is_refused(
         await until_projected(connection, log)
         with pytest.raises(ConfigurationError, match="a model of its own"):
             await replay(log, settings, asyncio.Event())
+
+
+async def test_services_pointed_at_the_replayed_database_go_on_there(
+    log: LogClient, settings: Settings, target: str
+) -> None:
+    events = await log_events(log, some_events(50))
+    there = into(settings, target)
+    assert (await replay(log, there, asyncio.Event())).finished
+    events += await log_events(log, some_events(20, seed=2))
+    connection = await asyncpg.connect(target)
+    async with running_projector(there) as task, running_query(there) as query:
+        await until_projected(connection, log, task)
+        assert await ask(query, bucket="day") == IsPartialDict(recount(events, "day"))
+    await connection.close()
+    await digest(log, target)
 
 
 async def test_an_end_in_another_log_is_refused(log: LogClient, settings: Settings, target: str) -> None:

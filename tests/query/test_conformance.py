@@ -7,7 +7,6 @@ TimescaleDB in WASM, and on a native one where ``TAILRACE_TEST_TIMESCALE_DSN`` n
 import random
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import asyncpg
 import pytest
@@ -18,7 +17,7 @@ from support.events import BASE, TYPES, event, log_event, log_events, log_raw, s
 from support.projector import running_projector, until_projected
 from support.recount import read_model, recount_log
 from support.servers import NatsServer, database_from
-from support.stats import ask, floor, recount, wire
+from support.stats import ask, check_questions, floor, recount, wire
 from support.timescale import fresh_database, timescale_servers
 from tailrace.contracts.events import Event
 from tailrace.migrations.runner import live_model, migrate
@@ -82,28 +81,7 @@ async def check_every_question(query: QueryService, events: Sequence[Event], cha
     assert (await ask(query)) == IsPartialDict(recount(events, (await ask(query))["bucket"]))
     edges = [chance.choice(events).created_at + timedelta(microseconds=chance.randrange(-1, 2)) for _ in range(12)]
     edges += [floor(edge, unit) for edge in edges[:4] for unit in ("minute", "hour", "day", "month")]
-    for number in range(40):
-        start, end = sorted((chance.choice(edges), chance.choice(edges)))
-        question: dict[str, Any] = {"bucket": chance.choice(("hour", "day", "month", "auto"))}
-        if number % 4 != 1:
-            question["from"] = wire(start)
-        if number % 4 != 2 and start < end:
-            question["to"] = wire(end)
-        types = chance.sample(TYPES, number % 3)
-        if types:
-            question["event_type"] = types
-        answer = await query.http.get("/stats", params=question)
-        if answer.status_code == 422 and "buckets" in answer.json()["detail"]:
-            continue
-        assert answer.status_code == 200, answer.text
-        wanted = [
-            one
-            for one in events
-            if ("from" not in question or one.created_at >= start)
-            and ("to" not in question or one.created_at < end)
-            and (not types or one.event_type in types)
-        ]
-        assert answer.json() == IsPartialDict(recount(wanted, answer.json()["bucket"])), question
+    await check_questions(query, events, edges, chance, count=40)
 
 
 async def test_every_question_gets_the_answer_of_a_naive_count(

@@ -13,7 +13,7 @@ from query.conftest import QueryService, running_query
 from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
 from support.projector import running_projector, until_projected
 from support.servers import NatsServer
-from support.stats import ask, floor, recount, wire
+from support.stats import ask, check_questions, floor, wire
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import SchemaError
@@ -81,27 +81,7 @@ async def test_every_range_bucket_and_filter_equals_a_naive_recount(
     await project(settings, log, connection)
     edges = [BASE + timedelta(seconds=chance.randrange(-90_000, 350_000), microseconds=7) for _ in range(25)]
     edges += [floor(edge, unit) for edge in edges[:6] for unit in ("minute", "hour", "day", "month")]
-    for number in range(120):
-        start, end = sorted((chance.choice(edges), chance.choice(edges)))
-        question: dict[str, Any] = {"bucket": chance.choice(("minute", "hour", "day", "month", "auto"))}
-        if number % 4 != 1:
-            question["from"] = wire(start)
-        if number % 4 != 2 and start < end:
-            question["to"] = wire(end)
-        types = chance.sample(TYPES, number % 3)
-        if types:
-            question["event_type"] = types
-        answer = await ask(query, **question)
-        wanted = [
-            one
-            for one in events
-            if ("from" not in question or one.created_at >= start)
-            and ("to" not in question or one.created_at < end)
-            and (not types or one.event_type in types)
-        ]
-        assert answer == IsPartialDict(recount(wanted, answer["bucket"])), question
-        assert question["bucket"] in ("auto", answer["bucket"])
-        assert (answer["from"], answer["to"]) == (question.get("from"), question.get("to"))
+    await check_questions(query, events, edges, chance, count=120)
 
 
 async def test_without_a_range_no_single_event_is_read(

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tailrace.contracts.errors import TailraceError
+from tailrace.ops.benchmarks.app import app as bench_app
 from tailrace.ops.endpoints import DEFAULT_DATA_DIR, settings_for
 from tailrace.ops.log_cli import log_app
 from tailrace.ops.options import DataDir, run_to_end
@@ -26,6 +27,7 @@ rejected_app = typer.Typer(help="What validation refused from the inbox.", no_ar
 app.add_typer(rejected_app, name="rejected")
 parked_app = typer.Typer(help="What is in the log and could not be projected.", no_args_is_help=True)
 app.add_typer(parked_app, name="parked")
+app.add_typer(bench_app, name="bench")
 app.add_typer(log_app, name="log")
 
 Rate = Annotated[float, typer.Option(min=0.01, help="Events per second, on average.")]

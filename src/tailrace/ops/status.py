@@ -8,12 +8,14 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
+from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import Gap, uncovered
 from tailrace.contracts.errors import TailraceError
 from tailrace.contracts.subjects import INBOX_STREAM, REJECTED_STREAM
 from tailrace.migrations.models import Model, list_models
 from tailrace.migrations.runner import live_model
 from tailrace.runtime.log.connect import connect_log, reader_libraries
+from tailrace.runtime.log.reader import verify_position
 from tailrace.runtime.postgres import UNAVAILABLE, connect
 from tailrace.runtime.settings import Settings
 
@@ -30,11 +32,23 @@ async def read_status(settings: Settings) -> dict[str, Any]:
             problems.append(str(error))
     log, model = found["log"], found["read_model"]
     if log and model:
-        if model["epoch"] not in ("", log["epoch"]):
-            problems.append(f"the read model is of the log {model['epoch']}, not of this one ({log['epoch']})")
-        else:
+        try:
+            await _check_history(settings, model)
             found["lag_events"] = _entries(model["seq"] + 1, log["last_seq"], log["gaps"])
+        except TailraceError as error:
+            problems.append(str(error))
     return {**found, "problems": problems}
+
+
+async def _check_history(settings: Settings, model: dict[str, Any]) -> None:
+    """A position of another history has no lag."""
+    if not model["epoch"]:
+        return
+    client = await connect_log(settings, "status")
+    try:
+        await verify_position(client, Cursor(model["epoch"], model["seq"], model["mark"]))
+    finally:
+        await client.close()
 
 
 async def _log(settings: Settings) -> dict[str, Any]:
@@ -78,6 +92,7 @@ async def _read_model(settings: Settings) -> dict[str, Any]:
         "server": f"PostgreSQL {server}" + (f", TimescaleDB {extension}" if extension else ""),
         "epoch": position["epoch"],
         "seq": position["seq"],
+        "mark": position["mark"],
         "cursor": f"{position['epoch']}:{position['seq']}:{position['mark']}" if position["epoch"] else None,
         "logged_at": position["logged_at"].isoformat() if position["logged_at"] else None,
         "revision": position["revision"],
@@ -120,4 +135,4 @@ def describe(found: dict[str, Any]) -> str:
     console = Console(width=120)
     with console.capture() as capture:
         console.print(table, markup=False, highlight=False)
-    return capture.get().rstrip()
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())

@@ -1,0 +1,47 @@
+"""``python -m tailrace.ops.benchmarks.load RATE``: appends so many events a second to the log until SIGTERM.
+
+A process of its own, so that making events costs the measuring one nothing.
+"""
+
+import asyncio
+import sys
+import time
+from itertools import islice
+
+import nats
+
+from tailrace.command.appender import BATCH, Appender
+from tailrace.ops.benchmarks.traffic import Traffic, append
+from tailrace.runtime.log.natspy import close_connection
+from tailrace.runtime.settings import Settings, load_settings
+from tailrace.runtime.waiting import pause, stop_event
+
+TICK = 0.05
+USERS = 50_000
+SEED = 2
+"""Other events than those that the log was filled with."""
+
+
+async def serve(settings: Settings, rate: float) -> None:
+    """Appends ``rate`` events a second that happen now."""
+    stop = stop_event()
+    traffic = Traffic(users=USERS, days=0, seed=SEED)
+    connection = await nats.connect(settings.nats_url)
+    try:
+        appender = Appender(connection, timeout=settings.publish_timeout)
+        await appender.start()
+        began, sent = time.monotonic(), 0
+        while not stop.is_set():
+            due = int((time.monotonic() - began) * rate) - sent
+            if due:
+                messages = list(islice(traffic, min(due, BATCH)))
+                await append(appender, messages)
+                sent += len(messages)
+            if due < BATCH:
+                await pause(stop, TICK)
+    finally:
+        await close_connection(connection)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(load_settings(), float(sys.argv[1])))

@@ -1,0 +1,68 @@
+"""``tailrace bench questions``: how long ``/stats`` takes over a whole log's read model."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tailrace.contracts.errors import TailraceError
+from tailrace.ops.benchmarks.asking import QueryService, percentile, serving_queries, wire
+from tailrace.ops.benchmarks.report import Report, milliseconds, number, table
+from tailrace.ops.benchmarks.stage import Stage
+from tailrace.runtime.settings import Settings
+
+ASKED = 100
+AT_MOST = 10.0
+"""Seconds after which a question is not asked again, however often it was."""
+
+
+async def bench_questions(stage: Stage, settings: Settings) -> Report:
+    """Asks each question again and again, one after the other, of a read model that has the whole log."""
+    found = []
+    async with serving_queries(stage, settings) as service:
+        for title, question in questions(datetime.now(UTC), stage.plan.days).items():
+            stage.progress.say(f"asking: {title}")
+            found.append({"question": title, "parameters": question, **await _measure(stage, service, question)})
+    rows = [
+        [one["question"], number(one["asked"]), milliseconds(one["p50"]), milliseconds(one["p95"])] for one in found
+    ]
+    return Report(
+        "questions",
+        f"bench questions {stage.plan.options}",
+        "Questions",
+        f"`GET /stats` on the read model of {stage.entries:,} log entries of {stage.plan.users:,} users, scattered "
+        f"over {stage.plan.days} days; one question after the other, over HTTP, each asked once before it is measured. "
+        "Every answer has totals, users and counts by type beside the series.",
+        table(["question", "asked", "p50, ms", "p95, ms"], rows),
+        {"entries": stage.entries, "questions": found},
+    )
+
+
+def questions(now: datetime, days: int) -> dict[str, dict[str, str]]:
+    """What is asked, by its title."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    by_day = {"from": wire(today - timedelta(days=days)), "to": wire(today), "bucket": "day"}
+    crooked = {
+        "from": wire(now - timedelta(days=days) + timedelta(minutes=17, seconds=23)),
+        "to": wire(now - timedelta(minutes=13, seconds=37)),
+        "bucket": "day",
+    }
+    return {
+        "all time": {},
+        "the last 24 hours, by hour": {"from": wire(now - timedelta(hours=24)), "to": wire(now), "bucket": "hour"},
+        f"{days} days, by day": by_day,
+        f"{days} days from and to odd seconds, by day": crooked,
+        f"one event type, {days} days, by day": {**by_day, "event_type": "add_to_cart"},
+    }
+
+
+async def _measure(stage: Stage, service: QueryService, question: dict[str, str]) -> dict[str, Any]:
+    times: list[float] = []
+    await service.ask(question)
+    began = time.monotonic()
+    while not times or (len(times) < ASKED and time.monotonic() - began < AT_MOST):
+        answer = await service.ask(question)
+        place = answer.body["as_of"]
+        if place["lag_events"] or place["late_pending"] or not answer.body["totals"]["events"]:
+            raise TailraceError(f"/stats does not answer for the whole log: {place}")
+        times.append(answer.seconds)
+    return {"asked": len(times), "p50": percentile(times, 50), "p95": percentile(times, 95)}

@@ -1,0 +1,82 @@
+"""A log full of mock events: made with a seed, appended as fast as the log's server takes them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from random import Random
+from uuid import UUID
+
+import msgspec
+
+from tailrace.command.appender import BATCH, Appender, Message
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.contracts.events import Event, encode_event
+from tailrace.contracts.subjects import subject_of
+from tailrace.ops.benchmarks.progress import Progress
+from tailrace.ops.producer.visits import visit
+
+REPEAT_EVERY = 100
+"""One entry in so many repeats the event before it, as a retry beyond the log's own deduplication does."""
+_VISITS = 2_000
+"""Types and data of the events are those of so many visits to the mock shop; more would only be made more slowly."""
+
+
+class Traffic(Iterator[Message]):
+    """Endless messages for the log: events of random users, scattered over the ``days`` before each is made.
+
+    The same seed gives the same ids, users, types and data.
+    """
+
+    def __init__(self, *, users: int, days: float, seed: int = 1) -> None:
+        self._random = Random(seed)
+        self._users = users
+        self._span = days * 86_400
+        steps = [step for _ in range(_VISITS) for step in visit(self._random, new_user=False)]
+        self._steps = [
+            (event_type, subject_of(event_type), msgspec.Raw(msgspec.json.encode(data))) for event_type, data in steps
+        ]
+        self._made = 0
+        self._last: Message | None = None
+
+    def __next__(self) -> Message:
+        """The next message, now and then the event of the last one again."""
+        self._made += 1
+        if self._made % REPEAT_EVERY == 0 and self._last is not None:
+            # the log itself refuses an id that it has just seen, so a repetition goes under another name
+            return self._last._replace(message_id=f"again-{self._last.message_id}")
+        random = self._random
+        event_type, subject, data = random.choice(self._steps)
+        event = Event(
+            UUID(int=random.getrandbits(128), version=4),
+            event_type,
+            random.randrange(self._users),
+            datetime.now(UTC) - timedelta(seconds=random.random() * self._span),
+            data,
+        )
+        self._last = Message(subject, encode_event(event), str(event.event_id))
+        return self._last
+
+
+async def fill(appender: Appender, traffic: Traffic, entries: int, progress: Progress) -> None:
+    """Appends ``entries`` messages.
+
+    Raises:
+        LogUnavailableError: the log refused or did not acknowledge one.
+    """
+    done = 0
+    messages = islice(traffic, entries)
+    while chunk := list(islice(messages, BATCH)):
+        await append(appender, chunk)
+        done += len(chunk)
+        progress.tell("appended", done, entries)
+
+
+async def append(appender: Appender, messages: list[Message]) -> None:
+    """Appends up to ``BATCH`` messages and waits until all are stored.
+
+    Raises:
+        LogUnavailableError: one is not.
+    """
+    for outcome in await appender.append_all(messages):
+        if isinstance(outcome, LogUnavailableError):
+            raise outcome

@@ -1,0 +1,267 @@
+"""``tailrace bench``: every command at a small size on real servers; nothing of it is left, however it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import psutil
+import pytest
+from dirty_equals import IsList, IsPartialDict, IsPositiveFloat, IsPositiveInt, IsStr
+
+from tailrace.contracts.events import Event, read_stored
+from tailrace.ops.benchmarks.asking import percentile
+from tailrace.ops.benchmarks.plan import Plan
+from tailrace.ops.benchmarks.progress import Progress
+from tailrace.ops.benchmarks.replay import replay_all, verify
+from tailrace.ops.benchmarks.report import table
+from tailrace.ops.benchmarks.stage import open_stage
+from tailrace.ops.benchmarks.traffic import REPEAT_EVERY, Traffic
+
+pytestmark = pytest.mark.timeout(400)
+
+TINY = ("--events", "2000", "--users", "50", "--days", "3")
+PACE = IsPartialDict(seconds=IsPositiveFloat, per_second=IsPositiveFloat, per_second_with_starts=IsPositiveFloat)
+
+
+class Bench:
+    """Runs ``tailrace bench`` with a folder for temporary files of its own; its processes can be told by a mark."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mark = f"bench-{uuid4().hex}"
+        self._environment = os.environ | {"TMPDIR": str(folder), "BENCH_TEST_MARK": self._mark}
+
+    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "tailrace", "bench", *arguments],
+            env=self._environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, **variables: str) -> str:
+        """Runs to the end and returns what it prints."""
+        process = self.start(*arguments, **variables)
+        output, errors = process.communicate()
+        assert process.returncode == 0, errors
+        self.check_nothing_is_left()
+        return output
+
+    def measure(self, *arguments: str, **variables: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run(*arguments, "--json", **variables))
+        assert found["machine"] == IsPartialDict(
+            cores=IsPositiveInt,
+            memory=IsPositiveInt,
+            nats=IsStr(regex=r"\d+\.\d+\.\d+"),
+            postgres=IsStr(regex=r"\d+\..*"),
+        )
+        return found
+
+    def processes(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("BENCH_TEST_MARK") == self._mark and process.status() != "zombie":
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def check_nothing_is_left(self) -> None:
+        assert self.processes() == []
+        assert list(self.folder.iterdir()) == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@contextmanager
+def filling(bench: Bench) -> Iterator["subprocess.Popen[str]"]:
+    """A benchmark whose servers run and whose log is being filled."""
+    process = bench.start("replay", "--events", "1000000")
+    try:
+        assert process.stderr is not None
+        assert any("filling the log" in line for line in process.stderr)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_replay_verifies_and_is_compared_with_the_live_projector(bench: Bench) -> None:
+    # small batches and long pauses: there is much time between 20 % and 60 % of the log
+    found = bench.measure("replay", *TINY, TAILRACE_BATCH_SIZE="50", TAILRACE_REPLAY_SHARE="0.1")
+    assert found["replay"] == IsPartialDict(entries=2_000, events=1_980, duplicates=20, live=PACE)
+    slow, fast = found["replay"]["replays"]
+    assert (slow["share"], fast["share"]) == (0.1, 1)
+    assert slow["kills"] == 2
+    for one in (slow, fast):
+        assert one == PACE
+        assert one["equal"]
+        assert one["log_digest"] == one["table_digest"] == slow["log_digest"]
+        assert one["differences"] == []
+        assert min(one["peak_memory"], one["verify_peak_memory"]) > 10_000_000
+
+
+def test_the_live_system_is_measured_without_and_with_a_replay(bench: Bench) -> None:
+    found = bench.measure("contention", *TINY, "--seconds", "1")["contention"]
+    for side in ("without", "with"):
+        assert found[side] == IsPartialDict(
+            catch_up_per_second=IsPositiveFloat,
+            asked=IsPositiveInt,
+            stats_p50=IsPositiveFloat,
+            stats_p95=IsPositiveFloat,
+        )
+        assert 0 <= found[side]["lag_events_p95"] <= found[side]["lag_events_max"]
+        assert 0 <= found[side]["lag_seconds_p95"] <= found[side]["lag_seconds_max"]
+    assert found["without"]["appended_per_second"] > 0
+    assert found["ratios"]["stats_p50"] == found["with"]["stats_p50"] / found["without"]["stats_p50"]
+
+
+def test_the_projector_is_measured_beside_faststream(bench: Bench) -> None:
+    found = bench.measure("projection", *TINY, "--runs", "2", TAILRACE_BATCH_SIZE="200")["projection"]
+    assert found["entries"] == 1_800
+    ours, peer = found["projectors"]
+    for one in (ours, peer):
+        assert one["per_second"] == [IsPositiveFloat, IsPositiveFloat]
+        assert one["best_per_second"] == max(one["per_second"])
+    assert found["ratio"] == ours["best_per_second"] / peer["best_per_second"]
+
+
+def test_questions_are_measured(bench: Bench) -> None:
+    found = bench.measure("questions", *TINY)["questions"]
+    assert found["questions"] == IsList(length=5)
+    for one in found["questions"]:
+        assert one["asked"] > 0
+        assert 0 < one["p50"] <= one["p95"]
+
+
+def test_the_page_has_every_part_and_the_command_that_makes_it(
+    bench: Bench, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    page = tmp_path_factory.mktemp("docs") / "benchmarks.md"
+    size = ("--events", "1000", "--users", "50", "--days", "2")
+    said = bench.run("all", *size, "--kills", "0", "--runs", "1", "--seconds", "1", "--page", str(page))
+    text = page.read_text()
+    for command in (
+        "replay --events 1000 --users 50 --days 2 --kills 0",
+        "questions --events 1000 --users 50 --days 2",
+        "projection --events 100 --users 50 --days 2 --runs 1",
+        "contention --events 200 --users 50 --days 2 --seconds 1",
+    ):
+        assert f"```sh\nuv run tailrace bench {command}\n```\n" in text
+    for row in ("share of the live rate", "all time", "FastStream batch subscriber", "live: /stats p95, ms"):
+        assert f"\n| {row} " in text
+        assert f"\n| {row} " in said
+    assert all(len(line) <= 120 or line.startswith("|") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_benchmark_leaves_nothing(bench: Bench, number: signal.Signals) -> None:
+    with filling(bench) as process:
+        process.send_signal(number)
+        _, errors = process.communicate()
+    assert process.returncode == 128 + number
+    assert "Traceback" not in errors
+    bench.check_nothing_is_left()
+
+
+def test_a_killed_benchmark_takes_its_servers_with_it(bench: Bench) -> None:
+    with filling(bench) as process:
+        assert len(bench.processes()) > 2
+        process.kill()
+    deadline = time.monotonic() + 30
+    while left := bench.processes():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+
+
+def test_a_database_that_does_not_answer_is_said_so(bench: Bench) -> None:
+    process = bench.start("questions", *TINY, "--database", "postgresql://someone:secret@127.0.0.1:1/postgres")
+    output, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == IsStr(regex="tailrace: the database does not answer: .*")
+    assert "secret" not in output + errors
+    bench.check_nothing_is_left()
+
+
+async def test_a_model_that_differs_is_not_called_equal() -> None:
+    async with (
+        open_stage(Plan(entries=1_000, users=50, days=2, database=None), Progress()) as stage,
+        stage.database() as settings,
+    ):
+        await replay_all(stage, settings)
+        assert (await verify(stage, settings)).equal
+        connection = await asyncpg.connect(settings.dsn)
+        await connection.execute("delete from model_1.analytics_events where seq = 7")
+        await connection.close()
+        spoilt = await verify(stage, settings)
+        assert not spoilt.equal
+        assert spoilt.receipt["differences"]
+
+
+@pytest.mark.native_timescale
+async def test_another_server_is_left_as_it_was(bench: Bench, timescale_database: str) -> None:
+    found = bench.measure("replay", *TINY, "--database", timescale_database)
+    assert found["machine"]["flavour"] == "timescale"
+    assert all(one["equal"] for one in found["replay"]["replays"])
+    connection = await asyncpg.connect(timescale_database)
+    names = await connection.fetch("select datname from pg_database where datname like 'tailrace_bench_%'")
+    await connection.close()
+    assert names == []
+
+
+def events(count: int, **options: Any) -> list[Event]:
+    messages = islice(Traffic(**{"users": 10, "days": 3, **options}), count)
+    return [read_stored(message.payload, logged_at=datetime.now(UTC)) for message in messages]
+
+
+def test_the_same_seed_gives_the_same_events() -> None:
+    def told(seed: int) -> list[tuple[Any, ...]]:
+        return [(one.event_id, one.event_type, one.user_id, bytes(one.event_data)) for one in events(300, seed=seed)]
+
+    assert told(1) == told(1)
+    assert told(1) != told(2)
+
+
+def test_events_are_scattered_over_the_days_and_some_are_repeated() -> None:
+    began = datetime.now(UTC)
+    found = events(3_000)
+    assert len({one.event_id for one in found}) == 3_000 - 3_000 // REPEAT_EVERY
+    assert {one.user_id for one in found} == set(range(10))
+    days = {(began - one.created_at) // timedelta(days=1) for one in found}
+    assert {0, 1, 2} <= days <= {-1, 0, 1, 2}
+
+
+def test_repetitions_pass_the_logs_own_deduplication() -> None:
+    messages = list(islice(Traffic(users=10, days=1), 1_000))
+    assert len({message.message_id for message in messages}) == 1_000
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 5), (95, 10), (1, 1), (100, 10)])
+def test_a_percentile_is_one_of_the_values(percent: int, value: int) -> None:
+    assert percentile([3, 1, 2, 4, 5, 6, 10, 8, 9, 7], percent) == value
+    assert percentile([42], percent) == 42
+
+
+def test_a_table_lines_up() -> None:
+    assert table(["", "events/s"], [["one", "1,000"], ["the other", "5"]]).splitlines() == [
+        "|           | events/s |",
+        "| --------- | -------: |",
+        "| one       |    1,000 |",
+        "| the other |        5 |",
+    ]

@@ -1,0 +1,286 @@
+"""Read models in every state, the processes that project them, and breaking those off in the middle."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from multiprocessing.context import ForkServerProcess
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from support.books import Books
+from support.drafts import REFUSED_USER
+from support.killable import start_projector
+from support.programs import FIRST, UPCASTERS
+from support.waiting import until
+from tailrace.contracts.upcasting import Upcasters
+from tailrace.migrations.models import Model, list_models, use_model
+from tailrace.projection.cutover import Direction, drop_old, go_over
+from tailrace.projection.parked import ParkedEvents
+from tailrace.projection.replay import Step, replay
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+from tailrace.runtime.upcasters import load_upcasters
+
+MakeDatabase = Callable[[], Awaitable[str]]
+"""Makes a migrated, empty database and gives its address."""
+TABLES = ("projection_position", "event_ids", "analytics_events", "all_time", "events_by_day", "parked_events")
+"""What a transaction of the projector writes, in its order."""
+ELSEWHERE = "a database of its own"
+"""The name here of the model that is replayed there."""
+
+REFUSE = f"""
+create function refuse() returns event_trigger language plpgsql as $$
+declare made record;
+begin
+    for made in select * from pg_event_trigger_ddl_commands() where object_identity like '%.analytics_events' loop
+        execute format('alter table %s add constraint refuse check (user_id <> {REFUSED_USER})', made.object_identity);
+    end loop;
+end $$;
+create event trigger refuse on ddl_command_end when tag in ('CREATE TABLE') execute function refuse();
+alter table model_1.analytics_events add constraint refuse check (user_id <> {REFUSED_USER});
+"""
+"""Makes the database refuse one user's events, in every model that there is and will be."""
+
+
+class Interruption(NamedTuple):
+    """``after`` counts the replay's steps; a connection that broke off it makes anew, a stop ends it."""
+
+    how: Literal["stop", "disconnect"]
+    after: int
+
+
+class View(NamedTuple):
+    """A model and the database it is in; ``name`` is its name among all of them."""
+
+    name: str
+    model: Model
+    settings: Settings
+
+
+class Models:
+    """The models of one database, and one in a database of its own once it is replayed there."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: LogClient,
+        connection: "asyncpg.Connection",
+        books: Books,
+        make_database: MakeDatabase,
+    ) -> None:
+        self.known: list[Model] = []
+        """As they were when last looked at."""
+        self.elsewhere: Settings | None = None
+        self.unretried: set[str] = set()
+        """Models that may still have parked what this release can read."""
+        self.outdated: set[str] = set()
+        """Models that show what an earlier release made of the log."""
+        self.projectors: list[ForkServerProcess] = []
+        self._settings = settings
+        self._log = log
+        self._connection = connection
+        self._books = books
+        self._make_database = make_database
+
+    @classmethod
+    async def opened(
+        cls, ending: AsyncExitStack, settings: Settings, log: LogClient, books: Books, make_database: MakeDatabase
+    ) -> "Models":
+        """Those of the database that ``settings`` name; at ``ending`` no projector is left."""
+        connection = await ending.enter_async_context(connected(settings))
+        models = cls(settings, log, connection, books, make_database)
+        ending.callback(models.kill)
+        await connection.execute(REFUSE)
+        await models._look()
+        return models
+
+    async def _look(self) -> None:
+        self.known = await list_models(self._connection)
+
+    @property
+    def upcasters(self) -> Upcasters:
+        return load_upcasters(self._of_release(self._settings))
+
+    @property
+    def live(self) -> Model:
+        return next(model for model in self.known if model.live)
+
+    @property
+    def newer(self) -> Model | None:
+        """The one beside the live one that readers have not seen yet, or went back from."""
+        return self.known[-1] if not self.known[-1].live else None
+
+    @property
+    def older(self) -> Model | None:
+        """The one that readers can go back to."""
+        return next((model for model in reversed(self.known) if model.number < self.live.number), None)
+
+    def _of_release(self, settings: Settings, **changes: object) -> Settings:
+        return settings.model_copy(update={"upcasters": UPCASTERS[self._books.release], **changes})
+
+    def start(self, batch_size: int) -> None:
+        """Starts one more projector, which stands by where there is one."""
+        self.projectors.append(start_projector(self._of_release(self._settings, batch_size=batch_size)))
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM: the batch at hand is finished."""
+        for process in self.projectors:
+            process.terminate()
+
+    async def stop(self) -> None:
+        """Asks them and waits for it."""
+        self.ask_to_stop()
+        await until(self._ended)
+        for process in self.projectors:
+            assert process.exitcode in (0, -signal.SIGTERM), process.exitcode
+        self.projectors = []
+
+    async def _ended(self) -> bool:
+        return not any(process.is_alive() for process in self.projectors)
+
+    def kill(self) -> None:
+        """kill -9, all of them."""
+        for process in self.projectors:
+            process.kill()
+            process.join()
+        self.projectors = []
+
+    async def disconnect(self, settings: Settings | None = None) -> None:
+        """Ends the database's side of every projector's connection."""
+        await self._connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'tailrace-projection' and datname = $1",
+            urlsplit((settings or self._settings).dsn).path.lstrip("/"),
+        )
+
+    @asynccontextmanager
+    async def holding(self, table: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Keeps the live model's projector from writing to ``table``; yields what waits until it tries."""
+        relation = f"{self.live.name}.{table}"
+
+        async def waits() -> bool:
+            self._all_run()
+            query = "select exists (select from pg_locks where relation = $1::regclass and not granted)"
+            return bool(await self._connection.fetchval(query, relation))
+
+        async with self._connection.transaction():
+            await self._connection.execute(f"lock table {relation} in share mode")
+            yield lambda: until(waits)
+
+    def _all_run(self) -> None:
+        for process in self.projectors:
+            assert process.is_alive(), f"a projector ended by itself with {process.exitcode}"
+
+    async def until_projected(self) -> None:
+        """Every ready model has seen the whole log."""
+        last = (await self._log.state()).last_seq
+        for model in self.known:
+            query = f"select seq >= {last} from {model.name}.projection_position"
+
+            async def done(query: str = query) -> bool:
+                self._all_run()
+                return bool(await self._connection.fetchval(query))
+
+            if model.state == "ready":
+                await until(done)
+
+    async def replay_beside(self, batch_size: int, interruption: Interruption | None) -> None:
+        await self._replay(self._settings, batch_size, interruption, beside=True)
+        await self._look()
+
+    async def replay_elsewhere(self, batch_size: int, interruption: Interruption | None) -> None:
+        if self.elsewhere is None:
+            self.elsewhere = self._settings.model_copy(update={"database": await self._make_database()})
+            if self._books.release == FIRST:
+                async with connected(self.elsewhere) as connection:
+                    await connection.execute(REFUSE)
+        await self._replay(self.elsewhere, batch_size, interruption, beside=False)
+
+    async def _replay(
+        self, settings: Settings, batch_size: int, interruption: Interruption | None, *, beside: bool
+    ) -> None:
+        stop = asyncio.Event()
+        steps = 0
+        breaking: asyncio.Task[None] | None = None
+
+        def interrupt(step: Step) -> None:
+            nonlocal steps, breaking
+            steps += 1
+            if interruption is None or interruption.after != steps:
+                return
+            if interruption.how == "stop":
+                stop.set()
+            else:
+                breaking = asyncio.create_task(self.disconnect(settings))
+
+        quick = self._of_release(settings, batch_size=batch_size, replay_share=1.0)
+        done = await replay(self._log, quick, stop, beside=beside, on_step=interrupt)
+        if breaking is not None:
+            await breaking
+        assert done.finished or stop.is_set()
+
+    async def go_over(self, direction: Direction) -> None:
+        """Verified before, but to a model that is known to show the past; its readers see the other one then."""
+        to = self.newer if direction == "cutover" else self.older
+        check = to is not None and to.name not in self.outdated
+        done = await go_over(self._log, self._connection, direction, check=check, upcasters=self.upcasters)
+        assert done.receipt is None or done.receipt.differences == [], done.receipt.differences
+        await self._look()
+        assert to is not None
+        assert self.live.name == done.new.name == to.name
+
+    async def drop_old(self) -> None:
+        others = [model.name for model in self.known if not model.live]
+        assert [model.name for model in await drop_old(self._connection)] == others
+        await self._look()
+        assert [model.name for model in self.known] == [self.live.name]
+
+    def views(self) -> list[View]:
+        """Each model that can be looked at."""
+        found = [View(model.name, model, self._settings) for model in self.known if model.state == "ready"]
+        if self.elsewhere is not None:
+            found.append(View(ELSEWHERE, Model("model_1", "postgres", live=True, state="ready"), self.elsewhere))
+        return found
+
+    async def retry_parked(self) -> None:
+        """In every model that is ready, and in the one elsewhere."""
+        for view in self.views():
+            async with connected(view.settings) as connection:
+                parked = await ParkedEvents.of(connection, view.model)
+                async for _ in parked.retry(self.upcasters):
+                    pass
+            self.unretried.discard(view.name)
+
+    async def upgrade(self) -> None:
+        """Stops the projectors; those that are started from now on are of the next release."""
+        await self.stop()
+        names = {model.name for model in self.known} | ({ELSEWHERE} if self.elsewhere else set())
+        self.unretried |= names
+        if self._books.changed_by(self._books.release + 1):
+            self.outdated |= names
+        if self._books.release == FIRST:
+            await self._mend(self._connection)
+            if self.elsewhere is not None:
+                async with connected(self.elsewhere) as connection:
+                    await self._mend(connection)
+        self._books.release += 1
+
+    async def _mend(self, connection: "asyncpg.Connection") -> None:
+        await connection.execute("drop event trigger refuse")
+        for model in await list_models(connection):
+            await connection.execute(f"alter table {model.name}.analytics_events drop constraint refuse")
+
+
+@asynccontextmanager
+async def connected(settings: Settings, model: Model | None = None) -> "AsyncIterator[asyncpg.Connection]":
+    """A connection as a person with psql has it; with ``model``, its tables are meant and not the views."""
+    connection = await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
+    try:
+        if model is not None:
+            await use_model(connection, model)
+        yield connection
+    finally:
+        await connection.close()

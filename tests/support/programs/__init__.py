@@ -1,0 +1,7 @@
+"""A program's upcasters through three releases of it: the first fails on some events, the second is mended, and the
+third has a new shape.
+"""
+
+FIRST, MENDED, NEXT = range(3)
+UPCASTERS = ("support.programs.first", "support.programs.mended", "support.programs.next")
+"""What the setting ``upcasters`` names, for each."""
