@@ -63,6 +63,7 @@ class Doors:
         """Books letters; those in the inbox once somebody has taken them."""
         waiting = self._in_inbox
         letters = [letter for letter in letters if letter not in waiting]
+        assert all(letter.fate is not None for letter in letters), letters
         if self.are_open:
             await until_inbox_is_empty(self._log)
             letters += waiting
