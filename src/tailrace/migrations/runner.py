@@ -26,6 +26,15 @@ async def migration_lock(connection: "asyncpg.Connection") -> AsyncIterator[None
         await connection.execute("select pg_advisory_unlock($1)", _LOCK)
 
 
+@asynccontextmanager
+async def _migrating(connection: "asyncpg.Connection") -> AsyncIterator[None]:
+    try:
+        async with migration_lock(connection):
+            yield
+    except asyncpg.PostgresError as error:
+        raise ConfigurationError(f"the database refuses a migration, those before it stay: {error}") from error
+
+
 async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_run: bool = False) -> list[str]:
     """Brings the database up to date: the models' register, a first model, every model, the views, the policies.
 
@@ -34,9 +43,9 @@ async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_r
 
     Raises:
         SchemaError: the database was made by a newer Tailrace, or an applied file was changed.
-        ConfigurationError: the flavour that is asked for is not possible here.
+        ConfigurationError: the flavour that is asked for is not possible here, or the database refuses.
     """
-    async with migration_lock(connection):
+    async with _migrating(connection):
         models = [model for model in await list_models(connection) if model.state != "dropping"]
         models = models or [await _first_model(connection, settings)]
         pending = await _pending(connection, models)
@@ -56,10 +65,10 @@ async def model_beside(connection: "asyncpg.Connection", settings: Settings) -> 
     """The model beside the live one, for a replay to build: one that was begun, or else an empty new one.
 
     Raises:
-        ConfigurationError: a finished one is there already.
+        ConfigurationError: a finished one is there already, or the database refuses.
         SchemaError: this program doesn't know the database's schema.
     """
-    async with migration_lock(connection):
+    async with _migrating(connection):
         await live_model(connection)
         newest = (await list_models(connection))[-1]
         if newest.live:

@@ -172,7 +172,7 @@ def migrate(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False, data_dir: DataDir = None
 ) -> None:
-    """Show the log, the read model and how far apart they are. Exit code 1 when either does not answer."""
+    """Show the log, the read model and how far apart they are. Exit code 1 when there is a problem."""
     from tailrace.ops.status import describe, read_status
 
     found = run_to_end(read_status(settings_for(data_dir)))
