@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.contracts.patterns import BadPatternError, TypePattern, matching
+from tailrace.contracts.patterns import BadPatternError, TypePattern, matching, subject_filters
 from tailrace.contracts.subjects import subject_of
 
 TOKENS = st.sampled_from(["", "a", "b", "checkout", "ä", "*", ">", "%", "a b"])
@@ -61,3 +61,31 @@ def _as_the_server_matches(subject_filter: str, subject: str) -> bool:
 def test_what_no_event_type_can_match_is_refused(text: str) -> None:
     with pytest.raises(BadPatternError):
         TypePattern.parse(text)
+
+
+PATTERNS = st.lists(st.lists(st.sampled_from(["a", "b", "*", ">"]), min_size=1, max_size=3).map(".".join), max_size=4)
+
+
+@given(PATTERNS, TYPES)
+def test_the_filters_of_a_consumer_match_what_the_patterns_mean_and_each_subject_once(
+    texts: list[str], event_type: str
+) -> None:
+    patterns = [TypePattern.parse(text) for text in texts]
+    if filters := subject_filters(patterns):
+        hits = [one for one in filters if _as_the_server_matches(one, subject_of(event_type))]
+        assert len(hits) == (1 if any(pattern.matches(event_type) for pattern in patterns) else 0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "filters"),
+    [
+        (["checkout.paid", "checkout.*", "click"], ["analytics.events.checkout.*", "analytics.events.click"]),
+        (["a.>", "a.*.c", "a.b"], ["analytics.events.a.>"]),
+        (["a.*", "*.b"], []),
+        (["a.>", "*.b"], []),
+        ([">", "a"], ["analytics.events.>"]),
+        ([str(number) for number in range(40)], []),
+    ],
+)
+def test_filters_that_would_overlap_are_joined_or_given_up(texts: list[str], filters: list[str]) -> None:
+    assert subject_filters([TypePattern.parse(text) for text in texts]) == filters

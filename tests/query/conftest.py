@@ -31,13 +31,17 @@ class QueryService:
     http: httpx.AsyncClient
 
     @asynccontextmanager
-    async def socket(self, start: str | None = None) -> "AsyncIterator[LiveSocket]":
+    async def socket(self, start: str | None = None, **parameters: Any) -> "AsyncIterator[LiveSocket]":
         """A connection to /ws that has been greeted, from ``start`` on."""
-        query = "" if start is None else f"?from={start}"
-        async with connect(f"{self.url.replace('http', 'ws')}/ws{query}", proxy=None, compression=None) as connection:
+        async with connect(self.ws_url(start, **parameters), proxy=None, compression=None) as connection:
             socket = LiveSocket(connection)
             assert (await socket.next())["kind"] == "hello"
             yield socket
+
+    def ws_url(self, start: str | None = None, **parameters: Any) -> str:
+        """The address of a stream."""
+        query = httpx.QueryParams(parameters if start is None else {"from": start, **parameters})
+        return f"{self.url.replace('http', 'ws')}/ws?{query}"
 
     async def status(self) -> dict[str, Any]:
         found: dict[str, Any] = (await self.http.get("/status")).json()
@@ -64,6 +68,11 @@ class LiveSocket:
             frame = await self.next()
             if frame["kind"] == kind:
                 return frame
+
+    async def say(self, kind: str, **members: Any) -> Frame:
+        """Says something, and waits for the state that answers it."""
+        await self.connection.send(json.dumps({"kind": kind, **members}))
+        return await self.until("state")
 
     async def events(self, count: int) -> list[Frame]:
         """The next events, ``count`` or as many as the last frame brings more."""

@@ -66,8 +66,9 @@ async def test_frames_have_the_documented_shape(query: QueryService, log: LogCli
     await log_event(log, one)
     async with query.socket("earliest") as socket:
         await socket.until("caught_up")
+    epoch = (await log.state()).epoch
     assert socket.frames == [
-        {"kind": "hello", "epoch": (await log.state()).epoch, "first": CURSOR, "last": CURSOR},
+        {"kind": "hello", "epoch": epoch, "first": CURSOR, "last": CURSOR, "cursor": f"{epoch}:0:"},
         {
             "kind": "events",
             "cursor": CURSOR,
@@ -97,7 +98,7 @@ async def test_latest_gets_only_what_comes_later(query: QueryService, log: LogCl
 async def test_an_empty_log_says_hello_without_positions_and_is_caught_up(query: QueryService, log: LogClient) -> None:
     epoch = (await log.state()).epoch
     async with query.socket() as socket:
-        assert socket.hello == {"kind": "hello", "epoch": epoch, "first": None, "last": None}
+        assert socket.hello == {"kind": "hello", "epoch": epoch, "first": None, "last": None, "cursor": f"{epoch}:0:"}
         assert await socket.next() == {"kind": "caught_up", "cursor": f"{epoch}:0:"}
         await log_event(log, event())
         assert seqs_of(await socket.events(1)) == [1]
@@ -137,8 +138,8 @@ async def test_a_client_that_takes_nothing_holds_up_nobody_and_is_told_that_it_i
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "tailrace.query")
-    monkeypatch.setattr("tailrace.query.live.websocket.STALLED", 1.0)
-    monkeypatch.setattr("tailrace.query.live.websocket.LOOK", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.STALLED", 1.0)
+    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.1)
     async with running_query(settings) as query, query.socket() as quick:
         slow = await connect(f"{query.url.replace('http', 'ws')}/ws", max_queue=1, proxy=None, compression=None)
         await until(lambda: _clients(query, 2))
@@ -176,7 +177,21 @@ async def test_clients_are_counted_and_forgotten(query: QueryService) -> None:
         ("?from=abc:5:", "from: 'abc:5:'"),
         ("?from=", "from: ''"),
         ("?form=earliest", "'form' is not a parameter"),
-        ("?from=latest&from=earliest", "more than once"),
+        ("?from=latest&from=earliest", "'from' is given more than once"),
+        ("?from=-5y", "from: '-5y'"),
+        ("?until=latest", "until: 'latest'"),
+        ("?until=another:1:0123456789abcdef", "until: .* of another log"),
+        ("?event_type=", "event_type: an event type has 1 to"),
+        ("?event_type=a%0Ab", "event_type: an event type has only printable"),
+        ("?user_id=five", "user_id: input should be a valid integer"),
+        ("?user_id=9223372036854775808", "user_id: input should be less than"),
+        ("?speed=0", "speed: input should be greater than or equal to 0.1"),
+        ("?speed=nan", "speed: "),
+        ("?speed=fast", "speed: expected 'max' or a number"),
+        ("?clock=wall", "clock: input should be 'log' or 'event'"),
+        ("?batch=0", "batch: input should be greater than or equal to 1"),
+        ("?batch=257", "batch: input should be less than or equal to 256"),
+        ("?speed=0&batch=0", "speed: .*; batch: "),
         ("?from=" + "ä" * 500, "from: 'ää"),
     ],
 )

@@ -6,9 +6,11 @@ from support.events import event
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.events import encode_event
+from tailrace.contracts.patterns import TypePattern
 from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.query.live.frames import Item, encode_entry
+from tailrace.query.live.frames import Frame, Item, encode_entry
 from tailrace.query.live.ring import Ring
+from tailrace.query.live.selection import EVERYTHING, Selection
 
 START = Cursor("log", 10, "0123456789abcdef")
 
@@ -23,6 +25,12 @@ def items(first: int, last: int, size: int = 10) -> list[Item]:
 
 def _data(size: int) -> str:
     return f'{{"filler":"{"x" * size}"}}'
+
+
+def behind(ring: Ring, position: Cursor, selection: Selection = EVERYTHING, limit: int = 256) -> Frame:
+    frame = ring.frame_behind(position, selection, limit)
+    assert isinstance(frame, Frame)
+    return frame
 
 
 def test_it_keeps_the_latest_and_forgets_the_rest() -> None:
@@ -44,9 +52,9 @@ def test_it_keeps_fewer_when_they_are_large(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_frame_has_at_most_256_events_and_no_more_characters_than_clients_take() -> None:
     ring = Ring(START, 1_000)
     ring.extend(items(11, 500))
-    assert ring.frame_behind(START).position.seq == 10 + 256
+    assert behind(ring, START).position.seq == 10 + 256
     ring.extend(items(501, 600, size=30_000))
-    frame = ring.frame_behind(items(500, 500)[0].cursor)
+    frame = behind(ring, items(500, 500)[0].cursor)
     assert frame.position.seq == 508
     assert len(frame.text) < 300_000
 
@@ -54,10 +62,10 @@ def test_a_frame_has_at_most_256_events_and_no_more_characters_than_clients_take
 def test_who_asks_at_the_same_place_shares_the_text_until_there_is_more() -> None:
     ring = Ring(START, 100)
     ring.extend(items(11, 12))
-    frame = ring.frame_behind(START)
-    assert ring.frame_behind(START) is frame
+    frame = behind(ring, START)
+    assert behind(ring, START) is frame
     ring.extend(items(13, 13))
-    assert ring.frame_behind(START).position.seq == 13
+    assert behind(ring, START).position.seq == 13
 
 
 def test_it_does_not_continue_another_history() -> None:
@@ -78,7 +86,7 @@ def test_a_gap_is_an_item_that_clients_pass_in_one_step() -> None:
     at = START
     passed = []
     while at.seq < ring.end.seq:
-        at = ring.frame_behind(at).position
+        at = behind(ring, at).position
         passed.append(at.seq)
     assert passed == [12, 15, 30, 31]
     assert [seq for seq in range(10, 33) if ring.continues(Cursor("log", seq))] == [10, 12, 13, 14, 15, 30, 31, 32]
@@ -88,8 +96,26 @@ def test_gaps_leave_the_ring_as_entries_do() -> None:
     ring = Ring(START, 3)
     ring.extend([*items(11, 12), Item(Cursor("log", 20), "", "lost"), *items(21, 22)])
     assert ring.first_seq == 13
-    assert ring.frame_behind(Cursor("log", 12)).position.seq == 20
+    assert behind(ring, Cursor("log", 12)).position.seq == 20
     ring.extend(items(23, 23))
     assert ring.first_seq == 21
     assert not ring.continues(Cursor("log", 12))
     assert ring.continues(Cursor("log", 20))
+
+
+def test_of_what_a_client_does_not_want_it_gets_the_position_behind() -> None:
+    ring = Ring(START, 5_000)
+    ring.extend(items(11, 3_010))
+    nobody = Selection(user_id=5)
+    position = ring.frame_behind(START, nobody)
+    assert position == items(2_010, 2_010)[0].cursor  # others have their turn before the rest is looked at
+    assert ring.frame_behind(position, nobody) == ring.end
+    everybody = Selection((TypePattern.parse("page_view"), TypePattern.parse("x.*")), user_id=1)
+    assert behind(ring, START, everybody, 7).position.seq == 17
+
+
+def test_what_is_no_event_is_told_to_everybody() -> None:
+    ring = Ring(START, 100)
+    ring.extend([*items(11, 12), Item(Cursor("log", 13), "", "lost"), *items(14, 15)])
+    frame = behind(ring, START, Selection(user_id=5))
+    assert (frame.position.seq, "lost" in frame.text) == (13, True)

@@ -56,11 +56,19 @@ class LogState(NamedTuple):
     """The last entry; what is lost behind it does not count, once it is recorded."""
     issued_seq: int
     """The last sequence given out: beyond ``last_seq`` where a recorded gap ends the log."""
+    entries: int
+    """How many there are."""
     bytes: int
     subjects: int
     """Distinct subjects, which is distinct event types."""
     gaps: tuple[Gap, ...]
     """Entries that are recorded as lost, in order; no gap touches another."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every entry between the first and the last is there, or recorded as lost."""
+        lost = sum(len(range(max(gap.first, self.first_seq), min(gap.last, self.last_seq) + 1)) for gap in self.gaps)
+        return self.entries + lost >= self.last_seq - self.first_seq + 1
 
 
 class Appended(NamedTuple):

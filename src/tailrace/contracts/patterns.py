@@ -73,3 +73,38 @@ class TypePattern(NamedTuple):
 def matching(patterns: Collection[TypePattern], event_types: Iterable[str]) -> list[str]:
     """The event types that any of the patterns means."""
     return [event_type for event_type in event_types if any(pattern.matches(event_type) for pattern in patterns)]
+
+
+def subject_filters(patterns: Collection[TypePattern]) -> list[str]:
+    """The patterns as subject filters of one consumer, which may not overlap; [] where that can't be."""
+    wanted = {pattern.subject for pattern in patterns}
+    kept = sorted(one for one in wanted if not any(_covers(other, one) for other in wanted if other != one))
+    overlapping = any(_overlap(one, other) for number, one in enumerate(kept) for other in kept[:number])
+    return [] if overlapping or len(kept) > MAX_FILTERS else kept
+
+
+MAX_FILTERS = 32
+"""Subject filters of one consumer."""
+
+
+def _covers(wider: str, subject: str) -> bool:
+    """Whether every subject that one filter matches is matched by a wider one."""
+    wide, narrow = wider.split("."), subject.split(".")
+    if wide[-1] == _REST:
+        if len(narrow) < len(wide):
+            return False
+        wide, narrow = wide[:-1], narrow[: len(wide) - 1]
+    elif len(wide) != len(narrow) or narrow[-1] == _REST:
+        return False
+    return all(one == _ONE or (one == other and other != _REST) for one, other in zip(wide, narrow, strict=True))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether some subject is matched by both filters."""
+    tokens, others = one.split("."), other.split(".")
+    for number, (token, counterpart) in enumerate(zip(tokens, others, strict=False)):
+        if _REST in (token, counterpart):
+            return len(tokens) > number and len(others) > number
+        if _ONE not in (token, counterpart) and token != counterpart:
+            return False
+    return len(tokens) == len(others)

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 
 from tailrace.query.health import health_routes
 from tailrace.query.live.routes import live_routes
-from tailrace.query.live.websocket import LiveClients
+from tailrace.query.live.sending import LiveClients
 from tailrace.query.page.routes import page_routes
 from tailrace.query.problems import answer_problems
 from tailrace.query.stats.routes import stats_routes

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import LogUnavailableError, TailraceError
 from tailrace.query.database import QuestionTooSlowError, snapshot
-from tailrace.query.live.websocket import LiveClients
+from tailrace.query.live.sending import LiveClients
 from tailrace.query.problems import documented
 from tailrace.query.stats.lag import measure_lag
 from tailrace.runtime.log.client import LogClient

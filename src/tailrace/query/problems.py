@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tailrace.contracts.errors import LogUnavailableError
 from tailrace.query.database import QuestionTooSlowError
+from tailrace.query.live.requests import BadStreamRequestError
 from tailrace.query.stats.answer import NoLongerKeptError, TooManyBucketsError
 from tailrace.query.stats.waiting import AnotherLogError, NotYetProjectedError
 from tailrace.runtime.postgres import DatabaseUnavailableError
@@ -20,6 +22,8 @@ _KINDS: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
     AnotherLogError: (409, "Another log", {}),
     NoLongerKeptError: (422, "Bad parameter", {}),
     TooManyBucketsError: (422, "Bad parameter", {}),
+    BadStreamRequestError: (422, "Bad parameter", {}),
+    LogUnavailableError: (503, "Log unavailable", _RETRY),
     DatabaseUnavailableError: (503, "Database unavailable", _RETRY),
     NotYetProjectedError: (504, "Not yet projected", _RETRY),
     QuestionTooSlowError: (504, "Took too long", {}),
@@ -50,7 +54,7 @@ def answer_problems(app: FastAPI) -> None:
 
 
 async def _known(request: Request, error: Exception) -> Response:
-    status, title, headers = _KINDS[type(error)]
+    status, title, headers = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
     return problem(status, title, str(error), headers=headers)
 
 

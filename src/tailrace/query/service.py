@@ -9,8 +9,8 @@ import asyncpg
 
 from tailrace.migrations.runner import live_model
 from tailrace.query.app import make_app
+from tailrace.query.live.sending import LiveClients
 from tailrace.query.live.tail import Tail
-from tailrace.query.live.websocket import LiveClients
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.postgres import connect_pool

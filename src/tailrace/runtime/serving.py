@@ -12,6 +12,8 @@ import uvicorn
 
 from tailrace.contracts.errors import ConfigurationError
 
+MAX_MESSAGE = 64 * 1024
+"""Bytes of a WebSocket message from a client."""
 GRACE = 2
 """Seconds that open requests and sockets get at shutdown; everything has to be down in 5."""
 
@@ -46,6 +48,7 @@ async def serve_http(
             access_log=False,
             lifespan="on",
             ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=GRACE,
             server_header=False,

@@ -22,11 +22,18 @@ MAX_CHARS = 256 * 1024
 
 
 class Item(NamedTuple):
-    """An entry of the log, ready to be sent: ``event`` as JSON, or why it can't be shown as one."""
+    """An entry of the log, ready to be sent: ``event`` as JSON, or why it can't be shown as one.
+
+    ``logged_at`` and ``created_at`` are in seconds since 1970; what is no event has the former alone, a gap neither.
+    """
 
     cursor: Cursor
     event: str
     refusal: str
+    event_type: str = ""
+    user_id: int = 0
+    logged_at: float = 0.0
+    created_at: float = 0.0
 
 
 class Frame(NamedTuple):
@@ -38,19 +45,20 @@ class Frame(NamedTuple):
 
 def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
     """An entry as it appears in frames, whoever gets them."""
-    cursor = entry.cursor(epoch)
+    cursor, logged_at = entry.cursor(epoch), entry.time_ns / 1e9
     try:
         stored = read_stored(entry.payload, logged_at=entry.logged_at)
         event = upcast(stored, upcasters)
     except EventRejectedError as error:
-        return Item(cursor, "", f"the entry can't be read as an event: {error.message}")
+        return Item(cursor, "", f"the entry can't be read as an event: {error.message}", logged_at=logged_at)
     payload = entry.payload if event is stored else encode_event(event)
     body = payload.decode().lstrip()  # by the command side it begins with its brace, by another hand it may not
-    return Item(cursor, f'{{"cursor":"{wire(cursor)}",{body[1:]}', "")
+    text = f'{{"cursor":"{wire(cursor)}",{body[1:]}'
+    return Item(cursor, text, "", event.event_type, event.user_id, logged_at, event.created_at.timestamp())
 
 
-def entries_frame(items: Iterable[Item], behind: Cursor) -> Frame:
-    """As many of the items (at least one) as make one frame for a client that is at ``behind``."""
+def entries_frame(items: Iterable[Item], behind: Cursor, limit: int = MAX_EVENTS) -> Frame:
+    """As many of the items (one to ``limit``) as make one frame for a client that is at ``behind``."""
     events: list[str] = []
     chars = 0
     last = behind
@@ -62,7 +70,7 @@ def entries_frame(items: Iterable[Item], behind: Cursor) -> Frame:
             break
         events.append(item.event)
         last = item.cursor
-        if len(events) == MAX_EVENTS:
+        if len(events) == limit:
             break
     return _events_frame(events, last)
 
@@ -71,20 +79,30 @@ def _events_frame(events: list[str], last: Cursor) -> Frame:
     return Frame(f'{{"kind":"events","cursor":"{wire(last)}","events":[{",".join(events)}]}}', last)
 
 
-def hello_text(ends: LogEnds) -> str:
-    """The first frame of every stream."""
+def hello_frame(ends: LogEnds, position: Cursor) -> Frame:
+    """The first frame of every stream, which begins behind ``position``."""
     first, last = (wire(cursor) if cursor else None for cursor in (ends.first, ends.last))
-    return _text(kind="hello", epoch=ends.epoch, first=first, last=last)
+    return Frame(_text(kind="hello", epoch=ends.epoch, first=first, last=last, cursor=wire(position)), position)
 
 
-def caught_up_text(position: Cursor) -> str:
+def caught_up_frame(position: Cursor) -> Frame:
     """Everything that was there when the client connected has been sent."""
-    return _text(kind="caught_up", cursor=wire(position))
+    return Frame(_text(kind="caught_up", cursor=wire(position)), position)
 
 
-def progress_text(position: Cursor) -> str:
-    """Nothing new; the stream is alive."""
-    return _text(kind="progress", cursor=wire(position))
+def progress_frame(position: Cursor) -> Frame:
+    """Nothing new for this client; the stream is alive."""
+    return Frame(_text(kind="progress", cursor=wire(position)), position)
+
+
+def end_frame(position: Cursor) -> Frame:
+    """Everything up to the end that the client asked for has been sent."""
+    return Frame(_text(kind="end", cursor=wire(position)), position)
+
+
+def state_frame(position: Cursor, **state: Any) -> Frame:
+    """What the client said holds from here on."""
+    return Frame(_text(kind="state", cursor=wire(position), **state), position)
 
 
 def gap_frame(asked: Cursor, resumed_at: Cursor, reason: str) -> Frame:

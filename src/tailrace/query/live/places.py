@@ -1,16 +1,18 @@
 """Places in the log: where it begins and ends, where a client wants to begin, and how places look on the wire."""
 
 import asyncio
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import LogUnavailableError
+from tailrace.query.moments import parse_moment
 from tailrace.runtime.log.client import LogClient
 
 UNKNOWN_MARK = "00000000"
 """On the wire, the mark of a place whose entry is gone from the log: there is nothing to compare it with."""
 
-Start = Literal["latest", "earliest"] | Cursor
+Start = Literal["latest", "earliest"] | Cursor | datetime
 
 
 class LogEnds(NamedTuple):
@@ -47,27 +49,51 @@ async def log_ends(log: LogClient) -> LogEnds:
     )
 
 
-def parse_start(text: str) -> Start:
-    """Reads where a client wants to begin: ``latest``, ``earliest`` or a cursor.
+def parse_start(text: str, now: datetime | None = None) -> Start:
+    """Reads where a client wants to begin: ``latest``, ``earliest``, a cursor, or a time of the log.
 
     Raises:
-        BadCursorError: it is none of these.
+        BadCursorError: it looks like a cursor and is none.
+        ValueError: it is none of these.
     """
     if text == "latest":
         return "latest"
     if text == "earliest":
         return "earliest"
-    cursor = Cursor.parse(text)
+    return parse_end(text, now)
+
+
+def parse_end(text: str, now: datetime | None = None) -> Cursor | datetime:
+    """Reads where a client wants to end: at a cursor, or a time of the log.
+
+    Raises:
+        BadCursorError: it looks like a cursor and is none.
+        ValueError: it is neither.
+    """
+    try:
+        return parse_moment(text, now)
+    except ValueError:
+        cursor = Cursor.parse(text)
     return cursor._replace(mark="") if cursor.mark == UNKNOWN_MARK else cursor
 
 
-def position_of(start: Start, ends: LogEnds) -> Cursor:
-    """The position to begin behind."""
+async def position_of(start: Start, ends: LogEnds, log: LogClient) -> Cursor:
+    """The position to begin behind.
+
+    Raises:
+        LogUnavailableError: the log does not answer.
+    """
     if start == "latest":
         return ends.end
     if start == "earliest":
         return Cursor(ends.epoch, 0)
-    return start
+    if isinstance(start, Cursor):
+        return start
+    first = await log.first_since(start)
+    if first is None:
+        return ends.end
+    before = await log.get(first.seq - 1) if first.seq > 1 else None
+    return before.cursor(ends.epoch) if before else Cursor(ends.epoch, first.seq - 1)
 
 
 def wire(cursor: Cursor) -> str:

@@ -1,12 +1,17 @@
 """The latest entries of the log, encoded once for all clients."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from tailrace.contracts.cursors import Cursor, marks_agree
-from tailrace.query.live.frames import Frame, Item, entries_frame
+from tailrace.query.live.frames import MAX_EVENTS, Frame, Item, entries_frame
+from tailrace.query.live.selection import EVERYTHING, Selection
 
 MAX_CHARS = 64 * 1024 * 1024
 """Characters a ring keeps at most, however few events that is: an event may be 32 KiB."""
+
+LOOKED_AT = 2_000
+"""Items that are looked at in one go for those that a client wants: others have their turn in between."""
 
 
 class Ring:
@@ -22,7 +27,7 @@ class Ring:
         self._items: dict[int, Item] = {}  # by the sequence at which a client is that has it
         self._jumps: dict[int, int] = {}  # from the sequence before a gap to its last
         self._chars = 0
-        self._frames: dict[Cursor, Frame] = {}
+        self._frames: dict[tuple[Cursor, Selection, int], Frame | Cursor] = {}
 
     def extend(self, items: Sequence[Item]) -> None:
         """Adds the next entries and lets the oldest go."""
@@ -52,12 +57,29 @@ class Ring:
             return position.seq < self.first_seq or position.seq > self.end.seq
         return marks_agree(position.mark, item.cursor.mark)
 
-    def frame_behind(self, position: Cursor) -> Frame:
-        """The next frame for a client at ``position``, which has to be before ``end``. Joined once for all who ask."""
-        frame = self._frames.get(position)
-        if frame is None:
-            frame = self._frames[position] = entries_frame(self._behind(position.seq), position)
-        return frame
+    def frame_behind(
+        self, position: Cursor, selection: Selection = EVERYTHING, limit: int = MAX_EVENTS
+    ) -> Frame | Cursor:
+        """The next frame for a client at ``position``, which has to be before ``end``, of at most ``limit`` events.
+
+        Where what follows holds nothing for it, the position behind that. Made once for all who ask the same.
+        """
+        asked = (position, selection, limit)
+        found = self._frames.get(asked)
+        if found is None:
+            found = self._frames[asked] = self._make_frame(*asked)
+        return found
+
+    def items_behind(self, position: Cursor) -> list[Item]:
+        """The next items, a bounded number."""
+        return list(islice(self._behind(position.seq), LOOKED_AT))
+
+    def _make_frame(self, position: Cursor, selection: Selection, limit: int) -> Frame | Cursor:
+        if selection.wants_all:
+            return entries_frame(self._behind(position.seq), position, limit)
+        items = self.items_behind(position)
+        wanted = [item for item in items if selection.wants(item)]
+        return entries_frame(wanted, position, limit) if wanted else items[-1].cursor
 
     def _behind(self, seq: int) -> Iterator[Item]:
         while seq < self.end.seq:

@@ -1,47 +1,114 @@
-"""``/ws`` over HTTP: the socket, and its description for those who read OpenAPI."""
+"""``/ws`` and ``/sse`` over HTTP, and their description for those who read OpenAPI."""
 
-from fastapi import APIRouter, WebSocket
-from starlette.responses import Response
+from typing import Annotated, Any
 
-from tailrace.query.live.websocket import LiveClients
+from fastapi import APIRouter, Header, Query, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
+
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import BadCursorError
+from tailrace.query.live.requests import StreamRequest
+from tailrace.query.live.sending import LiveClients
+from tailrace.query.live.sse import EventStream
+from tailrace.query.live.websocket import serve_websocket
 from tailrace.query.problems import documented
 from tailrace.runtime.problems import problem
 
-DESCRIPTION = """
-A WebSocket. `from` says where to begin: `latest` (the default: only what comes from now on), `earliest`, or a cursor
-(what follows it). Every message from here is one JSON text frame:
+FRAMES = """
+Every message from here is one JSON text frame:
 
 ```
-{"kind":"hello","epoch":…,"first":<cursor of the log's first entry>,"last":<of its last>}          null: it is empty
+{"kind":"hello","epoch":…,"first":<cursor of the log's first entry>,"last":<of its last>,
+ "cursor":<where this stream begins>}
 {"kind":"events","cursor":<of the last>,"events":[{"cursor":…,"event_id":…,"event_type":…,"user_id":…,
                                                     "created_at":…,"event_data":{…}},…]}          1 to 256 events
 {"kind":"caught_up","cursor":…}       once: everything that was there when you connected has been sent
-{"kind":"progress","cursor":…}        nothing new for about 15 s
+{"kind":"progress","cursor":…}        nothing for you for about 15 s
 {"kind":"gap","asked":<cursor>,"resumed_at":<cursor>,"reason":…}
+{"kind":"end","cursor":…}             `until` is reached
 ```
 
-An event comes in the current shape of its type, whatever version it was sent in; `event_version` says which that is
-where it is not 1. Every entry of the log comes once, in the log's order. Where that can't be, a `gap` says so: between
-`asked` and `resumed_at` something is not an event or is gone, or the log is another one than the cursor's and is sent
-from its beginning. Keep the `cursor` (after a gap: `resumed_at`) of the last frame, and connect again with it: nothing
-is lost, nothing comes twice. An `event_id` may be in two entries if its sender repeated it much later; `/stats` counts
-it once.
-
-Close codes: 3001 the service is shutting down, 3008 frames were not taken for 20 s, 1013 the log does not answer
-(in these cases connect again with the last cursor); 3501 a bad request (don't repeat it).
+`first` and `last` are null while the log is empty. An event comes in the current shape of its type, whatever version
+it was sent in; `event_version` says which that is where it is not 1. Every entry of the log that you asked for comes
+once, in the log's order. Where that can't be, a `gap` says so: between `asked` and `resumed_at` something is not an
+event or is gone, or the log is another one than the cursor's and is sent from its beginning. Keep the `cursor` (after a
+gap: `resumed_at`) of the last frame, and connect again with it: nothing is lost, nothing comes twice. An `event_id` may
+be in two entries if its sender repeated it much later; `/stats` counts it once.
 """
+
+WS = f"""
+A WebSocket. {FRAMES}
+You may say, each as one JSON text message:
+
+```
+{{"kind":"pause"}}    {{"kind":"resume"}}
+{{"kind":"seek","from":…,"until":…,"speed":…,"clock":…}}      `from` alone has to be there; ends a pause
+{{"kind":"filter","event_type":["checkout.*"],"user_id":5}}   what is left out is not filtered by
+```
+
+Each is answered, and every frame behind the answer is as it says:
+
+```
+{{"kind":"state","cursor":…,"paused":false,"until":null,"event_type":["checkout.*"],"user_id":5,"speed":"max",
+ "clock":"log","batch":256}}
+```
+
+Close codes: 1000 `until` is reached, 3001 the service is shutting down, 3008 frames were not taken for 20 s, 1013 the
+log does not answer (in these three connect again with the last cursor); 3501 a bad request or message: don't repeat it.
+"""
+
+SSE = f"""
+The same stream as `/ws`, as server-sent events: `id` is the cursor to go on from, `data` a frame. {FRAMES}
+A browser's `EventSource` connects again by itself, with `Last-Event-ID`, which goes before `from`; once `until` is
+reached it is answered 204, which ends it.
+"""
+
+LAST = "The `id` of the last event that came, which a browser sends by itself; goes before `from`."
+_EVENT_STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 
 def live_routes(clients: LiveClients) -> APIRouter:
-    """The socket, and the same path for plain HTTP."""
+    """The socket, the same path for plain HTTP, and the event stream."""
     router = APIRouter(tags=["live"])
 
     @router.websocket("/ws")
-    async def stream(websocket: WebSocket) -> None:
-        await clients.serve(websocket)
+    async def socket(websocket: WebSocket) -> None:
+        await serve_websocket(websocket, clients)
 
-    @router.get("/ws", description=DESCRIPTION, status_code=101, responses=documented(426))
-    async def no_socket() -> Response:
+    @router.get("/ws", description=WS, status_code=101, responses=documented(426))
+    async def no_socket(request: Annotated[StreamRequest, Query()]) -> Response:
         return problem(426, "Upgrade required", "/ws is a WebSocket", headers={"Upgrade": "websocket"})
 
+    @router.get(
+        "/sse",
+        description=SSE,
+        response_class=Response,
+        responses={**documented(422, 503), 200: _EVENT_STREAM, 204: {"description": "`until` is reached."}},
+    )
+    async def event_stream(
+        request: Annotated[StreamRequest, Query()],
+        last_event_id: Annotated[str | None, Header(description=LAST)] = None,
+    ) -> Response:
+        if last_event_id:
+            request = _from(last_event_id, request)
+        stream = clients.stream(request)
+        try:
+            hello = await stream.open()
+        except BaseException:
+            await stream.close()
+            raise
+        if last_event_id and stream.is_over:
+            await stream.close()
+            return Response(status_code=204)
+        return EventStream(clients, stream, hello)
+
     return router
+
+
+def _from(last_event_id: str, request: StreamRequest) -> StreamRequest:
+    try:
+        Cursor.parse(last_event_id)
+    except BadCursorError as error:
+        found = {"type": "value_error", "loc": ("header", "Last-Event-ID"), "msg": str(error), "input": last_event_id}
+        raise RequestValidationError([found]) from None
+    return request.model_copy(update={"start": last_event_id})

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry, gaps_passed
+from tailrace.contracts.entries import Gap, LogEntry, gaps_passed
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
 from tailrace.contracts.upcasting import Upcasters
 from tailrace.query.live.frames import Item, encode_entry
@@ -38,23 +38,26 @@ class Tail:
         self._log = log
         self._size = size
         self._upcasters = upcasters
-        self._changed = asyncio.Event()
+        self._woken: set[asyncio.Event] = set()
         self._waiting = False
 
-    async def changed(self) -> None:
-        """Waits until the ring has grown, was replaced, or a heartbeat is due."""
-        await self._changed.wait()
+    def wake(self, event: asyncio.Event) -> None:
+        """Sets ``event`` whenever the ring has grown, was replaced, or a heartbeat is due, until ``forget``."""
+        self._woken.add(event)
 
-    def encode(self, entries: Sequence[LogEntry], behind: Cursor) -> list[Item]:
-        """The entries behind a position as they appear in frames; a recorded gap of the log is an item among them.
+    def forget(self, event: asyncio.Event) -> None:
+        """No longer sets ``event``."""
+        self._woken.discard(event)
+
+    def encode(self, entries: Sequence[LogEntry], epoch: str, gaps: Sequence[Gap]) -> list[Item]:
+        """Entries as they appear in frames, and among them the recorded gaps of the log.
 
         A client's history looks like what the ring brings it.
         """
-        items = [encode_entry(entry, behind.epoch, self._upcasters) for entry in entries]
-        gaps = gaps_passed(behind.seq, entries)
+        items = [encode_entry(entry, epoch, self._upcasters) for entry in entries]
         for gap in gaps:
             lost = f"the log's entries {gap.first} to {gap.last} are gone, and recorded as lost"
-            items.append(Item(Cursor(behind.epoch, gap.last), "", lost))
+            items.append(Item(Cursor(epoch, gap.last), "", lost))
         return sorted(items, key=lambda item: item.cursor.seq) if gaps else items
 
     async def run(self) -> None:
@@ -89,7 +92,7 @@ class Tail:
                     logger.info("live clients get events again")
                     self._waiting = False
                 if entries:
-                    ring.extend(self.encode(entries, ring.end))
+                    ring.extend(self.encode(entries, ring.end.epoch, gaps_passed(ring.end.seq, entries)))
                 elif clock() - heard < HEARTBEAT:
                     continue
                 else:
@@ -102,5 +105,5 @@ class Tail:
             await reader.close()
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        for event in self._woken:
+            event.set()

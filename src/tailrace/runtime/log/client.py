@@ -6,7 +6,8 @@ JetStream's JSON API, is the same for both and is here.
 
 import json
 from abc import ABC, abstractmethod
-from datetime import datetime
+from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -130,6 +131,7 @@ class LogClient(ABC):
             first_seq=max(state["first_seq"], 1),
             last_seq=last,
             issued_seq=issued,
+            entries=state["messages"],
             bytes=state["bytes"],
             subjects=state.get("num_subjects", 0),
             gaps=gaps,
@@ -137,11 +139,19 @@ class LogClient(ABC):
 
     async def get(self, seq: int, stream: str = LOG_STREAM) -> LogEntry | None:
         """The entry at ``seq`` (from 1) of the log, or of another stream; None where there is none."""
-        reply = await self.request(f"$JS.API.DIRECT.GET.{stream}", json.dumps({"seq": seq}).encode())
+        return await self._get(stream, {"seq": seq})
+
+    async def first_since(self, moment: datetime) -> LogEntry | None:
+        """The first entry that the log took at ``moment`` or later; None where there is none."""
+        body = {"start_time": moment.astimezone(UTC).isoformat(), "next_by_subj": EVENTS}
+        return await self._get(LOG_STREAM, body)
+
+    async def _get(self, stream: str, wanted: dict[str, Any]) -> LogEntry | None:
+        reply = await self.request(f"$JS.API.DIRECT.GET.{stream}", json.dumps(wanted).encode())
         if reply.status == 404:
             return None
         if reply.status:
-            raise LogUnavailableError(f"{stream} did not answer for sequence {seq} (status {reply.status})")
+            raise LogUnavailableError(f"{stream} did not answer for {wanted} (status {reply.status})")
         return LogEntry(
             int(reply.headers["Nats-Sequence"]),
             _nanoseconds(reply.headers["Nats-Time-Stamp"]),
@@ -164,6 +174,13 @@ class LogClient(ABC):
 
     async def fetch_from(self, seq: int) -> Fetcher:
         """Reads the log in order from ``seq`` on."""
+        return (await self.select_from(seq, ()))[0]
+
+    async def select_from(self, seq: int, subjects: Collection[str]) -> tuple[Fetcher, int]:
+        """Reads those entries from ``seq`` on that have one of ``subjects`` (filters that don't overlap; none: all).
+
+        The number is how many of them there are now.
+        """
         name = f"reader-{uuid4().hex}"
         body = {
             "stream_name": LOG_STREAM,
@@ -177,11 +194,12 @@ class LogClient(ABC):
                 "mem_storage": True,
                 "num_replicas": 1,
                 "inactive_threshold": int(READER_LEASE * 1e9),
+                **({"filter_subjects": list(subjects)} if subjects else {}),
             },
             "action": "create",
         }
-        await self.api(f"CONSUMER.CREATE.{LOG_STREAM}.{name}", body)
-        return await self.fetcher(LOG_STREAM, name)
+        made = await self.api(f"CONSUMER.CREATE.{LOG_STREAM}.{name}", body)
+        return await self.fetcher(LOG_STREAM, name), made["num_pending"]
 
 
 def read_ack(payload: bytes, status: int) -> Appended:

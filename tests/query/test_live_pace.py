@@ -1,0 +1,140 @@
+"""Watching the log again at its original pace, times a factor."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from query.conftest import QueryService, events_of, seqs_of
+from support.events import BASE, event, log_event, log_events
+from tailrace.contracts.cursors import Cursor
+from tailrace.query.live.frames import Item
+from tailrace.query.live.pacing import LONGEST_WAIT, Pacer
+from tailrace.runtime.log.client import LogClient
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def items(*moments: float) -> list[Item]:
+    """Items that the log took, and that happened, at these seconds."""
+    return [
+        Item(Cursor("log", seq), "{}", "", "click", 1, logged_at=moment, created_at=moment)
+        for seq, moment in enumerate(moments, 1)
+    ]
+
+
+def waits(pacer: Pacer, clock: Clock, *moments: float) -> list[float]:
+    """Seconds from one item to the next."""
+    rest, waited, since = items(*moments), [], clock.now
+    while rest:
+        number, wait = pacer.due(rest)
+        if number:
+            waited += [round(clock.now - since, 3), *[0.0] * (number - 1)]
+            since, rest = clock.now, rest[number:]
+        clock.now += wait
+    return waited
+
+
+def test_waits_are_the_original_ones_divided_by_the_speed() -> None:
+    clock = Clock()
+    assert waits(Pacer(1, "log", now=clock), clock, 50, 51, 51, 53.5) == [0, 1, 0, 2.5]
+    assert waits(Pacer(10, "log", now=clock), clock, 50, 51, 51, 53.5) == [0, 0.1, 0, 0.25]
+    assert waits(Pacer(0.5, "log", now=clock), clock, 50, 51) == [0, 2]
+
+
+def test_a_stream_from_a_time_begins_with_the_silence_behind_it() -> None:
+    clock = Clock()
+    assert waits(Pacer(1, "log", datetime.fromtimestamp(40, UTC), now=clock), clock, 43, 44) == [3, 1]
+
+
+def test_no_wait_is_longer_than_the_longest() -> None:
+    clock = Clock()
+    assert waits(Pacer(1, "log", now=clock), clock, 50, 50 + 8 * 3600, 51 + 8 * 3600) == [0, LONGEST_WAIT, 1]
+
+
+def test_by_the_events_clock_going_back_takes_no_time() -> None:
+    clock = Clock()
+    assert waits(Pacer(1, "event", now=clock), clock, 50, 40, 45, 52, 51) == [0, 0, 0, 2, 0]
+
+
+def test_who_fell_behind_hurries() -> None:
+    clock = Clock()
+    pacer = Pacer(1, "log", now=clock)
+    assert pacer.due(items(50)) == (1, 0.0)
+    clock.now += 2.5  # the client did not take it sooner
+    number, wait = pacer.due(items(51, 52, 53))
+    assert (number, round(wait, 3)) == (2, 0.5)
+
+
+def test_what_is_gone_from_the_log_takes_no_time() -> None:
+    clock = Clock()
+    gap = Item(Cursor("log", 5), "", "lost")
+    pacer = Pacer(1, "log", now=clock)
+    assert pacer.due([gap, *items(50), gap]) == (3, 0.0)
+    assert pacer.due(items(51)) == (0, 1.0)
+
+
+def test_after_a_pause_the_next_wait_begins_anew() -> None:
+    clock = Clock()
+    pacer = Pacer(1, "log", now=clock)
+    pacer.due(items(50))
+    clock.now += 100
+    pacer.go_on()
+    assert pacer.due(items(52)) == (0, 2.0)
+
+
+async def test_a_paced_stream_takes_its_time_and_then_is_live(query: QueryService, log: LogClient) -> None:
+    await log_events(log, (event(created_at=BASE + timedelta(seconds=10 * number)) for number in range(6)))
+    began = time.monotonic()
+    async with query.socket("earliest", speed=100, clock="event") as socket:
+        await socket.until("caught_up")
+        took = time.monotonic() - began
+        assert seqs_of(events_of(socket.frames)) == [1, 2, 3, 4, 5, 6]
+        frames = [frame for frame in socket.frames if frame["kind"] == "events"]
+        assert took >= 0.45
+        assert len(frames) >= 3  # they came one after the other
+        await log_event(log, event(created_at=BASE + timedelta(days=1)))
+        assert seqs_of(await socket.events(1)) == [7]
+
+
+async def test_what_comes_during_a_paced_stream_is_paced_until_it_is_caught_up_with(
+    query: QueryService, log: LogClient
+) -> None:
+    await log_events(log, (event(created_at=BASE + timedelta(seconds=10 * number)) for number in range(3)))
+    async with query.socket("earliest", speed=50, clock="event") as socket:
+        await socket.events(1)
+        await log_event(log, event(created_at=BASE + timedelta(seconds=30)))
+        await socket.until("caught_up")
+    assert seqs_of(events_of(socket.frames)) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("selected", [{}, {"event_type": ["click"]}, {"user_id": 7}])
+async def test_the_logs_own_clock_paces_from_the_moment_that_was_asked_for(
+    query: QueryService, log: LogClient, selected: dict[str, object]
+) -> None:
+    first = datetime.now(UTC)
+    for _ in range(3):
+        await log_event(log, event("click", user_id=7))
+        await log_event(log, event("page_view", user_id=8))
+    async with query.socket((first - timedelta(seconds=10)).isoformat(), speed=50, **selected) as socket:
+        began = time.monotonic()
+        await socket.events(1)
+        assert time.monotonic() - began >= 0.15  # ten seconds before the first, fifty times as fast
+        await socket.until("caught_up")
+    assert seqs_of(events_of(socket.frames)) == ([1, 3, 5] if selected else [1, 2, 3, 4, 5, 6])
+
+
+@pytest.mark.parametrize("speed", ["max", "1e5", "0.1"])
+async def test_any_speed_there_is_can_be_asked_for(query: QueryService, log: LogClient, speed: str) -> None:
+    await log_event(log, event())
+    async with query.socket("earliest", speed=speed) as socket:
+        await socket.until("caught_up")
+    assert seqs_of(events_of(socket.frames)) == [1]

@@ -1,0 +1,174 @@
+"""A client that is cut again and again ends with exactly the log's entries: history and live have no seam."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from query.conftest import Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
+from query.test_sse import source
+from support.events import log_event, some_events
+from support.processes import start_service
+from support.servers import NatsServer
+from support.waiting import until
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.contracts.events import Event
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log, reader_libraries
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+CUTS = 200
+RING = 60
+"""Entries: small, so that a cursor is before, at and beyond the ring's edge by turns."""
+
+
+class Kept(NamedTuple):
+    """What a client keeps from one connection to the next."""
+
+    cursor: str
+    seqs: list[int]
+
+    def take(self, frame: Frame) -> "Kept":
+        assert frame["kind"] in ("hello", "events", "caught_up", "progress"), frame
+        if frame["kind"] == "hello":
+            return self
+        return Kept(frame["cursor"], self.seqs + seqs_of(events_of([frame])))
+
+
+Connect = Callable[[QueryService, str, dict[str, Any]], Any]
+
+
+@asynccontextmanager
+async def over_ws(query: QueryService, cursor: str, asked: dict[str, Any]) -> AsyncIterator[Callable[[], Any]]:
+    async with query.socket(cursor, **asked) as socket:
+        try:
+            yield socket.next
+        finally:
+            socket.connection.transport.abort()  # no close frame: it is cut
+
+
+@asynccontextmanager
+async def over_sse(query: QueryService, cursor: str, asked: dict[str, Any]) -> AsyncIterator[Callable[[], Any]]:
+    async with source(query, "" if cursor == "earliest" else cursor, **{"from": "earliest", **asked}) as events:
+        yield events.next
+
+
+@pytest.mark.parametrize(
+    ("over", "asked", "wanted"),
+    [
+        (over_ws, {}, lambda one: True),
+        (over_ws, {"batch": 1}, lambda one: True),
+        (over_ws, {"event_type": "click"}, lambda one: one.event_type == "click"),
+        (over_ws, {"user_id": 7}, lambda one: one.user_id == 7),
+        (over_sse, {}, lambda one: True),
+    ],
+    ids=["ws", "one by one", "one type", "one user", "sse"],
+)
+async def test_a_client_that_is_cut_200_times_ends_with_exactly_the_logs_entries(
+    settings: Settings, log: LogClient, over: Connect, asked: dict[str, Any], wanted: Callable[[Event], bool]
+) -> None:
+    chance = random.Random(200)
+    sent: list[Event] = []
+    more = some_events(1_000_000)
+
+    async def write(count: int) -> None:
+        for _ in range(count):
+            sent.append(next(more))
+            await log_event(log, sent[-1])
+
+    kept = Kept("earliest", [])
+    async with running_query(settings.model_copy(update={"live_ring": RING})) as query:
+        for _ in range(CUTS):
+            # how far the log goes on while nobody is there: not at all, within the ring, or beyond it
+            await write(chance.choice([0, 0, chance.randrange(RING), RING, RING + chance.randrange(RING)]))
+            writing = asyncio.create_task(write(chance.randrange(20)))
+            async with over(query, kept.cursor, asked) as next_frame:
+                for _ in range(chance.randrange(1, 5)):
+                    frame = await next_frame()
+                    kept = kept.take(frame)
+                    if frame["kind"] == "caught_up":
+                        break
+            await writing
+        async with over(query, kept.cursor, asked) as next_frame:
+            while (frame := await next_frame())["kind"] != "caught_up":
+                kept = kept.take(frame)
+    assert kept.seqs == [seq for seq, one in enumerate(sent, 1) if wanted(one)]
+    assert len(sent) > 20 * RING
+
+
+@pytest.mark.parametrize("library", reader_libraries())
+async def test_killing_the_logs_server_and_the_query_service_in_between_loses_and_repeats_nothing(
+    own_nats_server: NatsServer, settings: Settings, library: str
+) -> None:
+    own = settings.model_copy(update={"nats_url": own_nats_server.url, "log_library": library})
+    chance = random.Random(9)
+    setting_up = await connect_log(own, "test-setup")
+    await ensure_streams(setting_up, own)
+    await setting_up.close()
+    sent: list[Event] = []
+    done = asyncio.Event()
+
+    async def write() -> None:
+        """Each event until it is acknowledged, whatever happens."""
+        writer = await connect_log(own, "test-writer")
+        for one in some_events(1_000_000):
+            if done.is_set():
+                break
+            sent.append(one)
+            while True:
+                try:
+                    await log_event(writer, one)
+                    break
+                except LogUnavailableError:
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(0.002)
+        await writer.close()
+
+    kept = Kept("earliest", [])
+
+    async def follow() -> None:
+        """A client as a user would write it: it connects again with its cursor."""
+        nonlocal kept
+        url = f"ws://127.0.0.1:{own.query_port}/ws?from="
+        while not (done.is_set() and len(kept.seqs) == len(sent)):
+            try:
+                async with connect(f"{url}{kept.cursor}", proxy=None, open_timeout=5) as connection:
+                    socket = LiveSocket(connection)
+                    while not (done.is_set() and len(kept.seqs) == len(sent)):
+                        kept = kept.take(await socket.next())
+            except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError):
+                await asyncio.sleep(0.05)
+
+    service = start_service(own, "serve", "query")
+    try:
+        tasks = [asyncio.create_task(write()), asyncio.create_task(follow())]
+        for kill_log, kill_service in [(True, False), (False, True), (True, True), (False, True), (True, False)]:
+            behind = len(kept.seqs) + 1 + chance.randrange(30)
+
+            async def got_there(behind: int = behind) -> bool:
+                for task in tasks:
+                    assert not task.done() or task.result() is None
+                return len(kept.seqs) >= behind
+
+            await until(got_there)
+            if kill_service:
+                service.kill()
+                service.wait()
+            if kill_log:
+                await asyncio.to_thread(own_nats_server.kill)
+                await asyncio.to_thread(own_nats_server.start)
+            if kill_service:
+                service = start_service(own, "serve", "query")
+        done.set()
+        async with asyncio.timeout(60):
+            await asyncio.gather(*tasks)
+    finally:
+        service.kill()
+        service.wait()
+    assert kept.seqs == list(range(1, len(sent) + 1))

@@ -1,0 +1,197 @@
+"""/sse is the stream of /ws, for curl and EventSource."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+import pytest
+from dirty_equals import IsPartialDict, IsStr
+
+from query.conftest import Frame, QueryService, events_of, running_query, seqs_of
+from support.events import event, log_event, log_events, some_events
+from support.waiting import until
+from tailrace.contracts.subjects import LOG_STREAM
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+
+class EventSource:
+    """What a browser's EventSource makes of an answer: events with their ids, comments left out."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self.frames: list[Frame] = []
+        self.last_event_id = ""
+        self._lines = answer.aiter_lines()
+
+    async def next(self) -> Frame | None:
+        """The next event's data; None at the end."""
+        data: list[str] = []
+        async with asyncio.timeout(30):
+            async for line in self._lines:
+                field, _, value = line.partition(": ")
+                if field == "data":
+                    data.append(value)
+                elif field == "id":
+                    self.last_event_id = value
+                elif not line and data:
+                    frame: Frame = json.loads("\n".join(data))
+                    self.frames.append(frame)
+                    return frame
+        return None
+
+    async def until(self, kind: str) -> Frame:
+        while (frame := await self.next()) is not None:
+            if frame["kind"] == kind:
+                return frame
+        raise AssertionError(f"the stream ended before {kind}")
+
+
+@asynccontextmanager
+async def source(query: QueryService, last_id: str = "", **parameters: Any) -> AsyncIterator[EventSource]:
+    headers = {"Last-Event-ID": last_id} if last_id else {}
+    async with query.http.stream("GET", "/sse", params=parameters, headers=headers) as answer:
+        yield EventSource(answer)
+
+
+async def test_it_is_the_same_stream_as_ws(query: QueryService, log: LogClient) -> None:
+    await log_events(log, some_events(600))
+    async with query.socket("earliest", event_type="click", batch=20) as socket:
+        await socket.until("caught_up")
+    asked: dict[str, Any] = {"from": "earliest", "event_type": "click", "batch": 20}
+    async with source(query, **asked) as events:
+        assert events.answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert events.answer.headers["cache-control"] == "no-store"
+        await events.until("caught_up")
+        assert events_of(events.frames) == events_of(socket.frames)
+        assert [events.frames[0], events.frames[-1]] == [socket.frames[0], socket.frames[-1]]
+        assert events.last_event_id == events.frames[-1]["cursor"]
+        await log_event(log, event("click"))
+        assert seqs_of(events_of([await events.until("events")])) == [601]
+
+
+async def test_a_client_that_connects_again_with_the_last_id_misses_and_repeats_nothing(
+    query: QueryService, log: LogClient
+) -> None:
+    sending = asyncio.create_task(log_events(log, some_events(1_000)))
+    last = ""
+    got: list[Frame] = []
+    while len(got) < 1_000:
+        async with source(query, last, **{"from": "earliest"}) as events:
+            for _ in range(3):
+                frame = await events.next()
+                assert frame is not None
+                got += events_of([frame])
+                if len(got) == 1_000:
+                    break
+            last = events.last_event_id
+    await sending
+    assert seqs_of(got) == list(range(1, 1_001))
+
+
+async def test_a_browser_that_has_reached_the_end_is_told_to_stay_away(query: QueryService, log: LogClient) -> None:
+    await log_events(log, some_events(5))
+    async with source(query, **{"from": "earliest", "until": "-0s"}) as events:
+        end = await events.until("end")
+        assert await events.next() is None
+    again = await query.http.get("/sse", params={"until": end["cursor"]}, headers={"Last-Event-ID": end["cursor"]})
+    assert (again.status_code, again.content) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "last_event_id", "detail"),
+    [
+        ({"from": "yesterday"}, "", "from: 'yesterday' is not 'latest'.*"),
+        ({"batch": "0"}, "", "batch: .*"),
+        ({"form": "earliest"}, "", "form: there is no such parameter"),
+        ({"until": "another:1:00000000"}, "", "until: another:1: is of another log.*"),
+        ({}, "nonsense", "Last-Event-ID: 'nonsense' is not a cursor.*"),
+    ],
+)
+async def test_a_bad_request_is_a_problem_that_names_the_parameter(
+    query: QueryService, log: LogClient, asked: dict[str, str], last_event_id: str, detail: str
+) -> None:
+    answer = await query.http.get(
+        "/sse", params=asked, headers={"Last-Event-ID": last_event_id} if last_event_id else {}
+    )
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == IsPartialDict(status=422, title="Bad parameter", detail=IsStr(regex=detail))
+
+
+async def test_stopping_the_service_ends_the_stream_and_says_why(settings: Settings, log: LogClient) -> None:
+    async with running_query(settings) as query, query.http.stream("GET", "/sse") as answer:
+        lines = answer.aiter_lines()
+        await until(lambda: _clients(query, 1))
+        query.stop.set()
+        said = [line async for line in lines]
+        assert said[-2:] == [IsStr(regex=": 3001 the service is shutting down.*"), ""]
+        await query.task
+
+
+async def test_clients_are_counted_and_forgotten(query: QueryService) -> None:
+    async with source(query) as events:
+        await events.until("hello")
+        assert await _clients(query, 1)
+    await until(lambda: _clients(query, 0))
+
+
+async def _clients(query: QueryService, count: int) -> bool:
+    return bool((await query.status())["live_clients"] == count)
+
+
+async def test_a_client_that_takes_nothing_is_let_go_and_holds_up_nobody(
+    settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.query.live.sending.STALLED", 0.5)
+    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.LAST_CHANCE", 0.5)
+    async with running_query(settings) as query, query.socket() as quick:
+        async with source(query) as slow:
+            await until(lambda: _clients(query, 2))
+            for seed in range(4):
+                await log_events(log, (event(data=f'{{"filler":"{"x" * 30_000}"}}', user_id=seed) for _ in range(200)))
+                await quick.events(200)
+            await until(lambda: _clients(query, 1))
+            got: list[Frame] = []
+            with suppress(httpx.RemoteProtocolError):  # it breaks off in the middle of what is on its way
+                while (frame := await slow.next()) is not None:
+                    got += events_of([frame])
+        assert seqs_of(got) == list(range(1, len(got) + 1))
+        assert len(got) < 800
+        async with source(query, slow.last_event_id) as again:
+            while len(got) < 800:
+                got += events_of([await again.until("events")])
+        assert seqs_of(got) == list(range(1, 801))
+
+
+async def test_curl_shows_it_as_it_comes(query: QueryService, log: LogClient) -> None:
+    await log_events(log, some_events(3))
+    shown = await asyncio.to_thread(
+        subprocess.run,
+        ["curl", "-sN", f"{query.url}/sse?from=earliest&until=-0s"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    lines = shown.stdout.splitlines()
+    assert lines[0] == "retry: 1000"
+    assert [json.loads(line[6:])["kind"] for line in lines if line.startswith("data: ")][0::2] == ["hello", "end"]
+    assert lines[-2] == ": 1000 the end that was asked for"
+
+
+async def test_its_parameters_are_described(query: QueryService) -> None:
+    described = (await query.http.get("/openapi.json")).json()["paths"]["/sse"]["get"]
+    names = {parameter["name"] for parameter in described["parameters"] if parameter["description"]}
+    assert names == {"from", "until", "event_type", "user_id", "speed", "clock", "batch", "last-event-id"}
+
+
+async def test_a_log_that_is_not_there_is_a_problem(query: QueryService, log: LogClient) -> None:
+    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+    answer = await query.http.get("/sse")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json() == IsPartialDict(title="Log unavailable")
