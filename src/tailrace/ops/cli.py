@@ -182,6 +182,32 @@ def status(
 
 
 @app.command()
+def tail(
+    start: Annotated[
+        str, typer.Option("--from", help="latest, earliest, a cursor, a time, or so long ago, such as -5m.")
+    ] = "latest",
+    until: Annotated[
+        str | None, typer.Option(help="End at a cursor, a time, or so long ago.", show_default=False)
+    ] = None,
+    event_type: Annotated[
+        list[str] | None, typer.Option("--type", help="These types alone, such as checkout.*", show_default=False)
+    ] = None,
+    user: Annotated[int | None, typer.Option(help="This user's events alone.", show_default=False)] = None,
+    speed: Annotated[str, typer.Option(help="max, or a factor of the original pace.")] = "max",
+    clock: Annotated[str, typer.Option(help="The pace of the log, or of created_at: log or event.")] = "log",
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Watch the log: what comes now, or again from any moment on. Ctrl-C stops it."""
+    from tailrace.ops.tailing.display import tail as run
+
+    given = {"from": start, "until": until, "event_type": event_type, "user_id": user, "speed": speed, "clock": clock}
+    asked = {name: value for name, value in given.items() if value is not None}
+    run_to_end(run(settings_for(data_dir), asked, stop_at_end=not follow, as_json=as_json))
+
+
+@app.command()
 def verify(
     database: Annotated[
         str | None, typer.Option(help="The database, if not the configured one.", show_default=False)

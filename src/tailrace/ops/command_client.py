@@ -13,6 +13,7 @@ import stamina
 from msgspec import Struct
 
 from tailrace.contracts.errors import ConfigurationError, TailraceError
+from tailrace.ops.endpoints import local_url
 from tailrace.runtime.settings import Settings
 
 PATIENCE = 60.0
@@ -58,8 +59,7 @@ def command_url(settings: Settings) -> str:
         return settings.command_url
     if not settings.command_port:
         raise ConfigurationError("TAILRACE_COMMAND_URL is needed: port 0 does not say where the command service is")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-    return str(httpx.URL(scheme="http", host=host, port=settings.command_port))
+    return local_url(settings.host, settings.command_port)
 
 
 class CommandClient:

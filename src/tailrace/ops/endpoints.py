@@ -5,6 +5,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import httpx
+
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.runtime.settings import Settings, load_settings
 
@@ -33,6 +35,11 @@ class Endpoints:
         os.replace(fresh, target)
 
 
+def local_url(host: str, port: int) -> str:
+    """Where a service on this machine is that listens on ``host``."""
+    return str(httpx.URL(scheme="http", host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port=port))
+
+
 def endpoints_file(data_dir: Path) -> Path:
     """Where the file is; it exists only while everything runs."""
     return data_dir / "endpoints.json"
@@ -59,5 +66,5 @@ def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
         raise ConfigurationError(
             f"nothing runs in {data_dir}: there is no endpoints.json; start it with `tailrace up --data-dir {data_dir}`"
         )
-    run = {"nats_url": found.nats, "database": found.database, "command_url": found.command}
+    run = {"nats_url": found.nats, "database": found.database, "command_url": found.command, "query_url": found.query}
     return load_settings(**{**run, "upcasters": found.upcasters, **overrides})

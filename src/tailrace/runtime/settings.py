@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     command_port: int = Field(8081, ge=0, le=65535, description="port of the command service; 0 takes a free one")
     query_port: int = Field(8080, ge=0, le=65535, description="port of the query service; 0 takes a free one")
     command_url: str | None = Field(None, description="where the command service is, for the producer and the importer")
+    query_url: str | None = Field(None, description="where the query service is, for `tailrace tail`")
 
     log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream, in a cluster of NATS servers")
