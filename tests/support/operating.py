@@ -1,0 +1,212 @@
+"""Somebody at a terminal who does what a page says, with addresses, folders, passwords and numbers of their own."""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.command import until_inbox_is_empty
+from support.events import append, event, log_events, log_raw
+from support.page import Page, missing
+from support.terminal import Program, Terminal, until
+from support.up import ANY_PORTS
+from tailrace.contracts.subjects import INBOX
+from tailrace.ops.command_client import command_url
+from tailrace.ops.embedded.ports import free_port
+from tailrace.ops.embedded.postgres import postgres_bin
+from tailrace.ops.endpoints import endpoints_file, settings_for
+from tailrace.runtime.log.connect import connect_log, reader_libraries
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+Test = Callable[..., object]
+UP = "./just up"
+needs_nats_command = pytest.mark.skipif(
+    shutil.which("nats") is None,
+    reason="needs the NATS command line on the PATH: go install github.com/nats-io/natscli/nats@latest",
+)
+_RUNS_ON = rf"^.*(?:{re.escape(UP)}|\btailrace serve ).*$"
+
+
+class Follows:
+    """Which test follows which blocks of a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.blocks: set[str] = set()
+        self._page = page
+
+    def __call__(self, *names: str) -> Callable[[Test], Test]:
+        """Declares what a test follows to its end."""
+        assert self._page.blocks.keys() >= set(names), set(names) - self._page.blocks.keys()
+        self.blocks.update(names)
+
+        def declare(test: Test) -> Test:
+            test.follows = set(names)  # type: ignore[attr-defined]
+            return test
+
+        return declare
+
+
+class Operator:
+    """Types what the page says. ``own``: what takes the place of what is written there."""
+
+    def __init__(self, page: Page, terminal: Terminal, own: dict[str, str]) -> None:
+        self.page = page
+        self.terminal = terminal
+        self.own = own
+        self.settings = Settings()
+        self.followed: set[str] = set()
+        self.said = ""
+        """By the block that is, or was, followed."""
+        self._steps: dict[str, list[str]] = {}
+
+    @property
+    def data_dir(self) -> Path:
+        """Where ``up`` has its data."""
+        return self.terminal.folder / ".tailrace"
+
+    def use(self, settings: Settings) -> Settings:
+        """Sets the variables that name servers."""
+        self.settings = settings
+        self.set_up(
+            TAILRACE_NATS_URL=settings.nats_url,
+            TAILRACE_DATABASE=settings.dsn,
+            TAILRACE_COMMAND_URL=command_url(settings),
+            TAILRACE_COMMAND_PORT=settings.command_port,
+            TAILRACE_QUERY_PORT=settings.query_port,
+            NATS_URL=settings.nats_url,
+        )
+        return settings
+
+    def set_up(self, **variables: object) -> None:
+        """Sets variables for everything that is typed from now on."""
+        self.type("".join(f"export {name}='{value}'\n" for name, value in variables.items()))
+
+    def type(self, text: str, *, code: int = 0) -> str:
+        """Runs commands; returns what they say. ``code``: what the first that fails has to end with."""
+        return self.terminal.type(self._own(text), code=code)
+
+    def start(self, command: str) -> Program:
+        """Starts what runs until it is stopped; what ``up`` starts is ready and used when this returns."""
+        program = self.terminal.start(self._own(command))
+        if UP in command:
+            ready = endpoints_file(self.data_dir)
+            until("up's start", lambda: ready.exists() or not program.runs, lambda: program.output)
+            assert program.runs, program.output
+            self.use(settings_for(self.data_dir))
+        return program
+
+    def serve(self, *services: str) -> list[Program]:
+        """Starts services."""
+        return [self.start(f"tailrace serve {service}") for service in services]
+
+    def follow(self, name: str) -> list[Program]:
+        """Takes the next step of a block, which is all of it where the page has nothing to be done by hand in between.
+
+        After the last step, what was said has to be what the page shows.
+
+        Returns:
+            What was started.
+        """
+        block = self.page.blocks[name]
+        if name not in self._steps:
+            self._steps[name], self.said = block.steps, ""
+        steps = self._steps[name]
+        started = []
+        for part in re.split(f"({_RUNS_ON})", steps.pop(0), flags=re.MULTILINE):
+            if re.fullmatch(_RUNS_ON, part):
+                started.append(self.start(part))
+            else:
+                self.said += self.type(part)
+        if not steps:
+            del self._steps[name]
+            self.shows(block.output, self.said)
+            self.followed.add(name)
+        return started
+
+    def shows(self, shown: str, said: str) -> None:
+        """What the page shows is what was said."""
+        unlike = missing(self._own(shown), said)
+        assert not unlike, f"nothing is like {unlike} in {said}"
+
+    def put(self, events: int, *others: bytes, data: str = "{}") -> None:
+        """Puts events, and whatever else, straight into the log."""
+
+        async def work() -> None:
+            log = await connect_log(self.settings, "test")
+            await ensure_streams(log, self.settings)
+            await log_events(log, (event(user_id=number, data=data) for number in range(events)))
+            for payload in others:
+                await log_raw(log, payload)
+            await log.close()
+
+        asyncio.run(work())
+
+    def publish(self, payload: bytes, *, taken: bool) -> None:
+        """Puts a message into the inbox; waits until it is ``taken`` from there."""
+
+        async def work() -> None:
+            log = await connect_log(self.settings, "test")
+            await append(log, INBOX, payload, "")
+            if taken:
+                await until_inbox_is_empty(log)
+            await log.close()
+
+        asyncio.run(work())
+
+    def ask(self, query: str, database: str = "$TAILRACE_DATABASE") -> str:
+        """What psql says."""
+        return self.type(f'psql "{database}" -XAtc "{query}"').strip()
+
+    def counted(self) -> int:
+        """The events in the tables."""
+        return int(self.ask("select count(*) from analytics_events"))
+
+    def until_counted(self, events: int, database: str = "$TAILRACE_DATABASE") -> None:
+        """Waits until the tables have so many events."""
+        self.until_told("select count(*) from analytics_events", str(events), database)
+
+    def until_told(self, query: str, answer: str, database: str = "$TAILRACE_DATABASE") -> None:
+        """Waits until psql gives that answer."""
+        until(f"{query} = {answer}", lambda: self.ask(query, database) == answer, lambda: self.ask(query, database))
+
+    def until_answered(self, url: str, answer: str) -> None:
+        """Waits until there is an answer that contains this one."""
+
+        def answered() -> bool:
+            try:
+                return answer in httpx.get(self._own(url)).text
+            except httpx.HTTPError:
+                return False
+
+        until(f"{url}: {answer}", answered)
+
+    def _own(self, text: str) -> str:
+        return re.sub("|".join(map(re.escape, self.own)), lambda match: self.own[match[0]], text)
+
+
+def environment() -> dict[str, str]:
+    """What programs find that are started by hand: the project's and Postgres' own, and no setting of Tailrace."""
+    left_out = ("TAILRACE_", "DB_", "PG", "PYTHONDONTWRITEBYTECODE")  # the last: each command would compile itself anew
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(postgres_bin()), os.environ["PATH"]])
+    return kept | {"PATH": path, "COLUMNS": "160", "NO_COLOR": "1"}
+
+
+def at(folder: Path, page: Page) -> Operator:
+    """Somebody at a terminal in ``folder``, which is like a clone where nothing was started yet."""
+    (folder / "backup").mkdir(parents=True)
+    (folder / ".venv").symlink_to(sys.prefix)
+    own = {
+        UP: " ".join(["tailrace up --no-producer", *ANY_PORTS]),
+        "/backup/": f"{folder}/backup/",
+        "14333": str(free_port()),
+        "read with natsio": f"read with {reader_libraries()[0]}",
+    }
+    return Operator(page, Terminal(folder, environment()), own)
