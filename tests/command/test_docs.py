@@ -4,12 +4,12 @@ import json
 import re
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
 from nats.aio.client import Client
 
+from support.asyncapi import exactly, follow, references_in
 from support.command import Command, running_command
 from tailrace.command.rejected import Rejected
 from tailrace.contracts.cursors import Cursor
@@ -36,13 +36,6 @@ async def document(command: Command) -> dict[str, Any]:
     return found
 
 
-def follow(document: dict[str, Any], reference: dict[str, str]) -> Any:
-    found: Any = document
-    for part in reference["$ref"].removeprefix("#/").split("/"):
-        found = found[unquote(part)]
-    return follow(document, found) if "$ref" in found else found
-
-
 def message_of(document: dict[str, Any], channel: str) -> dict[str, Any]:
     [reference] = document["channels"][channel]["messages"].values()
     message: dict[str, Any] = follow(document, reference)
@@ -64,10 +57,15 @@ async def test_it_has_the_real_channels_with_who_sends_and_who_receives(document
 
 
 async def test_every_reference_in_it_leads_somewhere(document: dict[str, Any]) -> None:
-    references = re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(document))
-    assert references
-    for reference in references:
-        assert follow(document, {"$ref": reference})
+    assert references_in(document)
+    for reference in references_in(document):
+        assert follow(document, reference)
+
+
+async def test_its_examples_are_what_its_schemas_allow(document: dict[str, Any]) -> None:
+    for channel in document["channels"]:
+        for example in examples_of(document, channel):
+            exactly(document, message_of(document, channel)["payload"]).validate(example)
 
 
 async def test_its_examples_are_events_that_are_let_in(document: dict[str, Any]) -> None:

@@ -1,10 +1,7 @@
 """``tailrace bench``: every command at a small size on real servers; nothing of it is left, however it ends."""
 
-import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
-import psutil
 import pytest
 from dirty_equals import IsList, IsPartialDict, IsPositiveFloat, IsPositiveInt, IsStr
 
+from support.benchmarks import Bench
 from tailrace.contracts.events import Event, read_stored
 from tailrace.ops.benchmarks.asking import percentile
 from tailrace.ops.benchmarks.plan import Plan
@@ -32,56 +28,6 @@ pytestmark = pytest.mark.timeout(400)
 
 TINY = ("--events", "2000", "--users", "50", "--days", "3")
 PACE = IsPartialDict(seconds=IsPositiveFloat, per_second=IsPositiveFloat, per_second_with_starts=IsPositiveFloat)
-
-
-class Bench:
-    """Runs ``tailrace bench`` with a folder for temporary files of its own; its processes can be told by a mark."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._mark = f"bench-{uuid4().hex}"
-        self._environment = os.environ | {"TMPDIR": str(folder), "BENCH_TEST_MARK": self._mark}
-
-    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "tailrace", "bench", *arguments],
-            env=self._environment | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str, **variables: str) -> str:
-        """Runs to the end and returns what it prints."""
-        process = self.start(*arguments, **variables)
-        output, errors = process.communicate()
-        assert process.returncode == 0, errors
-        self.check_nothing_is_left()
-        return output
-
-    def measure(self, *arguments: str, **variables: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.run(*arguments, "--json", **variables))
-        assert found["machine"] == IsPartialDict(
-            cores=IsPositiveInt,
-            memory=IsPositiveInt,
-            nats=IsStr(regex=r"\d+\.\d+\.\d+"),
-            postgres=IsStr(regex=r"\d+\..*"),
-        )
-        return found
-
-    def processes(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("BENCH_TEST_MARK") == self._mark and process.status() != "zombie":
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
-
-    def check_nothing_is_left(self) -> None:
-        assert self.processes() == []
-        assert list(self.folder.iterdir()) == []
 
 
 @pytest.fixture
@@ -148,26 +94,6 @@ def test_questions_are_measured(bench: Bench) -> None:
     for one in found["questions"]:
         assert one["asked"] > 0
         assert 0 < one["p50"] <= one["p95"]
-
-
-def test_the_page_has_every_part_and_the_command_that_makes_it(
-    bench: Bench, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    page = tmp_path_factory.mktemp("docs") / "benchmarks.md"
-    size = ("--events", "1000", "--users", "50", "--days", "2")
-    said = bench.run("all", *size, "--kills", "0", "--runs", "1", "--seconds", "1", "--page", str(page))
-    text = page.read_text()
-    for command in (
-        "replay --events 1000 --users 50 --days 2 --kills 0",
-        "questions --events 1000 --users 50 --days 2",
-        "projection --events 100 --users 50 --days 2 --runs 1",
-        "contention --events 200 --users 50 --days 2 --seconds 1",
-    ):
-        assert f"```sh\nuv run tailrace bench {command}\n```\n" in text
-    for row in ("share of the live rate", "all time", "FastStream batch subscriber", "live: /stats p95, ms"):
-        assert f"\n| {row} " in text
-        assert f"\n| {row} " in said
-    assert all(len(line) <= 120 or line.startswith("|") for line in text.splitlines())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

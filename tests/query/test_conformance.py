@@ -4,7 +4,9 @@ Each is held to a naive count of the same events, so they agree with each other 
 TimescaleDB in WASM, and on a native one where ``TAILRACE_TEST_TIMESCALE_DSN`` names it.
 """
 
+import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +19,7 @@ from support.events import BASE, TYPES, event, log_event, log_events, log_raw, s
 from support.projector import running_projector, until_projected
 from support.recount import read_model, recount_log
 from support.servers import NatsServer, database_from
-from support.stats import ask, check_questions, floor, recount, wire
+from support.stats import ask, between, check_questions, floor, local_begin, recount, wire
 from support.timescale import fresh_database, timescale_servers
 from tailrace.contracts.events import Event
 from tailrace.migrations.runner import live_model, migrate
@@ -27,6 +29,16 @@ from tailrace.projection.verify.run import verify
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
+HOUR = timedelta(hours=1)
+ZONES = ("Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns")
+CLOCK_CHANGES = [
+    datetime(2026, 3, 29, 1, tzinfo=UTC),  # Berlin
+    datetime(2025, 10, 26, 1, tzinfo=UTC),
+    datetime(2026, 4, 4, 15, tzinfo=UTC),  # Lord Howe, by half an hour
+    datetime(2025, 10, 4, 15, 30, tzinfo=UTC),
+    datetime(2010, 11, 7, 2, 31, tzinfo=UTC),  # St. John's, over midnight
+    datetime(2011, 3, 13, 3, 31, tzinfo=UTC),
+]
 EMPTY = {"totals": {"events": 0, "users": 0}, "by_type": [], "series": []}
 
 
@@ -76,12 +88,28 @@ def recent_events(count: int) -> list[Event]:
     ]
 
 
+def events_around_clock_changes(count: int) -> list[Event]:
+    chance = random.Random(8)
+    return [
+        event(
+            chance.choice(TYPES),
+            chance.randrange(30),
+            chance.choice(CLOCK_CHANGES)
+            + timedelta(minutes=chance.randrange(-2_000, 2_000), microseconds=number % 3 - 1),
+            f'{{"path":"/{chance.randrange(5)}"}}',
+        )
+        for number in range(count)
+    ]
+
+
 async def check_every_question(query: QueryService, events: Sequence[Event], chance: random.Random) -> None:
-    """Ranges of all kinds, buckets and filters, against a naive count."""
+    """Ranges of all kinds, buckets, zones and filters, against a naive count."""
     assert (await ask(query)) == IsPartialDict(recount(events, (await ask(query))["bucket"]))
     edges = [chance.choice(events).created_at + timedelta(microseconds=chance.randrange(-1, 2)) for _ in range(12)]
-    edges += [floor(edge, unit) for edge in edges[:4] for unit in ("minute", "hour", "day", "month")]
+    edges += [floor(edge, unit) for edge in edges[:4] for unit in ("minute", "hour", "day", "week", "month")]
     await check_questions(query, events, edges, chance, count=40)
+    edges += [local_begin(edge, "day", chance.choice(ZONES)) for edge in edges[:8]]
+    await check_questions(query, events, edges, chance, count=40, zones=ZONES)
 
 
 async def test_every_question_gets_the_answer_of_a_naive_count(
@@ -96,6 +124,44 @@ async def test_every_question_gets_the_answer_of_a_naive_count(
         await check_every_question(query, events, random.Random(1))
         assert await read_model(connection) == await recount_log(log)
         assert (await verify(log, connection)).differences == []
+
+
+async def test_local_days_and_hours_are_those_of_a_naive_count(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, [*events_around_clock_changes(250), *recent_events(60)])
+    chance = random.Random(3)
+    async with running_query(settings) as query:
+        await project(settings, log, connection, query)
+        for changes in (CLOCK_CHANGES[:4], CLOCK_CHANGES[4:]):
+            edges = [change + timedelta(hours=hours) for change in changes for hours in (-26, -1, 0, 1, 25)]
+            edges += [local_begin(edges[0], unit, zone) for zone in ZONES for unit in ("hour", "day", "week")]
+            edges += [chance.choice(changes) + timedelta(seconds=chance.randrange(90_000)) for _ in range(8)]
+            await check_questions(query, events, edges, chance, count=30, zones=ZONES)
+        for zone in ZONES:
+            assert await ask(query, tz=zone, bucket="week") == IsPartialDict(recount(events, "week", zone))
+
+
+async def test_values_patterns_and_the_period_before_are_those_of_a_naive_count(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, [*events_around_clock_changes(150), *recent_events(60)])
+    async with running_query(settings) as query:
+        await project(settings, log, connection, query)
+        if await is_timescale(connection):
+            await run_compression(connection)
+        for start, end in ((CLOCK_CHANGES[0], CLOCK_CHANGES[2]), (CLOCK_CHANGES[5], now()), (now() - HOUR, now())):
+            question = {"from": wire(start), "to": wire(end), "event_type": "checkout.*", "top": "event_data.path"}
+            answer = await ask(query, compare="previous", **question)
+            wanted = [one for one in events if one.event_type.startswith("checkout.")]
+            found = between(wanted, start, end)
+            assert answer == IsPartialDict(recount(found, answer["bucket"]))
+            assert answer["previous"] == IsPartialDict(
+                totals=recount(between(wanted, start - (end - start), start), "month")["totals"]
+            )
+            paths = Counter(json.loads(bytes(one.event_data)).get("path") for one in found)
+            assert {one["value"]: one["events"] for one in answer["top"]["values"]} == paths
+            assert (answer["top"]["other"], answer["top"]["missing"]) == (0, 0)
 
 
 async def test_events_a_month_late_count_also_in_compressed_chunks(

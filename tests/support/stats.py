@@ -2,14 +2,18 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dirty_equals import IsPartialDict
 
 from query.conftest import QueryService
 from support.events import TYPES
 from tailrace.contracts.events import Event
+
+MINUTE = timedelta(minutes=1)
 
 
 async def ask(query: QueryService, **question: Any) -> dict[str, Any]:
@@ -23,16 +27,50 @@ def wire(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def local_wire(moment: datetime, zone: str) -> str:
+    return moment.astimezone(ZoneInfo(zone)).isoformat().replace("+00:00", "Z")
+
+
 def floor(moment: datetime, bucket: str) -> datetime:
+    """The beginning of a bucket by the clock that the moment is written in."""
     moment = moment.replace(second=0, microsecond=0)
     if bucket != "minute":
         moment = moment.replace(minute=0)
-    if bucket in ("day", "month"):
+    if bucket in ("day", "week", "month"):
         moment = moment.replace(hour=0)
+    if bucket == "week":
+        return moment - timedelta(days=moment.weekday())
     return moment.replace(day=1) if bucket == "month" else moment
 
 
-def recount(events: Iterable[Event], bucket: str) -> dict[str, Any]:
+def local_begin(moment: datetime, bucket: str, zone: str = "UTC") -> datetime:
+    """When the bucket of a moment begins (UTC), found by watching a zone's clock minute by minute."""
+    at = floor(moment, "minute")
+    if bucket == "minute" or zone == "UTC":
+        return floor(moment, bucket)
+    if bucket == "hour":
+        while _hour_shown(at - MINUTE, zone) == _hour_shown(at, zone):
+            at -= MINUTE
+        return at
+    shown = floor(at.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC), bucket)
+    return _first_shown(shown, bucket, zone)
+
+
+def _hour_shown(at: datetime, zone: str) -> tuple[datetime, timedelta | None]:
+    local = at.astimezone(ZoneInfo(zone))
+    return floor(local.replace(tzinfo=UTC, fold=0), "hour"), local.utcoffset()
+
+
+@cache
+def _first_shown(shown: datetime, bucket: str, zone: str) -> datetime:
+    """The first minute at which a zone's clock shows a date of the bucket that begins with ``shown``."""
+    at = shown - timedelta(hours=36)
+    while floor(at.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC), bucket) != shown:
+        at += MINUTE
+    return at
+
+
+def recount(events: Iterable[Event], bucket: str, zone: str = "UTC") -> dict[str, Any]:
     """Totals, types and series, counted one by one."""
     users: dict[str, set[int]] = {"": set()}
     numbers: dict[str, int] = {"": 0}
@@ -41,7 +79,7 @@ def recount(events: Iterable[Event], bucket: str) -> dict[str, Any]:
         for scope in ("", one.event_type):
             users.setdefault(scope, set()).add(one.user_id)
             numbers[scope] = numbers.get(scope, 0) + 1
-        point = floor(one.created_at, bucket), one.event_type
+        point = local_begin(one.created_at, bucket, zone), one.event_type
         series[point] = series.get(point, 0) + 1
     return {
         "totals": {"events": numbers.pop(""), "users": len(users.pop(""))},
@@ -49,19 +87,36 @@ def recount(events: Iterable[Event], bucket: str) -> dict[str, Any]:
             {"event_type": kind, "events": numbers[kind], "users": len(users[kind])} for kind in sorted(numbers)
         ],
         "series": [
-            {"bucket": wire(at), "event_type": kind, "events": count} for (at, kind), count in sorted(series.items())
+            {"bucket": local_wire(at, zone), "event_type": kind, "events": count}
+            for (at, kind), count in sorted(series.items())
         ],
     }
 
 
+def between(events: Iterable[Event], start: datetime | None, end: datetime | None) -> list[Event]:
+    """The events of a range."""
+    return [
+        one for one in events if (start is None or one.created_at >= start) and (end is None or one.created_at < end)
+    ]
+
+
 async def check_questions(
-    query: QueryService, events: Sequence[Event], edges: Sequence[datetime], chance: random.Random, *, count: int
+    query: QueryService,
+    events: Sequence[Event],
+    edges: Sequence[datetime],
+    chance: random.Random,
+    *,
+    count: int,
+    zones: Sequence[str] = ("UTC",),
 ) -> None:
-    """Asks for ranges between ``edges``, with every bucket and filter, and compares with a naive count."""
+    """Asks for ranges between ``edges``, with every bucket, zone and filter, and compares with a naive count."""
     answered = 0
     for number in range(count):
         start, end = sorted((chance.choice(edges), chance.choice(edges)))
-        question: dict[str, Any] = {"bucket": chance.choice(("minute", "hour", "day", "month", "auto"))}
+        zone = chance.choice(zones)
+        question: dict[str, Any] = {"bucket": chance.choice(("minute", "hour", "day", "week", "month", "auto"))}
+        if zone != "UTC":
+            question["tz"] = zone
         if number % 4 != 1:
             question["from"] = wire(start)
         if number % 4 != 2 and start < end:
@@ -74,15 +129,10 @@ async def check_questions(
             continue  # too long a range for that bucket
         assert found.status_code == 200, found.text
         answer = found.json()
-        wanted = [
-            one
-            for one in events
-            if ("from" not in question or one.created_at >= start)
-            and ("to" not in question or one.created_at < end)
-            and (not types or one.event_type in types)
-        ]
-        assert answer == IsPartialDict(recount(wanted, answer["bucket"])), question
+        wanted = between(events, start if "from" in question else None, end if "to" in question else None)
+        wanted = [one for one in wanted if not types or one.event_type in types]
+        assert answer == IsPartialDict(recount(wanted, answer["bucket"], zone)), question
         assert question["bucket"] in ("auto", answer["bucket"])
-        assert (answer["from"], answer["to"]) == (question.get("from"), question.get("to"))
+        assert (answer["from"], answer["to"], answer["tz"]) == (question.get("from"), question.get("to"), zone)
         answered += 1
     assert answered > count / 2

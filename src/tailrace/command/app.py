@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tailrace.command.docs_page import render_page
 from tailrace.command.http import EventsEndpoint
 from tailrace.command.ingest import Ingest
 from tailrace.contracts.errors import LogUnavailableError
+from tailrace.runtime.asyncapi_page import HEADERS, render_page
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.problems import problem
 
@@ -41,7 +41,7 @@ def build_app(
         return _json(asyncapi)
 
     async def page(request: Request) -> Response:
-        return HTMLResponse(render_page(asyncapi))
+        return HTMLResponse(render_page(asyncapi), headers=HEADERS)
 
     return Starlette(
         routes=[

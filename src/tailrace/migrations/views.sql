@@ -4,6 +4,7 @@ create or replace view public.projection_position as
     select epoch, seq, mark, logged_at, revision, log_from, raw_from from projection_position;
 create or replace view public.analytics_events as
     select event_id, event_type, user_id, created_at, event_data, seq from analytics_events;
+create or replace view public.event_ids as select event_id, seq from event_ids;
 create or replace view public.events_by_minute as select bucket, event_type, events from events_by_minute;
 create or replace view public.events_by_hour as select bucket, event_type, events from events_by_hour;
 create or replace view public.events_by_day as select bucket, event_type, events from events_by_day;

@@ -3,7 +3,9 @@
 import asyncpg
 from fastapi import FastAPI
 
+from tailrace.query.events.routes import events_routes
 from tailrace.query.health import health_routes
+from tailrace.query.live.documents.routes import document_routes
 from tailrace.query.live.routes import live_routes
 from tailrace.query.live.sending import LiveClients
 from tailrace.query.page.routes import page_routes
@@ -25,5 +27,7 @@ def make_app(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients, *, stat
     app.include_router(page_routes())
     app.include_router(health_routes(pool, log, clients))
     app.include_router(stats_routes(pool, log, stats_timeout))
+    app.include_router(events_routes(pool, log, stats_timeout))
     app.include_router(live_routes(clients))
+    app.include_router(document_routes())
     return app

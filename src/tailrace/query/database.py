@@ -15,6 +15,14 @@ ACQUIRE_TIMEOUT = 5.0
 """Seconds a question waits for a connection, which others may all be using."""
 RELEASE_TIMEOUT = 5.0
 
+_BEGIN = """
+begin isolation level repeatable read read only;
+-- compiling a plan takes longer than most of them run
+set local jit = off;
+-- before the snapshot is taken: a cut-over that is under way is waited for, a later one waits
+lock table public.projection_position in access share mode
+"""
+
 
 class QuestionTooSlowError(TailraceError):
     """The database was given up waiting for: ask for less."""
@@ -47,9 +55,7 @@ async def snapshot(pool: "asyncpg.Pool", timeout: float) -> AsyncIterator[Snapsh
     connection = await _acquire(pool)
     try:
         try:
-            async with asyncio.timeout(timeout), connection.transaction(isolation="repeatable_read", readonly=True):
-                # before the snapshot is taken: a cut-over that is under way is waited for, a later one waits
-                await connection.execute("lock table public.projection_position in access share mode")
+            async with asyncio.timeout(timeout), _transaction(connection):
                 yield Snapshot(connection)
         finally:
             await pool.release(connection, timeout=RELEASE_TIMEOUT)
@@ -57,6 +63,15 @@ async def snapshot(pool: "asyncpg.Pool", timeout: float) -> AsyncIterator[Snapsh
         raise QuestionTooSlowError(f"the database needed more than {timeout:g} s: ask for a shorter range") from error
     except UNAVAILABLE as error:
         raise DatabaseUnavailableError(f"the database broke off: {error or type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def _transaction(connection: Any) -> AsyncIterator[None]:
+    try:
+        await connection.execute(_BEGIN)  # in one round trip
+        yield
+    finally:
+        await connection.execute("rollback")  # nothing was written
 
 
 async def _acquire(pool: "asyncpg.Pool") -> Any:

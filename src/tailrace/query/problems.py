@@ -11,14 +11,17 @@ from starlette.responses import Response
 
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.query.database import QuestionTooSlowError
+from tailrace.query.events.tracing import EventNotFoundError
 from tailrace.query.live.requests import BadStreamRequestError
-from tailrace.query.stats.answer import NoLongerKeptError, TooManyBucketsError
+from tailrace.query.stats.answer import NoLongerKeptError
+from tailrace.query.stats.buckets import TooManyBucketsError
 from tailrace.query.stats.waiting import AnotherLogError, NotYetProjectedError
 from tailrace.runtime.postgres import DatabaseUnavailableError
 from tailrace.runtime.problems import problem
 
 _RETRY = {"Retry-After": "1"}
 _KINDS: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
+    EventNotFoundError: (404, "Not found", {}),
     AnotherLogError: (409, "Another log", {}),
     NoLongerKeptError: (422, "Bad parameter", {}),
     TooManyBucketsError: (422, "Bad parameter", {}),

@@ -2,16 +2,19 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tailrace.ops.benchmarks.plan import Plan
+from tailrace.ops.benchmarks.plan import ANY_LOG, Plan, Sizes
 
 if TYPE_CHECKING:
+    from tailrace.ops.benchmarks.report import Report
     from tailrace.ops.benchmarks.run import Measured
+    from tailrace.ops.benchmarks.stage import Stage
 
 app = typer.Typer(help="Measure this program, on servers of its own that are gone afterwards.", no_args_is_help=True)
 
@@ -21,11 +24,23 @@ Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days the events are s
 Kills = Annotated[int, typer.Option(min=0, max=20, help="How often each replay is killed.")]
 Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each projector.")]
 Seconds = Annotated[float, typer.Option(min=1, max=600, help="How long the live system is watched, each time.")]
+Rate = Annotated[float, typer.Option(min=1, max=50_000, help="Events a second that are published.")]
+Clients = Annotated[int, typer.Option(min=1, max=10_000, help="Clients of /ws at the same time.")]
+FannedOut = Annotated[int, typer.Option(min=1, max=250_000, help="Events that each client gets at full speed.")]
+Idle = Annotated[int, typer.Option(min=1, max=50_000, help="Clients of /ws that wait.")]
+Slow = Annotated[int, typer.Option(min=1, max=1_000, help="Clients of /ws that read nothing.")]
+Megabytes = Annotated[int, typer.Option(min=1, max=75, help="MB of events that pass the slow clients.")]
+Models = Annotated[list[int], typer.Option("--size", min=1_000, max=50_000_000, help="Log entries of a read model.")]
+Asks = Annotated[int, typer.Option(min=1, max=100_000, help="How often each question is asked, in 10 s at most.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Database = Annotated[
     str | None,
     typer.Option(help="A database on another Postgres server, to make others there and drop them.", show_default=False),
 ]
+Page = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Write its section of the docs' page there.", show_default=False)
+]
+MODELS = (10_000, 1_000_000, 10_000_000)
 
 
 @app.command()
@@ -36,11 +51,12 @@ def replay(
     kills: Kills = 2,
     database: Database = None,
     as_json: Json = False,
+    page: Page = None,
 ) -> None:
     """A replay that is killed on its way: rate, memory, digests, and its share of the live projector's rate."""
-    from tailrace.ops.benchmarks.run import measure_replay
+    from tailrace.ops.benchmarks.replay import bench_replay
 
-    _show(measure_replay(Plan(events, users, days, database), kills=kills), as_json)
+    _measure(Plan(events, users, days, database), partial(bench_replay, kills=kills), as_json, page)
 
 
 @app.command()
@@ -51,11 +67,12 @@ def contention(
     seconds: Seconds = 15.0,
     database: Database = None,
     as_json: Json = False,
+    page: Page = None,
 ) -> None:
     """What a replay beside the live model costs the live system: its lag, its answers, its rate."""
-    from tailrace.ops.benchmarks.run import measure_contention
+    from tailrace.ops.benchmarks.contention import bench_contention
 
-    _show(measure_contention(Plan(events, users, days, database), seconds=seconds), as_json)
+    _measure(Plan(events, users, days, database), partial(bench_contention, seconds=seconds), as_json, page)
 
 
 @app.command()
@@ -66,11 +83,12 @@ def projection(
     runs: Runs = 3,
     database: Database = None,
     as_json: Json = False,
+    page: Page = None,
 ) -> None:
     """The projector beside a FastStream batch subscriber."""
-    from tailrace.ops.benchmarks.run import measure_projection
+    from tailrace.ops.benchmarks.projection import bench_projection
 
-    _show(measure_projection(Plan(events, users, days, database), runs=runs), as_json)
+    _measure(Plan(events, users, days, database), partial(bench_projection, runs=runs), as_json, page)
 
 
 @app.command()
@@ -80,11 +98,88 @@ def questions(
     days: Days = 30,
     database: Database = None,
     as_json: Json = False,
+    page: Page = None,
 ) -> None:
     """How long /stats takes for several questions."""
-    from tailrace.ops.benchmarks.run import measure_questions
+    from tailrace.ops.benchmarks.questions import bench_questions
 
-    _show(measure_questions(Plan(events, users, days, database)), as_json)
+    _measure(Plan(events, users, days, database), bench_questions, as_json, page)
+
+
+@app.command()
+def growth(
+    models: Models = list(MODELS),  # noqa: B006 (typer only reads it)
+    users: Users = 50_000,
+    days: Days = 30,
+    asks: Asks = 1_000,
+    database: Database = None,
+    as_json: Json = False,
+    page: Page = None,
+) -> None:
+    """How much longer /stats takes with more events in the same time."""
+    from tailrace.ops.benchmarks.growth import bench_growth
+
+    _measure(Plan(ANY_LOG, users, days, database), partial(bench_growth, sizes=models, asks=asks), as_json, page)
+
+
+@app.command()
+def live(
+    rate: Rate = 1_000.0,
+    clients: Clients = 200,
+    seconds: Seconds = 15.0,
+    database: Database = None,
+    as_json: Json = False,
+    page: Page = None,
+) -> None:
+    """How old an event is when its /ws frame arrives: for one client and for many, beside the usual fan-out."""
+    from tailrace.ops.benchmarks.latency import bench_live
+
+    bench = partial(bench_live, rate=rate, clients=clients, seconds=seconds)
+    _measure(_any_log(database), bench, as_json, page)
+
+
+@app.command()
+def fanout(
+    events: FannedOut = 100_000,
+    clients: Clients = 200,
+    database: Database = None,
+    as_json: Json = False,
+    page: Page = None,
+) -> None:
+    """What one process sends to many clients of /ws at full speed, beside the usual fan-out."""
+    from tailrace.ops.benchmarks.fanout import bench_fanout
+
+    _measure(_any_log(database), partial(bench_fanout, events=events, clients=clients), as_json, page)
+
+
+@app.command()
+def clients(
+    idle: Idle = 1_000,
+    slow: Slow = 100,
+    megabytes: Megabytes = 50,
+    database: Database = None,
+    as_json: Json = False,
+    page: Page = None,
+) -> None:
+    """The memory that idle and slow clients of /ws cost, and what a good one gets meanwhile."""
+    from tailrace.ops.benchmarks.clients import bench_clients
+
+    _measure(_any_log(database), partial(bench_clients, idle=idle, slow=slow, volume=megabytes), as_json, page)
+
+
+@app.command()
+def catchup(
+    events: Events = 1_000_000,
+    users: Users = 50_000,
+    days: Days = 30,
+    database: Database = None,
+    as_json: Json = False,
+    page: Page = None,
+) -> None:
+    """One client of /ws over the whole log, beside plain reading."""
+    from tailrace.ops.benchmarks.catchup import bench_catchup
+
+    _measure(Plan(events, users, days, database), bench_catchup, as_json, page)
 
 
 @app.command(name="all")
@@ -95,26 +190,42 @@ def all_(
     kills: Kills = 2,
     runs: Runs = 3,
     seconds: Seconds = 15.0,
+    rate: Rate = 1_000.0,
+    watchers: Annotated[int, typer.Option("--clients", min=1, max=10_000, help="Clients of /ws.")] = 200,
+    fanned_out: FannedOut = 100_000,
+    idle: Idle = 1_000,
+    slow: Slow = 100,
+    megabytes: Megabytes = 50,
+    models: Models = list(MODELS),  # noqa: B006
+    asks: Asks = 1_000,
     database: Database = None,
     as_json: Json = False,
-    page: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the page of the docs there.", show_default=False)
-    ] = None,
+    page: Page = None,
 ) -> None:
-    """All of them, on one log: some 10 minutes at full size."""
+    """All of them, on one log: some 30 minutes at full size."""
     from tailrace.ops.benchmarks.run import measure_all
 
-    work = measure_all(Plan(events, users, days, database), kills=kills, runs=runs, seconds=seconds)
-    _show(work, as_json, page)
+    sizes = Sizes(kills, runs, seconds, rate, watchers, fanned_out, idle, slow, megabytes, models, asks)
+    _show(measure_all(Plan(events, users, days, database), sizes), as_json, page, whole=True)
 
 
-def _show(work: "Coroutine[Any, Any, Measured]", as_json: bool, page: Path | None = None) -> None:
+def _any_log(database: str | None) -> Plan:
+    return Plan(ANY_LOG, 50_000, 30, database)
+
+
+def _measure(plan: Plan, bench: "Callable[[Stage], Awaitable[Report]]", as_json: bool, page: Path | None) -> None:
+    from tailrace.ops.benchmarks.run import measure
+
+    _show(measure(plan, bench), as_json, page)
+
+
+def _show(work: "Coroutine[Any, Any, Measured]", as_json: bool, page: Path | None, *, whole: bool = False) -> None:
     from tailrace.ops.benchmarks.page import render_json, render_page, render_text
 
     measured = _run(work)
     typer.echo(render_json(measured) if as_json else render_text(measured))
     if page is not None:
-        page.write_text(render_page(measured))
+        page.write_text(render_page(measured, "" if whole or not page.exists() else page.read_text()))
     failures = [report.failure for report in measured.reports if report.failure is not None]
     for failure in failures:
         typer.echo(f"tailrace: {failure}", err=True)

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import httpx
 
 from tailrace.contracts.errors import TailraceError
+from tailrace.ops.benchmarks.programs import TAILRACE, Program
 from tailrace.ops.benchmarks.stage import Stage
 from tailrace.runtime.settings import Settings
 
@@ -25,16 +26,26 @@ class Answer(NamedTuple):
     body: dict[str, Any]
 
 
-class QueryService:
-    """A query service that runs."""
+class TooSlowError(TailraceError):
+    """The query service gave a question up: the database needed too long."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+
+class QueryService:
+    """A query service that runs, or what stands in for one."""
+
+    def __init__(self, http: httpx.AsyncClient, program: Program) -> None:
+        self.program = program
         self._http = http
+
+    def socket(self, **parameters: str) -> str:
+        """The address of ``/ws`` with parameters."""
+        return str(self._http.base_url.copy_with(scheme="ws", path="/ws", params=parameters))
 
     async def ask(self, question: dict[str, str]) -> Answer:
         """Asks ``/stats``.
 
         Raises:
+            TooSlowError: it gave up.
             TailraceError: it does not answer, or with an error.
         """
         began = time.perf_counter()
@@ -43,21 +54,34 @@ class QueryService:
         except httpx.HTTPError as error:
             raise TailraceError(f"the query service does not answer: {error or type(error).__name__}") from None
         took = time.perf_counter() - began
+        if answer.status_code == 504:
+            raise TooSlowError(answer.text)
         if answer.status_code != 200:
             raise TailraceError(f"the query service answers with status {answer.status_code}: {answer.text}")
         return Answer(took, answer.json())
 
 
-@asynccontextmanager
-async def serving_queries(stage: Stage, settings: Settings) -> AsyncIterator[QueryService]:
+def serving_queries(stage: Stage, settings: Settings) -> AbstractAsyncContextManager[QueryService]:
     """Runs ``tailrace serve query`` on a database.
+
+    Raises:
+        TailraceError: it doesn't start.
+    """
+    return serving(stage, settings, "serve", "query")
+
+
+@asynccontextmanager
+async def serving(
+    stage: Stage, settings: Settings, *arguments: str, program: tuple[str, ...] = TAILRACE, name: str = ""
+) -> AsyncIterator[QueryService]:
+    """Runs what answers on the query service's port, as ``Stage.running`` does, and waits until it is healthy.
 
     Raises:
         TailraceError: it doesn't start.
     """
     url = f"http://127.0.0.1:{settings.query_port}"
     async with (
-        stage.running(settings, "serve", "query") as service,
+        stage.running(settings, *arguments, program=program, name=name) as service,
         httpx.AsyncClient(base_url=url, timeout=ANSWER_TIMEOUT, trust_env=False) as http,
     ):
         deadline = time.monotonic() + READY_TIMEOUT
@@ -66,7 +90,7 @@ async def serving_queries(stage: Stage, settings: Settings) -> AsyncIterator[Que
             if time.monotonic() > deadline:
                 raise TailraceError(f"`{service.name}` is not ready after {READY_TIMEOUT:.0f} s")
             await asyncio.sleep(_LOOK)
-        yield QueryService(http)
+        yield QueryService(http, service)
 
 
 async def _healthy(http: httpx.AsyncClient) -> bool:
@@ -74,6 +98,30 @@ async def _healthy(http: httpx.AsyncClient) -> bool:
         return (await http.get("/health")).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+async def ask_again_and_again(
+    service: QueryService, question: dict[str, str], *, times: int, at_most: float
+) -> list[float]:
+    """Asks a read model that has the whole log, one after the other, up to ``times`` or for ``at_most`` seconds.
+
+    Returns:
+        The seconds that each answer took, at least one. Each question is asked once before.
+
+    Raises:
+        TooSlowError: the service gave up.
+        TailraceError: it does not answer, or not for the whole log.
+    """
+    took: list[float] = []
+    await service.ask(question)
+    began = time.monotonic()
+    while not took or (len(took) < times and time.monotonic() - began < at_most):
+        answer = await service.ask(question)
+        place = answer.body["as_of"]
+        if place["lag_events"] or place["late_pending"] or not answer.body["totals"]["events"]:
+            raise TailraceError(f"/stats does not answer for the whole log: {place}")
+        took.append(answer.seconds)
+    return took
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -8,17 +8,14 @@ import sys
 import time
 from itertools import islice
 
-import nats
-
-from tailrace.command.appender import BATCH, Appender
-from tailrace.ops.benchmarks.traffic import Traffic, append
-from tailrace.runtime.log.natspy import close_connection
+from tailrace.command.appender import BATCH
+from tailrace.ops.benchmarks.traffic import Traffic, append, appending
 from tailrace.runtime.settings import Settings, load_settings
 from tailrace.runtime.waiting import pause, stop_event
 
 TICK = 0.05
 USERS = 50_000
-SEED = 2
+SEED = 0
 """Other events than those that the log was filled with."""
 
 
@@ -26,10 +23,7 @@ async def serve(settings: Settings, rate: float) -> None:
     """Appends ``rate`` events a second that happen now."""
     stop = stop_event()
     traffic = Traffic(users=USERS, days=0, seed=SEED)
-    connection = await nats.connect(settings.nats_url)
-    try:
-        appender = Appender(connection, timeout=settings.publish_timeout)
-        await appender.start()
+    async with appending(settings) as appender:
         began, sent = time.monotonic(), 0
         while not stop.is_set():
             due = int((time.monotonic() - began) * rate) - sent
@@ -39,8 +33,6 @@ async def serve(settings: Settings, rate: float) -> None:
                 sent += len(messages)
             if due < BATCH:
                 await pause(stop, TICK)
-    finally:
-        await close_connection(connection)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """docs/benchmarks.md, and what is printed."""
 
 import json
+import re
 import textwrap
 from typing import Any
 
@@ -10,23 +11,44 @@ from tailrace.ops.benchmarks.run import Measured
 _HEAD = """\
 # Benchmarks
 
-This page is made by `./just bench`, which measures and writes all of it; change the code under
-`src/tailrace/ops/benchmarks/`, not the page.
+This page is made by `./just bench`, which measures and writes all of it; each command below writes its own section anew
+with `--page docs/benchmarks.md`. Change the code under `src/tailrace/ops/benchmarks/`, not the page.
 
 Ratios are what to take from here: both sides were measured in the same run. Absolute figures are this machine's, where
 producers, log, database, services and the measuring itself share the cores.
 """
 
+SECTIONS = (
+    "Replay",
+    "Questions",
+    "Growth",
+    "Projection",
+    "Contention",
+    "Live",
+    "Fan-out",
+    "Clients",
+    "Catching up",
+)
+"""The titles in the order of the page."""
 
-def render_page(measured: Measured) -> str:
-    """The page."""
-    sections = "\n".join(_section(report) for report in measured.reports)
-    return f"{_HEAD}\n{describe(measured.machine)}\n{sections}\n"
+
+def render_page(measured: Measured, page: str = "") -> str:
+    """The page: a new one, or one that is there with the sections that were measured written anew.
+
+    A section that was measured on something else than the page says so.
+    """
+    described = describe(measured.machine)
+    head, *parts = re.split(r"^## ", page or f"{_HEAD}\n{described}\n", flags=re.MULTILINE)
+    sections = {part.split("\n", 1)[0]: part.strip() for part in parts}
+    on = "" if described in head else f"\n\n{described}"
+    sections |= {report.title: _section(report) + on for report in measured.reports}
+    ordered = sorted(sections, key=lambda title: SECTIONS.index(title) if title in SECTIONS else len(SECTIONS))
+    return "\n\n".join([head.strip(), *(f"## {sections[title]}" for title in ordered)]) + "\n"
 
 
 def _section(report: Report) -> str:
     command = f"```sh\nuv run tailrace {report.command}\n```"
-    return f"\n## {report.title}\n\n{command}\n\n{_wrapped(report.explanation)}\n\n{report.table}"
+    return f"{report.title}\n\n{command}\n\n{_wrapped(report.explanation)}\n\n{report.table}"
 
 
 def describe(machine: dict[str, Any]) -> str:

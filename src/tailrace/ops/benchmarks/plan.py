@@ -18,3 +18,27 @@ class Plan(NamedTuple):
     def options(self) -> str:
         """As the command line has them."""
         return f"--events {self.entries} --users {self.users} --days {self.days}"
+
+
+ANY_LOG = 1_000
+"""Entries of a log whose length does not matter."""
+
+
+class Sizes(NamedTuple):
+    """The sizes of what does not depend on the log."""
+
+    kills: int
+    runs: int
+    seconds: float
+    """Of contention, and of live."""
+    rate: float
+    clients: int
+    """Of live, and of fan-out."""
+    fanned_out: int
+    idle: int
+    slow: int
+    volume: int
+    """MB that pass slow clients."""
+    models: list[int]
+    """Log entries of each read model that is asked."""
+    asks: int

@@ -1,11 +1,14 @@
 """Child processes of a benchmark: this program's services and commands, as users run them."""
 
 import asyncio
+import resource
 import signal
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from tailrace.contracts.errors import TailraceError
 from tailrace.ops.embedded.lifetime import die_with_parent
@@ -19,8 +22,8 @@ TAILRACE = (sys.executable, "-m", "tailrace")
 class Program:
     """One process. What it prints is kept in files, its memory's peak is read while it runs."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], files: Path) -> None:
-        self.name = " ".join(word for word in command[len(TAILRACE) :] if "://" not in word)
+    def __init__(self, command: list[str], environment: dict[str, str], files: Path, name: str = "") -> None:
+        self.name = name or " ".join(word for word in command[len(TAILRACE) :] if "://" not in word)
         self.peak_memory = 0
         """Bytes of resident memory; what the last moment of the process added may be missing."""
         self._command = command
@@ -45,6 +48,26 @@ class Program:
                 preexec_fn=die_with_parent(signal.SIGKILL),
             )
         self._watching = asyncio.create_task(self._watch_memory())
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def memory(self) -> int:
+        """Bytes of resident memory now.
+
+        Raises:
+            TailraceError: it has ended.
+        """
+        try:
+            resident: int = psutil.Process(self.pid).memory_info().rss
+        except psutil.Error:
+            self.check()
+            raise TailraceError(f"`{self.name}` has ended") from None
+        return resident
 
     @property
     def returncode(self) -> int | None:
@@ -111,6 +134,20 @@ class Program:
             with suppress(OSError, ValueError):
                 self.peak_memory = max(self.peak_memory, _peak_memory(self._process.pid))
             await asyncio.sleep(MEMORY_POLL)
+
+
+def allow_open_files(needed: int) -> None:
+    """Lets this process and those that it starts from now on have so many files and connections open at once.
+
+    Raises:
+        TailraceError: the system doesn't allow it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise TailraceError(f"{needed:,} files have to be open at once, but only {hard:,} may be: raise `ulimit -Hn`")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _peak_memory(pid: int) -> int:

@@ -26,8 +26,9 @@ class Runs(NamedTuple):
     peak_memory: list[int]
 
 
-async def bench_projection(stage: Stage, *, entries: int, runs: int) -> Report:
-    """Has both work on the log's first ``entries`` in turn, ``runs`` times each, always into a fresh database."""
+async def bench_projection(stage: Stage, *, runs: int, entries: int | None = None) -> Report:
+    """Has both work on the log's first ``entries`` (all) in turn, ``runs`` times each, always into a fresh database."""
+    entries = entries or stage.entries
     # not to the very end: the last batch is smaller, and a batch subscriber waits for it to fill
     to = entries * 9 // 10
     ours = Runs("tailrace serve projection", "each id once; counts and users kept; bad events parked", [], [])

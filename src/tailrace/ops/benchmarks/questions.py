@@ -1,11 +1,10 @@
 """``tailrace bench questions``: how long ``/stats`` takes over a whole log's read model."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tailrace.contracts.errors import TailraceError
-from tailrace.ops.benchmarks.asking import QueryService, percentile, serving_queries, wire
+from tailrace.ops.benchmarks.asking import QueryService, ask_again_and_again, percentile, serving_queries, wire
+from tailrace.ops.benchmarks.replay import replay_all
 from tailrace.ops.benchmarks.report import Report, milliseconds, number, table
 from tailrace.ops.benchmarks.stage import Stage
 from tailrace.runtime.settings import Settings
@@ -15,13 +14,20 @@ AT_MOST = 10.0
 """Seconds after which a question is not asked again, however often it was."""
 
 
-async def bench_questions(stage: Stage, settings: Settings) -> Report:
-    """Asks each question again and again, one after the other, of a read model that has the whole log."""
+async def bench_questions(stage: Stage, settings: Settings | None = None) -> Report:
+    """Asks each question again and again, one after the other, of a read model that has the whole log.
+
+    The model is in the database of ``settings``; without, it is made first.
+    """
+    if settings is None:
+        async with stage.database() as settings:
+            await replay_all(stage, settings)
+            return await bench_questions(stage, settings)
     found = []
     async with serving_queries(stage, settings) as service:
         for title, question in questions(datetime.now(UTC), stage.plan.days).items():
             stage.progress.say(f"asking: {title}")
-            found.append({"question": title, "parameters": question, **await _measure(stage, service, question)})
+            found.append({"question": title, "parameters": question, **await _measure(service, question)})
     rows = [
         [one["question"], number(one["asked"]), milliseconds(one["p50"]), milliseconds(one["p95"])] for one in found
     ]
@@ -55,14 +61,6 @@ def questions(now: datetime, days: int) -> dict[str, dict[str, str]]:
     }
 
 
-async def _measure(stage: Stage, service: QueryService, question: dict[str, str]) -> dict[str, Any]:
-    times: list[float] = []
-    await service.ask(question)
-    began = time.monotonic()
-    while not times or (len(times) < ASKED and time.monotonic() - began < AT_MOST):
-        answer = await service.ask(question)
-        place = answer.body["as_of"]
-        if place["lag_events"] or place["late_pending"] or not answer.body["totals"]["events"]:
-            raise TailraceError(f"/stats does not answer for the whole log: {place}")
-        times.append(answer.seconds)
-    return {"asked": len(times), "p50": percentile(times, 50), "p95": percentile(times, 95)}
+async def _measure(service: QueryService, question: dict[str, str]) -> dict[str, Any]:
+    took = await ask_again_and_again(service, question, times=ASKED, at_most=AT_MOST)
+    return {"asked": len(took), "p50": percentile(took, 50), "p95": percentile(took, 95)}

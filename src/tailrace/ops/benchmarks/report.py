@@ -46,6 +46,16 @@ def milliseconds(value: float) -> str:
     return f"{value * 1000:,.1f}"
 
 
+def kilobytes(value: float) -> str:
+    """Bytes in kB."""
+    return f"{value / 1e3:,.0f}"
+
+
+def percent(value: float) -> str:
+    """A share; 100 % is all of it and nothing less."""
+    return f"{int(value * 1000) / 10:.1f} %"
+
+
 def times(value: float | None) -> str:
     """A ratio; "" where there is none."""
     return "" if value is None else f"{value:.2f}"

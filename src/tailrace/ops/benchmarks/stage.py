@@ -19,13 +19,12 @@ from uuid import uuid4
 
 import nats
 
-from tailrace.command.appender import Appender
 from tailrace.migrations.fresh import ensure_database
 from tailrace.ops.benchmarks.machine import Servers, read_servers
 from tailrace.ops.benchmarks.plan import Plan
 from tailrace.ops.benchmarks.programs import TAILRACE, Program
 from tailrace.ops.benchmarks.progress import Progress
-from tailrace.ops.benchmarks.traffic import Traffic, fill
+from tailrace.ops.benchmarks.traffic import Traffic, appending, fill
 from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.up.system import Ports, System
 from tailrace.runtime.log.client import LogClient
@@ -49,6 +48,7 @@ class Stage:
     folder: Path
     progress: Progress
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    _seeds: "count[int]" = field(default_factory=lambda: count(1))
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Settings]:
@@ -68,22 +68,39 @@ class Stage:
 
     @asynccontextmanager
     async def running(
-        self, settings: Settings, *arguments: str, program: tuple[str, ...] = TAILRACE
+        self, settings: Settings, *arguments: str, program: tuple[str, ...] = TAILRACE, name: str = ""
     ) -> AsyncIterator[Program]:
-        """Runs ``tailrace <arguments>`` (or another ``program``); ends it if it has not ended by itself."""
+        """Runs ``tailrace <arguments>`` (or another ``program``); ends it if it has not ended by itself.
+
+        ``name`` is what it is called when something is wrong; by itself its arguments.
+        """
         environment = os.environ | {
             "TAILRACE_NATS_URL": settings.nats_url,
             "TAILRACE_DATABASE": settings.dsn,
             "TAILRACE_HOST": "127.0.0.1",
             "TAILRACE_QUERY_PORT": str(settings.query_port),
+            "TAILRACE_LIVE_RING": str(settings.live_ring),
             "PYTHONUNBUFFERED": "1",
         }
-        child = Program([*program, *arguments], environment, self.folder / "logs" / f"child-{next(self._numbers)}")
+        files = self.folder / "logs" / f"child-{next(self._numbers)}"
+        child = Program([*program, *arguments], environment, files, name)
         await child.start()
         try:
             yield child
         finally:
             await child.stop()
+
+    async def append(self, entries: int) -> None:
+        """Appends mock events to the log: the same to every stage, others each time.
+
+        Raises:
+            LogUnavailableError: the log refused or did not acknowledge one.
+        """
+        self.progress.say(f"filling the log with {entries:,} entries")
+        async with appending(self.settings) as appender:
+            # each time other events: the log itself refuses an id that it has just seen
+            traffic = Traffic(users=self.plan.users, days=self.plan.days, seed=next(self._seeds))
+            await fill(appender, traffic, entries, self.progress)
 
     @property
     def entries(self) -> int:
@@ -138,11 +155,9 @@ async def _filled(plan: Plan, settings: Settings, log: LogClient, folder: Path, 
     try:
         version = connection.connected_server_version
         servers = await read_servers(settings, f"{version.major}.{version.minor}.{version.patch}", folder)
-        progress.say(f"filling the log with {plan.entries:,} entries")
-        await ensure_streams(log, settings)
-        appender = Appender(connection, timeout=settings.publish_timeout)
-        await appender.start()
-        await fill(appender, Traffic(users=plan.users, days=plan.days), plan.entries, progress)
     finally:
         await close_connection(connection)
-    return Stage(plan, settings, log, servers, folder, progress)
+    await ensure_streams(log, settings)
+    stage = Stage(plan, settings, log, servers, folder, progress)
+    await stage.append(plan.entries)
+    return stage

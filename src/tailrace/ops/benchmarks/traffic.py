@@ -1,12 +1,14 @@
 """A log full of mock events: made with a seed, appended as fast as the log's server takes them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from random import Random
 from uuid import UUID
 
 import msgspec
+import nats
 
 from tailrace.command.appender import BATCH, Appender, Message
 from tailrace.contracts.errors import LogUnavailableError
@@ -14,11 +16,19 @@ from tailrace.contracts.events import Event, encode_event
 from tailrace.contracts.subjects import subject_of
 from tailrace.ops.benchmarks.progress import Progress
 from tailrace.ops.producer.visits import visit
+from tailrace.runtime.log.natspy import close_connection
+from tailrace.runtime.settings import Settings
 
 REPEAT_EVERY = 100
 """One entry in so many repeats the event before it, as a retry beyond the log's own deduplication does."""
 _VISITS = 2_000
 """Types and data of the events are those of so many visits to the mock shop; more would only be made more slowly."""
+
+
+def mock_steps(random: Random) -> list[tuple[str, bytes]]:
+    """Types and data (JSON) to make events of, each as often as visitors do it."""
+    steps = (step for _ in range(_VISITS) for step in visit(random, new_user=False))
+    return [(event_type, msgspec.json.encode(data)) for event_type, data in steps]
 
 
 class Traffic(Iterator[Message]):
@@ -31,9 +41,8 @@ class Traffic(Iterator[Message]):
         self._random = Random(seed)
         self._users = users
         self._span = days * 86_400
-        steps = [step for _ in range(_VISITS) for step in visit(self._random, new_user=False)]
         self._steps = [
-            (event_type, subject_of(event_type), msgspec.Raw(msgspec.json.encode(data))) for event_type, data in steps
+            (event_type, subject_of(event_type), msgspec.Raw(data)) for event_type, data in mock_steps(self._random)
         ]
         self._made = 0
         self._last: Message | None = None
@@ -55,6 +64,18 @@ class Traffic(Iterator[Message]):
         )
         self._last = Message(subject, encode_event(event), str(event.event_id))
         return self._last
+
+
+@asynccontextmanager
+async def appending(settings: Settings) -> AsyncIterator[Appender]:
+    """Appends over a connection of its own."""
+    connection = await nats.connect(settings.nats_url)
+    try:
+        appender = Appender(connection, timeout=settings.publish_timeout)
+        await appender.start()
+        yield appender
+    finally:
+        await close_connection(connection)
 
 
 async def fill(appender: Appender, traffic: Traffic, entries: int, progress: Progress) -> None:

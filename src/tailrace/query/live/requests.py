@@ -83,9 +83,10 @@ Types = Annotated[
     ),
 ]
 User = Annotated[int | None, Field(ge=-INT64, lt=INT64, description="The events of this user alone.")]
+Factor = Annotated[float, Field(ge=SLOWEST, le=FASTEST)]
 Speed = Annotated[
-    Annotated[float, Field(ge=SLOWEST, le=FASTEST)] | None,
-    BeforeValidator(_speed, json_schema_input_type=str | float),
+    Factor | None,
+    BeforeValidator(_speed, json_schema_input_type=Literal["max"] | Factor),
     Field(
         description=f"`max`, or a factor of the original pace: 1 is as it happened, 10 ten times as fast. Nobody waits "
         f"longer than {LONGEST_WAIT:g} s between two events. At the log's end it goes on live.",
@@ -102,11 +103,11 @@ class StreamRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    start: Start = Field("latest", alias="from", examples=["-5m"])
-    until: End = None
+    start: Start = Field("latest", alias="from", examples=["-5m", "2026-03-01T12:00:00Z", "earliest"])
+    until: End = Field(None, examples=["-1m", "2026-03-01T13:00:00Z"])
     event_type: Types = Field([], examples=[["checkout.*"]])
-    user_id: User = None
-    speed: Speed = Field(None, examples=["max", 10])
+    user_id: User = Field(None, examples=[123])
+    speed: Speed = Field(None, examples=["max", 10], json_schema_extra={"default": "max"})
     clock: Clocked = "log"
     batch: int = Field(MAX_EVENTS, ge=1, le=MAX_EVENTS, description="At most so many events in a frame.")
 

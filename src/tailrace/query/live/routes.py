@@ -7,6 +7,8 @@ from fastapi.exceptions import RequestValidationError
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import BadCursorError
+from tailrace.query.live.documents.asyncapi import CLOSING, READING
+from tailrace.query.live.documents.event_stream import EVENT_STREAM
 from tailrace.query.live.requests import StreamRequest
 from tailrace.query.live.sending import LiveClients
 from tailrace.query.live.sse import EventStream
@@ -29,21 +31,17 @@ Every message from here is one JSON text frame:
 ```
 
 `first` and `last` are null while the log is empty. An event comes in the current shape of its type, whatever version
-it was sent in; `event_version` says which that is where it is not 1. Every entry of the log that you asked for comes
-once, in the log's order. Where that can't be, a `gap` says so: between `asked` and `resumed_at` something is not an
-event or is gone, or the log is another one than the cursor's and is sent from its beginning. Keep the `cursor` (after a
-gap: `resumed_at`) of the last frame, and connect again with it: nothing is lost, nothing comes twice. An `event_id` may
-be in two entries if its sender repeated it much later; `/stats` counts it once.
+it was sent in; `event_version` says which that is where it is not 1. The schema of each frame: [asyncapi](asyncapi).
 """
 
 WS = f"""
-A WebSocket. {FRAMES}
+A WebSocket. {FRAMES}{READING}
 You may say, each as one JSON text message:
 
 ```
 {{"kind":"pause"}}    {{"kind":"resume"}}
-{{"kind":"seek","from":…,"until":…,"speed":…,"clock":…}}      `from` alone has to be there; ends a pause
-{{"kind":"filter","event_type":["checkout.*"],"user_id":5}}   what is left out is not filtered by
+{{"kind":"seek","from":"-5m","until":"-1m","speed":10,"clock":"log"}}   `from` alone has to be there; ends a pause
+{{"kind":"filter","event_type":["checkout.*"],"user_id":5}}           what is left out is not filtered by
 ```
 
 Each is answered, and every frame behind the answer is as it says:
@@ -53,18 +51,19 @@ Each is answered, and every frame behind the answer is as it says:
  "clock":"log","batch":256}}
 ```
 
-Close codes: 1000 `until` is reached, 3001 the service is shutting down, 3008 frames were not taken for 20 s, 1013 the
-log does not answer (in these three connect again with the last cursor); 3501 a bad request or message: don't repeat it.
+{CLOSING}
 """
 
 SSE = f"""
-The same stream as `/ws`, as server-sent events: `id` is the cursor to go on from, `data` a frame. {FRAMES}
+The same stream as `/ws`, as server-sent events: `id` is the cursor to go on from, `data` a frame. {FRAMES}{READING}
 A browser's `EventSource` connects again by itself, with `Last-Event-ID`, which goes before `from`; once `until` is
 reached it is answered 204, which ends it.
 """
 
 LAST = "The `id` of the last event that came, which a browser sends by itself; goes before `from`."
-_EVENT_STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+_EVENT_STREAM: dict[str, Any] = {
+    "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT_STREAM}}
+}
 
 
 def live_routes(clients: LiveClients) -> APIRouter:

@@ -1,1 +1,1 @@
-"""The page at ``/``: a few files, served from the package, that need nothing from elsewhere."""
+"""The page at ``/``: what ``page/`` at the project's root is built into, ``static/``. Nothing comes from elsewhere."""

@@ -2,37 +2,36 @@
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-_FILES = {
-    "/": ("index.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
+from tailrace.query.page.files import PageFile, built_files, not_built
+
 _HEADERS = {
-    "Cache-Control": "no-cache",
     # connections to ws: are named because not every browser counts them as 'self'
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 
 
-def page_routes() -> APIRouter:
-    """A route for each file."""
+def page_routes(folder: Traversable | None = None) -> APIRouter:
+    """A route for each file of the build in ``folder``, which is read now; without a build, for a page that says so."""
+    folder = folder or files("tailrace.query.page") / "static"
     router = APIRouter(include_in_schema=False)
-    for path, (name, media_type) in _FILES.items():
-        content = (files("tailrace.query.page") / name).read_bytes()
-        router.add_api_route(path, _serving(content, media_type), response_class=Response)
+    built = built_files(folder)
+    for path, file in (built or not_built(folder)).items():
+        router.add_api_route(path, _serving(file, 200 if built else 503), response_class=Response)
     return router
 
 
-def _serving(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
+def _serving(file: PageFile, status: int) -> Callable[[], Awaitable[Response]]:
+    headers = {**_HEADERS, "Cache-Control": file.caching}
+
     async def serve() -> Response:
-        return Response(content, media_type=f"{media_type}; charset=utf-8", headers=_HEADERS)
+        return Response(file.content, status, headers, media_type=file.media_type)
 
     return serve

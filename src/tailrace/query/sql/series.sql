@@ -1,22 +1,32 @@
--- Events per bucket and type in [$2, $9), exact to the microsecond, each stretch from the coarsest table that holds it:
---
---   $2 ...raw... $3 ..minutes.. $4 ..hours.. $5 ..days.. $6 ..hours.. $7 ..minutes.. $8 ...raw... $9
---
--- Stretches may be empty. $1 is the bucket's unit for date_trunc, $10 the event types wanted (null: all).
-select date_trunc($1, at, 'UTC') as bucket, event_type, sum(events)::bigint as events
+-- Events per bucket and type, exact to the microsecond, each stretch of the range from the coarsest table that fits:
+-- $1, $2 and $3 are the stretches' tables (day, hour, minute, row), beginnings and ends. What is at $4[n] or later,
+-- but before $4[n + 1], belongs to bucket $5[n]. $6: the event types wanted (null: all).
+with stretch as materialized (
+    select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as stretch (source, low, high)
+)
+select ($5::int[])[width_bucket(at, $4::timestamptz[])] as number, event_type, sum(events)::bigint as events
 from (
-    select bucket as at, event_type, events from public.events_by_day
-    where bucket >= $5 and bucket < $6
+    -- offset 0 makes each stretch a lookup of its own, in views that are unions themselves on TimescaleDB
+    select found.* from stretch, lateral (
+        select bucket as at, event_type, events from public.events_by_day
+        where bucket >= low and bucket < high offset 0
+    ) as found where source = 'day'
     union all
-    select bucket, event_type, events from public.events_by_hour
-    where (bucket >= $4 and bucket < $5) or (bucket >= $6 and bucket < $7)
+    select found.* from stretch, lateral (
+        select bucket, event_type, events from public.events_by_hour
+        where bucket >= low and bucket < high offset 0
+    ) as found where source = 'hour'
     union all
-    select bucket, event_type, events from public.events_by_minute
-    where (bucket >= $3 and bucket < $4) or (bucket >= $7 and bucket < $8)
+    select found.* from stretch, lateral (
+        select bucket, event_type, events from public.events_by_minute
+        where bucket >= low and bucket < high offset 0
+    ) as found where source = 'minute'
     union all
-    select created_at, event_type, 1 from public.analytics_events
-    where (created_at >= $2 and created_at < $3) or (created_at >= $8 and created_at < $9)
+    select found.* from stretch, lateral (
+        select created_at, event_type, 1 from public.analytics_events
+        where created_at >= low and created_at < high offset 0
+    ) as found where source = 'row'
 ) as stretches
-where $10::text[] is null or event_type = any ($10)
+where $6::text[] is null or event_type = any ($6)
 group by 1, 2
 order by 1, event_type collate "C";

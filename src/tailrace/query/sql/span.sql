@@ -1,2 +1,18 @@
 -- From when to when there are events, to the minute (the last bucket's beginning); one row, nulls where there are none.
-select min(bucket) as first_bucket, max(bucket) as last_bucket from public.events_by_minute;
+-- By way of the first and last day and hour: on TimescaleDB a look at all minutes takes longer the more there are.
+with days as materialized (
+    select min(bucket) as first, max(bucket) as last from public.events_by_day
+), hours as materialized (
+    select
+        (select min(bucket) from public.events_by_hour
+            where bucket >= days.first and bucket < days.first + interval '24 hours') as first,
+        (select max(bucket) from public.events_by_hour
+            where bucket >= days.last and bucket < days.last + interval '24 hours') as last
+    from days
+)
+select
+    (select min(bucket) from public.events_by_minute
+        where bucket >= hours.first and bucket < hours.first + interval '1 hour') as first_bucket,
+    (select max(bucket) from public.events_by_minute
+        where bucket >= hours.last and bucket < hours.last + interval '1 hour') as last_bucket
+from hours;

@@ -1,6 +1,6 @@
 """Answering a question from one snapshot of the read model."""
 
-from collections import Counter
+import asyncio
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -9,138 +9,152 @@ import asyncpg
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import TailraceError
 from tailrace.query.database import Snapshot, snapshot
+from tailrace.query.stats.buckets import Buckets, fitting_buckets, named_buckets
+from tailrace.query.stats.counting import Counts, count_all_time, count_range, count_series
+from tailrace.query.stats.etag import is_named, make_etag
+from tailrace.query.stats.event_types import wanted_types
 from tailrace.query.stats.lag import measure_lag
-from tailrace.query.stats.models import AsOf, SeriesPoint, Stats, StatsQuestion, Totals, TypeTotals
-from tailrace.query.stats.ranges import (
-    MAX_BUCKETS,
-    Bucket,
-    Range,
-    closed_range,
-    count_buckets,
-    cut,
-    cut_at_hours,
-    fitting_bucket,
-    floor_to,
-)
+from tailrace.query.stats.models import Previous, SeriesPoint, Stats, Top
+from tailrace.query.stats.question import StatsQuestion
+from tailrace.query.stats.ranges import Bucket, Range, closed_range, floor_to
+from tailrace.query.stats.top import count_values
 from tailrace.runtime.log.client import LogClient
 
 
-class TooManyBucketsError(TailraceError):
-    """The series would be too long: ask for a coarser bucket or a shorter range."""
-
-
 class NoLongerKeptError(TailraceError):
-    """Single events of that time were dropped: ask for whole hours."""
+    """Single events of that time were dropped: ask for whole hours, or for later ones."""
 
 
-class _Counts(NamedTuple):
-    """``totals`` per event type and, under "", of all together."""
+class Answer(NamedTuple):
+    """``stats`` None: whoever asks has it already."""
 
+    etag: str
+    stats: Stats | None
+
+
+class _Counted(NamedTuple):
     bucket: Bucket
     series: list[SeriesPoint]
-    totals: dict[str, Totals]
+    counts: Counts
+    top: Top | None
+    previous: Previous | None
 
 
-async def answer(pool: "asyncpg.Pool", log: LogClient, question: StatsQuestion, timeout: float) -> Stats:
-    """Counts what was asked for, in ``timeout`` seconds at most.
+async def answer(
+    pool: "asyncpg.Pool",
+    log: LogClient,
+    question: StatsQuestion,
+    *,
+    timeout: float,
+    salt: str,
+    if_none_match: str | None,
+) -> Answer:
+    """Counts what was asked for, in ``timeout`` seconds at most, unless ``if_none_match`` names that answer.
 
     Raises:
         TooManyBucketsError: the bucket is too fine for the range.
-        NoLongerKeptError: the range cuts through an hour whose single events were dropped.
+        NoLongerKeptError: the question needs single events that were dropped.
         DatabaseUnavailableError: the database does not answer.
         QuestionTooSlowError: the time was not enough.
     """
     async with snapshot(pool, timeout) as ask:
-        row = await ask.row("position")
-        _check_kept(question, row["raw_from"])
-        counts = await _count(ask, question)
-    projected = Cursor(row["epoch"], row["seq"], row["mark"])
-    lag = await measure_lag(log, projected)
-    return Stats(
-        start=question.start,
-        end=question.end,
-        bucket=counts.bucket,
-        totals=counts.totals.get("", Totals(events=0, users=0)),
-        by_type=[
-            TypeTotals(event_type=event_type, events=totals.events, users=totals.users)
-            for event_type, totals in sorted(counts.totals.items())
-            if event_type
-        ],
-        series=counts.series,
-        as_of=AsOf(
-            cursor=str(projected) if projected.epoch else None,
-            revision=row["revision"],
-            lag_events=lag.events,
-            lag_seconds=lag.seconds,
-            late_pending=row["late_pending"],
-        ),
-    )
+        position = await ask.row("position")
+        etag = make_etag(position, question, salt)
+        # while late events are on their way, counts change at one and the same position
+        if is_named(etag, if_none_match) and not position["late_pending"]:
+            return Answer(etag, None)
+        _check_kept(question, position["raw_from"])
+        projected = Cursor(position["epoch"], position["seq"], position["mark"])
+        measuring = asyncio.create_task(measure_lag(log, projected))
+        try:
+            counted = await _count(ask, question)
+        except BaseException:
+            measuring.cancel()
+            raise
+    lag = await measuring
+    stats: Stats = {
+        "from": question.start,
+        "to": question.end,
+        "bucket": counted.bucket,
+        "tz": question.tz,
+        "totals": counted.counts.totals,
+        "by_type": counted.counts.by_type,
+        "series": counted.series,
+        "top": counted.top,
+        "previous": counted.previous,
+        "as_of": {
+            "cursor": str(projected) if projected.epoch else None,
+            "revision": position["revision"],
+            "lag_events": lag.events,
+            "lag_seconds": lag.seconds,
+            "late_pending": position["late_pending"],
+        },
+    }
+    return Answer(etag, stats)
 
 
 def _check_kept(question: StatsQuestion, raw_from: datetime | None) -> None:
-    for name, moment in (("from", question.start), ("to", question.end)):
-        if raw_from is not None and moment is not None and moment < raw_from and moment != floor_to(moment, "hour"):
+    if raw_from is None:
+        return
+    before = question.previous()
+    ends = {"from": question.start, "to": question.end, "compare": before.start if before else None}
+    for name, moment in ends.items():
+        if moment is not None and moment < raw_from and moment != floor_to(moment, "hour"):
             raise NoLongerKeptError(
                 f"{name}: before {raw_from:%Y-%m-%d} only counts of whole hours are kept, and {moment.isoformat()} is "
                 "inside of one"
             )
-
-
-async def _count(ask: Snapshot, question: StatsQuestion) -> _Counts:
-    types = question.event_type or None
-    span = closed_range(question.start, question.end)
-    bucket = await _bucket(ask, question, span)
-    rows = await ask.rows("series", bucket, *cut(span, bucket), types)
-    series = [
-        SeriesPoint.model_construct(bucket=row["bucket"], event_type=row["event_type"], events=row["events"])
-        for row in rows
-    ]
-    if question.start is None and question.end is None:
-        return _Counts(bucket, series, await _totals_of_all_time(ask, types))
-    return _Counts(bucket, series, await _totals_in_range(ask, span, types, series))
-
-
-async def _bucket(ask: Snapshot, question: StatsQuestion, span: Range) -> Bucket:
-    """The bucket asked for, or the one that fits; an open end is taken to be where the events end."""
-    shown = await _shown(ask, question, span)
-    if question.bucket == "auto":
-        return fitting_bucket(shown)
-    buckets = count_buckets(shown, question.bucket)
-    if buckets > MAX_BUCKETS:
-        raise TooManyBucketsError(
-            f"bucket: by the {question.bucket} this range has {buckets:,} buckets, at most {MAX_BUCKETS:,} are given: "
-            "take a coarser bucket or a shorter range"
+    if question.top is not None and (question.start is None or question.start < raw_from):
+        raise NoLongerKeptError(
+            f"top: single events are kept from {raw_from:%Y-%m-%d} on: ask with a 'from' that is not earlier"
         )
-    return question.bucket
 
 
-async def _shown(ask: Snapshot, question: StatsQuestion, span: Range) -> Range:
-    if question.start is not None and question.end is not None:
-        return span
-    row = await ask.row("span")
-    first: datetime = row["first_bucket"] or span.end
-    last: datetime = row["last_bucket"] or span.start
+async def _count(ask: Snapshot, question: StatsQuestion) -> _Counted:
+    types = await wanted_types(ask, question.patterns)
+    span = closed_range(question.start, question.end)
+    bucket, buckets = await _buckets(ask, question, span)
+    series = await count_series(ask, _covered(question, span, buckets), buckets, types, question.zone)
+    if question.start is None and question.end is None:
+        counts = await count_all_time(ask, types, users=question.users)
+    else:
+        counts = await count_range(ask, span, types, series, users=question.users)
+    top = await count_values(ask, span, types, question.top, question.top_limit) if question.top else None
+    return _Counted(bucket, series, counts, top, await _count_previous(ask, question, types))
+
+
+async def _buckets(ask: Snapshot, question: StatsQuestion, span: Range) -> tuple[Bucket, Buckets]:
+    """The buckets asked for, or those that fit; an open end is taken to be where the events end."""
+    shown = span
+    if question.start is None or question.end is None:
+        row = await ask.row("span")
+        first: datetime = row["first_bucket"] or span.end
+        last: datetime = row["last_bucket"] or span.start
+        shown = Range(
+            span.start if question.start else first,
+            span.end if question.end else last + timedelta(minutes=1),
+        )
+    if question.bucket == "auto":
+        return fitting_buckets(shown, question.zone)
+    return question.bucket, named_buckets(shown, question.bucket, question.zone)
+
+
+def _covered(question: StatsQuestion, span: Range, buckets: Buckets) -> Range:
+    """What the series is counted from: whole buckets at an open end."""
+    if not buckets.starts:
+        return Range(span.end, span.end)
     return Range(
-        span.start if question.start else first,
-        span.end if question.end else last + timedelta(minutes=1),
+        span.start if question.start else buckets.starts[0],
+        span.end if question.end else buckets.end,
     )
 
 
-async def _totals_of_all_time(ask: Snapshot, types: list[str] | None) -> dict[str, Totals]:
-    rows = await ask.rows("all_time", types)
-    totals = {row["event_type"]: Totals(events=row["events"], users=row["users"]) for row in rows}
-    if types is not None:
-        users = (await ask.row("users_of_types", types))["users"]
-        totals[""] = Totals(events=sum(of_type.events for of_type in totals.values()), users=users)
-    return totals
-
-
-async def _totals_in_range(
-    ask: Snapshot, span: Range, types: list[str] | None, series: list[SeriesPoint]
-) -> dict[str, Totals]:
-    events: Counter[str] = Counter()
-    for point in series:
-        events[point.event_type] += point.events
-        events[""] += point.events
-    rows = await ask.rows("users_in_range", *cut_at_hours(span), types)
-    return {row["event_type"]: Totals(events=events[row["event_type"]], users=row["users"]) for row in rows}
+async def _count_previous(ask: Snapshot, question: StatsQuestion, types: list[str] | None) -> Previous | None:
+    before = question.previous()
+    if before is None:
+        return None
+    span = closed_range(*before)
+    one_bucket = Buckets([span.start], [span.start], [0], span.end)
+    series = await count_series(ask, span, one_bucket, types, question.zone)
+    counts = await count_range(ask, span, types, series, users=question.users)
+    return {"from": before.start, "to": before.end, "totals": counts.totals, "by_type": counts.by_type}

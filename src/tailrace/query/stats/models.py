@@ -1,161 +1,141 @@
-"""The shape of ``GET /stats``: parameters and answer, as they are checked and as OpenAPI shows them."""
+"""The shape of what ``GET /stats`` answers, as OpenAPI shows it. Answers are plain dicts that have it."""
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, with_config
+from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on
 
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import BadCursorError
-from tailrace.contracts.events import MAX_EVENT_TYPE
 from tailrace.query.stats.ranges import Bucket
 
-MAX_TYPES = 100
-_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:([Zz])|([ +-])(\d\d:\d\d))")
+Users = Annotated[int | None, Field(description="Distinct users; null with `users=false`.")]
 
 
-def _moment(text: object) -> object:
-    match = _RFC_3339.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError("expected RFC 3339 with a zone, such as 2026-03-01T12:00:00Z")
-    local, utc, sign, offset = match.groups()
-    # a + that isn't written %2B in a URL arrives as a space
-    moment = datetime.fromisoformat(local.upper() + ("+00:00" if utc else f"{'-' if sign == '-' else '+'}{offset}"))
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of range") from None
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("only printable characters are allowed")
-    return text
-
-
-def _cursor(text: str) -> str:
-    try:
-        return str(Cursor.parse(text))
-    except BadCursorError as error:
-        raise ValueError(str(error)) from None
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
-EventType = Annotated[str, Field(min_length=1, max_length=MAX_EVENT_TYPE), AfterValidator(_printable)]
-CursorText = Annotated[str, AfterValidator(_cursor)]
-
-
-class StatsQuestion(BaseModel):
-    """What ``GET /stats`` is asked."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    start: Moment | None = Field(
-        None,
-        alias="from",
-        description="Counts what happened at this time or later; without it, from the first event on.",
-        examples=["2026-03-01T00:00:00Z"],
-    )
-    end: Moment | None = Field(
-        None,
-        alias="to",
-        description="Counts what happened before this time; without it, up to the last event.",
-        examples=["2026-03-02T00:00:00Z"],
-    )
-    bucket: Literal[Bucket, "auto"] = Field(
-        "auto", description="The series' buckets (UTC). `auto` takes the finest that needs at most 500."
-    )
-    event_type: list[EventType] = Field(
-        [], max_length=MAX_TYPES, description="Counts these types alone; may be given several times."
-    )
-    min_cursor: CursorText | None = Field(
-        None,
-        description="Waits (up to 5 s) until the answer includes this position: read-your-writes with the cursor that "
-        "`POST /events` answered.",
-    )
-    settled: bool = Field(
-        False, description="Waits (up to 5 s) until no late events are pending: `as_of.late_pending` is 0 then."
-    )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.start is not None and self.end is not None and self.start >= self.end:
-            raise ValueError("'to' has to be later than 'from'")
-        return self
-
-
-class Totals(BaseModel):
+class Totals(TypedDict):
     """Everything that was asked for, together."""
 
-    events: int = Field(description="Events; each event_id counts once.")
-    users: int = Field(description="Distinct users.")
+    events: Annotated[int, Field(description="Events; each event_id counts once.")]
+    users: Users
 
 
-class TypeTotals(BaseModel):
+class TypeTotals(TypedDict):
     """One event type. A user counts for each type they have events of."""
 
     event_type: str
     events: int
-    users: int
+    users: Users
 
 
-class SeriesPoint(BaseModel):
+class SeriesPoint(TypedDict):
     """Events of one type in one bucket; where there are none, there is no point."""
 
-    bucket: datetime = Field(description="When the bucket begins (UTC); at a range's edge it may reach outside.")
+    bucket: Annotated[
+        str,
+        WithJsonSchema({"type": "string", "format": "date-time"}),
+        Field(description="When the bucket begins, with the offset of `tz`; at a range's edge it may reach outside."),
+    ]
     event_type: str
     events: int
 
 
-class AsOf(BaseModel):
+class TopValue(TypedDict):
+    """One value of the property."""
+
+    value: Annotated[
+        Any, Field(description="A string, a number, true, false or null. The string `1` is not the number 1.")
+    ]
+    events: int
+
+
+class Top(TypedDict):
+    """The values of a property. `values`, `other` and `missing` together are all the events."""
+
+    property: Annotated[str, Field(description="As asked.")]
+    values: Annotated[list[TopValue], Field(description="The most frequent first, at most `top_limit`.")]
+    other: Annotated[int, Field(description="Events with another value, or with an object or an array there.")]
+    missing: Annotated[int, Field(description="Events that don't have the property.")]
+
+
+_Ends = TypedDict(
+    "_Ends",
+    {
+        "from": Annotated[datetime | None, Field(description="As asked (UTC); null: from the first event on.")],
+        "to": Annotated[datetime | None, Field(description="As asked (UTC); null: up to the last event.")],
+    },
+)
+_PreviousEnds = TypedDict("_PreviousEnds", {"from": datetime, "to": datetime})
+
+
+class Previous(_PreviousEnds):
+    """The period before (UTC)."""
+
+    totals: Totals
+    by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]
+
+
+class AsOf(TypedDict):
     """The state of the log that the answer is exact for."""
 
-    cursor: str | None = Field(description="The position counted up to; null before anything was projected.")
-    revision: int = Field(description="Counts corrections to what had been projected before.")
-    lag_events: int | None = Field(description="Log entries not counted yet; null while the log does not answer.")
-    lag_seconds: float | None = Field(description="How long the oldest of them has been in the log; null likewise.")
-    late_pending: int = Field(
-        description="Late events that ranges and series don't have yet (TimescaleDB refreshes its aggregates)."
-    )
+    cursor: Annotated[str | None, Field(description="The position counted up to; null before anything was projected.")]
+    revision: Annotated[int, Field(description="Counts corrections to what had been projected before.")]
+    lag_events: Annotated[
+        int | None, Field(description="Log entries not counted yet; null while the log does not answer.")
+    ]
+    lag_seconds: Annotated[
+        float | None, Field(description="How long the oldest of them has been in the log; null likewise.")
+    ]
+    late_pending: Annotated[
+        int,
+        Field(description="Late events that ranges and series don't have yet (TimescaleDB refreshes its aggregates)."),
+    ]
 
 
-class Stats(BaseModel):
-    """What ``GET /stats`` answers, all of it of one state of the read model."""
+EXAMPLE: Any = {
+    "from": "2026-03-28T23:00:00Z",
+    "to": "2026-03-29T22:00:00Z",
+    "bucket": "day",
+    "tz": "Europe/Berlin",
+    "totals": {"events": 3, "users": 2},
+    "by_type": [
+        {"event_type": "click", "events": 1, "users": 1},
+        {"event_type": "page_view", "events": 2, "users": 2},
+    ],
+    "series": [
+        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "click", "events": 1},
+        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "page_view", "events": 2},
+    ],
+    "top": {
+        "property": "event_data.path",
+        "values": [{"value": "/home", "events": 2}],
+        "other": 0,
+        "missing": 1,
+    },
+    "previous": {
+        "from": "2026-03-27T23:00:00Z",
+        "to": "2026-03-28T23:00:00Z",
+        "totals": {"events": 1, "users": 1},
+        "by_type": [{"event_type": "page_view", "events": 1, "users": 1}],
+    },
+    "as_of": {
+        "cursor": "0a1b2c3d4e5f:4:89abcdef01234567",
+        "revision": 0,
+        "lag_events": 0,
+        "lag_seconds": 0.0,
+        "late_pending": 0,
+    },
+}
+"""The answer to ``tz=Europe/Berlin&bucket=day&top=event_data.path&compare=previous`` and a day of 23 hours."""
 
-    model_config = ConfigDict(
-        populate_by_name=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "from": "2026-03-01T00:00:00Z",
-                    "to": "2026-03-02T00:00:00Z",
-                    "bucket": "hour",
-                    "totals": {"events": 3, "users": 2},
-                    "by_type": [
-                        {"event_type": "click", "events": 1, "users": 1},
-                        {"event_type": "page_view", "events": 2, "users": 2},
-                    ],
-                    "series": [
-                        {"bucket": "2026-03-01T12:00:00Z", "event_type": "click", "events": 1},
-                        {"bucket": "2026-03-01T12:00:00Z", "event_type": "page_view", "events": 2},
-                    ],
-                    "as_of": {
-                        "cursor": "0a1b2c3d4e5f:3:89abcdef01234567",
-                        "revision": 0,
-                        "lag_events": 0,
-                        "lag_seconds": 0.0,
-                        "late_pending": 0,
-                    },
-                }
-            ]
-        },
-    )
 
-    start: datetime | None = Field(alias="from", description="As asked (UTC); null: from the first event on.")
-    end: datetime | None = Field(alias="to", description="As asked (UTC); null: up to the last event.")
-    bucket: Bucket
+@with_config(ConfigDict(json_schema_extra={"examples": [EXAMPLE]}))
+class Stats(_Ends):
+    """What `GET /stats` answers, all of it of one state of the read model."""
+
+    bucket: Annotated[Bucket, Field(description="As asked, or the one that `auto` chose.")]
+    tz: Annotated[str, Field(description="As asked.")]
     totals: Totals
-    by_type: list[TypeTotals] = Field(description="Sorted by event type.")
-    series: list[SeriesPoint] = Field(description="Sorted by bucket, then by event type.")
+    by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]
+    series: Annotated[list[SeriesPoint], Field(description="Sorted by bucket, then by event type.")]
+    top: Annotated[Top | None, Field(description="Null without `top`.")]
+    previous: Annotated[Previous | None, Field(description="Null without `compare`.")]
     as_of: AsOf

@@ -1,25 +1,24 @@
-"""Ranges of time, the buckets they are shown in, and which table holds which stretch of them."""
+"""Ranges of time, and which table holds which stretch of one."""
 
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from tailrace.contracts.events import EARLIEST
 
-Bucket = Literal["minute", "hour", "day", "month"]
+Bucket = Literal["minute", "hour", "day", "week", "month"]
+Rollup = Literal["day", "hour", "minute"]
 
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """The end of a range that has none; the log takes nothing that is more than two days ahead."""
-AUTO_BUCKETS = 500
-"""At most so many buckets are chosen by ``auto``: more than a chart can show."""
-MAX_BUCKETS = 10_000
-"""At most so many are given when a bucket is asked for by name."""
 
-_LENGTHS: dict[Bucket, timedelta] = {
-    "minute": timedelta(minutes=1),
-    "hour": timedelta(hours=1),
+_ROLLUPS: dict[Rollup, timedelta] = {
     "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
 }
-BUCKETS: tuple[Bucket, ...] = ("minute", "hour", "day", "month")
+"""The tables of counts, the coarsest first, and how long their buckets are."""
 
 
 class Range(NamedTuple):
@@ -29,20 +28,11 @@ class Range(NamedTuple):
     end: datetime
 
 
-class Stretches(NamedTuple):
-    """A range cut at the edges of whole minutes, hours and days: nine instants that never fall.
+class Stretch(NamedTuple):
+    """A part of a range, and the table that it is read from; ``row``: the events themselves."""
 
-    The stretch between two of them is for the raw rows, the minutes, the hours, the days, the hours, the minutes and
-    the raw rows again; any of them may be empty.
-    """
-
+    table: Rollup | Literal["row"]
     start: datetime
-    minutes: datetime
-    hours: datetime
-    days: datetime
-    days_end: datetime
-    hours_end: datetime
-    minutes_end: datetime
     end: datetime
 
 
@@ -54,58 +44,56 @@ def closed_range(start: datetime | None, end: datetime | None) -> Range:
 
 
 def floor_to(moment: datetime, bucket: Bucket) -> datetime:
-    """The beginning of the bucket that holds ``moment`` (UTC)."""
-    moment = moment.replace(second=0, microsecond=0)
+    """The beginning of the bucket that holds ``moment``, by the clock that the moment is written in."""
     if bucket == "minute":
-        return moment
+        return moment.replace(second=0, microsecond=0)
     if bucket == "hour":
-        return moment.replace(minute=0)
-    moment = moment.replace(minute=0, hour=0)
-    return moment.replace(day=1) if bucket == "month" else moment
+        return moment.replace(minute=0, second=0, microsecond=0)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if bucket == "week":
+        return midnight - timedelta(days=midnight.weekday())
+    return midnight.replace(day=1) if bucket == "month" else midnight
 
 
-def count_buckets(span: Range, bucket: Bucket) -> int:
-    """How many buckets a range touches."""
-    if span.start >= span.end:
-        return 0
-    first, last = floor_to(span.start, bucket), floor_to(span.end - timedelta(microseconds=1), bucket)
-    if bucket == "month":
-        return (last.year - first.year) * 12 + last.month - first.month + 1
-    return (last - first) // _LENGTHS[bucket] + 1
+def cut(span: Range, edges: Iterable[datetime]) -> list[Stretch]:
+    """Which table answers for which stretch of a range that is shown in buckets with these ``edges``.
 
-
-def fitting_bucket(span: Range) -> Bucket:
-    """The finest bucket of which at most ``AUTO_BUCKETS`` show a range."""
-    for bucket in BUCKETS:
-        if count_buckets(span, bucket) <= AUTO_BUCKETS:
-            return bucket
-    return BUCKETS[-1]
-
-
-def cut(span: Range, bucket: Bucket) -> Stretches:
-    """Which table answers for which stretch of a range that is to be shown in ``bucket``.
-
-    A table serves where it has whole buckets of the range and is not coarser than what is to be shown.
+    A stretch is read from the coarsest table whose buckets (UTC) lie there, each within the range and between two
+    edges: days in the middle of a month, hours up to a local midnight, single events where a range begins in a minute.
     """
-    minutes = _whole(span, "minute")
-    hours = _whole(minutes, "hour") if bucket != "minute" else _nothing(minutes)
-    days = _whole(hours, "day") if bucket in ("day", "month") else _nothing(hours)
-    return Stretches(span.start, minutes.start, hours.start, days.start, days.end, hours.end, minutes.end, span.end)
+    found: list[Stretch] = []
+    left = [span] if span.start < span.end else []
+    dividing = list(edges)
+    for table in _ROLLUPS:
+        dividing = [edge for edge in dividing if floor_to(edge, table) != edge]
+        divided = sorted({floor_to(edge, table) for edge in dividing})
+        rest: list[Range] = []
+        for part in left:
+            at = part.start
+            for start, end in _whole(part, table, divided):
+                found.append(Stretch(table, start, end))
+                rest.append(Range(at, start))
+                at = end
+            rest.append(Range(at, part.end))
+        left = [part for part in rest if part.start < part.end]
+    return found + [Stretch("row", *part) for part in left]
 
 
 def cut_at_hours(span: Range) -> tuple[datetime, datetime, datetime, datetime]:
-    """A range cut at the edges of whole hours: its start, theirs, their end, its end; there may be none."""
-    hours = _whole(span, "hour")
-    return span.start, hours.start, hours.end, span.end
+    """A range cut at the edges of its whole hours (UTC): its start, theirs, their end, its end; there may be none."""
+    for hours in _whole(span, "hour", []):
+        return span.start, hours.start, hours.end, span.end
+    return span.start, span.end, span.end, span.end
 
 
-def _whole(span: Range, unit: Bucket) -> Range:
-    start = floor_to(span.start, unit)
-    if start < span.start:
-        start += _LENGTHS[unit]
-    end = floor_to(span.end, unit)
-    return Range(start, end) if start < end else _nothing(span)
-
-
-def _nothing(span: Range) -> Range:
-    return Range(span.end, span.end)
+def _whole(part: Range, table: Rollup, divided: Sequence[datetime]) -> Iterator[Range]:
+    """Where a table has whole buckets of ``part``; those that begin at ``divided`` are left out."""
+    at, end = floor_to(part.start, table), floor_to(part.end, table)
+    if at < part.start:
+        at += _ROLLUPS[table]
+    for between in divided[bisect_left(divided, at) : bisect_left(divided, end)]:
+        if at < between:
+            yield Range(at, between)
+        at = between + _ROLLUPS[table]
+    if at < end:
+        yield Range(at, end)

@@ -1,0 +1,238 @@
+// Stacked bars over time, drawn by Chart.js. Loaded when the first chart is shown.
+
+import {
+  BarController,
+  BarElement,
+  CategoryScale,
+  Chart,
+  type ChartDataset,
+  LinearScale,
+  type Plugin,
+  Tooltip,
+} from "chart.js";
+import { compact, count } from "../format/numbers.ts";
+import { SLOTS, type Slice } from "../state/colours.ts";
+import type { Tick } from "./ticks.ts";
+
+Chart.register(BarController, BarElement, CategoryScale, LinearScale, Tooltip);
+
+const AXIS_WIDTH = 44; // px: fixed, so that the bars don't move when the numbers get longer
+
+export interface BarsData {
+  /** How many bars. */
+  size: number;
+  slices: Slice[];
+  /** The labels of the axis, for a chart of this width in px. */
+  ticks: (width: number) => Tick[];
+  /** What the bar stands for. */
+  title: (index: number) => string;
+  /** Bars that are not complete. */
+  partial: number[];
+  /** Where a line marks a moment, in bars from the left; null: nowhere. */
+  marker: number | null;
+}
+
+type Bar = Chart<"bar", number[], number>;
+
+export class Bars {
+  readonly #chart: Bar;
+  #theme = "";
+  #colours: Colours | null = null;
+  #ticks: Tick[] = [];
+  #data: BarsData = { size: 0, slices: [], ticks: () => [], title: () => "", partial: [], marker: null };
+
+  /** `pick` is told which bar was clicked; null: a click does nothing. */
+  constructor(canvas: HTMLCanvasElement, pick: ((index: number) => void) | null) {
+    const self = this;
+    this.#chart = new Chart<"bar", number[], number>(canvas, {
+      type: "bar",
+      data: { labels: [], datasets: [] },
+      plugins: [marker(() => (self.#data.marker === null ? null : [self.#data.marker, self.#colours?.past ?? ""]))],
+      options: {
+        responsive: true,
+        maintainAspectRatio: false,
+        animation: false,
+        interaction: { mode: "index", intersect: false },
+        layout: { padding: { top: 6 } },
+        onClick(_event, found) {
+          if (pick && found[0]) pick(found[0].index);
+        },
+        onHover(_event, found) {
+          canvas.style.cursor = pick && found.length ? "pointer" : "";
+        },
+        scales: {
+          x: {
+            stacked: true,
+            grid: { display: false },
+            border: { display: false },
+            afterBuildTicks(axis) {
+              self.#ticks = self.#data.ticks(axis.chart.width);
+              axis.ticks = self.#ticks.map(({ index }) => ({ value: index }));
+            },
+            ticks: {
+              autoSkip: false,
+              maxRotation: 0,
+              align: "inner",
+              callback: (value) => self.#ticks.find(({ index }) => index === value)?.label ?? "",
+            },
+          },
+          y: {
+            stacked: true,
+            beginAtZero: true,
+            suggestedMax: 4,
+            border: { display: false },
+            afterFit(axis) {
+              axis.width = AXIS_WIDTH;
+            },
+            ticks: { maxTicksLimit: 4, precision: 0, callback: (value) => compact(Number(value)) },
+          },
+        },
+        plugins: {
+          tooltip: {
+            filter: (item) => item.parsed.y !== 0,
+            itemSort: (one, other) => (other.parsed.y ?? 0) - (one.parsed.y ?? 0),
+            boxWidth: 8,
+            boxHeight: 8,
+            boxPadding: 5,
+            padding: 10,
+            cornerRadius: 8,
+            caretSize: 0,
+            caretPadding: 12,
+            callbacks: {
+              title: (items) => (items[0] ? self.#data.title(items[0].dataIndex) : ""),
+              label: (item) => ` ${item.dataset.label}  ${count(item.parsed.y ?? 0)}`,
+              footer(items) {
+                const total = items.reduce((sum, item) => sum + (item.parsed.y ?? 0), 0);
+                const partial = items[0] && self.#data.partial.includes(items[0].dataIndex) ? " so far" : "";
+                return `${count(total)} in all${partial}${pick ? "\nClick to replay from here" : ""}`;
+              },
+            },
+          },
+        },
+      },
+    });
+  }
+
+  /** Shows other data; `theme` names the page's colours as they are now. */
+  update(data: BarsData, theme: string): void {
+    this.#data = data;
+    if (this.#colours === null || this.#theme !== theme) {
+      this.#theme = theme;
+      this.#colours = coloursOf(this.#chart.canvas);
+      this.#paint(this.#colours);
+    }
+    const colours = this.#colours;
+    const partial = new Set(data.partial);
+    const shown = this.#chart.data;
+    const next = data.slices.map((slice) => dataset(slice, colours, partial));
+    if (shown.labels?.length !== data.size) shown.labels = Array.from({ length: data.size }, (_, index) => index);
+    // a layer that stays keeps its object: a new one is built anew, bar by bar
+    if (next.length === shown.datasets.length && next.every(({ label }, at) => label === shown.datasets[at]?.label)) {
+      for (const [at, layer] of shown.datasets.entries()) Object.assign(layer, next[at]);
+    } else shown.datasets = next;
+    this.#chart.update("none");
+  }
+
+  destroy(): void {
+    this.#chart.destroy();
+  }
+
+  #paint(colours: Colours): void {
+    const { scales, plugins } = this.#chart.options;
+    const font = { family: colours.font, size: 11 };
+    for (const axis of [scales?.["x"], scales?.["y"]]) {
+      if (axis?.ticks) Object.assign(axis.ticks, { color: colours.faint, font });
+    }
+    if (scales?.["y"]) scales["y"].grid = { color: colours.line };
+    if (plugins?.tooltip) {
+      Object.assign(plugins.tooltip, {
+        backgroundColor: colours.overlay,
+        borderColor: colours.line,
+        borderWidth: 1,
+        titleColor: colours.text,
+        bodyColor: colours.text,
+        footerColor: colours.faint,
+        titleFont: { ...font, size: 12, weight: 600 },
+        bodyFont: { ...font, size: 12 },
+        footerFont: { ...font, weight: 400 },
+      });
+    }
+  }
+}
+
+function dataset({ type, slot, values }: Slice, colours: Colours, partial: Set<number>): ChartDataset<"bar", number[]> {
+  const colour = slot === null ? colours.other : (colours.series[slot] ?? colours.other);
+  const faded = colour.replace("rgb(", "rgba(").replace(")", ", 0.45)");
+  const background = partial.size ? values.map((_, index) => (partial.has(index) ? faded : colour)) : colour;
+  return {
+    label: type ?? "other types",
+    data: values,
+    backgroundColor: background,
+    hoverBackgroundColor: background,
+    categoryPercentage: 1,
+    barPercentage: values.length > 150 ? 1 : 0.82,
+    borderRadius: values.length > 150 ? 0 : 1.5,
+    borderSkipped: false,
+    maxBarThickness: 48,
+  };
+}
+
+interface Colours {
+  series: string[];
+  other: string;
+  text: string;
+  faint: string;
+  line: string;
+  overlay: string;
+  past: string;
+  font: string;
+}
+
+/** The page's colours as the canvas needs them: resolved. */
+function coloursOf(canvas: HTMLCanvasElement): Colours {
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  canvas.parentElement?.append(probe);
+  const style = getComputedStyle(probe);
+  const resolved = (name: string): string => {
+    probe.style.color = `var(--${name})`;
+    return style.color;
+  };
+  const colours = {
+    series: Array.from({ length: SLOTS }, (_, slot) => resolved(`series-${slot}`)),
+    other: resolved("series-other"),
+    text: resolved("text"),
+    faint: resolved("faint"),
+    line: resolved("line"),
+    overlay: resolved("overlay"),
+    past: resolved("past"),
+    font: style.fontFamily,
+  };
+  probe.remove();
+  return colours;
+}
+
+/** A line at a moment: how many bars from the left, and its colour. */
+function marker(where: () => [number, string] | null): Plugin<"bar"> {
+  return {
+    id: "marker",
+    afterDatasetsDraw({ ctx, chartArea, scales }) {
+      const [at, colour] = where() ?? [null, ""];
+      const axis = scales["x"];
+      if (at === null || !axis) return;
+      const first = axis.getPixelForValue(0);
+      const x = first + (at - 0.5) * (axis.getPixelForValue(1) - first);
+      ctx.save();
+      ctx.strokeStyle = ctx.fillStyle = colour;
+      ctx.lineWidth = 2;
+      ctx.beginPath();
+      ctx.moveTo(x, chartArea.top);
+      ctx.lineTo(x, chartArea.bottom);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.arc(x, chartArea.top, 4, 0, Math.PI * 2);
+      ctx.fill();
+      ctx.restore();
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import type { JSX } from "preact";
+import { useId } from "preact/hooks";
+
+interface SegmentsProps<T> {
+  label: string;
+  options: readonly T[];
+  chosen: T;
+  name: (option: T) => string;
+  choose: (option: T) => void;
+}
+
+/** One of a few: radio buttons, side by side. */
+export function Segments<T>({ label, options, chosen, name, choose }: SegmentsProps<T>): JSX.Element {
+  const group = useId();
+  return (
+    <fieldset class="segments">
+      <legend class="unseen">{label}</legend>
+      {options.map((option) => (
+        <label key={name(option)}>
+          <input type="radio" name={group} checked={option === chosen} onChange={() => choose(option)} />
+          <span>{name(option)}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,80 @@
+import { signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { goLive, isReplay, togglePause } from "../stream/store.ts";
+import { FILTER_ID } from "./filter.tsx";
+import { Icon } from "./icons.tsx";
+
+export const shortcutsOpen = signal(false);
+
+const KEYS: [string, string][] = [
+  ["Space", "Pause, and resume"],
+  ["/", "Filter by type"],
+  ["Esc", "Back to now; closes what is open"],
+  ["↑ ↓", "In the tail: from entry to entry"],
+  ["Enter", "In the tail: the entry in full"],
+  ["?", "These keys"],
+];
+
+/** What the keys do, wherever the focus is; fields and buttons keep theirs. */
+export function listenToKeys(): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
+    const target = event.target instanceof HTMLElement ? event.target : document.body;
+    const field = target.matches("input, select, textarea");
+    if (event.key === "Escape") {
+      if (field) target.blur();
+      else if (isReplay.value) goLive();
+    } else if (field) {
+      return;
+    } else if (event.key === " " && !target.matches("button, a, section[tabindex]")) {
+      event.preventDefault();
+      togglePause();
+    } else if (event.key === "/") {
+      event.preventDefault();
+      document.getElementById(FILTER_ID)?.focus();
+    } else if (event.key === "?") {
+      shortcutsOpen.value = true;
+    }
+  });
+}
+
+export function Shortcuts(): JSX.Element {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = shortcutsOpen.value;
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [open]);
+  const close = (): void => {
+    shortcutsOpen.value = false;
+  };
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes a dialog by itself
+    <dialog
+      ref={dialog}
+      class="shortcuts"
+      aria-labelledby="shortcuts-title"
+      onClose={close}
+      onClick={(event) => event.target === dialog.current && close()}
+    >
+      <header class="details-head">
+        <h2 id="shortcuts-title">Keyboard</h2>
+        <button type="button" class="icon-button" aria-label="Close" onClick={close}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <dl class="keys">
+        {KEYS.map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </dialog>
+  );
+}

@@ -1,0 +1,145 @@
+// What the query service sends, as /openapi.json and the description of /ws have it.
+
+/** A position of the log: `<epoch>:<sequence>:<mark>`. Exclusive: what has been seen. */
+export type Cursor = string;
+
+/** A JSON value. Integers that a number can't hold are kept digit by digit (see json.ts). */
+export type Json = null | boolean | number | string | RawJson | Json[] | { [key: string]: Json };
+
+/** What `JSON.rawJSON` makes. */
+export interface RawJson {
+  readonly rawJSON: string;
+}
+
+export interface LogEvent {
+  cursor: Cursor;
+  event_id: string;
+  event_type: string;
+  /** A 64-bit integer. */
+  user_id: Json;
+  created_at: string;
+  event_data: Json;
+  event_version?: number;
+}
+
+export type Clock = "log" | "event";
+
+export interface Hello {
+  kind: "hello";
+  epoch: string;
+  first: Cursor | null;
+  last: Cursor | null;
+  cursor: Cursor;
+}
+
+export interface Events {
+  kind: "events";
+  cursor: Cursor;
+  events: LogEvent[];
+}
+
+export interface CaughtUp {
+  kind: "caught_up";
+  cursor: Cursor;
+}
+
+export interface Progress {
+  kind: "progress";
+  cursor: Cursor;
+}
+
+export interface Gap {
+  kind: "gap";
+  asked: Cursor;
+  resumed_at: Cursor;
+  reason: string;
+}
+
+export interface End {
+  kind: "end";
+  cursor: Cursor;
+}
+
+/** What holds from here on: the answer to each message that was sent. */
+export interface State {
+  kind: "state";
+  cursor: Cursor;
+  paused: boolean;
+}
+
+export type Frame = Hello | Events | CaughtUp | Progress | Gap | End | State;
+
+export const CLOSED = { shuttingDown: 3001, tooSlow: 3008, badRequest: 3501, notAllowed: 3503, tryLater: 1013 };
+
+export type Bucket = "minute" | "hour" | "day" | "week" | "month";
+
+export interface Totals {
+  events: number;
+  /** null: they were not asked for. */
+  users: number | null;
+}
+
+export interface TypeTotals extends Totals {
+  event_type: string;
+}
+
+export interface SeriesPoint {
+  bucket: string;
+  event_type: string;
+  events: number;
+}
+
+export interface TopValues {
+  property: string;
+  values: { value: Json; events: number }[];
+  other: number;
+  missing: number;
+}
+
+export interface Stats {
+  from: string | null;
+  to: string | null;
+  bucket: Bucket;
+  totals: Totals;
+  by_type: TypeTotals[];
+  series: SeriesPoint[];
+  top: TopValues | null;
+  previous: { from: string; to: string; totals: Totals; by_type: TypeTotals[] } | null;
+  as_of: {
+    cursor: Cursor | null;
+    revision: number;
+    lag_events: number | null;
+    lag_seconds: number | null;
+    late_pending: number;
+  };
+}
+
+/** `GET /status`; null is what can't be known while the log or the database does not answer. */
+export interface Status {
+  live_clients: number;
+  last_seq: number | null;
+  projected_seq: number | null;
+  lag_events: number | null;
+  lag_seconds: number | null;
+  parked: number | null;
+}
+
+/** `GET /events`. */
+export interface EventList {
+  events: LogEvent[];
+  next: string | null;
+}
+
+/** `GET /events/{event_id}`. */
+export interface EventPlace {
+  event_id: string;
+  state: string;
+  log: { cursor: Cursor; logged_at: string } | null;
+  parked: { code: string; reason: string; parked_at: string } | null;
+}
+
+/** An error as RFC 9457 has it. */
+export interface Problem {
+  title: string;
+  detail: string;
+}

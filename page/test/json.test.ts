@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Json } from "../src/contract.ts";
+import { isRaw, parseJson, plain } from "../src/json.ts";
+
+const LARGE = "9223372036854775807";
+
+test("ids of 64 bits keep every digit, there and back", () => {
+  const text = `{"user_id":${LARGE},"event_data":{"n":[1,-${LARGE},2.5,1e+300]},"s":"${LARGE}"}`;
+  const parsed = parseJson<{ user_id: Json; s: string }>(text);
+  assert.equal(plain(parsed.user_id), LARGE);
+  assert.equal(parsed.s, LARGE);
+  assert.equal(JSON.stringify(parsed), text);
+});
+
+test("what a number can hold is one", () => {
+  const parsed = parseJson<{ user_id: Json; other: Json }>(`{"user_id":9007199254740991,"other":${LARGE}}`);
+  assert.equal(parsed.user_id, 9007199254740991);
+  assert.ok(isRaw(parsed.other));
+});
+
+test("a browser that doesn't give the digits away still shows users as they are", () => {
+  const json = JSON as unknown as { rawJSON: unknown };
+  const kept = json.rawJSON;
+  json.rawJSON = undefined;
+  try {
+    const parsed = parseJson<{ user_id: Json; note: Json }>(`{"user_id": ${LARGE}, "note": "\\"user_id\\":${LARGE},"}`);
+    assert.equal(plain(parsed.user_id), LARGE);
+    assert.equal(parsed.note, `"user_id":${LARGE},`);
+  } finally {
+    json.rawJSON = kept;
+  }
+});
+
+test("plain values are shown as people write them", () => {
+  assert.deepEqual(
+    ["a b", 12, true, null, ["x"]].map((value) => plain(value as Json)),
+    ["a b", "12", "true", "null", '["x"]'],
+  );
+});

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { faultOfPattern, faultOfUser, matches, toggled } from "../src/patterns.ts";
+
+test("patterns mean what they mean to the service", () => {
+  // made by the service's own code for this run
+  const file = process.env["TAILRACE_PATTERN_CASES"];
+  const cases: [string, string, boolean][] = file
+    ? JSON.parse(readFileSync(file, "utf8"))
+    : [
+        ["checkout.*", "checkout.started", true],
+        ["checkout.*", "checkout", false],
+        ["checkout.>", "checkout.a.b", true],
+        ["a.>.b", "a.x.b", false],
+        ["*", "page_view", true],
+      ];
+  for (const [pattern, type, expected] of cases) assert.equal(matches([pattern], type), expected, `${pattern} ${type}`);
+});
+
+test("no patterns mean every type, and several mean any of them", () => {
+  assert.ok(matches([], "click"));
+  assert.ok(matches(["order", "click"], "click"));
+  assert.ok(!matches(["order", "sign_up"], "click"));
+});
+
+test("choosing a type twice takes it away again", () => {
+  assert.deepEqual(toggled(toggled(["a"], "b"), "b"), ["a"]);
+});
+
+test("user ids are whole numbers of at most 64 bits", () => {
+  for (const good of ["0", "-1", "9223372036854775807", "-9223372036854775808", "007"]) {
+    assert.equal(faultOfUser(good), null, good);
+  }
+  for (const bad of ["9223372036854775808", "-9223372036854775809", "1.5", "1e3", "x", "", "١٢"]) {
+    assert.ok(faultOfUser(bad), bad);
+  }
+});
+
+test("event types are printable and not longer than the service takes", () => {
+  assert.equal(faultOfPattern("页面"), null);
+  assert.equal(faultOfPattern("x".repeat(128)), null);
+  assert.ok(faultOfPattern("x".repeat(129)));
+  assert.ok(faultOfPattern("a\tb"));
+});

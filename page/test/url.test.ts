@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readView, writeView } from "../src/state/url.ts";
+
+test("a link says what is shown, and nothing where all is as usual", () => {
+  assert.equal(writeView(readView("")), "");
+  for (const link of [
+    "?range=24h",
+    "?type=checkout.*&type=sign_up&user=-9223372036854775808",
+    "?at=2026-11-24T02:10:00.000Z",
+    "?range=all&at=0a1b:17:89abcdef01234567&speed=max&clock=event",
+    "?at=2026-11-24T02:10:00Z&speed=600",
+  ]) {
+    assert.equal(writeView(readView(link)), link);
+  }
+});
+
+test("what makes no sense in a link is left out", () => {
+  const view = readView("?range=3y&type=&type=a&type=a&user=12x&at=yesterday&speed=-4&clock=sun");
+  assert.equal(view.range.id, "1h");
+  assert.deepEqual(view.selection, { types: ["a"], user: null });
+  assert.equal(view.at, null);
+  assert.deepEqual(view.pace, { speed: 10, clock: "log" });
+});
+
+test("types with signs of their own survive a link", () => {
+  const view = { ...readView(""), selection: { types: ["a&b=c d", "页面", "50%+1"], user: null } };
+  assert.deepEqual(readView(writeView(view)).selection.types, view.selection.types);
+});

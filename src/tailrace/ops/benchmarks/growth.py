@@ -1,0 +1,139 @@
+"""``tailrace bench growth``: how much longer ``/stats`` takes when there are more events in the same time."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from tailrace.contracts.errors import TailraceError
+from tailrace.ops.benchmarks.asking import (
+    QueryService,
+    TooSlowError,
+    ask_again_and_again,
+    percentile,
+    serving_queries,
+    wire,
+)
+from tailrace.ops.benchmarks.filling import Contents, fill_model, say_projected
+from tailrace.ops.benchmarks.report import Report, milliseconds, ratio, table, times
+from tailrace.ops.benchmarks.stage import Stage
+
+AT_MOST = 10.0
+"""Seconds after which a question is not asked again, however often it was."""
+TARGET = 1.5
+"""From the smallest to the largest model: counts and all-time users are to take no longer than so many times."""
+TYPE = "add_to_cart"
+
+
+class Question(NamedTuple):
+    """``counts``: nothing of it has to be counted from users."""
+
+    title: str
+    parameters: dict[str, str]
+    counts: bool = True
+
+
+class Size(NamedTuple):
+    """A read model of so many log entries, and who answers from it."""
+
+    entries: int
+    service: QueryService
+
+
+async def bench_growth(stage: Stage, *, sizes: list[int], asks: int) -> Report:
+    """Asks the same of read models of different sizes, question by question, size by size, each up to ``asks`` times.
+
+    Raises:
+        TailraceError: the log of the stage is empty, or a service doesn't answer as it should.
+    """
+    sizes = sorted(set(sizes))
+    end = datetime.now(UTC)
+    state = await stage.log.state()
+    last = await stage.log.get(state.last_seq)
+    if last is None:
+        raise TailraceError("the log has no entry that a read model could be at")
+    async with AsyncExitStack() as opened:
+        services = []
+        for entries in sizes:
+            settings = await opened.enter_async_context(stage.database())
+            stage.progress.say(f"filling a read model of {entries:,} log entries")
+            contents = Contents(entries, stage.plan.users, stage.plan.days, end)
+            await fill_model(settings, contents, stage.progress)
+            await say_projected(settings, last, state.epoch)
+            services.append(Size(entries, await opened.enter_async_context(serving_queries(stage, settings))))
+        found = []
+        for question in questions(end, stage.plan.days):
+            stage.progress.say(f"asking: {question.title}")
+            found.append(await _ask(question, services, asks))
+    return _report(stage, sizes, asks, found)
+
+
+def questions(end: datetime, days: int) -> list[Question]:
+    """What is asked of events that end at ``end``."""
+    day = {"from": wire(end - timedelta(days=1)), "to": wire(end), "bucket": "hour"}
+    all_days = {"from": wire(end - timedelta(days=days)), "to": wire(end), "bucket": "day"}
+    no_users = {"users": "false"}
+    return [
+        Question("all time", {}),
+        Question("all time, one event type", {"event_type": TYPE}),
+        Question("the last 24 hours, by hour", {**day, **no_users}),
+        Question(f"{days} days, by day", {**all_days, **no_users}),
+        Question("unique users of the last 24 hours, by hour", day, counts=False),
+        Question(f"unique users of {days} days, by day", all_days, counts=False),
+    ]
+
+
+async def _ask(question: Question, sizes: list[Size], asks: int) -> dict[str, Any]:
+    asked = [await _measure(question.parameters, size, asks) for size in sizes]
+    growth = {
+        key: ratio(asked[-1][key], asked[0][key]) if asked[-1][key] and asked[0][key] else None
+        for key in ("p50", "p99")
+    }
+    return {**question._asdict(), "sizes": asked, "growth": growth}
+
+
+async def _measure(parameters: dict[str, str], size: Size, asks: int) -> dict[str, Any]:
+    try:
+        took = await ask_again_and_again(size.service, parameters, times=asks, at_most=AT_MOST)
+    except TooSlowError:
+        return {"entries": size.entries, "asked": 0, "p50": None, "p99": None}
+    return {
+        "entries": size.entries,
+        "asked": len(took),
+        "p50": percentile(took, 50),
+        "p99": percentile(took, 99),
+    }
+
+
+def _report(stage: Stage, sizes: list[int], asks: int, found: list[dict[str, Any]]) -> Report:
+    late = f"over {stage.settings.stats_timeout:g} s"
+    head = ["p50 / p99, ms", *(f"{entries:,}" for entries in sizes), "growth of p50", "growth of p99"]
+    rows = [
+        [
+            one["title"],
+            *(
+                late if size["p50"] is None else f"{milliseconds(size['p50'])} / {milliseconds(size['p99'])}"
+                for size in one["sizes"]
+            ),
+            times(one["growth"]["p50"]),
+            times(one["growth"]["p99"]),
+        ]
+        for one in found
+    ]
+    worst = max((one["growth"]["p50"] or 0 for one in found if one["counts"]), default=0)
+    shown = ", ".join(f"{entries:,}" for entries in sizes)
+    options = " ".join(f"--size {entries}" for entries in sizes)
+    return Report(
+        "growth",
+        f"bench growth {options} --users {stage.plan.users} --days {stage.plan.days} --asks {asks}",
+        "Growth",
+        f"`GET /stats` on read models of {shown} log entries, each scattered over the same {stage.plan.days} days and "
+        f"{stage.plan.users:,} users; one question after the other, over HTTP. Event counts and all-time users are to "
+        f"take at most {TARGET:g} times as long on the largest as on the smallest (p50); the worst of them takes "
+        f"{worst:.2f} times. Unique users of a range are exact, counted from who was there in each hour, so they take "
+        "longer with more events and have a budget of their own, the last two questions; the others of a range leave "
+        "them out (`users=false`). Projecting so much would take hours, so SQL writes the tables: rows as from a log, "
+        "in its order, and everything else from the rows; then they are vacuumed. A test holds that the projector "
+        "makes the same tables of the same events.",
+        table(head, rows),
+        {"users": stage.plan.users, "days": stage.plan.days, "worst_growth": worst, "questions": found},
+    )

@@ -1,0 +1,12 @@
+-- The newest $4 hours in [$2, $3) with events of the user $5 that are of the types $1, and all hours whose late events
+-- the users per hour don't have yet.
+(
+    select bucket as hour, false as is_late
+    from public.users_by_hour
+    where user_id = $5 and event_type = any ($1::text[]) and bucket >= $2 and bucket < $3
+    group by bucket
+    order by bucket desc
+    limit $4
+)
+union all
+select hour, true from public.late_ranges where hour >= $2 and hour < $3;

@@ -1,0 +1,50 @@
+"""What the tests look for on the page."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.async_api import Locator, Page, WebSocket, expect
+
+from support.events import event
+from tailrace.contracts.events import Event
+
+LIVE, PAUSED = "Live", "Paused"
+LARGE_ID = 2**63 - 1
+
+
+def fresh(event_type: str = "page_view", user_id: int = 1, path: str = "/home", *, ago: float = 0.0) -> Event:
+    """An event of now, or of so many seconds ago."""
+    at = datetime.now(UTC) - timedelta(seconds=ago)
+    return event(event_type, user_id, at, json.dumps({"path": path}))
+
+
+def rows(page: Page) -> Locator:
+    """The events in the tail, newest first."""
+    return page.locator("button.row")
+
+
+def paths(page: Page) -> Locator:
+    """What the rows say of each event."""
+    return page.locator("button.row .row-data")
+
+
+async def says(page: Page, text: str) -> None:
+    """Waits until the connection's state begins with a text."""
+    await expect(page.get_by_test_id("connection")).to_have_text(re.compile("^" + re.escape(text)))
+
+
+class Sockets:
+    """The streams that a page opens, and what it says on them."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+        self.said: list[dict[str, Any]] = []
+
+    def listen(self, page: Page) -> None:
+        page.on("websocket", self._opened)
+
+    def _opened(self, socket: WebSocket) -> None:
+        self.addresses.append(socket.url)
+        socket.on("framesent", lambda text: self.said.append(json.loads(text)))

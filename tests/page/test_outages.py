@@ -1,0 +1,118 @@
+"""What the page does when something is away."""
+
+import asyncio
+import os
+import re
+import signal
+
+import asyncpg
+from playwright.async_api import expect
+
+from page.browsing import LIVE, Sockets, fresh, paths, rows, says
+from page.conftest import Visitor
+from query.conftest import QueryService, running_query
+from support.events import log_event, log_events
+from support.processes import running_service, start_service
+from support.servers import NatsServer
+from support.waiting import until
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+NO_SERVICE = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to"
+"""What Chromium says of its own accord when a service is away."""
+
+
+async def test_the_page_goes_on_by_itself_where_it_was_after_the_query_service_was_killed(
+    settings: Settings, log: LogClient, visitor: Visitor
+) -> None:
+    url = f"http://127.0.0.1:{settings.query_port}"
+    first = start_service(settings, "serve", "query")
+    try:
+        await until(lambda: _listens(settings.query_port))
+        sockets = Sockets()
+        async with visitor.visit(url, tolerated=NO_SERVICE, sockets=sockets) as page:
+            await log_events(log, [fresh(path=f"/{number}") for number in range(3)])
+            await expect(paths(page)).to_have_text(["/2", "/1", "/0"])
+            os.kill(first.pid, signal.SIGKILL)
+            first.wait()
+            await says(page, "Disconnected, trying again in")
+            await log_events(log, [fresh(path=f"/{number}") for number in range(3, 40)])
+            with running_service(settings, "serve", "query"):
+                await says(page, LIVE)
+                await log_event(log, fresh(path="/40"))
+                await expect(paths(page)).to_have_text([f"/{number}" for number in range(40, -1, -1)])
+            assert re.search(r"from=[0-9a-f]+%3A3%3A", sockets.addresses[-1])
+            await expect(page.get_by_text("Connected again")).to_be_visible()
+    finally:
+        first.kill()
+        first.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_a_log_that_does_not_answer_is_said_and_waited_for(
+    own_nats_server: NatsServer, settings: Settings, visitor: Visitor
+) -> None:
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
+    writer = await connect_log(own, "test-writer")
+    await ensure_streams(writer, own)
+    await log_event(writer, fresh(path="/a"))
+    async with running_query(own) as query, visitor.visit(query.url) as page:
+        await expect(paths(page)).to_have_text(["/a"])
+        await asyncio.to_thread(own_nats_server.kill)
+        await page.reload()
+        await says(page, "Disconnected, trying again in")
+        await expect(page.get_by_role("status")).to_have_text(re.compile("the log does not answer"))
+        await asyncio.to_thread(own_nats_server.start)
+        await says(page, LIVE)
+        await expect(paths(page)).to_have_text(["/a"])
+    await writer.close()
+
+
+async def test_a_refused_stream_says_why_and_is_not_asked_for_again(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh())
+    link = "&".join(f"type=type_{number}" for number in range(101))
+    sockets = Sockets()
+    async with visitor.visit(f"{query.url}/?{link}", tolerated="422", sockets=sockets) as page:
+        await says(page, "Refused: event_type")
+        await page.clock.fast_forward(600_000)
+        await says(page, "Refused: event_type")
+        assert len(sockets.addresses) == 1
+        await page.get_by_role("button", name="Show everything").click()
+        await says(page, LIVE)
+        await expect(rows(page)).to_have_count(1)
+
+
+async def test_numbers_that_cannot_be_had_are_said_to_be_missing_or_old(
+    query: QueryService, log: LogClient, database: str, postgres_server: EmbeddedPostgres, visitor: Visitor
+) -> None:
+    name = database.rsplit("/", 1)[1]
+    admin = await asyncpg.connect(postgres_server.dsn("postgres"))
+    await log_event(log, fresh(path="/a"))
+    async with visitor.visit(query.url, tolerated="503") as page:
+        await expect(page.get_by_text("Events per minute. Click a bar")).to_be_visible()
+        await admin.execute(f"alter database {name} allow_connections false")
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        await expect(page.get_by_role("alert")).to_have_text(
+            re.compile("These numbers are from .*The last try failed: .*database")
+        )
+        await says(page, LIVE)
+        await log_event(log, fresh(path="/b"))
+        await expect(paths(page)).to_have_text(["/b", "/a"])
+        await page.reload()
+        await expect(page.get_by_role("alert")).to_have_text(re.compile("There are no numbers to show"))
+        await admin.execute(f"alter database {name} allow_connections true")
+        await expect(page.get_by_role("alert")).to_have_count(0)
+    await admin.close()

@@ -1,0 +1,116 @@
+"""Going back to a moment, watching it again, and coming back."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from playwright.async_api import expect
+
+from page.browsing import LIVE, Sockets, fresh, paths, says
+from page.conftest import Visitor
+from query.conftest import QueryService
+from support.events import log_event, log_events
+from tailrace.runtime.log.client import LogClient
+
+DAY = 86_400.0
+HOUR = 3_600.0
+
+
+async def test_what_happened_yesterday_is_replayed_at_ten_times_its_pace_by_its_own_clock(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    # what a real log took yesterday can't be made: these happened yesterday, and the replay keeps their pace
+    ago = [DAY, DAY - 10, DAY - 20, DAY - 20 - HOUR]
+    await log_events(log, [fresh(path=f"/{number}", ago=seconds) for number, seconds in enumerate(ago)])
+    epoch = (await log.state()).epoch
+    sockets = Sockets()
+    link = f"?at={epoch}:0:&speed=10&clock=event"
+    async with visitor.visit(f"{query.url}/{link}", sockets=sockets) as page:
+        await says(page, "Replaying at 10×")
+        await expect(paths(page).last).to_have_text("/0")
+        time = page.get_by_test_id("stream-time")
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        await expect(time.locator("time")).to_have_attribute("datetime", re.compile(f"^{yesterday:%Y-%m-%d}"))
+        await expect(time).to_contain_text("The past, at 10×")
+        await expect(page.get_by_role("heading", name="Log entries per 10 s")).to_be_visible()
+        await expect(page).to_have_title("Replaying at 10× · Tailrace")
+        # an hour between two events is shortened to ten seconds, and then the past is over
+        await expect(paths(page)).to_have_text(["/3", "/2", "/1", "/0"])
+        await says(page, LIVE)
+        await expect(page.get_by_text("The replay has caught up")).to_be_visible()
+        assert "at=" not in page.url
+        await log_event(log, fresh(path="/now"))
+        await expect(paths(page)).to_have_text(["/now", "/3", "/2", "/1", "/0"])
+    assert "speed=10" in sockets.addresses[0]
+    assert "clock=event" in sockets.addresses[0]
+
+
+async def test_a_moment_that_is_picked_is_watched_from_there_on_and_left_for_now(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh(path="/a"))
+    sockets = Sockets()
+    async with visitor.visit(query.url, sockets=sockets) as page:
+        await says(page, LIVE)
+        await page.get_by_role("radio", name="1×", exact=True).check()
+        await page.get_by_role("button", name="5 min ago").click()
+        await says(page, "Replaying at 1×")
+        await expect(page.get_by_text("Waiting for the first entry from that moment on.")).to_be_visible()
+        await expect(page).to_have_url(re.compile(r"\?at=\d{4}-\d\d-\d\dT[\d:.]+Z&speed=1$"))
+        assert sockets.said[-1]["kind"] == "seek"
+        assert sockets.said[-1]["speed"] == 1
+        asked = datetime.fromisoformat(sockets.said[-1]["from"])
+        assert timedelta(minutes=4) < datetime.now(UTC) - asked < timedelta(minutes=6)
+        await page.keyboard.press("Escape")
+        await says(page, LIVE)
+        await expect(paths(page)).to_have_text(["/a"])
+        assert "at=" not in page.url
+
+
+async def test_the_moment_may_be_typed_and_has_to_be_in_the_past(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh(path="/a"))
+    sockets = Sockets()
+    async with visitor.visit(query.url, sockets=sockets) as page:
+        await says(page, LIVE)
+        field = page.get_by_label("Replay from this moment")
+        await field.fill("2126-01-01T00:00:00")
+        await field.press("Enter")
+        await expect(page.get_by_text("That has not happened yet.")).to_be_visible()
+        await field.fill("2026-03-01T12:00:00")
+        await field.press("Enter")
+        await says(page, "Replaying at 10×")
+        assert sockets.said[-1]["from"] == "2026-03-01T11:00:00.000Z"  # Berlin's noon
+        await page.get_by_role("button", name="Back to now").click()
+        await says(page, LIVE)
+
+
+async def test_a_replay_changes_its_speed_where_it_is_and_can_be_paused(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    ago = [HOUR, HOUR - 1, HOUR - 2, 1]
+    await log_events(log, [fresh(path=f"/{number}", ago=seconds) for number, seconds in enumerate(ago)])
+    epoch = (await log.state()).epoch
+    sockets = Sockets()
+    link = f"?at={epoch}:0:&speed=1&clock=event"
+    async with visitor.visit(f"{query.url}/{link}", sockets=sockets) as page:
+        await expect(paths(page).last).to_have_text("/0")
+        await page.keyboard.press("Space")
+        await says(page, "Paused")
+        await page.keyboard.press("Space")
+        await says(page, "Replaying at 1×")
+        await page.get_by_role("radio", name="Max", exact=True).check()
+        await says(page, LIVE)
+        await expect(paths(page)).to_have_text(["/3", "/2", "/1", "/0"])
+    assert [said["kind"] for said in sockets.said] == ["pause", "seek", "seek"]
+    assert sockets.said[-1]["speed"] == "max"
+    assert sockets.said[-1]["from"].startswith(f"{epoch}:")
+
+
+async def test_a_link_to_a_moment_opens_at_that_moment(query: QueryService, log: LogClient, visitor: Visitor) -> None:
+    await log_events(log, [fresh("click", path="/a"), fresh("order", path="/b")])
+    async with visitor.visit(f"{query.url}/?range=24h&type=order&at=2026-01-01T00:00:00Z&speed=max") as page:
+        await says(page, LIVE)
+        await expect(paths(page)).to_have_text(["/b"])
+        await expect(page.get_by_role("radio", name="24 hours")).to_be_checked()
+        await expect(page).to_have_url(re.compile(r"\?range=24h&type=order$"))

@@ -1,0 +1,285 @@
+"""What GET /events promises: pages, newest first, that together are every matching event once, with its cursor."""
+
+import asyncio
+import random
+from datetime import timedelta
+from itertools import cycle, repeat
+from typing import Any
+
+import asyncpg
+import pytest
+from dirty_equals import IsPartialDict, IsStr
+
+from query.conftest import QueryService, events_of, running_query, seqs_of
+from support.events import BASE, event, log_event, log_events, some_events
+from support.listing import ask_page, ids_of, pick, range_of, walk
+from support.projector import running_projector, until_projected
+from support.servers import NatsServer
+from support.stats import wire
+from tailrace.contracts.cursors import Cursor, marks_agree
+from tailrace.contracts.events import Event
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.query.events.cursors import look
+from tailrace.query.events.models import EventsPage
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+SECOND = timedelta(seconds=1)
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+
+
+async def cursor_of(log: LogClient, seq: int) -> str:
+    entry = await log.get(seq)
+    assert entry is not None
+    return str(entry.cursor((await log.state()).epoch))
+
+
+async def test_a_page_has_the_documented_shape(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    older, newer = await log_events(log, [event("click", -5), event("page_view", 7, BASE + SECOND / 4)])
+    await project(settings, log, connection)
+    page = await ask_page(query, limit=1)
+    assert page == {
+        "events": [
+            {
+                "cursor": await cursor_of(log, 2),
+                "event_id": str(newer.event_id),
+                "event_type": "page_view",
+                "user_id": 7,
+                "created_at": "2026-03-01T12:00:00.250000Z",
+                "event_data": {"path": "/home"},
+            }
+        ],
+        "next": IsStr(),
+        "as_of": {"cursor": await cursor_of(log, 2), "revision": 0, "kept_from": None},
+    }
+    EventsPage.model_validate(page, extra="forbid")
+    last = await ask_page(query, limit=1, before=page["next"])
+    assert (ids_of(last["events"]), last["next"]) == ([str(older.event_id)], None)
+
+
+async def test_an_empty_read_model_has_an_empty_page_and_no_position(query: QueryService) -> None:
+    nothing: dict[str, Any] = {"events": [], "next": None, "as_of": {"cursor": None, "revision": 0, "kept_from": None}}
+    questions: list[dict[str, Any]] = [{}, {"event_type": ">"}, {"user_id": 1}, {"from": "-24h"}]
+    for question in questions:
+        assert await ask_page(query, **question) == nothing
+
+
+async def test_events_of_one_moment_come_once_each_in_the_logs_order(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, [event("click", number) for number in range(40)])
+    await project(settings, log, connection)
+    for question in ({}, {"event_type": ["click"]}):
+        assert ids_of(await walk(query, repeat(7), **question)) == pick(events, question)
+        assert [one["user_id"] for one in await walk(query, cycle((1, 5)), **question)] == list(range(39, -1, -1))
+
+
+async def test_newer_events_that_arrive_meanwhile_change_none_of_the_pages_to_come(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, some_events(30))
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        first = await ask_page(query, limit=10)
+        newest = max(one.created_at for one in events)
+        later = await log_events(log, [event("click", 1, newest + number * SECOND) for number in range(5)])
+        await until_projected(connection, log, task)
+        rest = await ask_page(query, before=first["next"])
+        assert ids_of(first["events"] + rest["events"]) == pick(events, {})
+        assert ids_of((await ask_page(query, limit=5))["events"]) == pick(later, {})
+        assert rest["as_of"]["cursor"] == await cursor_of(log, 35)
+
+
+async def test_types_are_chosen_by_wildcards_and_users_by_their_number(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    types = ["checkout", "checkout.paid", "checkout.paid.late", "Order Completed", "页面"]
+    users = [1, -(2**63), 2**63 - 1]
+    events = await log_events(log, [event(kind, user) for kind in types for user in users])
+    await project(settings, log, connection)
+    for question, count in (
+        ({"event_type": ["checkout.*"]}, 3),
+        ({"event_type": ["checkout.>"]}, 6),
+        ({"event_type": ["*"]}, 9),
+        ({"event_type": ["页面", "Order Completed", "nothing.>"]}, 6),
+        ({"event_type": ["nothing.*"]}, 0),
+        ({"user_id": 2**63 - 1}, 5),
+        ({"user_id": 2}, 0),
+        ({"user_id": -(2**63), "event_type": [">"]}, 5),
+        ({"user_id": 1, "event_type": ["checkout.*"]}, 1),
+    ):
+        page = await ask_page(query, **question)
+        assert ids_of(page["events"]) == pick(events, question), question
+        assert len(page["events"]) == count
+
+
+async def test_every_digit_of_a_number_comes_back(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    data = '{"big": 12345678901234567890123, "text": "ä\\"\\\\", "exact": 0.10000000000000000000001}'
+    await log_event(log, event("click", 2**63 - 1, data=data))
+    await project(settings, log, connection)
+    text = (await query.http.get("/events")).text
+    for digits in ("9223372036854775807", "12345678901234567890123", "0.10000000000000000000001"):
+        assert digits in text
+    assert (await ask_page(query))["events"][0]["event_data"]["text"] == 'ä"\\'
+
+
+async def test_a_relative_range_ends_where_it_says(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    now = BASE.now(BASE.tzinfo)
+    events = await log_events(
+        log, [event("click", hours, now - timedelta(hours=hours, minutes=30)) for hours in range(5)]
+    )
+    await project(settings, log, connection)
+    page = await ask_page(query, **{"from": "-3h", "to": "-60m"})
+    assert ids_of(page["events"]) == [str(one.event_id) for one in events[1:3]]
+
+
+async def test_watching_goes_on_from_the_cursor_of_any_event(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    # published under another name than its id, as a foreign client may: the cursor is the log's, not a guess
+    for number, one in enumerate(some_events(20)):
+        await log_event(log, one, message_id=f"message {number}")
+    await project(settings, log, connection)
+    for one in random.Random(1).sample((await ask_page(query))["events"], 4):
+        [seq] = seqs_of([one])
+        async with query.socket(one["cursor"]) as socket:
+            await socket.until("caught_up")
+        assert [frame["kind"] for frame in socket.frames if frame["kind"] == "gap"] == []
+        assert seqs_of(events_of(socket.frames)) == list(range(seq + 1, 21))
+
+
+async def test_without_the_log_pages_are_answered_and_their_cursors_can_be_watched_from_later(
+    own_nats_server: NatsServer, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
+    client = await connect_log(own, "test")
+    await ensure_streams(client, own)
+    events = await log_events(client, some_events(6))
+    async with running_query(own) as query:
+        await project(own, client, connection)
+        await client.close()
+        await asyncio.to_thread(own_nats_server.kill)
+        page = await ask_page(query)
+        assert ids_of(page["events"]) == pick(events, {})
+        assert all(one["cursor"].endswith(":00000000") for one in page["events"])
+        await asyncio.to_thread(own_nats_server.start)
+        [one] = [one for one in page["events"] if seqs_of([one]) == [4]]
+        # the service finds the log again in its own time
+        while not (await query.http.get("/health")).is_success:
+            await asyncio.sleep(0.05)
+        async with query.socket(one["cursor"]) as socket:
+            await socket.until("caught_up")
+        assert seqs_of(events_of(socket.frames)) == [5, 6]
+
+
+async def test_a_cursor_says_when_the_log_has_another_event_than_the_read_model(log: LogClient) -> None:
+    there, elsewhere = event(), event()
+    await log_event(log, there, message_id="a name")
+    epoch = (await log.state()).epoch
+    same, other, gone = await look(log, epoch, [(1, there.event_id), (1, elsewhere.event_id), (9, there.event_id)])
+    assert same.cursor == await cursor_of(log, 1)
+    assert same.entry is not None
+    assert not marks_agree(Cursor.parse(other.cursor).mark, Cursor.parse(same.cursor).mark)
+    assert (other.entry, gone.entry, gone.answered) == (None, None, True)
+    assert gone.cursor == f"{epoch}:9:00000000"
+
+
+@pytest.mark.parametrize(
+    ("question", "parameter"),
+    [
+        ({"before": "x"}, "before"),
+        ({"before": "AAZL9OFqoAAAAAAAAAAAAx"}, "before"),
+        ({"limit": 0}, "limit"),
+        ({"limit": 501}, "limit"),
+        ({"user_id": "somebody"}, "user_id"),
+        ({"user_id": 2**63}, "user_id"),
+        ({"from": "yesterday"}, "from"),
+        ({"to": "2026-03-01T12:00:00"}, "to"),
+        ({"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "'to' has to be later"),
+        ({"event_type": ""}, "event_type"),
+        ({"event_type": "x" * 129}, "event_type"),
+        ({"event_type": ["x"] * 101}, "event_type"),
+        ({"offset": 10}, "offset"),
+    ],
+)
+async def test_a_bad_parameter_is_named(query: QueryService, question: dict[str, Any], parameter: str) -> None:
+    answer = await query.http.get("/events", params=question)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json() == IsPartialDict(title="Bad parameter", detail=IsStr(regex=f"(?s){parameter}.*"))
+
+
+async def test_a_range_before_everything_or_in_no_time_is_empty(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    events: list[Event] = await log_events(log, some_events(10))
+    await project(settings, log, connection)
+    for start, end in ((None, BASE - SECOND), (BASE - 9 * SECOND, BASE - SECOND), (BASE + timedelta(days=9), None)):
+        page = await ask_page(query, **range_of(start, end), event_type=[">"])
+        assert (page["events"], page["next"]) == ([], None)
+    for text in ("1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"):
+        assert len((await ask_page(query, **{"from": text, "to": "9999-12-31T23:59:59Z"}))["events"]) == len(events)
+
+
+async def test_rows_that_are_about_to_be_dropped_are_not_shown_any_more(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, some_events(30))
+    await project(settings, log, connection)
+    kept_from = BASE + timedelta(days=1)
+    await connection.execute("update model_1.projection_position set raw_from = $1", kept_from)
+    questions: list[dict[str, Any]] = [{}, {"event_type": [">"]}, {"from": wire(BASE)}]
+    for question in questions:
+        page = await ask_page(query, **question)
+        assert ids_of(page["events"]) == pick(events, {"from": wire(kept_from)})
+        assert page["as_of"]["kept_from"] == wire(kept_from)
+
+
+async def test_without_the_database_it_is_503(
+    query: QueryService, postgres_server: EmbeddedPostgres, database: str
+) -> None:
+    name = database.rsplit("/", 1)[1]
+    admin = await asyncpg.connect(postgres_server.dsn("postgres"))
+    await ask_page(query)
+    await admin.execute(f"alter database {name} allow_connections false")
+    await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    answer = await query.http.get("/events")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    await admin.execute(f"alter database {name} allow_connections true")
+    await admin.close()
+    await ask_page(query)
+
+
+async def test_a_page_that_takes_too_long_is_given_up(
+    settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    async with running_query(settings.model_copy(update={"stats_timeout": 0.3})) as query:
+        async with connection.transaction():
+            await connection.execute("lock table model_1.analytics_events")
+            answer = await query.http.get("/events")
+        assert (answer.status_code, answer.json()["title"]) == (504, "Took too long")
+        await ask_page(query)
+
+
+async def test_openapi_describes_pages_with_examples_that_are_pages(query: QueryService) -> None:
+    described = (await query.http.get("/openapi.json")).json()
+    operation = described["paths"]["/events"]["get"]
+    parameters = {"event_type", "user_id", "from", "to", "limit", "before"}
+    assert {one["name"] for one in operation["parameters"]} == parameters
+    assert set(operation["responses"]) == {"200", "422", "503", "504"}
+    [example] = described["components"]["schemas"]["EventsPage"]["examples"]
+    EventsPage.model_validate(example, extra="forbid")
+    assert EventsPage.model_fields.keys() == example.keys()
+    page = await query.http.get("/events", params={"before": example["next"], "from": wire(BASE)})
+    assert page.status_code == 200

@@ -1,0 +1,140 @@
+"""/events answers the same from both flavours: late events that no count has yet, compressed chunks and retention too.
+
+The timescale flavour runs on the TimescaleDB in WASM, and on a native one where ``TAILRACE_TEST_TIMESCALE_DSN`` names
+it.
+"""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+
+import asyncpg
+import pytest
+from dirty_equals import IsPartialDict
+
+from query.conftest import QueryService, running_query
+from support.events import TYPES, event, some_events
+from support.listing import Question, ask_page, ids_of, pick, project, range_of, walk
+from tailrace.contracts.events import Event
+from tailrace.migrations.models import Model
+from tailrace.migrations.runner import live_model, migrate
+from tailrace.ops.embedded.ports import free_port
+from tailrace.projection.upkeep import Upkeep
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+DAY = timedelta(days=1)
+PATTERNS = (*TYPES, "checkout.*", ">", "nothing")
+
+
+@pytest.fixture
+async def database(timescale_database: str) -> str:
+    """A migrated database with TimescaleDB."""
+    connection = await asyncpg.connect(timescale_database)
+    await migrate(connection, Settings())
+    await connection.close()
+    return timescale_database
+
+
+@pytest.fixture
+async def writer(database: str) -> "AsyncIterator[asyncpg.Connection]":
+    """A connection that projects, which has a search path of its own."""
+    writer = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
+    yield writer
+    await writer.close()
+
+
+@pytest.fixture
+async def model(writer: "asyncpg.Connection") -> Model:
+    model = await live_model(writer)
+    assert model.flavour == "timescale"
+    return model
+
+
+@pytest.fixture
+def settings(settings: Settings, database: str) -> Settings:
+    return settings.model_copy(update={"database": database, "query_port": free_port()})
+
+
+def recent_events(count: int, days: float) -> list[Event]:
+    chance = random.Random(3)
+    now = datetime.now(UTC)
+    return [
+        event(chance.choice(TYPES), chance.randrange(20), now - days * DAY * chance.random(), f'{{"n":{number}}}')
+        for number in range(count)
+    ]
+
+
+async def check_pages(query: QueryService, events: Sequence[Event], chance: random.Random, count: int) -> None:
+    """Random questions, each page by page, against a naive pick."""
+    for _ in range(count):
+        edges = sorted(chance.choice(events).created_at for _ in range(2))
+        start, end = (edge if chance.random() < 0.4 else None for edge in edges)
+        question: Question = range_of(start, end if start != end else None)
+        if chance.random() < 0.7:
+            question["event_type"] = chance.sample(PATTERNS, chance.randrange(1, 3))
+        if chance.random() < 0.5:
+            question["user_id"] = chance.randrange(22)
+        limits = cycle((chance.randrange(1, 60), chance.randrange(20, 200)))
+        assert ids_of(await walk(query, limits, **question)) == pick(events, question), question
+
+
+async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_are_in_the_counts(
+    log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.query.events.listing.LOOKED_AT", 10)
+    events = [*some_events(120), *recent_events(120, 0.2), event("click", 1, datetime.now(UTC) + DAY)]
+    await project(writer, model, events)
+    upkeep = Upkeep(writer, model)
+    await upkeep.refresh()
+    late = [*some_events(40, seed=2), *recent_events(60, 40)]
+    late += [event("rare", 21, one.created_at) for one in late[::20]]
+    await project(writer, model, late)
+    events += late
+    assert await writer.fetchval("select count(*) from late_ranges") > 50
+    async with running_query(settings) as query:
+        for question in ({"event_type": ["rare"]}, {"user_id": 21}):
+            assert ids_of(await walk(query, cycle([3]), **question)) == pick(events, question)
+        await check_pages(query, events, random.Random(1), 12)
+        await upkeep.refresh()
+        assert await writer.fetchval("select count(*) from late_ranges") == 0
+        await run_compression(writer)
+        await check_pages(query, events, random.Random(2), 12)
+        for one in random.Random(3).sample(events, 10):
+            found = (await query.http.get(f"/events/{one.event_id}")).json()
+            assert (found["state"], found["event"]["event_type"]) == ("projected", one.event_type)
+
+
+async def test_what_was_dropped_is_told_and_its_events_are_expired(
+    log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model
+) -> None:
+    now = datetime.now(UTC)
+    events = [event("click", number, now - number * DAY / 4) for number in range(60)]
+    await project(writer, model, events)
+    upkeep = Upkeep(writer, model)
+    await upkeep.refresh()
+    kept_from = await upkeep.drop_rows(7 * DAY)
+    assert kept_from is not None
+    async with running_query(settings) as query:
+        shown = pick(events, range_of(kept_from, None))
+        assert 20 < len(shown) < 40
+        questions: list[Question] = [{}, {"event_type": [">"]}, range_of(now - 14 * DAY, None)]
+        for question in questions:
+            assert ids_of(await walk(query, cycle([10]), **question)) == shown
+            page = await ask_page(query, **question)
+            assert datetime.fromisoformat(page["as_of"]["kept_from"]) == kept_from
+        first = await query.http.get(f"/events/{events[-1].event_id}")
+        assert first.json() == IsPartialDict(state="expired", event=None, parked=None)
+        last = await query.http.get(f"/events/{events[0].event_id}")
+        assert last.json() == IsPartialDict(state="projected")
+
+
+async def run_compression(connection: "asyncpg.Connection") -> None:
+    """What the database's scheduler does from time to time."""
+    job = await connection.fetchval(
+        "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'"
+    )
+    await connection.execute(f"call run_job({job})")
+    query = "select count(*) from timescaledb_information.chunks where is_compressed"
+    assert await connection.fetchval(query) >= 3

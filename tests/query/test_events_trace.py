@@ -1,0 +1,253 @@
+"""Where is my event: GET /events/{event_id} says projected, parked, logged, or how far it looked."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from dirty_equals import IsFloat, IsPartialDict, IsStr
+from msgspec.structs import replace
+
+from query.conftest import QueryService, running_query
+from support.events import event, log_event, log_events, log_raw, some_events
+from support.listing import commit
+from support.losing import allow_losses, lose
+from support.projector import running_projector, until_projected
+from support.servers import NatsServer
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import Gap
+from tailrace.migrations.runner import live_model
+from tailrace.projection.cutover import go_over
+from tailrace.projection.replay import replay
+from tailrace.query.events.models import TracedEvent
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.log.history import new_epoch
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+
+
+async def project_without_a_service(log: LogClient, database: str) -> None:
+    """A service would forbid again that entries are taken away."""
+    writer = await asyncpg.connect(database)
+    state = await log.state()
+    entries = [entry for seq in range(1, state.last_seq + 1) if (entry := await log.get(seq)) is not None]
+    await commit(writer, await live_model(writer), entries, Cursor(state.epoch, 0))
+    await writer.close()
+
+
+async def trace(query: QueryService, event_id: UUID) -> dict[str, Any]:
+    answer = await query.http.get(f"/events/{event_id}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    TracedEvent.model_validate(found, extra="forbid")
+    return found
+
+
+async def not_found(query: QueryService, event_id: UUID) -> str:
+    answer = await query.http.get(f"/events/{event_id}")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    return str(answer.json()["detail"])
+
+
+async def place_of(log: LogClient, seq: int) -> dict[str, str]:
+    entry = await log.get(seq)
+    assert entry is not None
+    return {"cursor": str(entry.cursor((await log.state()).epoch)), "logged_at": wire_of(entry.logged_at.isoformat())}
+
+
+def wire_of(text: str) -> str:
+    return text.replace("+00:00", "Z")
+
+
+async def test_a_projected_event_is_shown_with_its_place_in_the_log(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, some_events(5))
+    wanted = events[2]
+    # its id again, as a retry long after the first: the first entry counts
+    await log_event(log, event("click", 9, event_id=wanted.event_id), message_id="again")
+    await project(settings, log, connection)
+    place = await place_of(log, 3)
+    assert await trace(query, wanted.event_id) == {
+        "event_id": str(wanted.event_id),
+        "state": "projected",
+        "log": place,
+        "event": {
+            "cursor": place["cursor"],
+            "event_id": str(wanted.event_id),
+            "event_type": wanted.event_type,
+            "user_id": wanted.user_id,
+            "created_at": wire_of(wanted.created_at.isoformat()),
+            "event_data": {"n": 2},
+        },
+        "parked": None,
+        "as_of": {
+            "cursor": (await place_of(log, 6))["cursor"],
+            "revision": 0,
+            "lag_events": 0,
+            "lag_seconds": 0.0,
+        },
+    }
+    page = (await query.http.get("/events")).json()
+    assert (await trace(query, wanted.event_id))["event"] in page["events"]
+
+
+async def test_a_parked_event_says_why(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    one = replace(event("click"), event_version=9)
+    await log_event(log, one)
+    await project(settings, log, connection)
+    found = await trace(query, one.event_id)
+    assert found == IsPartialDict(state="parked", event=None, log=await place_of(log, 1))
+    assert found["parked"] == IsPartialDict(code="unknown_version", reason=IsStr(regex=".*9.*click.*"))
+
+
+async def test_an_event_that_is_not_projected_yet_is_found_in_the_log(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    [early] = await log_events(log, [event()])
+    found = await trace(query, early.event_id)
+    assert found == IsPartialDict(state="logged", event=None, parked=None, log=await place_of(log, 1))
+    assert found["as_of"] == IsPartialDict(cursor=None, lag_events=1, lag_seconds=IsFloat(ge=0))
+    await project(settings, log, connection)
+    late = await log_events(log, some_events(4))
+    await log_event(log, event("click", 9, event_id=late[2].event_id), message_id="again")
+    found = await trace(query, late[2].event_id)
+    assert found == IsPartialDict(state="logged", log=await place_of(log, 4))
+    assert found["as_of"] == IsPartialDict(cursor=(await place_of(log, 1))["cursor"], lag_events=5)
+
+
+async def test_what_is_nowhere_is_404_that_says_how_far_was_looked(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    unknown = uuid4()
+    assert await not_found(query, unknown) == (
+        f"{unknown} is not in the read model, which has counted nothing yet, and there is nothing behind that"
+    )
+    await log_events(log, some_events(3))
+    await project(settings, log, connection)
+    counted = (
+        f"{unknown} is not in the read model, which has counted the log up to {(await place_of(log, 3))['cursor']}"
+    )
+    assert await not_found(query, unknown) == f"{counted}, and there is nothing behind that"
+    await log_raw(log, b"garbage")
+    await log_events(log, some_events(3))
+    assert await not_found(query, unknown) == (
+        f"{counted}, nor among the 4 entries behind that: the log ends at sequence 7"
+    )
+
+
+async def test_a_search_that_is_cut_short_says_so(
+    query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = await log_events(log, some_events(12))
+    monkeypatch.setattr("tailrace.query.events.searching.MAX_ENTRIES", 10)
+    assert (await trace(query, events[9].event_id))["state"] == "logged"
+    assert "nor among the next 10 entries of the log, and 2 more were not looked at: the projection lags" in (
+        await not_found(query, events[10].event_id)
+    )
+    monkeypatch.setattr("tailrace.query.events.searching.MAX_SECONDS", 0)
+    assert "nor among the next 0 entries of the log, and 12 more" in await not_found(query, events[0].event_id)
+
+
+async def test_an_entry_that_is_gone_from_the_log_is_still_projected_and_is_passed_over_by_a_search(
+    query: QueryService, log: LogClient, database: str
+) -> None:
+    await allow_losses(log)
+    events = await log_events(log, some_events(3))
+    await project_without_a_service(log, database)
+    await lose(log, Gap(2, 2))
+    assert await trace(query, events[1].event_id) == IsPartialDict(
+        state="projected", log=None, event=IsPartialDict(cursor=IsStr(regex=".*:2:00000000"))
+    )
+    late = await log_events(log, some_events(4))
+    await lose(log, Gap(4, 5))
+    assert await trace(query, late[3].event_id) == IsPartialDict(state="logged", log=await place_of(log, 7))
+    assert "nor among the 2 entries behind that" in await not_found(query, late[0].event_id)
+
+
+async def test_without_the_log_what_is_projected_is_answered_and_nothing_else(
+    own_nats_server: NatsServer, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
+    client = await connect_log(own, "test")
+    await ensure_streams(client, own)
+    one, parked = await log_events(client, [event(), replace(event("click"), event_version=9)])
+    async with running_query(own) as query:
+        await project(own, client, connection)
+        parked_at = (await place_of(client, 2))["logged_at"]
+        await client.close()
+        await asyncio.to_thread(own_nats_server.kill)
+        found = await trace(query, one.event_id)
+        assert found == IsPartialDict(state="projected", as_of=IsPartialDict(lag_events=None))
+        assert found["log"] == {"cursor": IsStr(regex=".*:1:00000000"), "logged_at": None}
+        assert (await trace(query, parked.event_id))["log"] == IsPartialDict(logged_at=parked_at)
+        answer = await query.http.get(f"/events/{uuid4()}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json()["detail"] == IsStr(
+            regex=".* is not in the read model, .*, and the log, .* does not answer.*"
+        )
+
+
+async def test_another_log_than_the_read_models_is_not_searched(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    one, later = event(), event()
+    await log_event(log, one)
+    await project(settings, log, connection)
+    await new_epoch(log)
+    await log_event(log, later)
+    assert "; the log was not searched: the log's epoch is " in await not_found(query, later.event_id)
+    assert (await trace(query, one.event_id))["state"] == "projected"
+
+
+async def test_an_event_is_found_all_the_time_while_readers_go_over_to_another_model(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    [one, *_] = await log_events(log, some_events(30))
+    states: list[str] = []
+    done = asyncio.Event()
+
+    async def keep_asking() -> None:
+        while not done.is_set():
+            states.append((await trace(query, one.event_id))["state"])
+
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
+        asking = asyncio.create_task(keep_asking())
+        for direction in ("cutover", "rollback", "cutover"):
+            await go_over(log, connection, direction, check=False)
+        done.set()
+        await asking
+    assert set(states) == {"projected"}
+    # the ledger that readers see is the live model's
+    await connection.execute("delete from model_2.event_ids where event_id = $1", one.event_id)
+    assert "is not in the read model" in await not_found(query, one.event_id)
+
+
+@pytest.mark.parametrize("text", ["7", "not-a-uuid", "01998f3c-7c00-7000-8000-00000000000g"])
+async def test_a_bad_id_is_named(query: QueryService, text: str) -> None:
+    answer = await query.http.get(f"/events/{text}")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json() == IsPartialDict(title="Bad parameter", detail=IsStr(regex="event_id: .*"))
+
+
+async def test_openapi_describes_the_answer_with_an_example_that_is_one(query: QueryService) -> None:
+    described = (await query.http.get("/openapi.json")).json()
+    operation = described["paths"]["/events/{event_id}"]["get"]
+    assert set(operation["responses"]) == {"200", "404", "422", "503", "504"}
+    [example] = TracedEvent.model_json_schema()["examples"]
+    TracedEvent.model_validate(example, extra="forbid")
+    assert TracedEvent.model_fields.keys() == example.keys()
+    # nulls are left out of the document
+    shown = {name: value for name, value in example.items() if value is not None}
+    assert described["components"]["schemas"]["TracedEvent"]["examples"] == [shown]

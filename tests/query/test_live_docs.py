@@ -1,0 +1,200 @@
+"""/ws and /sse of a running service are what their descriptions say, and every example of them is accepted."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from dirty_equals import IsPartialDict
+from jsonschema_rs import Draft7Validator
+
+from query.conftest import Frame, QueryService, running_query
+from query.test_live_schemas import CLOSE_CODES, FRAMES, SAID
+from support.asyncapi import Document, exactly, examples_of, messages_of
+from support.events import event, log_event, log_events, log_raw
+from support.losing import allow_losses, lose_and_accept
+from tailrace.contracts.entries import Gap
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+UPCASTERS = Path(__file__).parents[2] / "examples" / "upcasters.py"
+
+
+@pytest.fixture
+async def document(query: QueryService) -> Document:
+    return await document_of(query)
+
+
+@pytest.fixture
+async def described(query: QueryService) -> dict[str, Document]:
+    """What OpenAPI says of /ws and /sse."""
+    paths = (await query.http.get("/openapi.json")).json()["paths"]
+    return {path: paths[path]["get"] for path in ("/ws", "/sse")}
+
+
+async def document_of(query: QueryService) -> Document:
+    answer = await query.http.get("/asyncapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    found: Document = answer.json()
+    return found
+
+
+def judge_of(document: Document, frame: Frame) -> Draft7Validator:
+    return exactly(document, document["components"]["messages"][frame["kind"]]["payload"])
+
+
+def parameters_of(document: Document) -> Document:
+    schema: Document = document["channels"]["ws"]["bindings"]["ws"]["query"]
+    return schema
+
+
+async def test_what_is_sent_has_exactly_the_documented_members(
+    settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.query.live.stream.HEARTBEAT", 0.1)
+    await allow_losses(log)
+    async with running_query(settings.model_copy(update={"upcasters": str(UPCASTERS)})) as query:
+        document = await document_of(query)
+        frames = await frames_of_an_empty_log(query)
+        await log_something_of_everything(log)
+        frames += await frames_of_all_there_is(query)
+        frames += await frames_for_another_logs_cursor(query)
+        frames += await frames_of_a_pause(query)
+    for frame in frames:
+        judge_of(document, frame).validate(frame)
+    assert {frame["kind"] for frame in frames} == FRAMES
+    shown = [one for frame in frames if frame["kind"] == "events" for one in frame["events"]]
+    assert {one["user_id"] for one in shown} >= {-(2**63), 2**63 - 1}
+    assert {one.get("event_version", 1) for one in shown} == {1, 3}
+    gaps = [frame["resumed_at"].split(":")[1:] for frame in frames if frame["kind"] == "gap"]
+    assert {mark for _, mark in gaps} >= {"", "00000000"}  # another log's beginning, and what is gone
+
+
+async def frames_of_an_empty_log(query: QueryService) -> list[Frame]:
+    async with query.socket() as socket:
+        await socket.until("caught_up")
+    assert socket.hello == IsPartialDict(first=None, last=None)
+    return socket.frames
+
+
+async def log_something_of_everything(log: LogClient) -> None:
+    await log_events(log, (event("页面", user_id) for user_id in (-(2**63), 2**63 - 1)))
+    await log_event(log, event("order_completed", data='{"total":12.5}'))
+    await log_raw(log, b'{"event_type":"no event"}')
+    by_another_hand = {"event_type": "x", "user_id": 1, "created_at": "2026-03-01T13:00:00.25+01:00", "event_data": {}}
+    await log_raw(log, json.dumps({"event_id": str(event().event_id), **by_another_hand}).encode())
+    await log_events(log, [event("checkout.paid") for _ in range(4)])
+    await lose_and_accept(log, Gap(6, 7))
+
+
+async def frames_of_all_there_is(query: QueryService) -> list[Frame]:
+    async with query.socket("earliest", batch=2) as socket:
+        await socket.until("caught_up")
+        await socket.say("filter", event_type=["checkout.*"], user_id=-(2**63))
+        await socket.say("seek", **{"from": "earliest", "until": "-0s", "speed": 100_000, "clock": "event"})
+        await socket.until("end")
+    return socket.frames
+
+
+async def frames_for_another_logs_cursor(query: QueryService) -> list[Frame]:
+    async with query.socket("another:2:0123456789abcdef") as socket:
+        await socket.until("gap")
+    return socket.frames
+
+
+async def frames_of_a_pause(query: QueryService) -> list[Frame]:
+    async with query.socket() as socket:
+        await socket.say("pause")
+        await socket.until("progress")
+        await socket.say("resume")
+    return socket.frames
+
+
+async def test_every_example_of_a_message_is_obeyed(query: QueryService, document: Document) -> None:
+    for message in messages_of(document, "messages").values():
+        for example in examples_of(message):
+            async with query.socket() as socket:
+                state = await socket.say(**example)
+            asked = {name: value for name, value in example.items() if name not in ("kind", "from")}
+            assert state == IsPartialDict(paused=example["kind"] == "pause", **asked)
+
+
+async def test_every_message_that_openapi_shows_is_obeyed(query: QueryService, described: dict[str, Document]) -> None:
+    shown = re.findall(rf'\{{"kind":"(?:{"|".join(SAID)})".*?\}}', described["/ws"]["description"])
+    messages = [json.loads(text) for text in shown]
+    assert {message["kind"] for message in messages} == SAID
+    for message in messages:
+        async with query.socket() as socket:
+            await socket.say(**message)
+
+
+async def test_every_example_of_a_parameter_is_accepted(query: QueryService, document: Document) -> None:
+    parameters = parameters_of(document)["properties"]
+    examples = [(name, example) for name, one in parameters.items() for example in one.get("examples", [])]
+    assert {name for name, _ in examples} >= {"from", "until", "event_type", "user_id", "speed"}
+    for name, example in examples:
+        exactly(document, parameters_of(document)).validate({name: example})
+        async with query.socket(**{name: example}):
+            pass
+        async with query.http.stream("GET", "/sse", params={name: example}) as answer:
+            assert answer.status_code == 200, (name, example)
+
+
+async def test_openapi_and_asyncapi_say_the_same_of_each_parameter(
+    document: Document, described: dict[str, Document]
+) -> None:
+    def told(schema: Document) -> Document:
+        return {key: schema.get(key) for key in ("description", "examples", "enum", "maximum", "maxItems")}
+
+    parameters = {name: told(schema) for name, schema in parameters_of(document)["properties"].items()}
+    for path in ("/ws", "/sse"):
+        in_query = [one for one in described[path]["parameters"] if one["in"] == "query"]
+        assert {one["name"]: told(one["schema"]) for one in in_query} == parameters
+
+
+async def test_a_documented_default_is_what_holds_without_the_parameter(
+    query: QueryService, document: Document
+) -> None:
+    parameters = parameters_of(document)["properties"]
+    defaults = {name: schema["default"] for name, schema in parameters.items() if "default" in schema}
+    assert set(defaults) == {"from", "event_type", "speed", "clock", "batch"}
+    async with query.socket() as without, query.socket(**defaults) as given:
+        assert given.hello == without.hello
+        assert await given.say("resume") == await without.say("resume")
+
+
+async def test_the_example_of_an_event_stream_reads_like_a_real_one(
+    query: QueryService, log: LogClient, document: Document, described: dict[str, Document]
+) -> None:
+    await log_event(log, event())
+    real = (await query.http.get("/sse", params={"from": "earliest", "until": "-0s"})).text
+    example = described["/sse"]["responses"]["200"]["content"]["text/event-stream"]["example"]
+    for text in (real, example):
+        matched = re.fullmatch(r"retry: 1000\n\n((?:id: \S+\ndata: \{.*\}\n\n)+)(?:: 1000 .*\n\n)?", text)
+        assert matched, text
+        for block in matched[1].strip().split("\n\n"):
+            last_event_id, data = (line.partition(": ")[2] for line in block.splitlines())
+            frame = json.loads(data)
+            judge_of(document, frame).validate(frame)
+            assert last_event_id == frame["cursor"]
+
+
+async def test_the_page_shows_everything_and_loads_nothing(query: QueryService, document: Document) -> None:
+    answer = await query.http.get("/asyncapi")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for kind in FRAMES | SAID:
+        assert f'<h4 id="{kind}"><code>{kind}</code></h4>' in answer.text
+    for name in (*parameters_of(document)["properties"], "events[].event_data"):
+        assert f"<td><code>{name}</code></td>" in answer.text
+    for code in CLOSE_CODES:
+        assert f"<li><code>{code}</code> " in answer.text
+    assert "<script" not in answer.text
+    assert not re.findall(r'(?:src|href)="https?:|url\(|@import', answer.text)
+
+
+async def test_it_names_the_service_as_its_reader_has_found_it(query: QueryService, document: Document) -> None:
+    assert document["servers"] == {"query": {"host": query.url.removeprefix("http://"), "protocol": "ws"}}
+    behind_a_proxy = {"Host": "live.example", "X-Forwarded-Proto": "https"}
+    document = (await query.http.get("/asyncapi.json", headers=behind_a_proxy)).json()
+    assert document["servers"] == {"query": {"host": "live.example", "protocol": "wss"}}
+    assert "<code>wss://live.example</code>" in (await query.http.get("/asyncapi", headers=behind_a_proxy)).text

@@ -1,0 +1,164 @@
+"""The schemas in the AsyncAPI document of /ws allow what the service takes; the text of OpenAPI agrees with them."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.asyncapi import Document, exactly, examples_of, follow, messages_of, references_in
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import BadCursorError
+from tailrace.contracts.events import Event, read_stored
+from tailrace.query.live import sending
+from tailrace.query.live.documents.asyncapi import asyncapi_document
+from tailrace.query.live.requests import BadStreamRequestError, read_message, read_request
+from tailrace.query.live.routes import SSE, WS
+
+FRAMES = {"hello", "events", "caught_up", "progress", "gap", "end", "state"}
+SAID = {"pause", "resume", "seek", "filter"}
+CLOSE_CODES = {1000, 1013, 3001, 3008, 3501}
+
+DOCUMENT = asyncapi_document()
+CHANNEL = DOCUMENT["channels"]["ws"]
+SENT, TAKEN = messages_of(DOCUMENT, "frames"), messages_of(DOCUMENT, "messages")
+PARAMETERS = CHANNEL["bindings"]["ws"]["query"]
+
+
+def schema_of(message: Document) -> Document:
+    schema: Document = follow(DOCUMENT, message["payload"])
+    return schema
+
+
+LOGGED = follow(DOCUMENT, schema_of(SENT["events"])["properties"]["events"]["items"])
+
+
+def test_there_is_one_channel_with_every_frame_and_every_message() -> None:
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert list(DOCUMENT["channels"]) == ["ws"]
+    assert (CHANNEL["address"], CHANNEL["bindings"]["ws"]["method"]) == ("/ws", "GET")
+    assert {name: one["action"] for name, one in DOCUMENT["operations"].items()} == {
+        "frames": "send",
+        "messages": "receive",
+    }
+    assert (set(SENT), set(TAKEN), set(CHANNEL["messages"])) == (FRAMES, SAID, FRAMES | SAID)
+    [answer] = DOCUMENT["operations"]["messages"]["reply"]["messages"]
+    assert follow(DOCUMENT, answer)["name"] == "state"
+
+
+def test_every_reference_leads_somewhere() -> None:
+    assert references_in(DOCUMENT)
+    for reference in references_in(DOCUMENT):
+        assert follow(DOCUMENT, reference)
+
+
+def test_every_frame_and_message_is_described_and_has_examples_that_its_schema_allows() -> None:
+    for kind, message in (SENT | TAKEN).items():
+        assert examples_of(message), kind
+        for example in examples_of(message):
+            assert example["kind"] == kind
+            exactly(DOCUMENT, message["payload"]).validate(example)
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        undescribed = [member for member, one in schema["properties"].items() if "description" not in one]
+        assert schema["description"], name
+        assert set(undescribed) <= {"kind"}, name
+
+
+def test_the_examples_of_frames_have_cursors_and_events_as_the_log_has_them() -> None:
+    for frame in (example for message in SENT.values() for example in examples_of(message)):
+        for member in {"cursor", "asked", "resumed_at", "first", "last"} & set(frame):
+            assert frame[member] is None or str(Cursor.parse(frame[member])) == frame[member]
+    for shown in LOGGED["examples"]:
+        entry = {name: value for name, value in shown.items() if name != "cursor"}
+        logged_at = datetime.fromisoformat(entry["created_at"])
+        assert read_stored(json.dumps(entry).encode(), logged_at=logged_at).user_id == 123
+
+
+def test_an_event_has_the_members_and_bounds_of_the_logs_events() -> None:
+    def bounds(schema: Document) -> Document:
+        highest = {"maximum": schema["exclusiveMaximum"] - 1} if "exclusiveMaximum" in schema else {}
+        kept = {"minimum", "maximum", "minLength", "maxLength", "format", "default"}
+        return {name: schema[name] for name in kept & set(schema)} | highest
+
+    logged = msgspec.json.schema(Event)["$defs"]["Event"]
+    assert list(LOGGED["properties"]) == ["cursor", *logged["properties"]]
+    assert LOGGED["required"] == ["cursor", *logged["required"]]
+    for name, member in logged["properties"].items():
+        assert bounds(LOGGED["properties"][name]) == bounds(member), name
+
+
+@pytest.mark.parametrize("text", ["e:0:", "e:1:01234567", "e:1:0123456789abcdef", "", "e:1", "e:1:0", "e:x:", "a b:0:"])
+def test_the_pattern_of_cursors_is_what_is_read_as_one(text: str) -> None:
+    pattern = schema_of(SENT["end"])["properties"]["cursor"]["pattern"]
+    assert bool(re.search(pattern, text)) == accepts(lambda: Cursor.parse(text))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"form": "latest"},
+        *({"batch": batch} for batch in (0, 1, 256, 257)),
+        *({"speed": speed} for speed in (0.05, 0.1, 100_000, 100_001, "max", "fast")),
+        *({"user_id": user_id} for user_id in (-(2**63) - 1, -(2**63), 2**63 - 1, 2**63)),
+        *({"clock": clock} for clock in ("log", "event", "wall")),
+        *({"event_type": ["a"] * count} for count in (0, 100, 101)),
+    ],
+    ids=lambda asked: str(asked)[:40],
+)
+def test_the_schema_of_the_parameters_allows_what_is_accepted(asked: dict[str, Any]) -> None:
+    given = [
+        (name, str(one)) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])
+    ]
+    assert exactly(DOCUMENT, PARAMETERS).is_valid(asked) == accepts(lambda: read_request(given))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"kind": kind} for kind in ("pause", "resume", "seek", "filter", "stop")),
+        {"kind": "pause", "for": 5},
+        {"kind": "filter", "user": 5},
+        {"kind": "filter", "event_type": "click"},
+        *({"kind": "filter", "user_id": user_id} for user_id in (None, 2**63 - 1, 2**63, 1.5)),
+        *({"kind": "seek", "from": "latest", "speed": speed} for speed in ("max", 0.1, 0.05, None, True)),
+        *({"kind": "seek", "from": "latest", "until": until} for until in (None, "-1m", 5)),
+        {"kind": "seek", "from": "latest", "clock": None},
+    ],
+    ids=str,
+)
+def test_the_schemas_of_messages_allow_what_is_accepted(said: dict[str, Any]) -> None:
+    allowed = any(exactly(DOCUMENT, message["payload"]).is_valid(said) for message in TAKEN.values())
+    assert allowed == accepts(lambda: read_message(json.dumps(said)))
+
+
+def accepts(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except (BadStreamRequestError, BadCursorError):
+        return False
+    return True
+
+
+def test_the_close_codes_are_those_that_are_sent() -> None:
+    def codes_in(text: str) -> set[int]:
+        return {int(code) for code in re.findall(r"^- `(\d{4})` ", text, re.MULTILINE)}
+
+    sent = {value for name, value in vars(sending).items() if name.isupper() and isinstance(value, int)}
+    assert sent == codes_in(CHANNEL["description"]) == codes_in(WS) == CLOSE_CODES
+
+
+def test_openapis_text_shows_each_frame_and_message_with_its_members() -> None:
+    members = {kind: set(schema_of(message)["properties"]) for kind, message in (SENT | TAKEN).items()}
+    members["events"] |= set(LOGGED["required"])
+    assert shown_in(WS) == members
+    assert shown_in(SSE) == {kind: members[kind] for kind in FRAMES - {"state"}}
+
+
+def shown_in(text: str) -> dict[str, set[str]]:
+    """The members of each frame and message in the text's blocks of code."""
+    blocks = "".join(re.findall(r"```\n(.*?)```", text, re.DOTALL))
+    found = re.findall(r'\{"kind":"(\w+)"(.*?)(?=\{"kind"|$)', blocks, re.DOTALL)
+    return {kind: {"kind", *re.findall(r'"(\w+)":', rest)} for kind, rest in found}

@@ -1,0 +1,177 @@
+"""A 304 is given only for what would be the same answer, but for the lag, and costs a look at the position."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from query.conftest import QueryService, running_query
+from support.events import BASE, event, log_events, some_events
+from support.projector import running_projector, until_projected
+from support.stats import ask, wire
+from support.waiting import until
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+QUESTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"from": wire(BASE)},
+    {"to": wire(BASE + timedelta(days=1))},
+    {"bucket": "day"},
+    {"bucket": "day", "tz": "Europe/Berlin"},
+    {"event_type": "click"},
+    {"event_type": ["click", "page_view"]},
+    {"users": "false"},
+    {"top": "event_data.n"},
+    {"top": "event_data.n", "top_limit": 3},
+    {"from": wire(BASE), "to": wire(BASE + timedelta(days=1)), "compare": "previous"},
+)
+
+
+@pytest.fixture
+async def filled(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> QueryService:
+    """A service over a read model with something in it."""
+    await log_events(log, some_events(30))
+    await project(settings, log, connection)
+    return query
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+
+
+async def get(query: QueryService, etag: str | None = None, **question: Any) -> httpx.Response:
+    headers = {"If-None-Match": etag} if etag else {}
+    return await query.http.get("/stats", params=question, headers=headers)
+
+
+async def etag_of(query: QueryService, **question: Any) -> str:
+    answer = await get(query, **question)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
+    return str(answer.headers["etag"])
+
+
+async def test_whoever_has_the_answer_is_told_so_without_counting(
+    filled: QueryService, connection: asyncpg.Connection
+) -> None:
+    named = [(question, await etag_of(filled, **question)) for question in QUESTIONS]
+    assert len({etag for _, etag in named}) == len(QUESTIONS)
+    async with connection.transaction():
+        # so an answer that needs one of them would wait
+        await connection.execute(
+            "lock table model_1.events_by_minute, model_1.events_by_hour, model_1.events_by_day, model_1.all_time,"
+            " model_1.users_by_hour, model_1.users_by_type, model_1.analytics_events"
+        )
+        for question, etag in named:
+            answer = await get(filled, etag, **question)
+            assert (answer.status_code, answer.content) == (304, b"")
+            assert (answer.headers["etag"], answer.headers["cache-control"]) == (etag, "no-cache")
+
+
+async def test_the_order_and_form_of_what_a_client_has_does_not_matter(filled: QueryService) -> None:
+    etag = await etag_of(filled)
+    assert etag.startswith('W/"')
+    for named in (etag, etag.removeprefix("W/"), f'"other", {etag}', f'{etag},W/"another"', "*"):
+        assert (await get(filled, named)).status_code == 304
+    for named in ('"other"', etag.strip('W/"'), etag[:-2] + '"'):
+        assert (await get(filled, named)).status_code == 200
+
+
+async def test_another_question_or_another_event_is_another_answer(
+    filled: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    named = [(question, await etag_of(filled, **question)) for question in QUESTIONS]
+    for question, _ in named:
+        others = [etag for other, etag in named if other != question]
+        assert (await get(filled, ", ".join(others), **question)).status_code == 200
+    await log_events(log, [event()])
+    # it is in the log, and not counted yet: only the lag is another one
+    assert [(await get(filled, etag, **question)).status_code for question, etag in named] == [304] * len(named)
+    await project(settings, log, connection)
+    assert [(await get(filled, etag, **question)).status_code for question, etag in named] == [200] * len(named)
+
+
+async def test_what_only_waits_is_no_other_question(filled: QueryService) -> None:
+    etag = await etag_of(filled)
+    cursor = (await ask(filled))["as_of"]["cursor"]
+    assert (await get(filled, etag, min_cursor=cursor, settled="true")).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("change", "back"),
+    [
+        ("revision = revision + 1", "revision = revision - 1"),
+        ("seq = seq - 1", "seq = seq + 1"),
+        ("mark = reverse(mark)", "mark = reverse(mark)"),
+        ("epoch = 'another'", None),
+        ("raw_from = '2000-01-01Z'", "raw_from = null"),
+    ],
+)
+async def test_another_state_of_the_model_is_another_answer(
+    filled: QueryService, connection: asyncpg.Connection, change: str, back: str | None
+) -> None:
+    # what a retry of a parked event, a cut-over, a restored database or one of another log leaves behind
+    etag = await etag_of(filled)
+    await connection.execute(f"update model_1.projection_position set {change}")
+    assert (await get(filled, etag)).status_code == 200
+    if back is not None:
+        await connection.execute(f"update model_1.projection_position set {back}")
+        assert (await get(filled, etag)).status_code == 304
+
+
+async def test_another_model_at_the_same_position_is_another_answer(
+    filled: QueryService, connection: asyncpg.Connection
+) -> None:
+    etag = await etag_of(filled)
+    await connection.execute("update tailrace.models set created_at = created_at + interval '1 microsecond'")
+    assert (await get(filled, etag)).status_code == 200
+
+
+async def test_late_events_on_their_way_are_never_unchanged(
+    filled: QueryService, connection: asyncpg.Connection
+) -> None:
+    settled = await etag_of(filled)
+    await connection.execute("insert into model_1.late_ranges values (date_trunc('hour', now()), 7, 1)")
+    pending = await etag_of(filled)
+    assert pending != settled
+    # the aggregates change by and by meanwhile, at one position and with one number pending
+    assert (await get(filled, f"{settled}, {pending}")).status_code == 200
+    await connection.execute("delete from model_1.late_ranges")
+    assert (await get(filled, pending)).status_code == 200
+    assert (await get(filled, settled)).status_code == 304
+
+
+async def test_a_range_that_moves_with_the_time_is_answered_anew(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, [event(created_at=datetime.now(UTC))])
+    await project(settings, log, connection)
+    answer = await get(query, **{"from": "-5s"})
+    counted: list[int] = [answer.json()["totals"]["events"]]
+
+    async def over() -> bool:
+        nonlocal answer
+        found = await get(query, answer.headers["etag"], **{"from": "-5s"})
+        if found.status_code == 200:
+            answer = found
+            counted.append(found.json()["totals"]["events"])
+        return counted[-1] == 0
+
+    await until(over)
+    assert counted == sorted(counted, reverse=True)
+
+
+async def test_after_a_restart_everything_is_answered_anew(
+    settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    # another version may count better, and zones may have other rules
+    async with running_query(settings) as query:
+        etag = await etag_of(query)
+        assert (await get(query, etag)).status_code == 304
+    async with running_query(settings) as query:
+        assert (await get(query, etag)).status_code == 200

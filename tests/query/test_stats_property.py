@@ -1,0 +1,116 @@
+"""Whatever is asked about whichever events: the answer is that of counting them one by one."""
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from dirty_equals import IsPartialDict
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from query.conftest import QueryService
+from support.events import event, log_events
+from support.projector import running_projector, until_projected
+from support.stats import between, recount, wire
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+TYPES = tuple(f"type.{number}" for number in range(12))
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "Europe/London",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
+    "America/Havana",
+    "Pacific/Apia",
+)
+CHANGES = (
+    datetime(2024, 3, 31, 1, tzinfo=UTC),  # Berlin and London
+    datetime(2024, 10, 27, 1, tzinfo=UTC),
+    datetime(2024, 4, 6, 15, tzinfo=UTC),  # Lord Howe
+    datetime(2024, 10, 5, 15, 30, tzinfo=UTC),
+    datetime(2010, 11, 7, 2, 31, tzinfo=UTC),  # St. John's
+    datetime(2023, 11, 5, 5, tzinfo=UTC),  # Havana
+    datetime(2011, 12, 30, 10, tzinfo=UTC),  # Apia
+)
+EXAMPLES = 120
+MAX_DAYS = 60
+
+AWAY = st.timedeltas(timedelta(days=-2), timedelta(days=2)) | st.integers(-48, 48).map(
+    lambda half: half * timedelta(minutes=30)
+)
+LENGTHS = (
+    st.timedeltas(timedelta(microseconds=1), timedelta(days=2))
+    | st.timedeltas(timedelta(days=1), timedelta(days=MAX_DAYS))
+    | st.integers(1, MAX_DAYS).map(lambda days: timedelta(days=days))
+)
+QUESTIONS = st.fixed_dictionaries(
+    {
+        "change": st.sampled_from(CHANGES),
+        "away": AWAY,
+        "length": LENGTHS,
+        "open": st.sampled_from(["", "", "", "from", "to"]),
+        "zone": st.sampled_from(ZONES),
+        "bucket": st.sampled_from(["auto", "minute", "hour", "day", "week", "month"]),
+        "types": st.sets(st.sampled_from(TYPES)),
+        "compare": st.booleans(),
+    }
+)
+
+
+@pytest.mark.timeout(600)  # hypothesis may take long to find the simplest question that fails
+async def test_every_answer_is_that_of_a_naive_count(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    chance = random.Random(20)
+    events = await log_events(
+        log,
+        [event(chance.choice(TYPES), chance.randrange(60), chance.choice(CHANGES) + away(chance)) for _ in range(700)],
+    )
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+
+    @hypothesis_settings(
+        max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], report_multiple_bugs=False
+    )
+    @given(QUESTIONS)
+    def check(asked: dict[str, Any]) -> None:
+        start: datetime | None = asked["change"] + asked["away"]
+        end: datetime | None = start + asked["length"]
+        start, end = (None if asked["open"] == name else one for name, one in (("from", start), ("to", end)))
+        question = {"tz": asked["zone"], "bucket": asked["bucket"], "event_type": sorted(asked["types"])}
+        question |= {name: wire(one) for name, one in (("from", start), ("to", end)) if one}
+        compared = asked["compare"] and start is not None and end is not None
+        if compared:
+            question["compare"] = "previous"
+        found = http.get("/stats", params=question)
+        if found.status_code == 422:
+            assert found.json()["detail"].startswith("bucket: ")
+            assert asked["open"]
+            return
+        answer = found.json()
+        wanted = [one for one in events if not asked["types"] or one.event_type in asked["types"]]
+        assert answer == IsPartialDict(recount(between(wanted, start, end), answer["bucket"], asked["zone"]))
+        if compared:
+            before = datetime.fromisoformat(answer["previous"]["from"])
+            assert abs(start - before - asked["length"]) <= timedelta(hours=24)
+            in_it = recount(between(wanted, before, start), "month")
+            assert answer["previous"] == IsPartialDict(totals=in_it["totals"], by_type=in_it["by_type"])
+
+    with httpx.Client(base_url=query.url, timeout=30, trust_env=False) as http:
+        await asyncio.to_thread(check)
+
+
+def away(chance: random.Random) -> timedelta:
+    """Anywhere within two days, or right on, before or after a half hour, where buckets begin."""
+    if chance.random() < 0.5:
+        return timedelta(seconds=chance.uniform(-172_800, 172_800))
+    return chance.randrange(-60, 60) * timedelta(minutes=30) + chance.randrange(-1, 2) * timedelta(microseconds=1)

@@ -1,0 +1,91 @@
+"""Asking /events, and what it has to answer, picked one by one."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from query.conftest import QueryService
+from support.stats import wire
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogEntry
+from tailrace.contracts.events import Event, encode_event
+from tailrace.contracts.upcasting import NO_UPCASTERS
+from tailrace.migrations.models import Model, use_model
+from tailrace.projection.batch import decode
+from tailrace.projection.store import Store
+
+Question = dict[str, Any]
+EPOCH = "0123456789ab"
+
+
+async def ask_page(query: QueryService, **question: Any) -> dict[str, Any]:
+    answer = await query.http.get("/events", params=question)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def walk(query: QueryService, limits: Iterator[int], **question: Any) -> list[dict[str, Any]]:
+    """All events, page by page, each page of the next limit."""
+    events: list[dict[str, Any]] = []
+    before: dict[str, str] = {}
+    while True:
+        limit = next(limits)
+        page = await ask_page(query, **question, **before, limit=limit)
+        assert len(page["events"]) <= limit
+        events += page["events"]
+        if page["next"] is None:
+            return events
+        assert len(page["events"]) == limit
+        before = {"before": page["next"]}
+
+
+def ids_of(events: Iterable[dict[str, Any]]) -> list[str]:
+    return [one["event_id"] for one in events]
+
+
+def pick(events: Sequence[Event], question: Question) -> list[str]:
+    """The ids of the events that a question wants, in its answer's order; they were logged in theirs."""
+    start, end = (datetime.fromisoformat(question[name]) if name in question else None for name in ("from", "to"))
+    found = [
+        (one.created_at, seq, str(one.event_id))
+        for seq, one in enumerate(events)
+        if (start is None or one.created_at >= start)
+        and (end is None or one.created_at < end)
+        and question.get("user_id", one.user_id) == one.user_id
+        and _is_meant(one.event_type, question.get("event_type", [">"]))
+    ]
+    return [event_id for _, _, event_id in sorted(found, reverse=True)]
+
+
+def _is_meant(event_type: str, patterns: Iterable[str]) -> bool:
+    return any(re.fullmatch(_expression(pattern), event_type) for pattern in patterns)
+
+
+def _expression(pattern: str) -> str:
+    return re.escape(pattern).replace(r"\*", "[^.]*").replace(">", ".*")
+
+
+def range_of(start: datetime | None, end: datetime | None) -> Question:
+    """The parameters of a range."""
+    return {name: wire(moment) for name, moment in (("from", start), ("to", end)) if moment is not None}
+
+
+async def project(connection: "asyncpg.Connection", model: Model, events: Sequence[Event]) -> None:
+    """Projects events behind what is there, in one batch and without a log."""
+    await use_model(connection, model)
+    behind = await Store(connection, model).position() or Cursor(EPOCH, 0)
+    logged = int(datetime.now(UTC).timestamp() * 1e9)
+    entries = [
+        LogEntry(seq, logged, str(one.event_id), encode_event(one)) for seq, one in enumerate(events, behind.seq + 1)
+    ]
+    assert await commit(connection, model, entries, behind) == len(events)
+
+
+async def commit(connection: "asyncpg.Connection", model: Model, entries: Sequence[LogEntry], behind: Cursor) -> int:
+    """Projects a batch of entries; gives how many became rows."""
+    await use_model(connection, model)
+    return (await Store(connection, model).commit(decode(entries, NO_UPCASTERS), behind)).stored
