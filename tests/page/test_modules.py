@@ -16,7 +16,7 @@ def test_the_pages_modules_pass_their_own_tests_and_know_patterns_as_the_service
     tokens = ["a", "b", "*", ">", ""]
     texts = {".".join(chance.choices(tokens, k=chance.randint(1, 4))) for _ in range(400)} - {""}
     cases = [[one, other, TypePattern.parse(one).matches(other)] for one in sorted(texts) for other in sorted(texts)]
-    assert 0 < sum(case[2] for case in cases) < len(cases)
+    assert {case[2] for case in cases} == {True, False}
     file = tmp_path / "patterns.json"
     file.write_text(json.dumps(cases))
     environment = {"TAILRACE_PATTERN_CASES": str(file), "TZ": "Europe/Berlin", "LC_ALL": "en_US.UTF-8"}

@@ -100,6 +100,7 @@ async def test_every_answer_is_that_of_a_naive_count(
         wanted = [one for one in events if not asked["types"] or one.event_type in asked["types"]]
         assert answer == IsPartialDict(recount(between(wanted, start, end), answer["bucket"], asked["zone"]))
         if compared:
+            assert start is not None
             before = datetime.fromisoformat(answer["previous"]["from"])
             assert abs(start - before - asked["length"]) <= timedelta(hours=24)
             in_it = recount(between(wanted, before, start), "month")

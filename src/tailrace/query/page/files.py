@@ -41,7 +41,7 @@ def not_built(folder: Traversable) -> dict[str, PageFile]:
         "/not_built.css": _read(here / "not_built.css", "no-cache"),
     }
     failure = folder / "failure.txt"
-    reason = failure.read_text(errors="replace").strip() if failure.is_file() else "Nobody has built it yet."
+    reason = failure.read_bytes().decode(errors="replace").strip() if failure.is_file() else "Nobody has built it yet."
     page = found["/"]
     found["/"] = page._replace(content=page.content.replace(b"{reason}", _escaped(reason[-2000:]).encode()))
     return found
