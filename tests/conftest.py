@@ -55,9 +55,27 @@ async def _make_template(server: EmbeddedPostgres) -> None:
     await connection.close()
 
 
+@pytest.fixture(scope="session")
+def unwritten_database(postgres_server: EmbeddedPostgres, template_database: str) -> str:
+    """The address of a migrated, empty database for all tests that write nothing to it."""
+    return asyncio.run(_copy_once(postgres_server, template_database))
+
+
+async def _copy_once(server: EmbeddedPostgres, template: str) -> str:
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    await admin.execute(f"create database unwritten template {template}")
+    await admin.close()
+    return server.dsn("unwritten")
+
+
 @pytest.fixture
-async def database(postgres_server: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
-    """The address of a fresh, migrated database."""
+async def database(
+    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str, unwritten_database: str
+) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database; marked ``writes_no_table``, of one that such tests share."""
+    if request.node.get_closest_marker("writes_no_table"):
+        yield unwritten_database
+        return
     async with database_from(postgres_server, template_database) as dsn:
         yield dsn
 

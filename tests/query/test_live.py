@@ -23,6 +23,8 @@ from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
 
+pytestmark = pytest.mark.writes_no_table
+
 CURSOR = IsStr(regex=r"[0-9a-f]{12}:[0-9]+:[0-9a-f]{16}")
 
 

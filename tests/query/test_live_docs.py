@@ -17,6 +17,8 @@ from tailrace.contracts.entries import Gap
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
+pytestmark = pytest.mark.writes_no_table
+
 UPCASTERS = Path(__file__).parents[2] / "examples" / "upcasters.py"
 
 

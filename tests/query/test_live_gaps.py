@@ -11,6 +11,8 @@ from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.history import new_epoch
 from tailrace.runtime.settings import Settings
 
+pytestmark = pytest.mark.writes_no_table
+
 
 @pytest.fixture(autouse=True)
 async def losable(log: LogClient) -> None:

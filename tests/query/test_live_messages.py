@@ -11,6 +11,8 @@ from query.test_live import until_closed
 from support.events import BASE, event, log_event, log_events, some_events
 from tailrace.runtime.log.client import LogClient
 
+pytestmark = pytest.mark.writes_no_table
+
 
 def after_the_last_state(socket: LiveSocket) -> list[int]:
     """The sequences of the events behind the last answer."""

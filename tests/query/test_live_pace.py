@@ -12,6 +12,8 @@ from tailrace.query.live.frames import Item
 from tailrace.query.live.pacing import LONGEST_WAIT, Pacer
 from tailrace.runtime.log.client import LogClient
 
+pytestmark = pytest.mark.writes_no_table
+
 
 class Clock:
     """A clock that stands still until it is moved."""

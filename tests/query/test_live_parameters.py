@@ -21,6 +21,8 @@ from tailrace.query.live.frames import Item, encode_entry
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
+pytestmark = pytest.mark.writes_no_table
+
 
 async def to_the_end(socket: LiveSocket) -> tuple[list[Frame], int]:
     """The frames up to the one that ends the stream, and the close code."""

@@ -23,6 +23,8 @@ from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
 
+pytestmark = pytest.mark.writes_no_table
+
 CUTS = 200
 RING = 60
 """Entries: small, so that a cursor is before, at and beyond the ring's edge by turns."""

@@ -15,6 +15,8 @@ from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 from tailrace.runtime.upcasters import load_upcasters
 
+pytestmark = pytest.mark.writes_no_table
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "upcasters.py"
 NOW_SHAPE = {"amount": {"cents": 1250, "currency": "EUR"}}
 

@@ -18,6 +18,8 @@ from tailrace.contracts.subjects import LOG_STREAM
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
+pytestmark = pytest.mark.writes_no_table
+
 
 class EventSource:
     """What a browser's EventSource makes of an answer: events with their ids, comments left out."""

@@ -121,7 +121,8 @@ async def database_from(server: EmbeddedPostgres, template: str) -> AsyncIterato
     """The address of a fresh copy of a database."""
     name = f"test_{uuid4().hex}"
     admin = await asyncpg.connect(server.dsn("postgres"))
-    await admin.execute(f"create database {name} template {template}")
+    # copied as files: a third of the time that writing the copy to the log ahead takes
+    await admin.execute(f"create database {name} template {template} strategy file_copy")
     yield server.dsn(name)
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
