@@ -38,7 +38,9 @@ SEED: dict[str, Any] = {
 async def serving(settings: Settings) -> "AsyncIterator[tuple[asyncio.Task[None], httpx.AsyncClient]]":
     """The service on its port, as a task that ends with it."""
     task = asyncio.create_task(serve(settings))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.command_port}", timeout=30, verify=False) as http:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{settings.command_port}", timeout=30, verify=False
+    ) as http:
 
         async def answers() -> bool:
             if task.done():
