@@ -1,10 +1,21 @@
-import { defineConfig } from "vite";
+import { readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "vite";
 
-// the service that `npm run dev` shows; a build needs none
+// the service that `page/make run vite` shows while the page is worked on; a build needs none
 const service = process.env["TAILRACE_QUERY_URL"] ?? "http://127.0.0.1:8080";
 const paths = ["/ws", "/stats", "/status", "/events", "/openapi.json"];
 
+/** The fonts' license goes with them; that of the code is Vite's to write. */
+const fontLicense: Plugin = {
+  name: "font-license",
+  generateBundle() {
+    const source = readFileSync("node_modules/@fontsource-variable/geist/LICENSE");
+    this.emitFile({ type: "asset", fileName: "LICENSE-Geist.txt", source });
+  },
+};
+
 export default defineConfig({
+  plugins: [fontLicense],
   build: {
     outDir: "../src/tailrace/query/page/static",
     emptyOutDir: true,
@@ -12,6 +23,7 @@ export default defineConfig({
     // everything is a file of its own: the page's policy allows no data: addresses
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    license: { fileName: "LICENSES.md" },
     chunkSizeWarningLimit: 400, // kB
   },
   server: { proxy: Object.fromEntries(paths.map((path) => [path, { target: service, ws: path === "/ws" }])) },

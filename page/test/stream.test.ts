@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { LogEvent } from "../src/contract.ts";
 import { backoff } from "../src/stream/backoff.ts";
 import { StreamClock } from "../src/stream/clock.ts";
+import { Counting } from "../src/stream/counting.ts";
 import { headline, type Situation } from "../src/stream/headline.ts";
 import { perSecond, RateWindow } from "../src/stream/rates.ts";
 import { filterMessage, seekMessage, streamAddress } from "../src/stream/request.ts";
@@ -150,4 +151,29 @@ test("the headline says what is the matter", () => {
     headline({ ...usual, connection: waiting }).spoken,
     "Disconnected: the log does not answer. Trying again.",
   );
+});
+
+test("a live event counts when it happened, unless its time can't be believed", () => {
+  const counting = new Counting(NOW);
+  const live = (happened: number): void => {
+    counting.count({ ...(events(1, 1)[0] as LogEvent), created_at: new Date(happened).toISOString() }, true, NOW);
+  };
+  live(NOW - 2_000);
+  live(NOW - 60_000); // late
+  live(NOW + 60_000); // of a clock that is wrong
+  counting.advance(NOW);
+  assert.deepEqual(counting.view().totals.slice(-3), [1, 0, 2]);
+});
+
+test("a replay counts in its own time, a second of watching a bar, and goes on live where it caught up", () => {
+  const start = NOW - 120_000;
+  const counting = new Counting(NOW, { speed: 10, clock: "log" }, start);
+  const [one] = events(1, 1) as [LogEvent];
+  counting.count({ ...one, created_at: new Date(start + 15_000).toISOString() }, false, NOW + 1_500);
+  counting.advance(NOW + 2_500);
+  const { width, newest, totals } = counting.view();
+  assert.deepEqual([width, newest, totals.slice(-2)], [10_000, start + 20_000, [1, 0]]);
+  counting.catchUp();
+  counting.advance(NOW + 2_500);
+  assert.equal(counting.view().width, 1_000);
 });

@@ -81,12 +81,22 @@ class Visitor:
 
     @asynccontextmanager
     async def visit(
-        self, url: str, *, tolerated: str | None = None, sockets: Sockets | None = None, **options: Any
+        self,
+        url: str,
+        *,
+        tolerated: str | None = None,
+        sockets: Sockets | None = None,
+        script: str = "",
+        **options: Any,
     ) -> AsyncIterator[Page]:
-        """The page at ``url``; in the end it has to have complained about nothing but what is ``tolerated``."""
+        """The page at ``url``; in the end it has to have complained about nothing but what is ``tolerated``.
+
+        ``script`` runs in the page before its own.
+        """
         chosen: dict[str, Any] = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "Europe/Berlin", **options}
         context = await self._browser.new_context(**chosen)
         try:
+            await context.add_init_script(script)
             visit = Visit(await context.new_page())
             visit.listen(tolerated)
             if sockets is not None:

@@ -133,3 +133,24 @@ async def test_every_control_is_reached_by_tab_in_the_order_it_is_seen(
         wanted = ["Skip to the content", "Keyboard shortcuts", "Pause", "5 min ago", "moment", "What sets the pace"]
         assert [name for name in met if name in wanted] == wanted
         assert sum("page_view" in name and "/home" in name for name in met) == 1  # arrows go between the rows
+
+
+_NOTE_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => window.shifts.push(
+    ...list.getEntries().flatMap((shift) => shift.sources.map(({ node }) => [
+        shift.value, (node instanceof Element ? node : node?.parentElement)?.closest("[class]")?.className,
+    ])).filter(([_, place]) => !/^(rows?|row-.*|legend.*|figure-number)$/.test(place)),
+)).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.mark.parametrize("screen", ["light desktop", "light phone"])
+async def test_nothing_but_what_flows_moves_when_the_numbers_arrive(
+    query: QueryService, log: LogClient, settings: Settings, visitor: Visitor, screen: str
+) -> None:
+    await log_events(log, [fresh("click", number, f"/{number}") for number in range(40)])
+    async with running_projector(settings), visitor.visit(query.url, script=_NOTE_SHIFTS, **SCREENS[screen]) as page:
+        await expect(page.get_by_role("region", name="Top paths").locator("tbody tr")).to_have_count(8)
+        await says(page, LIVE)
+        assert [shift for shift in await page.evaluate("window.shifts") if shift[0] > 0.01] == []

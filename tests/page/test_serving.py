@@ -44,4 +44,5 @@ async def test_a_page_that_was_not_built_says_so_and_why(tmp_path: Path) -> None
         assert "its packages could not be installed: &lt;npm>" in page.text
         assert "./just page" in page.text
         assert 'href="/stats"' in page.text
-        assert (await http.get("/not_built.css")).headers["content-type"] == "text/css; charset=utf-8"
+        style = await http.get("/not_built.css")
+        assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")

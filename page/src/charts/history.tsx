@@ -55,7 +55,7 @@ export function HistoryChart(): JSX.Element {
       pick={from}
       table={() => <HistoryTable found={found} name={name} from={from} />}
     >
-      <span>{known.value ? `Events per ${bucket}. Click a bar to replay from there.` : " "}</span>
+      <span>{known.value ? `Events per ${bucket}. Click a bar to replay from there.` : "\u00a0"}</span>
     </Figure>
   );
 }

@@ -78,15 +78,17 @@ function TablesState(): JSX.Element {
   const seconds = found?.lag_seconds ?? 0;
   const known = events !== undefined && events !== null;
   return (
-    <p class="tables" data-tone={!known || seconds > LATE ? "wait" : "calm"} data-testid="lag">
+    <p class="tables" data-tone={(known || found === undefined) && seconds <= LATE ? "calm" : "wait"} data-testid="lag">
       <span class="tables-name">Tables</span>{" "}
       {known
         ? events && seconds >= PROMPT
           ? `${many(events, "entry", "entries")} behind the log, ${rate(seconds)} s`
           : "up to date with the log"
-        : found
-          ? "not known: the log or the database does not answer"
-          : "not known"}
+        : found === undefined
+          ? "…"
+          : found
+            ? "not known: the log or the database does not answer"
+            : "not known"}
       {found?.parked ? (
         <span class="parked" title="Log entries that could not be projected: tailrace parked list">
           {many(found.parked, "entry", "entries")} parked

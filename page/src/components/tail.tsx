@@ -30,7 +30,7 @@ export function TailPanel(): JSX.Element {
 function Held(): JSX.Element {
   return (
     <p class="held" data-shown={heldBack.value > 0}>
-      {heldBack.value > 0 ? `${many(heldBack.value, "newer", "newer")}, held while you are here` : " "}
+      {heldBack.value > 0 ? `${many(heldBack.value, "newer", "newer")}, held while you are here` : "\u00a0"}
     </p>
   );
 }

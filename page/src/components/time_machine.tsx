@@ -95,7 +95,7 @@ function StreamTime(): JSX.Element {
         {shown === null ? "––:––:––" : timeOfDay(shown)}
       </time>
       <span class="stream-time-day">
-        {shown === null ? " " : day(shown)}
+        {shown === null ? "\u00a0" : day(shown)}
         {past && shown !== null && `, ${duration(now.value - shown)} ago`}
       </span>
     </p>

@@ -32,7 +32,7 @@ export function Totals(): JSX.Element {
 
 function Before({ value, before, format }: Figure): JSX.Element {
   // a space keeps the line where it is
-  if (value === null || before === null) return <span class="total-before"> </span>;
+  if (value === null || before === null) return <span class="total-before">{"\u00a0"}</span>;
   const change = difference(value, before);
   return (
     <span class="total-before" title={`${format(before)} in the period before`}>

@@ -22,7 +22,8 @@ export const known = signal<Known | null>(null);
 export const failure = signal<string | null>(null);
 /** All types of the range, the most frequent first, whichever are chosen. */
 export const typesOfRange = signal<Stats["by_type"] | null>(null);
-export const status = signal<Status | null>(null);
+/** null: it could not be had; undefined: not yet. */
+export const status = signal<Status | null | undefined>(undefined);
 
 const zone = timeZone();
 const asked = computed(() => mainQuestion({ range: range.value, types: selection.value.types, zone }));

@@ -1,24 +1,23 @@
 // The stream as the page shows it: where it is, what came, how fast.
 
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
-import type { EventList, LogEvent } from "../contract.ts";
+import type { LogEvent } from "../contract.ts";
 import { plain } from "../json.ts";
 import { matches } from "../patterns.ts";
 import { noticeTypes } from "../state/colours.ts";
 import { now } from "../state/now.ts";
 import { isMoment } from "../state/url.ts";
 import { at, pace, selection } from "../state/view.ts";
-import { ask } from "../stats/asking.ts";
 import { status } from "../stats/store.ts";
 import { type Connection, StreamClient } from "./client.ts";
-import { StreamClock } from "./clock.ts";
+import { Counting } from "./counting.ts";
 import { seqOf } from "./cursors.ts";
 import { headline } from "./headline.ts";
-import { perSecond, type RateView, RateWindow } from "./rates.ts";
+import { latestEvents, placeOf } from "./lookups.ts";
+import { perSecond, type RateView } from "./rates.ts";
 import type { Pace, Selection } from "./request.ts";
 import { type Row, Rows } from "./rows.ts";
 
-const BUCKETS = 60;
 const LOOK_BACK = "-60s"; // what a stream of now begins with, so that chart and tail are not empty
 const MOST_LOOK_BACK = 20_000; // entries; more than these are not worth waiting for
 const FEW_ROWS = 30; // fewer than these, and older events are asked for
@@ -27,8 +26,6 @@ const REDRAW_FAST = 250; // the same while many events come: nobody reads those 
 const FAST = 50; // events a second
 const ROWS_FAST = 50; // what is seen without scrolling, and some
 const REDRAW_CHART = 500;
-const PROMPT = 5_000; // ms
-const ENOUGH = 3; // events before a moment, by which its place is found: one alone may have come late
 const LIVE: Pace = { speed: "max", clock: "log" };
 
 const connection = signal<Connection>({ kind: "connecting" });
@@ -37,11 +34,12 @@ const caughtUp = signal(false);
 /** Whether anything came since the stream began where it began. */
 export const begun = signal(false);
 const seen = signal(0); // sequence of the last entry that came
+const lookedBack = signal<number | null>(null); // entries, while a stream of now begins; null: it has begun
 const logEnd = signal<number | null>(null);
 
 export const rows = signal<readonly Row[]>([]);
 export const heldBack = signal(0);
-export const rates = signal<RateView>(new RateWindow(1000, BUCKETS).view());
+export const rates = signal<RateView>(new Counting(Date.now()).view());
 /** Where the stream is in time, ms; null: nowhere yet. */
 export const streamTime = signal<number | null>(null);
 
@@ -60,31 +58,28 @@ export const situation = computed(() =>
     replay: isReplay.value ? pace.value.speed : null,
     paused: paused.value,
     caughtUp: caughtUp.value,
-    behind: behind.value,
+    // what a stream of now looks back on is not what it is behind
+    behind: lookedBack.value === null ? behind.value : 0,
     now: connection.value.kind === "waiting" ? now.value : 0,
   }),
 );
 
 const tail = new Rows();
-let clock = new StreamClock(null, Date.now(), 0);
-let seconds = new RateWindow(1000, BUCKETS);
-let past: RateWindow | null = null; // of a replay, in its own time
-let lookedBack: number | null = null; // entries, while a stream of now begins; null: it has begun
-let lostAt: number | null = null;
+let counting = new Counting(Date.now());
+let lost = false; // the connection, after something had come
 let redrawing = false;
-let drawn = 0; // when the chart was, and whether of a replay
-let drawnPast: RateWindow | null = null;
+let chartDrawn = 0; // when, ms; 0: not as it is now
 
 const client = new StreamClient(location.href, {
   connection(next) {
-    if (next.kind === "waiting" && begun.value) lostAt ??= Date.now();
+    if (next.kind === "waiting" && begun.value) lost = true;
     if (next.kind !== "open" && !isReplay.value) caughtUp.value = false;
     connection.value = next;
   },
   hello(frame) {
     logEnd.value = frame.last === null ? 0 : seqOf(frame.last);
-    if (lostAt !== null) tail.addNote("Connected again: it goes on behind the last entry that came.");
-    lostAt = null;
+    if (lost) tail.addNote("Connected again: it goes on behind the last entry that came.");
+    lost = false;
     redraw();
   },
   events(frame, before) {
@@ -92,9 +87,9 @@ const client = new StreamClient(location.href, {
     tail.addEvents(frame.events, before);
     begun.value = true;
     redraw();
-    if (lookedBack === null) return;
-    lookedBack += frame.events.length;
-    if (lookedBack > MOST_LOOK_BACK) skipToNow();
+    if (lookedBack.value === null) return;
+    lookedBack.value += frame.events.length;
+    if (lookedBack.value > MOST_LOOK_BACK) skipToNow();
   },
   gap(frame) {
     tail.addGap(frame);
@@ -107,43 +102,31 @@ const client = new StreamClient(location.href, {
       caughtUp.value = true;
       begun.value = true;
     });
-    past = null;
+    counting.catchUp();
+    chartDrawn = 0;
     client.pace = LIVE;
-    if (lookedBack !== null) void showOlder();
-    lookedBack = null;
+    if (lookedBack.value !== null) void showOlder();
+    lookedBack.value = null;
     redraw();
   },
 });
 
 function count(events: readonly LogEvent[]): void {
   const today = Date.now();
-  const live = caughtUp.value;
-  const types = new Set<string>();
-  for (const event of events) {
-    const moment = clock.see(Date.parse(event.created_at), today);
-    seconds.add(live ? arrival(event, today) : moment, event.event_type);
-    past?.add(moment, event.event_type);
-    types.add(event.event_type);
-  }
-  noticeTypes(types);
-}
-
-/** When a live event came: when it happened, unless that is long ago, or its producer's clock is wrong. */
-function arrival(event: LogEvent, today: number): number {
-  const happened = Date.parse(event.created_at);
-  return happened <= today && today - happened < PROMPT ? happened : today;
+  for (const event of events) counting.count(event, caughtUp.value, today);
+  noticeTypes(new Set(events.map((event) => event.event_type)));
 }
 
 /** Follows what happens now. */
 export function goLive(): void {
   begin(null, LIVE);
-  lookedBack = 0;
+  lookedBack.value = 0;
   client.seek(LOOK_BACK, LIVE, selection.value);
 }
 
 function skipToNow(): void {
-  lookedBack = null;
-  seconds = new RateWindow(1000, BUCKETS);
+  lookedBack.value = null;
+  counting = new Counting(Date.now());
   client.seek("latest", LIVE);
 }
 
@@ -151,9 +134,7 @@ function skipToNow(): void {
 export function replay(from: string, how: Pace): void {
   begin(from, how);
   const start = isMoment(from) ? Date.parse(from) : null;
-  past = new RateWindow(widthOf(how, start), BUCKETS);
-  if (start !== null) past.advance(start);
-  clock = new StreamClock(start, Date.now(), factorOf(how));
+  counting = new Counting(Date.now(), how, start);
   streamTime.value = start;
   if (start === null || how.clock === "log") client.seek(from, how, selection.value);
   else void seekEvents(from, how);
@@ -162,14 +143,7 @@ export function replay(from: string, how: Pace): void {
 /** Begins where the log has what happened from a moment on: the service itself knows when it took the events. */
 async function seekEvents(from: string, how: Pace): Promise<void> {
   client.leave();
-  let place = "earliest";
-  try {
-    const { events } = await ask<EventList>(`/events?limit=${ENOUGH}&to=${encodeURIComponent(from)}`);
-    const [first] = events.toSorted((one, other) => seqOf(one.cursor) - seqOf(other.cursor));
-    if (first) place = first.cursor;
-  } catch {
-    place = from; // as near as it gets without the read model
-  }
+  const place = await placeOf(from);
   if (at.value === from && pace.value === how) client.seek(place, how, selection.value);
 }
 
@@ -182,33 +156,19 @@ function begin(from: string | null, how: Pace): void {
     begun.value = false;
   });
   tail.clear();
-  clock = new StreamClock(null, Date.now(), 0);
-  seconds = new RateWindow(1000, BUCKETS);
-  past = null;
-  lookedBack = null;
-  lostAt = null;
+  counting = new Counting(Date.now());
+  chartDrawn = 0;
+  lookedBack.value = null;
+  lost = false;
   redraw();
-}
-
-/** Milliseconds of the past that one bar of a replay's chart stands for: one second of watching. */
-function widthOf(how: Pace, start: number | null): number {
-  if (how.speed !== "max") return how.speed * 1000;
-  const span = start === null ? 3_600_000 : Date.now() - start;
-  return Math.max(1000, Math.ceil(span / BUCKETS / 1000) * 1000);
-}
-
-function factorOf({ speed }: Pace): number {
-  return speed === "max" ? 0 : speed;
 }
 
 /** Goes on at another pace from where the replay is. */
 export function changePace(how: Pace): void {
   pace.value = how;
   if (at.value === null) return;
-  const here = clock.at(Date.now());
-  past = new RateWindow(widthOf(how, here), BUCKETS);
-  if (here !== null) past.advance(here);
-  clock = new StreamClock(here, Date.now(), factorOf(how));
+  counting = new Counting(Date.now(), how, counting.time(Date.now()));
+  chartDrawn = 0;
   paused.value = false;
   client.seek(client.cursor ?? at.value, how);
 }
@@ -217,7 +177,7 @@ export function togglePause(): void {
   if (paused.value) {
     paused.value = false;
     if (!isReplay.value) caughtUp.value = false;
-    clock.goOn(Date.now());
+    counting.goOn(Date.now());
     client.resume();
   } else {
     paused.value = true;
@@ -237,8 +197,7 @@ export function select(wanted: Selection): void {
     return;
   }
   tail.filter(isWanted);
-  if (past) past = new RateWindow(past.width, BUCKETS);
-  seconds = new RateWindow(1000, BUCKETS);
+  counting.clear();
   client.filter(wanted);
   redraw();
 }
@@ -257,19 +216,12 @@ export function hold(held: boolean): void {
 /** Fills the tail from the read model when little happened lately. */
 async function showOlder(): Promise<void> {
   if (tail.shown.length >= FEW_ROWS) return;
-  const wanted = new URLSearchParams({ limit: String(FEW_ROWS) });
-  for (const type of selection.value.types) wanted.append("event_type", type);
-  if (selection.value.user !== null) wanted.set("user_id", selection.value.user);
   const asked = selection.value;
-  try {
-    const { events } = await ask<EventList>(`/events?${wanted}`);
-    if (asked !== selection.value || isReplay.value) return;
-    tail.addOlder(events);
-    noticeTypes(new Set(events.map((event) => event.event_type)));
-    redraw();
-  } catch {
-    // the tail then begins with what comes next
-  }
+  const events = await latestEvents(asked, FEW_ROWS);
+  if (asked !== selection.value || isReplay.value) return;
+  tail.addOlder(events);
+  noticeTypes(new Set(events.map((event) => event.event_type)));
+  redraw();
 }
 
 function redraw(): void {
@@ -281,18 +233,16 @@ function redraw(): void {
 function show(): void {
   redrawing = false;
   const today = Date.now();
-  const time = isReplay.value && !paused.value ? clock.at(today) : streamTime.value;
-  if (!paused.value && past === null) seconds.advance(today);
-  else if (!paused.value && time !== null) past?.advance(time);
+  if (!paused.value) counting.advance(today);
   batch(() => {
     rows.value = speed.value > FAST && !tail.held ? tail.shown.slice(0, ROWS_FAST) : tail.shown;
     heldBack.value = tail.heldBack;
-    if (today - drawn >= REDRAW_CHART || past !== drawnPast) {
-      drawn = today;
-      drawnPast = past;
-      rates.value = (past ?? seconds).view();
+    if (today - chartDrawn >= REDRAW_CHART) {
+      chartDrawn = today;
+      rates.value = counting.view();
     }
-    streamTime.value = isReplay.value ? time : null;
+    if (!isReplay.value) streamTime.value = null;
+    else if (!paused.value) streamTime.value = counting.time(today);
     seen.value = client.cursor ? seqOf(client.cursor) : seen.value;
   });
 }

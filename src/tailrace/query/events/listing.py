@@ -7,12 +7,13 @@ import asyncpg
 import msgspec
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.patterns import TypePattern, matching
+from tailrace.contracts.patterns import TypePattern
 from tailrace.query.database import Snapshot, snapshot
 from tailrace.query.events.cursors import look
 from tailrace.query.events.locating import Wanted, locate, windows
 from tailrace.query.events.models import EventsQuestion
 from tailrace.query.events.paging import Place
+from tailrace.query.stats.event_types import wanted_types
 from tailrace.runtime.log.client import LogClient
 
 LOOKED_AT = 1_000
@@ -84,11 +85,7 @@ async def newest(ask: Snapshot, question: EventsQuestion, raw_from: datetime | N
 
 async def _wanted(ask: Snapshot, question: EventsQuestion) -> Wanted:
     """The question's types as they are in the read model, and of a user only those that they have events of."""
-    types: list[str] | None = None
-    if question.event_type:
-        patterns = [TypePattern.parse(text) for text in question.event_type]
-        rows = await ask.rows("all_time", None)
-        types = matching(patterns, [row["event_type"] for row in rows if row["event_type"]])
+    types = await wanted_types(ask, [TypePattern(text) for text in question.event_type])
     if question.user_id is not None:
         rows = await ask.rows("events_types_of_user", question.user_id, types)
         types = [row["event_type"] for row in rows]

@@ -24,7 +24,8 @@ def page_routes(folder: Traversable | None = None) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     built = built_files(folder)
     for path, file in (built or not_built(folder)).items():
-        router.add_api_route(path, _serving(file, 200 if built else 503), response_class=Response)
+        status = 200 if built or path != "/" else 503
+        router.add_api_route(path, _serving(file, status), response_class=Response)
     return router
 
 
