@@ -38,6 +38,7 @@ async def test_a_gap_is_recorded_and_shown(log: LogClient, settings: Settings) -
         "bytes": state.bytes,
         "subjects": state.subjects,
         "gaps": [[4, 6]],
+        "entries": 6,
     }
     status = run_tailrace(settings, "status")
     assert "6 events" in status.stdout

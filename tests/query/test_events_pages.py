@@ -82,7 +82,7 @@ async def forget(writer: "asyncpg.Connection") -> None:
 )
 @given(
     events=st.lists(EVENTS, max_size=40) | st.lists(EVENTS, min_size=20, max_size=40),
-    asked=st.lists(questions(), min_size=6, max_size=6),
+    asked=st.lists(questions(), min_size=3, max_size=3),
     limits=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     looked_at=st.sampled_from([0, 1, 2, 5, 1_000]),
 )

@@ -9,11 +9,11 @@ import time
 from typing import cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake
+from websockets.frames import CloseCode
 from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
-_TEXT, _PING = 0x81, 0x89  # the last fragment, which is the only one
+_TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89  # each with the bit of the last fragment, which is the only one
 _TWO_BYTES, _EIGHT_BYTES = 126, 127  # lengths that announce a longer length
 
 
@@ -25,6 +25,7 @@ class Socket(asyncio.Protocol):
         """Whether the connection has ended."""
         self._outgoing = ClientProtocol(uri)
         self._buffer = bytearray()
+        self._reason = "the service broke it off"
         self._transport: asyncio.Transport | None = None
 
     def on_text(self, payload: bytes, arrived: int) -> None:
@@ -44,7 +45,7 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Notes it."""
         self.lost = True
-        self.on_end(str(exc or "the service closed the connection"))
+        self.on_end(str(exc or self._reason))
 
     def data_received(self, data: bytes) -> None:
         """Splits what there is into frames."""
@@ -59,6 +60,10 @@ class Socket(asyncio.Protocol):
                 self.on_text(payload, arrived)
             elif kind == _PING:
                 self._outgoing.send_pong(payload)
+                self._write()
+            elif kind == _CLOSE:
+                self._reason = f"closed with {int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}".strip()
+                self._outgoing.send_close(CloseCode.NORMAL_CLOSURE)
                 self._write()
             at = end
         if at > 0:
@@ -86,8 +91,7 @@ class Socket(asyncio.Protocol):
             return -1
         self._outgoing.receive_data(bytes(buffer[:head]))
         if self._outgoing.state is not State.OPEN:
-            error = self._outgoing.handshake_exc or InvalidHandshake("refused")
-            self.on_end(str(error))
+            self._reason = f"refused with {bytes(buffer).splitlines()[0].decode()}"
             self.leave()
             return -1
         return head
