@@ -15,7 +15,7 @@ up *args:
 test *args:
     @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n auto --maxprocesses 4
 
-# Measure everything at full size and write docs/benchmarks.md: some 10 minutes, on a machine that does nothing else.
+# Measure everything at full size and write docs/benchmarks.md: some 30 minutes, on a machine that does nothing else.
 bench *args:
     @exec tailrace bench all --page docs/benchmarks.md "$@"
 

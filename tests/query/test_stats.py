@@ -121,8 +121,8 @@ async def test_one_answer_is_of_one_state_while_the_projector_runs(
     # every entry is a new event of a new user, so position, events and users have to be the same number
     async with running_projector(settings.model_copy(update={"batch_size": 7})) as task:
         writing = asyncio.create_task(log_events(log, (event(user_id=number) for number in range(1_500))))
-        seen = set()
-        while not writing.done():
+        seen: set[int] = set()
+        while 1_500 not in seen:
             for question in ({}, {"from": wire(BASE)}, {"event_type": "page_view"}):
                 answer = await ask(query, **question)
                 if answer["as_of"]["cursor"] is None:

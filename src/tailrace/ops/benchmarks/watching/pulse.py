@@ -23,7 +23,7 @@ from tailrace.runtime.waiting import stop_event
 
 TICK = 0.001
 """Seconds between looks at what is due."""
-WARM_UP, WARM_UP_SHARE = 1.0, 0.1
+WARM_UP, WARM_UP_SHARE = 0.5, 0.1
 """Seconds at the start that don't count, and their share of the rate: the first events meet new connections."""
 IN_FLIGHT = 200
 """Ticks whose acknowledgements may be outstanding: then the log is too slow for the rate, and the rate falls."""
