@@ -74,6 +74,8 @@ async def count_all_time(ask: Snapshot, types: list[str] | None, *, users: bool)
     users_of = {row["event_type"]: row["users"] for row in rows}
     if types is not None:
         events[""] = sum(events.values())
-        if users:
+        if users and len(users_of) > 1:
             users_of[""] = (await ask.row("users_of_types", types))["users"]
+        else:
+            users_of[""] = sum(users_of.values())
     return Counts(events, users_of if users else None)
