@@ -1,6 +1,7 @@
 """The real servers, one of each for the run; fresh streams and a fresh database for each test."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
+
+# several projection services run here at the same time
+os.environ.setdefault("TAILRACE_PROJECTION_PORT", "0")
 
 
 @pytest.fixture(scope="session")

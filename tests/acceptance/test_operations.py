@@ -103,13 +103,13 @@ def test_a_model_beside_the_live_one_is_shown_taken_back_and_dropped(running: Se
 @follows("Another database 1", "Another database 2")
 def test_another_database_is_kept_up_to_date_beside_the_first(running: Settings, operator: Operator) -> None:
     operator.own["postgresql://user:password@host:5432"] = running.dsn.rsplit("/", 1)[0]
-    operator.own["8082"] = str(free_port())
+    operator.own["8083"], operator.own["8090"] = str(free_port()), str(free_port())
     before = operator.counted()
     operator.put(20)
     operator.follow("Another database 1")
     services = operator.follow("Another database 2")
     operator.put(20)
-    operator.until_answered("http://localhost:8082/status", '"lag_events":0')
+    operator.until_answered("http://localhost:8090/status", '"lag_events":0')
     for database in ("$TAILRACE_DATABASE", "$NEW"):
         operator.until_counted(before + 40, database)
     for service in services:

@@ -23,11 +23,13 @@ from tailrace.command.appender import Appender
 from tailrace.command.event_types import EventTypes
 from tailrace.command.inbox import CONSUMER, Inbox, make_consumer
 from tailrace.command.ingest import Ingest
+from tailrace.command.metrics import CommandMetrics
 from tailrace.command.rejected import Rejected, list_rejected
 from tailrace.contracts.subjects import INBOX, INBOX_STREAM
 from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log.client import LogClient, entry_from, epoch_of
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.tracing import Tracing
 
 SEED = b'{"event_type":"page_view","user_id":123,"created_at":"2025-10-10T10:00:00Z","event_data":{"path":"/home"}}'
 BARE = b'{"event_type":"page_view","user_id":123,"event_data":{"path":"/home"}}'
@@ -35,9 +37,10 @@ BARE = b'{"event_type":"page_view","user_id":123,"event_data":{"path":"/home"}}'
 
 async def inbox_of(connection: Client, log: LogClient) -> Inbox:
     """The inbox as a service wires it, on a connection of the test's own."""
-    appender = Appender(connection, timeout=5)
+    metrics = CommandMetrics()
+    appender = Appender(connection, metrics, Tracing(), timeout=5)
     await appender.start()
-    ingest = Ingest(appender, EventTypes(10), NO_UPCASTERS, (await log.state()).epoch, max_pending=10)
+    ingest = Ingest(appender, EventTypes(10), NO_UPCASTERS, metrics, (await log.state()).epoch, max_pending=10)
     return Inbox(ingest, appender, connection, epoch_of(await log.stream_info(INBOX_STREAM)))
 
 
@@ -96,7 +99,7 @@ async def test_a_crash_between_log_and_acknowledgement_adds_nothing(
         await nats.jetstream().publish(INBOX, BARE)
         delivered = await deliveries.next_msg(timeout=10)
         inbox = await inbox_of(dying, log)
-        assert await inbox.take(entry_from(delivered.reply, "", delivered.data), deliveries=1) is None
+        assert await inbox.take(entry_from(delivered.reply, None, delivered.data), deliveries=1) is None
     assert (await log.stream_info(INBOX_STREAM))["state"]["messages"] == 1  # in the log, and not acknowledged
     async with running_command(quick) as command:
         await until_inbox_is_empty(log)

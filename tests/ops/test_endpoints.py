@@ -10,7 +10,13 @@ from tailrace.ops.endpoints import Endpoints, read_endpoints, settings_for
 
 def endpoints(upcasters: str | None = None) -> Endpoints:
     return Endpoints(
-        "http://command", "http://query", "http://command/asyncapi", "nats://log", "postgresql://db", upcasters
+        command="http://command",
+        query="http://query",
+        projection="http://projection",
+        asyncapi="http://command/asyncapi",
+        nats="nats://log",
+        database="postgresql://db",
+        upcasters=upcasters,
     )
 
 

@@ -16,7 +16,8 @@ from support.recount import recount_log
 from support.servers import NatsServer
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ConfigurationError, TailraceError
-from tailrace.ops.command_client import CommandClient, CommandUnavailableError, command_url
+from tailrace.ops.command_client import CommandClient, CommandUnavailableError
+from tailrace.ops.endpoints import service_url
 from tailrace.ops.importing.importer import import_file
 from tailrace.ops.importing.lines import STDIN
 from tailrace.ops.importing.report import BadLine, BadLinesError, ImportReport, Progress
@@ -185,7 +186,7 @@ async def test_an_import_outlives_a_killed_log(own_nats_server: NatsServer, sett
 
 async def test_a_service_that_is_away_is_said_in_one_sentence(settings: Settings) -> None:
     with pytest.raises(TailraceError, match=r"does not answer: .*gave up after 0\.5 s; at least 0 events"):
-        await run(ODDITIES, command_url(settings), patience=0.5)
+        await run(ODDITIES, service_url(settings, "command"), patience=0.5)
 
 
 async def test_an_address_without_a_command_service_is_said_in_one_sentence(command: str) -> None:

@@ -14,7 +14,7 @@ from support.command import serving_command, until_logged
 from support.processes import running_service, service_environment
 from support.recount import recount_log
 from tailrace.contracts.errors import ConfigurationError, TailraceError
-from tailrace.ops.command_client import command_url
+from tailrace.ops.endpoints import service_url
 from tailrace.ops.producer.sending import produce
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
@@ -62,7 +62,7 @@ async def test_events_wait_while_the_command_service_is_down(
 ) -> None:
     """It is away at the start, killed in the middle with events on their way, and comes back."""
     caplog.set_level("INFO", logger="tailrace")
-    url = command_url(settings)
+    url = service_url(settings, "command")
     producing = asyncio.create_task(produce(command_url=url, rate=200, count=1_500, seed=7, stop=asyncio.Event()))
     with running_service(settings, "serve", "command") as process:
         await until_logged(log, 100)
@@ -80,7 +80,9 @@ async def test_stopping_is_quick_while_the_command_service_is_down(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     stop = asyncio.Event()
-    producing = asyncio.create_task(produce(command_url=command_url(settings), rate=100, count=None, seed=7, stop=stop))
+    producing = asyncio.create_task(
+        produce(command_url=service_url(settings, "command"), rate=100, count=None, seed=7, stop=stop)
+    )
     async with asyncio.timeout(10):
         while "events wait" not in caplog.text:
             await asyncio.sleep(0.01)
@@ -102,12 +104,12 @@ async def test_an_address_without_a_command_service_is_said_in_one_sentence(comm
 
 
 def test_the_settings_say_where_the_command_service_is() -> None:
-    assert command_url(Settings(host="0.0.0.0", command_port=8081)) == "http://127.0.0.1:8081"
-    assert command_url(Settings(host="::", command_port=8081)) == "http://[::1]:8081"
-    assert command_url(Settings(host="192.0.2.1", command_port=8081)) == "http://192.0.2.1:8081"
-    assert command_url(Settings(command_url="http://command:80/", command_port=0)) == "http://command:80/"
+    assert service_url(Settings(host="0.0.0.0", command_port=8081), "command") == "http://127.0.0.1:8081"
+    assert service_url(Settings(host="::", command_port=8081), "command") == "http://[::1]:8081"
+    assert service_url(Settings(host="192.0.2.1", command_port=8081), "command") == "http://192.0.2.1:8081"
+    assert service_url(Settings(command_url="http://command:80/", command_port=0), "command") == "http://command:80"
     with pytest.raises(ConfigurationError, match="TAILRACE_COMMAND_URL"):
-        command_url(Settings(command_port=0))
+        service_url(Settings(command_port=0), "command")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

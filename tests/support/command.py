@@ -15,7 +15,7 @@ from tailrace.command.service import CommandSide, command_side
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.events import Event, read_stored
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
-from tailrace.ops.command_client import command_url
+from tailrace.ops.endpoints import service_url
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
@@ -44,7 +44,7 @@ async def serving_command(settings: Settings) -> AsyncIterator[str]:
         async with asyncio.timeout(30):
             while not server.started:
                 await asyncio.sleep(0.01)
-        yield command_url(settings)
+        yield service_url(settings, "command")
         server.should_exit = True
         await serving
 

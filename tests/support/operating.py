@@ -17,10 +17,9 @@ from support.page import Page, missing
 from support.terminal import Program, Terminal, until
 from support.up import ANY_PORTS
 from tailrace.contracts.subjects import INBOX
-from tailrace.ops.command_client import command_url
 from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.embedded.postgres import postgres_bin
-from tailrace.ops.endpoints import endpoints_file, settings_for
+from tailrace.ops.endpoints import endpoints_file, service_url, settings_for
 from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
@@ -77,7 +76,7 @@ class Operator:
         self.set_up(
             TAILRACE_NATS_URL=settings.nats_url,
             TAILRACE_DATABASE=settings.dsn,
-            TAILRACE_COMMAND_URL=command_url(settings),
+            TAILRACE_COMMAND_URL=service_url(settings, "command"),
             TAILRACE_COMMAND_PORT=settings.command_port,
             TAILRACE_QUERY_PORT=settings.query_port,
             NATS_URL=settings.nats_url,

@@ -16,6 +16,7 @@ def service_environment(settings: Settings) -> dict[str, str]:
         "TAILRACE_DATABASE": settings.dsn,
         "TAILRACE_COMMAND_PORT": str(settings.command_port),
         "TAILRACE_QUERY_PORT": str(settings.query_port),
+        "TAILRACE_PROJECTION_PORT": str(settings.projection_port),
         "TAILRACE_BATCH_SIZE": str(settings.batch_size),
         "TAILRACE_LOG_LIBRARY": settings.log_library,
     }

@@ -15,7 +15,7 @@ import psutil
 
 READY_TIMEOUT = 60.0
 STOP_TIMEOUT = 5.0
-ANY_PORTS = [f"--{name}-port=0" for name in ("command", "query", "nats", "postgres")]
+ANY_PORTS = [f"--{name}-port=0" for name in ("command", "query", "projection", "nats", "postgres")]
 
 
 class UpRun:

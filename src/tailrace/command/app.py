@@ -9,12 +9,10 @@ from starlette.routing import Route
 
 from tailrace.command.http import EventsEndpoint
 from tailrace.command.ingest import Ingest
-from tailrace.contracts.errors import LogUnavailableError
 from tailrace.runtime.asyncapi_page import HEADERS, render_page
+from tailrace.runtime.health import answer_live, answer_ready
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.problems import problem
-
-_HEALTH_TIMEOUT = 1.0
 
 
 def build_app(
@@ -27,12 +25,11 @@ def build_app(
 ) -> Starlette:
     """The ASGI app. ``asyncapi`` is the document to serve, ``status`` what ``GET /status`` adds to the counters."""
 
-    async def health(request: Request) -> Response:
-        try:
-            await client.request("$JS.API.INFO", b"", timeout=_HEALTH_TIMEOUT)
-        except LogUnavailableError as error:
-            return problem(503, "The log is unavailable", str(error))
-        return _json({"status": "ok"})
+    async def live(request: Request) -> Response:
+        return answer_live()
+
+    async def ready(request: Request) -> Response:
+        return await answer_ready({"log": client.state})
 
     async def counters(request: Request) -> Response:
         return _json({**msgspec.structs.asdict(ingest.counters), **status})
@@ -46,7 +43,9 @@ def build_app(
     return Starlette(
         routes=[
             Route("/events", EventsEndpoint(ingest, max_body_bytes=max_body_bytes).answer, methods=["POST"]),
-            Route("/health", health),
+            Route("/health", ready),
+            Route("/health/live", live),
+            Route("/health/ready", ready),
             Route("/status", counters),
             Route("/asyncapi.json", document),
             Route("/asyncapi", page),

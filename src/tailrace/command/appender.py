@@ -9,9 +9,11 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from tailrace.command.metrics import CommandMetrics
 from tailrace.contracts.entries import Appended
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.runtime.log.client import read_ack
+from tailrace.runtime.tracing import Tracing
 
 BATCH = 1_000
 """Messages in flight per call: keeps the pipe full, and the server buffers 10,000 per stream before it refuses."""
@@ -37,8 +39,10 @@ class Appender:
     second as request-reply for each or nats-py's ``publish_async``, and in the order given.
     """
 
-    def __init__(self, connection: Client, *, timeout: float) -> None:
+    def __init__(self, connection: Client, metrics: CommandMetrics, tracing: Tracing, *, timeout: float) -> None:
         self._connection = connection
+        self._duration = metrics.append
+        self._tracing = tracing
         self._timeout = timeout
         self._replies = connection.new_inbox()
         self._tokens = count(1)
@@ -76,14 +80,23 @@ class Appender:
 
         Takes ``timeout`` seconds at most. One that fails doesn't keep those behind it from being stored.
         """
-        sent: list[tuple[str, asyncio.Future[Msg]]] = []
         if self._stopped:
             return [_STOPPED] * len(messages)
+        with (
+            self._duration.time(),
+            self._tracing.producing("append", **{"messaging.batch.message_count": len(messages)}) as headers,
+        ):
+            return await self._append_all(messages, headers)
+
+    async def _append_all(
+        self, messages: Sequence[Message], headers: dict[str, str]
+    ) -> "list[Appended | LogUnavailableError]":
+        sent: list[tuple[str, asyncio.Future[Msg]]] = []
         failure = LogUnavailableError(f"the log did not acknowledge within {self._timeout:g} s")
         try:
             async with asyncio.timeout(self._timeout):
                 for message in messages:
-                    await self._publish(message, sent)
+                    await self._publish(message, headers, sent)
                 for _, answer in sent:
                     await answer
         except TimeoutError:
@@ -98,7 +111,9 @@ class Appender:
         outcomes = [_outcome(answer, failure) for _, answer in sent]
         return outcomes + [failure] * (len(messages) - len(sent))
 
-    async def _publish(self, message: Message, sent: "list[tuple[str, asyncio.Future[Msg]]]") -> None:
+    async def _publish(
+        self, message: Message, headers: dict[str, str], sent: "list[tuple[str, asyncio.Future[Msg]]]"
+    ) -> None:
         token = str(next(self._tokens))
         answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         self._waiting[token] = answer
@@ -107,7 +122,7 @@ class Appender:
             message.subject,
             message.payload,
             reply=f"{self._replies}.{token}",
-            headers={"Nats-Msg-Id": message.message_id},
+            headers={"Nats-Msg-Id": message.message_id, **headers},
         )
 
     async def _acknowledged(self, message: Msg) -> None:

@@ -102,7 +102,7 @@ def subscribe_inbox(broker: NatsBroker, inbox: "Inbox") -> None:
     )
     async def analytics(message: IncomingMessage) -> None:
         raw = message.raw_message
-        delay = await inbox.take(entry_from(raw.reply, "", raw.data), deliveries=raw.metadata.num_delivered)
+        delay = await inbox.take(entry_from(raw.reply, None, raw.data), deliveries=raw.metadata.num_delivered)
         if delay is None:
             await raw.ack()
         else:

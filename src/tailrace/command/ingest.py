@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from tailrace.command.appender import BATCH, Appender, Message
 from tailrace.command.event_types import EventTypes
+from tailrace.command.metrics import CommandMetrics
 from tailrace.contracts.cursors import Cursor, id_mark
 from tailrace.contracts.entries import Appended
 from tailrace.contracts.errors import EventRejectedError, LogUnavailableError, TailraceError
@@ -44,22 +44,21 @@ class Unstored(NamedTuple):
     error: LogUnavailableError
 
 
-class Counters(Struct):
-    """Events since the start. ``accepted`` includes ``duplicates``; ``pending`` are on their way into the log."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    pending: int = 0
-
-
 class Ingest:
     """Validates and appends. One per process."""
 
     def __init__(
-        self, appender: Appender, event_types: EventTypes, upcasters: Upcasters, epoch: str, *, max_pending: int
+        self,
+        appender: Appender,
+        event_types: EventTypes,
+        upcasters: Upcasters,
+        metrics: CommandMetrics,
+        epoch: str,
+        *,
+        max_pending: int,
     ) -> None:
-        self.counters = Counters()
+        self.counters = metrics.counters
+        self._rejected = metrics.rejected
         self._appender = appender
         self._event_types = event_types
         self._upcasters = upcasters
@@ -97,10 +96,14 @@ class Ingest:
         """
         try:
             event, message = self._read(raw, datetime.now(UTC), new_id, default_created_at)
-        except EventRejectedError:
-            self.counters.rejected += 1
+        except EventRejectedError as error:
+            self._count_rejected(error)
             raise
-        return self._accepted(event.event_id, await self._appender.append(message))
+        [appended] = await self._appender.append_all([message])
+        outcome = self._outcome(event.event_id, appended)
+        if isinstance(outcome, Unstored):
+            raise outcome.error
+        return outcome
 
     async def take_all(self, raws: Sequence[bytes]) -> "list[Accepted | Refused | Unstored]":
         """Takes events in, in order; one outcome for each, in order.
@@ -113,7 +116,9 @@ class Ingest:
             outcomes += batch
             failure = next((outcome.error for outcome in batch if isinstance(outcome, Unstored)), None)
             if failure is not None:
-                outcomes += [Unstored(readable_id(raw), failure) for raw in raws[start + BATCH :]]
+                behind = [Unstored(readable_id(raw), failure) for raw in raws[start + BATCH :]]
+                self.counters.unstored += len(behind)
+                outcomes += behind
                 break
         return outcomes
 
@@ -125,7 +130,7 @@ class Ingest:
             try:
                 event, message = self._read(raw, now, uuid7, None)
             except EventRejectedError as error:
-                self.counters.rejected += 1
+                self._count_rejected(error)
                 read.append(Refused(readable_id(raw), error))
                 continue
             read.append(event.event_id)
@@ -143,10 +148,12 @@ class Ingest:
 
     def _outcome(self, event_id: UUID, outcome: Appended | LogUnavailableError) -> Accepted | Unstored:
         if isinstance(outcome, LogUnavailableError):
+            self.counters.unstored += 1
             return Unstored(event_id, outcome)
-        return self._accepted(event_id, outcome)
-
-    def _accepted(self, event_id: UUID, appended: Appended) -> Accepted:
         self.counters.accepted += 1
-        self.counters.duplicates += appended.duplicate
-        return Accepted(event_id, Cursor(self._epoch, appended.seq, id_mark(str(event_id))), appended.duplicate)
+        self.counters.duplicates += outcome.duplicate
+        return Accepted(event_id, Cursor(self._epoch, outcome.seq, id_mark(str(event_id))), outcome.duplicate)
+
+    def _count_rejected(self, error: EventRejectedError) -> None:
+        self.counters.rejected += 1
+        self._rejected.labels(error.code).inc()

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import nats
 import nats.errors
 from faststream.nats import NatsBroker
+from faststream.nats.opentelemetry import NatsTelemetryMiddleware
+from faststream.nats.prometheus import NatsPrometheusMiddleware
 from nats.aio.client import Client
 from starlette.applications import Starlette
 
@@ -19,6 +21,7 @@ from tailrace.command.docs import asyncapi_document, declare_publishers
 from tailrace.command.event_types import EventTypes
 from tailrace.command.inbox import Inbox, make_consumer, subscribe_inbox
 from tailrace.command.ingest import Ingest
+from tailrace.command.metrics import CommandMetrics
 from tailrace.command.submit import subscribe_submit
 from tailrace.command.watch import read_epochs, watch
 from tailrace.contracts.errors import LogUnavailableError
@@ -26,8 +29,10 @@ from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
 from tailrace.runtime.log import natspy
 from tailrace.runtime.log.client import LogClient, shown_address
 from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.metrics import serve_metrics
 from tailrace.runtime.serving import serve_http
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.tracing import Tracing, start_tracing
 from tailrace.runtime.upcasters import load_upcasters
 
 CONNECT_TIMEOUT = 5.0
@@ -76,7 +81,8 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
         LogUnavailableError: no NATS server answers.
     """
     upcasters = load_upcasters(settings)
-    broker = _broker(settings)
+    metrics, tracing = CommandMetrics(), start_tracing("command")
+    broker = _broker(settings, metrics, tracing)
     connection = await _connected(broker, settings)
     try:
         client = natspy.NatsPyClient(connection, owned=False)
@@ -86,10 +92,10 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
         epochs = await read_epochs(client)
         event_types = EventTypes(settings.max_event_types)
         await event_types.load(client)
-        appender = Appender(connection, timeout=settings.publish_timeout)
+        appender = Appender(connection, metrics, tracing, timeout=settings.publish_timeout)
         await appender.start()
         epoch = epochs[LOG_STREAM]
-        ingest = Ingest(appender, event_types, upcasters, epoch, max_pending=settings.max_pending_events)
+        ingest = Ingest(appender, event_types, upcasters, metrics, epoch, max_pending=settings.max_pending_events)
         subscribe_inbox(broker, Inbox(ingest, appender, connection, epochs[INBOX_STREAM]))
         subscribe_submit(broker, ingest)
         declare_publishers(broker)
@@ -101,6 +107,9 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
             {"started_at": datetime.now(UTC), "epoch": epoch},
             max_body_bytes=settings.max_body_bytes,
         )
+        serve_metrics(app, metrics.registry)
+        tracing.trace_http(app)
+        logger.info("events are taken into the log %s", epoch)
         yield CommandSide(app, appender, client, epochs, event_types)
     finally:
         # draining waits for a server that may be gone; nothing acknowledged depends on it
@@ -108,6 +117,7 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
             async with asyncio.timeout(STOP_TIMEOUT):
                 await broker.stop()
         await natspy.close_connection(connection)
+        tracing.close()
 
 
 async def _connected(broker: NatsBroker, settings: Settings) -> Client:
@@ -129,7 +139,7 @@ async def _connected(broker: NatsBroker, settings: Settings) -> Client:
         raise LogUnavailableError(f"no NATS server answers at {shown_address(settings.nats_url)}: {reason}") from None
 
 
-def _broker(settings: Settings) -> NatsBroker:
+def _broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -> NatsBroker:
     async def quiet(error: Exception) -> None:
         logger.debug("NATS: %s", error)  # every call reports its own failure
 
@@ -146,4 +156,8 @@ def _broker(settings: Settings) -> NatsBroker:
         protocol_version=None,
         apply_types=False,
         logger=failures,
+        middlewares=[
+            NatsPrometheusMiddleware(registry=metrics.registry, app_name="tailrace", metrics_prefix="tailrace_nats"),
+            *([NatsTelemetryMiddleware(tracer_provider=tracing.provider)] if tracing.is_on else []),
+        ],
     )

@@ -13,13 +13,15 @@ class LogEntry(NamedTuple):
     """One message of the log.
 
     ``seq`` counts from 1 without holes, recorded gaps aside. ``time_ns`` is when the log took it (ns since 1970),
-    ``message_id`` its ``Nats-Msg-Id`` ("" where the publisher gave none).
+    ``message_id`` its ``Nats-Msg-Id`` ("" where the publisher gave none), ``traceparent`` the trace it belongs to (W3C
+    Trace Context; "" where it is not traced).
     """
 
     seq: int
     time_ns: int
     message_id: str
     payload: bytes
+    traceparent: str = ""
 
     @property
     def logged_at(self) -> datetime:

@@ -1,7 +1,6 @@
 """The ``tailrace`` command: one function per command, each a few lines over the part that does the work."""
 
 import asyncio
-import json
 import sys
 from enum import StrEnum
 from importlib.metadata import version
@@ -12,9 +11,10 @@ import typer
 
 from tailrace.contracts.errors import TailraceError
 from tailrace.ops.benchmarks.app import app as bench_app
-from tailrace.ops.endpoints import DEFAULT_DATA_DIR, settings_for
+from tailrace.ops.endpoints import DEFAULT_DATA_DIR, service_url, settings_for
 from tailrace.ops.log_cli import log_app
 from tailrace.ops.options import DataDir, run_to_end
+from tailrace.ops.refused_cli import parked_app, rejected_app
 from tailrace.runtime.logs import configure_logging
 
 app = typer.Typer(
@@ -23,9 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-rejected_app = typer.Typer(help="What validation refused from the inbox.", no_args_is_help=True)
 app.add_typer(rejected_app, name="rejected")
-parked_app = typer.Typer(help="What is in the log and could not be projected.", no_args_is_help=True)
 app.add_typer(parked_app, name="parked")
 app.add_typer(bench_app, name="bench")
 app.add_typer(log_app, name="log")
@@ -83,6 +81,7 @@ def up(
     rate: Rate = 20.0,
     command_port: Port = 8081,
     query_port: Port = 8080,
+    projection_port: Port = 8082,
     nats_port: Port = 4222,
     postgres_port: Port = 15432,
 ) -> None:
@@ -96,6 +95,7 @@ def up(
             rate=rate if producer else None,
             command_port=command_port,
             query_port=query_port,
+            projection_port=projection_port,
             nats_port=nats_port,
             postgres_port=postgres_port,
         )
@@ -106,7 +106,7 @@ def up(
 def serve(service: Service, data_dir: DataDir = None) -> None:
     """Run one service, configured by TAILRACE_* variables."""
     settings = settings_for(data_dir)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format, service)
     if service is Service.command:
         from tailrace.command.service import serve as run
     elif service is Service.projection:
@@ -127,7 +127,7 @@ def produce(
     from tailrace.ops.producer.service import serve as run
 
     settings = settings_for(data_dir)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format, "producer")
     run_to_end(run(settings, rate, count, seed))
 
 
@@ -169,15 +169,31 @@ def migrate(
 
 
 @app.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False, data_dir: DataDir = None
-) -> None:
-    """Show the log, the read model and how far apart they are. Exit code 1 when there is a problem."""
-    from tailrace.ops.status import describe, read_status
+def health(service: Service, data_dir: DataDir = None) -> None:
+    """Ask a service whether it can do its work. Exit code 1, and a sentence, when not."""
+    from tailrace.ops.health import ask_health
 
-    found = run_to_end(read_status(settings_for(data_dir)))
-    typer.echo(json.dumps(found, indent=2) if as_json else describe(found))
-    if found["problems"]:
+    run_to_end(ask_health(service_url(settings_for(data_dir), service.value), service.value))
+
+
+@app.command()
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks of --watch.")] = 2.0,
+    max_lag: Annotated[float, typer.Option(min=0, help="A lag of more seconds is a problem.")] = 60.0,
+    max_parked: Annotated[
+        int | None, typer.Option(min=0, help="More parked events are a problem.", show_default="any number is none")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the log, the read model, how far apart they are, and the services. Exit code 1 when there is a problem."""
+    from tailrace.ops.status.display import show_status, watch_status
+
+    settings = settings_for(data_dir)
+    if watch:
+        run_to_end(watch_status(settings, every, as_json=as_json, max_lag=max_lag, max_parked=max_parked))
+    elif not run_to_end(show_status(settings, as_json=as_json, max_lag=max_lag, max_parked=max_parked)):
         raise typer.Exit(1)
 
 
@@ -274,51 +290,3 @@ def drop_old(data_dir: DataDir = None) -> None:
     from tailrace.ops.going_over import drop_models
 
     run_to_end(drop_models(settings_for(data_dir)))
-
-
-@rejected_app.command("list")
-def rejected_list(
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """List what validation refused from the inbox, newest last, with the reason."""
-    from tailrace.ops.rejections import show_rejections
-
-    run_to_end(show_rejections(settings_for(data_dir), limit=limit, as_json=as_json))
-
-
-@parked_app.command("list")
-def parked_list(
-    limit: Annotated[int, typer.Option(min=1, help="The oldest so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """List parked events, oldest first, with the reason."""
-    from tailrace.ops.parking import list_parked
-
-    run_to_end(list_parked(settings_for(data_dir), limit=limit, as_json=as_json))
-
-
-@parked_app.command("show")
-def parked_show(
-    seq: Annotated[int, typer.Argument(min=1, help="The log entry's sequence.")], data_dir: DataDir = None
-) -> None:
-    """Show one parked event with its payload, as JSON."""
-    from tailrace.ops.parking import show_parked
-
-    run_to_end(show_parked(settings_for(data_dir), seq))
-
-
-@parked_app.command("retry")
-def parked_retry(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
-    until: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Only entries up to there.", show_default=False)
-    ] = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Try parked events again, after what was wrong is mended. Each counts once, where it belongs."""
-    from tailrace.ops.parking import retry_parked
-
-    run_to_end(retry_parked(settings_for(data_dir), until=until, dry_run=dry_run))

@@ -13,8 +13,6 @@ import stamina
 from msgspec import Struct
 
 from tailrace.contracts.errors import ConfigurationError, TailraceError
-from tailrace.ops.endpoints import local_url
-from tailrace.runtime.settings import Settings
 
 PATIENCE = 60.0
 """Seconds one batch is tried for: longer than the command service or the log takes to start again."""
@@ -47,19 +45,6 @@ class CommandUnavailableError(TailraceError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-def command_url(settings: Settings) -> str:
-    """Where the command service is, by the settings.
-
-    Raises:
-        ConfigurationError: its port is 0, so only the service itself knows it.
-    """
-    if settings.command_url:
-        return settings.command_url
-    if not settings.command_port:
-        raise ConfigurationError("TAILRACE_COMMAND_URL is needed: port 0 does not say where the command service is")
-    return local_url(settings.host, settings.command_port)
 
 
 class CommandClient:

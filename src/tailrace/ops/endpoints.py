@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import httpx
 
@@ -11,6 +12,7 @@ from tailrace.contracts.errors import ConfigurationError
 from tailrace.runtime.settings import Settings, load_settings
 
 DEFAULT_DATA_DIR = Path(".tailrace")
+ServiceName = Literal["command", "query", "projection"]
 
 
 @dataclass
@@ -19,6 +21,7 @@ class Endpoints:
 
     command: str
     query: str
+    projection: str
     asyncapi: str
     nats: str
     database: str
@@ -38,6 +41,23 @@ class Endpoints:
 def local_url(host: str, port: int) -> str:
     """Where a service on this machine is that listens on ``host``."""
     return str(httpx.URL(scheme="http", host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port=port))
+
+
+def service_url(settings: Settings, service: ServiceName) -> str:
+    """Where a service is, by the settings.
+
+    Raises:
+        ConfigurationError: its port is 0, so only the service itself knows it.
+    """
+    url: str | None = getattr(settings, f"{service}_url")
+    port: int = getattr(settings, f"{service}_port")
+    if url:
+        return url.rstrip("/")
+    if not port:
+        raise ConfigurationError(
+            f"TAILRACE_{service.upper()}_URL is needed: port 0 does not say where the {service} service is"
+        )
+    return local_url(settings.host, port)
 
 
 def endpoints_file(data_dir: Path) -> Path:
@@ -66,5 +86,11 @@ def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
         raise ConfigurationError(
             f"nothing runs in {data_dir}: there is no endpoints.json; start it with `tailrace up --data-dir {data_dir}`"
         )
-    run = {"nats_url": found.nats, "database": found.database, "command_url": found.command, "query_url": found.query}
+    run = {
+        "nats_url": found.nats,
+        "database": found.database,
+        "command_url": found.command,
+        "query_url": found.query,
+        "projection_url": found.projection,
+    }
     return load_settings(**{**run, "upcasters": found.upcasters, **overrides})

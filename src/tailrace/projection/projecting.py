@@ -8,12 +8,12 @@ from zlib import crc32
 
 import asyncpg
 
-from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ConfigurationError, LogUnavailableError
 from tailrace.contracts.upcasting import Upcasters
 from tailrace.migrations.models import Model, list_models, use_model
 from tailrace.migrations.runner import live_model
 from tailrace.projection.guard import ParkedGuard
+from tailrace.projection.observing import Observer
 from tailrace.projection.projector import Projector
 from tailrace.projection.store import PositionMovedError, Store
 from tailrace.projection.upkeep import keep_up
@@ -38,12 +38,12 @@ async def project(
     stop: asyncio.Event,
     *,
     replay_to: int | None = None,
-    on_commit: Callable[[Cursor], None] | None = None,
+    observer: Observer,
 ) -> None:
     """Projects until ``stop`` is set, or the model is dropped.
 
     A replay gives the log entry it ends at (``replay_to``): it does not stand by, takes no more than its share of the
-    machine, and leaves the model's upkeep for its end. ``on_commit`` is told where the model is.
+    machine, and leaves the model's upkeep for its end.
 
     Raises:
         ConfigurationError: a replay meets an active projector.
@@ -53,8 +53,9 @@ async def project(
     async def once() -> None:
         connection = await connect(settings.dsn, name="projection")
         try:
-            if not await acquire(connection, model, stop, standby=replay_to is None):
+            if not await acquire(connection, model, stop, standby=replay_to is None, observer=observer):
                 return
+            observer.active()
             projector = Projector(
                 client,
                 Store(connection, model),
@@ -63,19 +64,22 @@ async def project(
                 guard=ParkedGuard(settings.parked_stop_ratio, settings.parked_stop_minimum),
                 until=replay_to,
                 share=1.0 if replay_to is None else settings.replay_share,
-                on_commit=on_commit,
+                observer=observer,
             )
             if replay_to is None:
                 await _with_upkeep(projector, settings, model, stop)
             else:
                 await projector.run(stop)
         finally:
+            observer.ended()
             await connection.close(timeout=2)
 
     await _through_outages(once, stop)
 
 
-async def acquire(connection: "asyncpg.Connection", model: Model, stop: asyncio.Event, *, standby: bool) -> bool:
+async def acquire(
+    connection: "asyncpg.Connection", model: Model, stop: asyncio.Event, *, standby: bool, observer: Observer
+) -> bool:
     """Makes this connection the model's projector's; False when told to stop before, or the model is dropped.
 
     The lock lives and dies with the connection that projects: losing one is losing the other.
@@ -99,6 +103,7 @@ async def acquire(connection: "asyncpg.Connection", model: Model, stop: asyncio.
             )
         if not said:
             logger.info("standing by: another projector is active on %s", model.name)
+            observer.standing_by()
             said = True
         await pause(stop, STANDBY_POLL)
     return False

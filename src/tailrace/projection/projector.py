@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from tailrace.contracts.cursors import Cursor
@@ -12,6 +11,7 @@ from tailrace.contracts.errors import TailraceError
 from tailrace.contracts.upcasting import Upcasters
 from tailrace.projection.batch import Batch, decode, park
 from tailrace.projection.guard import ParkedGuard
+from tailrace.projection.observing import Observer
 from tailrace.projection.store import CAUSED_BY_DATA, Store
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.reader import LogReader
@@ -35,7 +35,7 @@ class Projector:
         guard: ParkedGuard,
         until: int | None = None,
         share: float = 1.0,
-        on_commit: Callable[[Cursor], None] | None = None,
+        observer: Observer,
     ) -> None:
         self._client = client
         self._store = store
@@ -44,13 +44,12 @@ class Projector:
         self._guard = guard
         self._until = until
         self._share = share
-        self._on_commit = on_commit
+        self._observer = observer
 
     async def run(self, stop: asyncio.Event) -> None:
         """Projects until ``stop`` is set, or the entry ``until`` is in the model; the batch at hand is finished first.
 
-        ``on_commit`` is told where the model is, at the start and after each batch. At most ``share`` of the time is
-        spent working.
+        At most ``share`` of the time is spent working.
 
         Raises:
             PositionMovedError: somebody else moved the model's position; running again goes on from there.
@@ -88,8 +87,7 @@ class Projector:
             await reader.close()
 
     def _arrived(self, position: Cursor) -> bool:
-        if self._on_commit is not None:
-            self._on_commit(position)
+        self._observer.at(position)
         return self._until is not None and position.seq >= self._until
 
     async def _project(self, entries: list[LogEntry], position: Cursor) -> Cursor:
@@ -99,6 +97,7 @@ class Projector:
 
     async def _commit(self, batch: Batch, position: Cursor) -> Cursor:
         """Commits a batch; an entry that the database refuses for its content is found by halving, and parked."""
+        began = time.time_ns()
         try:
             done = await self._store.commit(batch, position)
         except CAUSED_BY_DATA as error:
@@ -111,6 +110,7 @@ class Projector:
             middle = len(batch.entries) // 2
             position = await self._commit(decode(batch.entries[:middle], self._upcasters), position)
             return await self._commit(decode(batch.entries[middle:], self._upcasters), position)
+        self._observer.committed(batch, done, began, time.time_ns())
         for item in batch.parked:
             logger.warning("parked log entry %d: %s", item.entry.seq, item.reason)
         for gap in batch.gaps(position.seq):

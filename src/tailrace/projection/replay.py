@@ -12,6 +12,7 @@ from tailrace.contracts.errors import LogHoleError
 from tailrace.migrations.fresh import ensure_database
 from tailrace.migrations.models import Model, set_state
 from tailrace.migrations.runner import live_model, model_beside
+from tailrace.projection.observing import Observer
 from tailrace.projection.projecting import project
 from tailrace.projection.upkeep import Upkeep
 from tailrace.runtime.log.client import LogClient
@@ -68,12 +69,13 @@ async def replay(
         end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)
         last = Step(model.name, Cursor(state.epoch, 0), end)
 
-        def on_commit(position: Cursor) -> None:
-            nonlocal last
-            last = last._replace(position=position)
-            on_step(last)
+        class Steps(Observer):
+            def at(self, position: Cursor) -> None:
+                nonlocal last
+                last = last._replace(position=position)
+                on_step(last)
 
-        await project(client, settings, upcasters, model, stop, replay_to=last.end, on_commit=on_commit)
+        await project(client, settings, upcasters, model, stop, replay_to=last.end, observer=Steps())
         if last.finished:
             if model.flavour == "timescale":
                 await Upkeep(connection, model).refresh()

@@ -11,14 +11,18 @@ from tailrace.contracts.errors import TailraceError
 from tailrace.contracts.upcasting import Upcasters
 from tailrace.migrations.models import Model, list_models
 from tailrace.migrations.runner import live_model
+from tailrace.projection.http import make_app
+from tailrace.projection.metrics import ModelObserver, ProjectionMetrics
 from tailrace.projection.projecting import project
+from tailrace.projection.sampling import keep_sampling
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
+from tailrace.runtime.serving import serve_http
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.tracing import Tracing, start_tracing
 from tailrace.runtime.upcasters import load_upcasters
-from tailrace.runtime.waiting import stop_event
 
 MODELS_POLL = 1.0
 """Seconds between looks at which models there are."""
@@ -30,17 +34,33 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Projects until SIGINT or SIGTERM (or ``stop``), through outages of the log and the database.
 
     Raises:
+        ConfigurationError: the port can't be had, or the upcasters or the streams can't be set up.
         TailraceError: a person has to decide about the live model; the message says what.
     """
-    stop = stop or stop_event()
+    stop = stop or asyncio.Event()
     upcasters = load_upcasters(settings)
+    metrics, tracing = ProjectionMetrics(), start_tracing("projection")
     client = await connect_log(settings, "projection")
     try:
         for difference in await ensure_streams(client, settings):
             logger.warning("%s", difference)
-        await _Models(client, settings, upcasters).keep(stop)
+        models = _Models(client, settings, upcasters, metrics, tracing)
+
+        async def finish() -> None:
+            stop.set()
+            await models.ended.wait()  # the batch at hand is finished
+
+        await serve_http(
+            make_app(client.state, models.check, metrics.registry),
+            host=settings.host,
+            port=settings.projection_port,
+            background=[models.keep(stop), keep_sampling(settings, client, metrics)],
+            on_stop=finish,
+            stop=stop,
+        )
     finally:
         await client.close()
+        tracing.close()
 
 
 class _Work(NamedTuple):
@@ -51,10 +71,22 @@ class _Work(NamedTuple):
 class _Models:
     """One projecting task per ready model."""
 
-    def __init__(self, client: LogClient, settings: Settings, upcasters: Upcasters) -> None:
+    def __init__(
+        self,
+        client: LogClient,
+        settings: Settings,
+        upcasters: Upcasters,
+        metrics: ProjectionMetrics,
+        tracing: Tracing,
+    ) -> None:
+        self.ended = asyncio.Event()
+        """Set once nothing is projected any more."""
         self._client = client
         self._settings = settings
         self._upcasters = upcasters
+        self._metrics = metrics
+        self._tracing = tracing
+        self._trouble = "the models are not known yet"
         self._at_work: dict[str, _Work] = {}
         self._models: list[Model] = []
         self._connection: asyncpg.Connection | None = None
@@ -62,6 +94,7 @@ class _Models:
     async def keep(self, stop: asyncio.Event) -> None:
         """Projects every ready model until ``stop`` is set."""
         async with AsyncExitStack() as ending:
+            ending.callback(self.ended.set)
             ending.push_async_callback(self._end)
             stopping = asyncio.create_task(stop.wait())
             ending.callback(stopping.cancel)
@@ -71,6 +104,15 @@ class _Models:
                 await asyncio.wait([stopping, *tasks], timeout=MODELS_POLL, return_when=asyncio.FIRST_COMPLETED)
                 self._raise_for_the_live_one()
 
+    async def check(self) -> None:
+        """Whether the models could be asked for lately.
+
+        Raises:
+            DatabaseUnavailableError: they could not.
+        """
+        if self._trouble:
+            raise DatabaseUnavailableError(self._trouble)
+
     async def _look(self) -> None:
         """Starts what is missing and stops what is gone; while the database is away, everything stays as it is."""
         try:
@@ -79,20 +121,24 @@ class _Models:
                 await live_model(self._connection)
             self._models = [model for model in await list_models(self._connection) if model.state == "ready"]
         except (DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
-            logger.debug("the models are not known: %s", error)
+            self._trouble = f"the models are not known: {error or type(error).__name__}"
+            logger.debug("%s", self._trouble)
             return
+        self._trouble = ""
         names = {model.name for model in self._models}
         for name in self._at_work.keys() - names:
             work = self._at_work.pop(name)
             work.stop.set()
             await asyncio.wait([work.task])
+            self._metrics.forget(name)
             logger.info("%s is not projected any more", name)
         for model in self._models:
             running = self._at_work.get(model.name)
             # a task that ended in good order found its model gone for a moment
             if running is None or (running.task.done() and running.task.exception() is None):
                 stop = asyncio.Event()
-                work_on = project(self._client, self._settings, self._upcasters, model, stop)
+                observer = ModelObserver(self._metrics, self._tracing, model.name)
+                work_on = project(self._client, self._settings, self._upcasters, model, stop, observer=observer)
                 task = asyncio.create_task(work_on, name=model.name)
                 self._at_work[model.name] = _Work(stop, task)
 

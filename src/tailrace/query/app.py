@@ -2,6 +2,7 @@
 
 import asyncpg
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from tailrace.query.events.routes import events_routes
 from tailrace.query.health import health_routes
@@ -12,6 +13,7 @@ from tailrace.query.page.routes import page_routes
 from tailrace.query.problems import answer_problems
 from tailrace.query.stats.routes import stats_routes
 from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.metrics import serve_metrics
 
 DESCRIPTION = """
 The read side of Tailrace: `/stats` answers from the read model, `/ws` streams the log itself. Both name positions of
@@ -19,7 +21,9 @@ the log by the same cursors, `<epoch>:<sequence>:<mark>`. Errors are problem+jso
 """
 
 
-def make_app(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients, *, stats_timeout: float) -> FastAPI:
+def make_app(
+    pool: "asyncpg.Pool", log: LogClient, clients: LiveClients, registry: CollectorRegistry, *, stats_timeout: float
+) -> FastAPI:
     """The app over an open pool and a connected log; ``stats_timeout`` in seconds."""
     # no pages of the framework's own: they load their scripts from elsewhere
     app = FastAPI(title="Tailrace query", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
@@ -30,4 +34,5 @@ def make_app(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients, *, stat
     app.include_router(events_routes(pool, log, stats_timeout))
     app.include_router(live_routes(clients))
     app.include_router(document_routes())
+    serve_metrics(app, registry)
     return app

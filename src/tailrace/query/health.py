@@ -1,25 +1,29 @@
-"""``/ping``, ``/health`` and ``/status``: whether the service works, and where everything is."""
+"""``/ping``, ``/health/…`` and ``/status``: whether the service works, and where everything is."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import asyncpg
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import LogUnavailableError, TailraceError
 from tailrace.query.database import QuestionTooSlowError, snapshot
 from tailrace.query.live.sending import LiveClients
 from tailrace.query.problems import documented
-from tailrace.query.stats.lag import measure_lag
+from tailrace.runtime.health import answer_live, answer_ready
 from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.lag import measure_lag
 from tailrace.runtime.postgres import DatabaseUnavailableError
-from tailrace.runtime.problems import problem
 
 PATIENCE = 2.0
-"""Seconds that the database and the log get to answer."""
+"""Seconds that the database gets to answer."""
+
+
+class Alive(BaseModel):
+    """The process runs."""
+
+    status: str = Field(examples=["ok"])
 
 
 class Health(BaseModel):
@@ -42,7 +46,7 @@ class Status(BaseModel):
 
 
 def health_routes(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients) -> APIRouter:
-    """The three routes."""
+    """The routes."""
     router = APIRouter(tags=["operation"])
     started_at = datetime.now(UTC)
 
@@ -51,15 +55,16 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients) ->
         """Answers `pong` as long as the service runs, whatever else does."""
         return "pong"
 
-    @router.get("/health", response_model=Health, responses=documented(503))
-    async def health() -> Response:
+    @router.get("/health/live", response_model=Alive)
+    async def live() -> Response:
+        """Whether the process runs: 200, whatever else does not."""
+        return answer_live()
+
+    @router.get("/health/ready", response_model=Health, responses=documented(503))
+    @router.get("/health", response_model=Health, responses=documented(503), include_in_schema=False)
+    async def ready() -> Response:
         """Whether the database and the log answer."""
-        database, the_log = await asyncio.gather(_ask_database(pool), _ask_log(log))
-        parts = {"database": database, "log": the_log}
-        failing = [sentence for sentence in parts.values() if sentence != "ok"]
-        if failing:
-            return problem(503, "Unhealthy", "; ".join(failing), headers={"Retry-After": "1"}, **parts)
-        return JSONResponse(parts)
+        return await answer_ready({"database": lambda: _ask_database(pool), "log": log.state})
 
     @router.get("/status")
     async def status() -> Status:
@@ -85,21 +90,6 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients) ->
     return router
 
 
-async def _ask_database(pool: "asyncpg.Pool") -> str:
-    try:
-        async with snapshot(pool, PATIENCE) as ask:
-            await ask.row("position")
-    except TailraceError as error:
-        return str(error)
-    return "ok"
-
-
-async def _ask_log(log: LogClient) -> str:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await log.state()
-    except LogUnavailableError as error:
-        return str(error)
-    except TimeoutError:
-        return f"the log did not answer in {PATIENCE:g} s"
-    return "ok"
+async def _ask_database(pool: "asyncpg.Pool") -> None:
+    async with snapshot(pool, PATIENCE) as ask:
+        await ask.row("position")

@@ -11,17 +11,21 @@ from tailrace.migrations.runner import live_model
 from tailrace.query.app import make_app
 from tailrace.query.live.sending import LiveClients
 from tailrace.query.live.tail import Tail
+from tailrace.query.metrics import QueryMetrics
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.postgres import connect_pool
 from tailrace.runtime.serving import serve_http
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.tracing import start_tracing
 from tailrace.runtime.upcasters import load_upcasters
 
 CONNECTIONS = 8
 """To the database; more questions at once than that wait for each other."""
 CLOSE_TIMEOUT = 0.5
 """Seconds a connection may take to close in good order."""
+
+logger = logging.getLogger("tailrace.query")
 
 
 async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
@@ -36,13 +40,18 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         ConfigurationError: an address or the port is wrong, or the upcasters can't be loaded.
     """
     upcasters = load_upcasters(settings)
+    tracing = start_tracing("query")
     async with AsyncExitStack() as opened:
         pool = await opened.enter_async_context(_pool(settings))
         log = await opened.enter_async_context(_log(settings))
         tail = Tail(log, settings.live_ring, upcasters)
         clients = LiveClients(log, tail)
+        opened.callback(tracing.close)
+        metrics = QueryMetrics(pool, tail, clients)
+        app = make_app(pool, log, clients, metrics.registry, stats_timeout=settings.stats_timeout)
+        tracing.trace_http(app)
         await serve_http(
-            make_app(pool, log, clients, stats_timeout=settings.stats_timeout),
+            app,
             host=settings.host,
             port=settings.query_port,
             background=[tail.run()],
@@ -58,7 +67,8 @@ async def _pool(settings: Settings) -> "AsyncIterator[asyncpg.Pool]":
     pool = await connect_pool(settings.dsn, name="query", size=CONNECTIONS)
     try:
         async with pool.acquire() as connection:
-            await live_model(connection)
+            model = await live_model(connection)
+        logger.info("questions are answered from %s, %s flavour", model.name, model.flavour)
         yield pool
     finally:
         try:

@@ -39,8 +39,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="the address the HTTP services listen on")
     command_port: int = Field(8081, ge=0, le=65535, description="port of the command service; 0 takes a free one")
     query_port: int = Field(8080, ge=0, le=65535, description="port of the query service; 0 takes a free one")
+    projection_port: int = Field(
+        8082, ge=0, le=65535, description="port of the projection service's health and metrics; 0 takes a free one"
+    )
     command_url: str | None = Field(None, description="where the command service is, for the producer and the importer")
-    query_url: str | None = Field(None, description="where the query service is, for `tailrace tail`")
+    query_url: str | None = Field(None, description="where the query service is, for `tailrace tail` and `status`")
+    projection_url: str | None = Field(None, description="where the projection service is, for `tailrace health`")
 
     log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream, in a cluster of NATS servers")
@@ -83,6 +87,7 @@ class Settings(BaseSettings):
     stats_timeout: PositiveFloat = Field(30.0, description="how long one question to the database may take")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what the services print")
+    log_format: Literal["text", "json"] = Field("text", description="how they print it: for people, or for machines")
 
     @property
     def dsn(self) -> str:

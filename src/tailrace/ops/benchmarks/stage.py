@@ -79,6 +79,7 @@ class Stage:
             "TAILRACE_DATABASE": settings.dsn,
             "TAILRACE_HOST": "127.0.0.1",
             "TAILRACE_QUERY_PORT": str(settings.query_port),
+            "TAILRACE_PROJECTION_PORT": "0",
             "TAILRACE_LIVE_RING": str(settings.live_ring),
             "PYTHONUNBUFFERED": "1",
         }
@@ -124,7 +125,7 @@ async def open_stage(plan: Plan, progress: Progress) -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "logs").mkdir()
-        ports = Ports.choose(command=0, query=0, nats=0, postgres=0)
+        ports = Ports.choose(command=0, query=0, projection=0, nats=0, postgres=0)
         system = System(folder, ports, settings.model_copy(update={"flavour": "auto"}), rate=None)
         progress.say("starting the servers")
         try:

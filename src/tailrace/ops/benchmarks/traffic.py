@@ -11,6 +11,7 @@ import msgspec
 import nats
 
 from tailrace.command.appender import BATCH, Appender, Message
+from tailrace.command.metrics import CommandMetrics
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.events import Event, encode_event
 from tailrace.contracts.subjects import subject_of
@@ -18,6 +19,7 @@ from tailrace.ops.benchmarks.progress import Progress
 from tailrace.ops.producer.visits import visit
 from tailrace.runtime.log.natspy import close_connection
 from tailrace.runtime.settings import Settings
+from tailrace.runtime.tracing import Tracing
 
 REPEAT_EVERY = 100
 """One entry in so many repeats the event before it, as a retry beyond the log's own deduplication does."""
@@ -71,7 +73,7 @@ async def appending(settings: Settings) -> AsyncIterator[Appender]:
     """Appends over a connection of its own."""
     connection = await nats.connect(settings.nats_url)
     try:
-        appender = Appender(connection, timeout=settings.publish_timeout)
+        appender = Appender(connection, CommandMetrics(), Tracing(), timeout=settings.publish_timeout)
         await appender.start()
         yield appender
     finally:

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from tailrace.ops.command_client import CommandUnavailableError, command_url
+from tailrace.ops.command_client import CommandUnavailableError
+from tailrace.ops.endpoints import service_url
 from tailrace.ops.importing.batches import Format
 from tailrace.ops.importing.importer import import_file
 from tailrace.ops.importing.report import BadLine, ImportReport, Progress
@@ -36,7 +37,7 @@ async def import_with_progress(
         report = await import_file(
             path,
             format=format,
-            command_url=command_url(settings),
+            command_url=service_url(settings, "command"),
             strict=strict,
             on_progress=display.update,
             on_retry=display.retrying,

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import stamina.instrumentation
 
-from tailrace.ops.command_client import command_url
+from tailrace.ops.endpoints import service_url
 from tailrace.ops.producer.sending import produce
 from tailrace.runtime.settings import Settings
 from tailrace.runtime.waiting import pause, stop_event
@@ -25,7 +25,7 @@ async def serve(settings: Settings, rate: float, count: int | None, seed: int | 
     """
     stamina.instrumentation.set_on_retry_hooks([])  # outages are logged once, by us
     stop = stop_event()
-    url = command_url(settings)
+    url = service_url(settings, "command")
     sent = _Sent()
     reporting = asyncio.create_task(_report(sent, stop))
     _log.info("producing about %g events a second for %s", rate, url)

@@ -10,7 +10,8 @@ import stamina.instrumentation
 from rich.console import Console
 from rich.text import Text
 
-from tailrace.ops.tailing.following import Frame, follow, query_url
+from tailrace.ops.endpoints import service_url
+from tailrace.ops.tailing.following import Frame, follow
 from tailrace.runtime.settings import Settings
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
@@ -36,7 +37,7 @@ async def tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool, 
         notes.print(f"connecting again: {reason}", markup=False)
 
     try:
-        async for frame in follow(query_url(settings), asked, lost):
+        async for frame in follow(service_url(settings, "query"), asked, lost):
             show.frame(frame)
             cursor = frame["resumed_at"] if frame["kind"] == "gap" else frame["cursor"]
             if stop_at_end and frame["kind"] == "caught_up":

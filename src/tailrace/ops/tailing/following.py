@@ -9,9 +9,7 @@ import stamina
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tailrace.contracts.errors import ConfigurationError, TailraceError
-from tailrace.ops.endpoints import local_url
-from tailrace.runtime.settings import Settings
+from tailrace.contracts.errors import TailraceError
 
 LONGEST_PAUSE = 5.0
 """Seconds between tries to connect again."""
@@ -31,19 +29,6 @@ class StreamRefusedError(TailraceError):
 
 class QueryUnavailableError(TailraceError):
     """The query service does not answer: is it running?"""
-
-
-def query_url(settings: Settings) -> str:
-    """Where the query service is, by the settings.
-
-    Raises:
-        ConfigurationError: its port is 0, so only the service itself knows it.
-    """
-    if settings.query_url:
-        return settings.query_url.rstrip("/")
-    if not settings.query_port:
-        raise ConfigurationError("TAILRACE_QUERY_URL is needed: port 0 does not say where the query service is")
-    return local_url(settings.host, settings.query_port)
 
 
 async def follow(

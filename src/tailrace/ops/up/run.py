@@ -23,6 +23,7 @@ async def run_up(
     rate: float | None,
     command_port: int,
     query_port: int,
+    projection_port: int,
     nats_port: int,
     postgres_port: int,
 ) -> None:
@@ -36,7 +37,13 @@ async def run_up(
     with claimed(data_dir), make_display() as display:
         # what an earlier run left behind may still hold the ports
         await asyncio.to_thread(end_leftovers, data_dir)
-        ports = Ports.choose(command=command_port, query=query_port, nats=nats_port, postgres=postgres_port)
+        ports = Ports.choose(
+            command=command_port,
+            query=query_port,
+            projection=projection_port,
+            nats=nats_port,
+            postgres=postgres_port,
+        )
         system = System(data_dir, ports, settings, rate=rate)
         try:
             await _start(system, display, stop)

@@ -34,11 +34,12 @@ class Ports:
 
     command: int
     query: int
+    projection: int
     nats: int
     postgres: int
 
     @classmethod
-    def choose(cls, *, command: int, query: int, nats: int, postgres: int) -> "Ports":
+    def choose(cls, *, command: int, query: int, projection: int, nats: int, postgres: int) -> "Ports":
         """Takes free ports where 0 is asked for and checks the others.
 
         Raises:
@@ -47,12 +48,13 @@ class Ports:
         for port, what, option in (
             (command, "the command service", "--command-port"),
             (query, "the query service", "--query-port"),
+            (projection, "the projection service", "--projection-port"),
             (nats, "NATS", "--nats-port"),
             (postgres, "Postgres", "--postgres-port"),
         ):
             if port:
                 require_free(port, what, option)
-        return cls(*(port or free_port() for port in (command, query, nats, postgres)))
+        return cls(*(port or free_port() for port in (command, query, projection, nats, postgres)))
 
 
 class System:
@@ -74,6 +76,7 @@ class System:
         return Endpoints(
             command=command,
             query=f"http://127.0.0.1:{self._ports.query}",
+            projection=f"http://127.0.0.1:{self._ports.projection}",
             asyncapi=f"{command}/asyncapi",
             nats=self.nats.url,
             database=self.postgres.dsn(self._settings.db_name),
@@ -113,8 +116,8 @@ class System:
         try:
             async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
                 await asyncio.gather(
-                    self._until("command", lambda: _healthy(http, f"{endpoints.command}/health")),
-                    self._until("query", lambda: _healthy(http, f"{endpoints.query}/health")),
+                    self._until("command", lambda: _healthy(http, f"{endpoints.command}/health/ready")),
+                    self._until("query", lambda: _healthy(http, f"{endpoints.query}/health/ready")),
                     self._until("projection", lambda: self._projector_settled(connection)),
                 )
         finally:
@@ -136,6 +139,7 @@ class System:
             "TAILRACE_DATABASE": endpoints.database,
             "TAILRACE_COMMAND_PORT": str(self._ports.command),
             "TAILRACE_QUERY_PORT": str(self._ports.query),
+            "TAILRACE_PROJECTION_PORT": str(self._ports.projection),
             "TAILRACE_COMMAND_URL": endpoints.command,
             "TAILRACE_HOST": "127.0.0.1",
             "PYTHONUNBUFFERED": "1",

@@ -12,8 +12,8 @@ from tailrace.query.database import snapshot
 from tailrace.query.events.cursors import look
 from tailrace.query.events.listing import show
 from tailrace.query.events.searching import Searched, search_behind
-from tailrace.query.stats.lag import measure_lag
 from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.lag import measure_lag
 
 
 class EventNotFoundError(TailraceError):

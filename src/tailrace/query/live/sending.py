@@ -64,6 +64,10 @@ class LiveClients:
     """The open streams of this process."""
 
     def __init__(self, log: LogClient, tail: Tail) -> None:
+        self.frames = 0
+        """Frames sent since the start."""
+        self.on_closed: Callable[[int], None] = lambda code: None
+        """Is told the code of each stream that has ended; 0 where the client left by itself."""
         self._log = log
         self._tail = tail
         self._open: set[asyncio.Task[Any]] = set()
@@ -94,6 +98,7 @@ class LiveClients:
         self._open.add(task)
         try:
             code, reason = await self._feed(carrier, stream, hello)
+            self.on_closed(code)
             if code:
                 with suppress(ClientGoneError, TimeoutError):
                     async with asyncio.timeout(LAST_CHANCE if code == TOO_SLOW else GOODBYE):
@@ -106,7 +111,7 @@ class LiveClients:
 
     async def _feed(self, carrier: Carrier, stream: Stream, hello: Frame | None) -> tuple[int, str]:
         """Sends frames until there is a reason to stop: a close code and a sentence, 0 for a client that left."""
-        sender = _Sender(carrier)
+        sender = _Sender(carrier, self)
         sending = asyncio.create_task(sender.run(stream, hello))
         listening = asyncio.create_task(carrier.listen(stream.tell))
         stopping = asyncio.create_task(self._stopping.wait())
@@ -141,8 +146,9 @@ class LiveClients:
 class _Sender:
     """Sends frames one at a time: a client that doesn't take them costs one frame and the socket's buffer."""
 
-    def __init__(self, carrier: Carrier) -> None:
+    def __init__(self, carrier: Carrier, clients: LiveClients) -> None:
         self._carrier = carrier
+        self._clients = clients
         self._clock = asyncio.get_running_loop().time
         self._since: float | None = None
 
@@ -157,6 +163,7 @@ class _Sender:
             self._since = self._clock()
             await self._carrier.send(frame)
             self._since = None
+            self._clients.frames += 1
             if stream.ended:
                 return
             # neither the ring nor a socket with room makes a task wait: here the others have their turn

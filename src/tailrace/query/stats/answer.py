@@ -13,12 +13,12 @@ from tailrace.query.stats.buckets import Buckets, fitting_buckets, named_buckets
 from tailrace.query.stats.counting import Counts, count_all_time, count_range, count_series
 from tailrace.query.stats.etag import is_named, make_etag
 from tailrace.query.stats.event_types import wanted_types
-from tailrace.query.stats.lag import measure_lag
 from tailrace.query.stats.models import Previous, SeriesPoint, Stats, Top
 from tailrace.query.stats.question import StatsQuestion
 from tailrace.query.stats.ranges import Bucket, Range, closed_range, floor_to
 from tailrace.query.stats.top import count_values
 from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.lag import measure_lag
 
 
 class NoLongerKeptError(TailraceError):

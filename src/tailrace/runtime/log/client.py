@@ -6,7 +6,7 @@ JetStream's JSON API, is the same for both and is here.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -69,6 +69,8 @@ class LogClient(ABC):
 
     generation: int
     """How often the connection was made; a change tells that the server may have another history."""
+    server_version: str
+    """Of the server that is connected."""
 
     @abstractmethod
     async def request(
@@ -259,12 +261,14 @@ def gaps_text(gaps: tuple[Gap, ...]) -> str:
 GAPS_KEY = "tailrace-gaps"
 
 
-def entry_from(reply_subject: str, message_id: str, payload: bytes) -> LogEntry:
+def entry_from(reply_subject: str, headers: Mapping[str, str] | None, payload: bytes) -> LogEntry:
     """An entry from a delivered message; its reply subject says where it stands (``$JS.ACK…``, 9 or 11+ tokens)."""
     tokens = reply_subject.split(".")
-    if len(tokens) == 9:
-        return LogEntry(int(tokens[5]), int(tokens[7]), message_id, payload)
-    return LogEntry(int(tokens[7]), int(tokens[9]), message_id, payload)
+    seq, time_ns = (5, 7) if len(tokens) == 9 else (7, 9)
+    if headers is None:
+        return LogEntry(int(tokens[seq]), int(tokens[time_ns]), "", payload)
+    get = headers.get
+    return LogEntry(int(tokens[seq]), int(tokens[time_ns]), get("Nats-Msg-Id", ""), payload, get("traceparent", ""))
 
 
 def _nanoseconds(timestamp: str) -> int:

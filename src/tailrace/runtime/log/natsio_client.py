@@ -27,6 +27,11 @@ class NatsioClient(LogClient):
         """How often the connection was made."""
         return self._connection.stats.reconnects
 
+    @property
+    def server_version(self) -> str:  # type: ignore[override]
+        """Of the server that is connected."""
+        return str(self._connection.server_info.get("version", ""))
+
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, timeout: float = REQUEST_TIMEOUT
     ) -> Reply:
@@ -76,8 +81,7 @@ class _NatsioFetcher(Fetcher):
 
 def _entry(message: JsMsg) -> LogEntry:
     inner = message.msg
-    message_id = inner.headers.get("Nats-Msg-Id", "") if inner.headers else ""
-    return entry_from(inner.reply or "", message_id, inner.payload)
+    return entry_from(inner.reply or "", inner.headers, inner.payload)
 
 
 async def connect(url: str, name: str, **options: Any) -> NatsioClient:

@@ -31,6 +31,11 @@ class NatsPyClient(LogClient):
         """How often the connection was made."""
         return int(self._connection.stats["reconnects"])
 
+    @property
+    def server_version(self) -> str:  # type: ignore[override]
+        """Of the server that is connected."""
+        return str(self._connection.connected_server_version)
+
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, timeout: float = REQUEST_TIMEOUT
     ) -> Reply:
@@ -71,10 +76,7 @@ class _NatsPyFetcher(Fetcher):
             return []
         except _GONE as error:
             raise LogUnavailableError(f"reading the log failed: {error or type(error).__name__}") from error
-        return [
-            entry_from(message.reply, message.headers.get("Nats-Msg-Id", "") if message.headers else "", message.data)
-            for message in messages
-        ]
+        return [entry_from(message.reply, message.headers, message.data) for message in messages]
 
     async def close(self) -> None:
         try:

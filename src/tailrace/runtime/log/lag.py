@@ -1,10 +1,11 @@
-"""How far the read model is behind the log."""
+"""How far a read model is behind the log."""
 
 import asyncio
 import time
 from typing import NamedTuple
 
 from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.entries import LogState
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.runtime.log.client import LogClient
 
@@ -27,13 +28,21 @@ async def measure_lag(log: LogClient, projected: Cursor) -> Lag:
     """
     try:
         async with asyncio.timeout(PATIENCE):
-            state = await log.state()
-            if projected.epoch not in ("", state.epoch) or projected.seq > state.last_seq:
-                return Lag(state.last_seq)
-            if projected.seq == state.last_seq:
-                return Lag(state.last_seq, 0, 0.0)
-            oldest = await log.get(max(projected.seq + 1, state.first_seq))
+            return await lag_behind(log, await log.state(), projected)
     except (LogUnavailableError, TimeoutError):
         return Lag()
+
+
+async def lag_behind(log: LogClient, state: LogState, projected: Cursor) -> Lag:
+    """Compares a position of the read model with a state of the log.
+
+    Raises:
+        LogUnavailableError: the log does not answer.
+    """
+    if projected.epoch not in ("", state.epoch) or projected.seq > state.last_seq:
+        return Lag(state.last_seq)
+    if projected.seq == state.last_seq:
+        return Lag(state.last_seq, 0, 0.0)
+    oldest = await log.get(max(projected.seq + 1, state.first_seq))
     seconds = round(max(time.time() - oldest.time_ns / 1e9, 0.0), 3) if oldest else None
     return Lag(state.last_seq, state.last_seq - projected.seq, seconds)

@@ -1,0 +1,1 @@
+"""``tailrace status``: what everything says of itself, once or again and again."""

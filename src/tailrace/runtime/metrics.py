@@ -1,0 +1,57 @@
+"""Metrics for Prometheus: a registry for each service, and ``GET /metrics``.
+
+Every name is made in ``metrics.py`` of its side, and listed in docs/metrics.md. Labels have few values: never a type of
+event, a user, a client or a position.
+"""
+
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_fastapi_instrumentator import metrics
+from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+HTTP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Bounds of answers' durations: from a cached count to the longest question."""
+UNMEASURED = ("/health", "/metrics")
+"""Paths that only machines ask for, every few seconds."""
+
+
+def new_registry() -> CollectorRegistry:
+    """A service's registry, with what any process tells of itself."""
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    build = Gauge("tailrace_build_info", "Always 1; the label is the version.", ["version"], registry=registry)
+    build.labels(version("tailrace")).set(1)
+    return registry
+
+
+def serve_metrics(app: Starlette, registry: CollectorRegistry) -> None:
+    """Measures every answer of ``app``, up to its first byte, and adds ``GET /metrics``."""
+    latency = metrics.latency(
+        metric_namespace="tailrace",
+        metric_doc="Answers to HTTP requests, and the seconds until they began.",
+        should_exclude_streaming_duration=True,
+        buckets=HTTP_SECONDS,
+        registry=registry,
+    )
+    app.add_middleware(
+        PrometheusInstrumentatorMiddleware,
+        registry=registry,
+        excluded_handlers=UNMEASURED,
+        instrumentations=[latency] if latency else [],
+    )
+
+    async def expose(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    app.router.routes.append(Route("/metrics", expose))

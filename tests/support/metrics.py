@@ -1,0 +1,53 @@
+"""Metrics as they are served, and as docs/metrics.md lists them."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from prometheus_client.metrics_core import Metric
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+_ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \| (.*) \|$")
+
+
+class Family(NamedTuple):
+    """A metric of one service. ``values`` by the values of ``labels``, in their order; of a histogram its counts."""
+
+    name: str
+    kind: str
+    meaning: str
+    labels: tuple[str, ...]
+    values: dict[tuple[str, ...], float]
+
+
+class Listed(NamedTuple):
+    """A row of the page."""
+
+    name: str
+    kind: str
+    services: tuple[str, ...]
+    labels: tuple[str, ...]
+    meaning: str
+
+
+def families(scraped: Iterable[Metric]) -> list[Family]:
+    """What one scrape brought; when something was created is left out."""
+    found = []
+    for metric in scraped:
+        if metric.name.endswith("_created"):
+            continue
+        samples = [one for one in metric.samples if not one.name.endswith(("_bucket", "_sum", "_created"))]
+        labels = tuple(sorted(samples[0].labels)) if samples else ()
+        values = {tuple(one.labels[label] for label in labels): one.value for one in samples}
+        found.append(Family(metric.name, metric.type, metric.documentation, labels, values))
+    return found
+
+
+def listed_metrics() -> list[Listed]:
+    """The rows of the page."""
+    rows = (_ROW.match(line) for line in PAGE.read_text().splitlines())
+    return [
+        Listed(name, kind, tuple(services.split(", ")), tuple(re.findall(r"`(\w+)`", labels)), meaning)
+        for name, kind, services, labels, meaning in (row.groups() for row in rows if row)
+    ]
