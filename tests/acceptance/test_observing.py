@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 
 from support.collector import Collector, Span, running_collector
-from support.metrics import Family, families, listed_metrics
+from support.metrics import Family, families, listed_metrics, rows
 from support.processes import run_tailrace, start_service
 from support.servers import NatsServer, database_from, remove_streams
 from support.waiting import until
@@ -186,7 +186,8 @@ def test_the_page_lists_exactly_the_metrics_that_are_served(observed: Observed) 
         for family in observed.metrics[service]
     }
     listed = listed_metrics()
-    assert served == {(service, one.name, one.kind, one.meaning) for one in listed for service in one.services}
+    there = {(service, one.name, one.kind, one.meaning) for one in listed for service in one.services}
+    assert served == there, f"docs/metrics.md should have these rows:\n{rows(observed.metrics)}"
     labels = {one.name: one.labels for one in listed}
     for service in SERVICES:
         for family in observed.metrics[service]:
@@ -211,7 +212,7 @@ def test_metrics_count_what_happened(observed: Observed) -> None:
 
 
 def test_labels_have_few_values(observed: Observed) -> None:
-    handlers = {labels[1] for labels in values(observed, "query", "tailrace_http_request_duration_seconds")}
+    handlers = {labels[0] for labels in values(observed, "query", "tailrace_http_request_duration_seconds")}
     assert handlers >= {"/stats", "/events/{event_id}", "none"}
     text = json.dumps([sorted(family.values) for family in observed.metrics["query"]])
     assert not re.search(rf"nowhere|{ID}|one|two", text.replace("none", ""))

@@ -195,6 +195,7 @@ async def test_status_counts_what_happened(command: Command, log: LogClient) -> 
         "accepted": 3,
         "duplicates": 1,
         "rejected": 1,
+        "unstored": 0,
         "pending": 0,
         "started_at": IsStr(regex=r"\d{4}-\d\d-\d\dT.*Z"),
         "epoch": (await log.state()).epoch,
@@ -202,8 +203,9 @@ async def test_status_counts_what_happened(command: Command, log: LogClient) -> 
 
 
 async def test_health_says_that_the_log_answers(command: Command) -> None:
-    answer = await command.http.get("/health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    for path in ("/health", "/health/ready"):
+        answer = await command.http.get(path)
+        assert (answer.status_code, answer.json()) == (200, {"log": "ok"})
 
 
 async def test_ids_made_here_are_ordered_in_time(command: Command) -> None:

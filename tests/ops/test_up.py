@@ -58,6 +58,7 @@ def test_up_starts_everything_says_where_it_is_and_stops_within_5_seconds(tmp_pa
         assert endpoints == {
             "command": IsStr(regex=r"http://127\.0\.0\.1:\d+"),
             "query": IsStr(regex=r"http://127\.0\.0\.1:\d+"),
+            "projection": IsStr(regex=r"http://127\.0\.0\.1:\d+"),
             "asyncapi": IsStr(regex=r"http://127\.0\.0\.1:\d+/asyncapi"),
             "nats": IsStr(regex=r"nats://127\.0\.0\.1:\d+"),
             "database": IsStr(regex=r"postgresql://\S+@127\.0\.0\.1:\d+/analytics"),

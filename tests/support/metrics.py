@@ -51,3 +51,19 @@ def listed_metrics() -> list[Listed]:
         Listed(name, kind, tuple(services.split(", ")), tuple(re.findall(r"`(\w+)`", labels)), meaning)
         for name, kind, services, labels, meaning in (row.groups() for row in rows if row)
     ]
+
+
+def rows(served: dict[str, list[Family]]) -> str:
+    """The page's rows for what services serve: what to put there when it has changed."""
+    services: dict[tuple[str, str, str], list[str]] = {}
+    labels: dict[str, tuple[str, ...]] = {}
+    for service, found in served.items():
+        for family in found:
+            services.setdefault((family.name, family.kind, family.meaning), []).append(service)
+            labels[family.name] = labels.get(family.name) or family.labels
+    ours = sorted(services, key=lambda one: (not one[0].startswith("tailrace"), one[0]))
+    return "\n".join(
+        f"| `{name}` | {kind} | {', '.join(services[name, kind, meaning])} | "
+        f"{', '.join(f'`{label}`' for label in labels[name])} | {meaning} |"
+        for name, kind, meaning in ours
+    )

@@ -18,6 +18,7 @@ async def serve_websocket(websocket: WebSocket, clients: LiveClients) -> None:
     try:
         request = read_request(websocket.query_params.multi_items())
     except BadStreamRequestError as error:
+        clients.on_closed(BAD_REQUEST)
         return await carrier.close(BAD_REQUEST, str(error))
     return await clients.serve(carrier, clients.stream(request))
 
