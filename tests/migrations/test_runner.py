@@ -42,7 +42,8 @@ async def test_two_migrators_at_once_apply_each_migration_once(empty_database: s
 async def test_a_dry_run_lists_and_changes_nothing(empty_database: str) -> None:
     connection = await asyncpg.connect(empty_database)
     wanted = await migrate(connection, SETTINGS, dry_run=True)
-    assert wanted[:3] == ["database/0001_models", "database/0002_models_beside", "model_1/0001_projection_position"]
+    assert wanted[:2] == ["database/0001_models", "database/0002_models_beside"]
+    assert "model_1/0001_projection_position" in wanted
     assert await connection.fetchval("select count(*) from pg_namespace where nspname in ('tailrace', 'model_1')") == 0
     assert await migrate(connection, SETTINGS) == wanted
     assert await migrate(connection, SETTINGS, dry_run=True) == []

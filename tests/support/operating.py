@@ -77,6 +77,8 @@ class Operator:
             TAILRACE_NATS_URL=settings.nats_url,
             TAILRACE_DATABASE=settings.dsn,
             TAILRACE_COMMAND_URL=service_url(settings, "command"),
+            TAILRACE_QUERY_URL=service_url(settings, "query"),
+            TAILRACE_PROJECTION_URL=settings.projection_url or "",
             TAILRACE_COMMAND_PORT=settings.command_port,
             TAILRACE_QUERY_PORT=settings.query_port,
             NATS_URL=settings.nats_url,

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -16,11 +17,7 @@ from tailrace.runtime.waiting import pause, stop_event
 async def show_status(settings: Settings, *, as_json: bool, **limits: Any) -> bool:
     """Prints the status; False when there is a problem. ``limits``: see ``read_status``."""
     found = await read_status(settings, **limits)
-    console = Console(width=120)
-    if as_json:
-        console.out(json.dumps(found, indent=2), highlight=False)
-    else:
-        console.print(describe(found), markup=False, highlight=False)
+    typer.echo(json.dumps(found, indent=2) if as_json else _as_text(describe(found)))
     return not found["problems"]
 
 
@@ -42,6 +39,13 @@ async def watch_status(settings: Settings, every: float, *, as_json: bool, **lim
             else:
                 live.update(describe(reading.result()), refresh=True)
             await pause(stop, every)
+
+
+def _as_text(table: Table) -> str:
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(table, markup=False, highlight=False)
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
 def describe(found: Status) -> Table:
@@ -101,4 +105,4 @@ def _lag(found: Status) -> str:
 def _service(name: str, service: Status) -> str:
     clients = service.get("live_clients")
     state = "not ready" if service["problem"] else "ready" if service["answers"] else "does not answer here"
-    return f"{name}: {state}" + (f", {clients:,} live clients" if clients is not None else "")
+    return f"{name}: {state}" + (f", live clients: {clients:,}" if clients is not None else "")
