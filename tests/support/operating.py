@@ -81,6 +81,7 @@ class Operator:
             TAILRACE_PROJECTION_URL=settings.projection_url or "",
             TAILRACE_COMMAND_PORT=settings.command_port,
             TAILRACE_QUERY_PORT=settings.query_port,
+            TAILRACE_PROJECTION_PORT=settings.projection_port,
             NATS_URL=settings.nats_url,
         )
         return settings
