@@ -11,9 +11,10 @@ _list:
 up *args:
     @exec tailrace up "$@"
 
-# Run every test on the real servers; with arguments, what they select (as pytest's own).
+# Run every test on the real servers; with arguments, what they select (as pytest's own). One process more than there are
+# cores: tests wait for servers a good part of their time.
 test *args:
-    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n auto --maxprocesses 4
+    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n $(($(nproc) + 1)) --maxprocesses 5
 
 # Measure everything at full size and write docs/benchmarks.md: some 30 minutes, on a machine that does nothing else.
 bench *args:

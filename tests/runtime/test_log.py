@@ -127,7 +127,7 @@ async def test_reading_goes_on_after_the_server_was_killed(own_nats_server: Nats
 
 
 async def test_the_streams_are_what_the_design_says(log: LogClient, settings: Settings) -> None:
-    assert await ensure_streams(log, settings) == []
+    assert await ensure_streams(log, settings) == ([], [])
     config = (await log.stream_info(LOG_STREAM))["config"]
     assert config["deny_delete"]
     assert config["deny_purge"]
@@ -138,8 +138,9 @@ async def test_the_streams_are_what_the_design_says(log: LogClient, settings: Se
 
 async def test_a_reconcile_grows_limits_and_reports_what_it_leaves_alone(log: LogClient, settings: Settings) -> None:
     epoch = (await log.state()).epoch
-    assert await ensure_streams(log, settings.model_copy(update={"dedupe_window": 240})) == []
-    shrunk = await ensure_streams(log, settings.model_copy(update={"log_max_bytes": 1_000_000}))
+    grown = await ensure_streams(log, settings.model_copy(update={"dedupe_window": 240}))
+    assert grown == ([f"the stream ANALYTICS gets duplicate_window {240 * 10**9}"], [])
+    shrunk = (await ensure_streams(log, settings.model_copy(update={"log_max_bytes": 1_000_000}))).left
     assert len(shrunk) == 2  # the size, and the window that had grown
     info = await log.stream_info(LOG_STREAM)
     assert info["config"]["duplicate_window"] == 240 * 10**9

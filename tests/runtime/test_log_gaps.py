@@ -133,7 +133,7 @@ async def test_gaps_and_epoch_survive_each_other_and_a_reconcile(log: LogClient,
     await log.api(f"STREAM.UPDATE.{LOG_STREAM}", {**config, "metadata": metadata})
     await accept_gap(log, Gap(3, 3))
     before, after = await new_epoch(log)
-    assert await ensure_streams(log, settings.model_copy(update={"dedupe_window": 240})) == []
+    assert (await ensure_streams(log, settings.model_copy(update={"dedupe_window": 240}))).left == []
     found = (await log.stream_info(LOG_STREAM))["config"]
     assert found["duplicate_window"] == 240 * 10**9
     assert found["metadata"]["owner"] == "somebody"

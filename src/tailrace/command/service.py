@@ -86,7 +86,7 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
     connection = await _connected(broker, settings)
     try:
         client = natspy.NatsPyClient(connection, owned=False)
-        for sentence in await ensure_streams(client, settings):
+        for sentence in (await ensure_streams(client, settings)).left:
             logger.warning("%s", sentence)
         await make_consumer(client, publish_timeout=settings.publish_timeout)
         epochs = await read_epochs(client)

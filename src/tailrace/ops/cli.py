@@ -148,24 +148,10 @@ def import_(
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would run.")] = False, data_dir: DataDir = None
 ) -> None:
-    """Bring the database up to date."""
-    from tailrace.migrations.runner import migrate as run
-    from tailrace.runtime.postgres import connect
+    """Bring the database and the log's streams up to date."""
+    from tailrace.ops.migrating import bring_up_to_date
 
-    settings = settings_for(data_dir)
-
-    async def work() -> None:
-        connection = await connect(settings.dsn, name="migrate")
-        try:
-            done = await run(connection, settings, dry_run=dry_run)
-        finally:
-            await connection.close()
-        for change in done:
-            typer.echo(f"{'would apply' if dry_run else 'applied'} {change}")
-        if not done:
-            typer.echo("the database is up to date")
-
-    run_to_end(work())
+    run_to_end(bring_up_to_date(settings_for(data_dir), typer.echo, dry_run=dry_run))
 
 
 @app.command()

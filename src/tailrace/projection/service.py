@@ -42,7 +42,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     metrics, tracing = ProjectionMetrics(), start_tracing("projection")
     client = await connect_log(settings, "projection")
     try:
-        for difference in await ensure_streams(client, settings):
+        for difference in (await ensure_streams(client, settings)).left:
             logger.warning("%s", difference)
         models = _Models(client, settings, upcasters, metrics, tracing)
 

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         "analytics", validation_alias=AliasChoices("TAILRACE_DB_NAME", "DB_NAME"), description="the database's name"
     )
 
+    reader_user: str | None = Field(
+        None, description="a database role that may read everything and write nothing: `tailrace migrate` makes it"
+    )
+    reader_pass: str | None = Field(None, description="that role's password")
+
     host: str = Field("127.0.0.1", description="the address the HTTP services listen on")
     command_port: int = Field(8081, ge=0, le=65535, description="port of the command service; 0 takes a free one")
     query_port: int = Field(8080, ge=0, le=65535, description="port of the query service; 0 takes a free one")

@@ -14,6 +14,7 @@ import httpx
 
 from tailrace.contracts.errors import LogUnavailableError, TailraceError
 from tailrace.migrations.fresh import ensure_database
+from tailrace.migrations.readers import ensure_reader
 from tailrace.ops.embedded.nats import EmbeddedNats
 from tailrace.ops.embedded.ports import free_port, require_free
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
@@ -209,23 +210,10 @@ class System:
         dsn = self.postgres.dsn(self._settings.db_name)
         await ensure_database(self._settings.model_copy(update={"database": dsn}))
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
+            # for psql and Grafana with the address somebody has in a .env already
             connection = await asyncpg.connect(dsn)
-            await self._add_reader(connection)
+            await ensure_reader(connection, self._settings.db_user, self._settings.db_pass)
             await connection.close()
-
-    async def _add_reader(self, connection: "asyncpg.Connection") -> None:
-        """Lets DB_USER read everything: for psql and Grafana with the address somebody has in a .env already."""
-        user, password = self._settings.db_user, self._settings.db_pass
-        known = await connection.fetchval("select true from pg_roles where rolname = $1", user)
-        verb = "alter" if known else "create"
-        await connection.execute(
-            await connection.fetchval(
-                "select format($1, $2::text, $3::text)", f"{verb} role %I login password %L", user, password
-            )
-        )
-        await connection.execute(
-            await connection.fetchval("select format('grant pg_read_all_data to %I', $1::text)", user)
-        )
 
 
 async def _projector_is_active(connection: "asyncpg.Connection") -> bool:

