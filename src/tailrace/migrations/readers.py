@@ -15,6 +15,8 @@ async def ensure_reader(connection: "asyncpg.Connection", user: str, password: s
     statements = [
         f"{'alter' if known else 'create'} role %1$I login password %2$L",
         "alter role %1$I set default_transaction_read_only = on",
+        # a statement of READ COMMITTED can miss rows of a chunk of TimescaleDB that is made while it is planned
+        "alter role %1$I set default_transaction_isolation = 'repeatable read'",
         "grant pg_read_all_data to %1$I",
     ]
     try:

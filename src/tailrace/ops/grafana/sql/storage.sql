@@ -1,0 +1,16 @@
+-- What the database's room is used for. TimescaleDB keeps a table per chunk, and another for what is compressed of it.
+select
+    case
+        when relname like 'compress\_hyper\_%' then 'compressed chunks'
+        when nspname = '_timescaledb_internal' then 'chunks'
+        else nspname || '.' || relname
+    end as part,
+    count(*) as tables,
+    sum(pg_total_relation_size(pg_class.oid)) as bytes
+from pg_class
+join pg_namespace on pg_namespace.oid = relnamespace
+where relkind in ('r', 'm')
+    and (nspname = '_timescaledb_internal' and relname like '%hyper\_%' or nspname like 'model\_%' or nspname = 'tailrace')
+group by 1
+order by 3 desc
+limit 50

@@ -1,0 +1,8 @@
+-- The most frequent paths in the range. There is no rollup of properties: every event of the range is read.
+select event_data ->> 'path' as path, count(*) as events
+from analytics_events
+where $__timeFilter(created_at) and event_data ->> 'path' is not null
+    and ('__all' in (${event_type:sqlstring}) or event_type in (${event_type:sqlstring}))
+group by 1
+order by 2 desc, 1
+limit 20

@@ -1,0 +1,2 @@
+-- How many event types there are.
+select count(*) as value from all_time where event_type <> ''

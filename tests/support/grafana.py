@@ -1,0 +1,83 @@
+"""Grafana's files, and its queries as its Postgres data source sends them."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "grafana"
+ALL = "$__all"
+_VARIABLE = re.compile(r"\$\{(\w+):sqlstring\}")
+_MACRO = re.compile(r"\$(__\w+)\(([^)]*)\)")
+
+
+class Query(NamedTuple):
+    """A query of a panel, a variable or an alert, by the title that people see."""
+
+    where: str
+    title: str
+    sql: str
+
+
+def queries() -> Iterator[Query]:
+    """All that there are in the committed files."""
+    for file in sorted((FOLDER / "dashboards").glob("*.json")):
+        board = json.loads(file.read_text())
+        for panel in board["panels"]:
+            for target in panel["targets"]:
+                yield Query(board["title"], panel["title"], target["rawSql"])
+        for variable in board.get("templating", {}).get("list", []):
+            yield Query(board["title"], variable["label"], variable["query"])
+        assert not board["annotations"].get("list"), "annotations have queries too"
+    alerts = YAML(typ="safe").load(FOLDER / "provisioning" / "alerting" / "alerts.yaml")
+    for group in alerts["groups"]:
+        for rule in group["rules"]:
+            for asked in rule["data"]:
+                if "rawSql" in asked["model"]:
+                    yield Query("alerts", rule["title"], asked["model"]["rawSql"])
+
+
+def all_values() -> dict[str, str]:
+    """What the variables of the dashboards stand for while everything is chosen."""
+    found: dict[str, str] = {}
+    for file in (FOLDER / "dashboards").glob("*.json"):
+        for variable in json.loads(file.read_text()).get("templating", {}).get("list", []):
+            found[variable["name"]] = variable["allValue"]
+    return found
+
+
+def expand(sql: str, start: datetime, end: datetime, chosen: Mapping[str, Sequence[str]]) -> str:
+    """The statement that the database gets: variables by the page, macros by the data source.
+
+    A value of a variable for everything goes in as it is; others are quoted, joined by commas. Macros are those of
+    pkg/tsdb/grafana-postgresql-datasource/macros.go, of which only these are known here.
+    """
+    everything = all_values()
+
+    def variable(match: re.Match[str]) -> str:
+        values = chosen[match[1]]
+        if list(values) == [ALL]:
+            return everything[match[1]]
+        return ",".join("'" + value.replace("'", "''") + "'" for value in values)
+
+    def macro(match: re.Match[str]) -> str:
+        first, last = (f"'{at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}'" for at in (start, end))
+        known = {
+            "__timeFrom": first,
+            "__timeTo": last,
+            "__timeFilter": f"{match[2]} BETWEEN {first} AND {last}",
+        }
+        return known[match[1]]
+
+    text = _MACRO.sub(macro, _VARIABLE.sub(variable, sql))
+    assert "$" not in text, f"not expanded: {text}"
+    return text
+
+
+def provisioned(name: str) -> Any:
+    """A file of Grafana's provisioning."""
+    return YAML(typ="safe").load(FOLDER / "provisioning" / name)
