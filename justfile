@@ -57,3 +57,7 @@ lock *args:
 # Write Grafana's dashboards, alerts and data source anew: deploy/grafana.
 dashboards:
     @exec python -m tailrace.ops.grafana deploy/grafana
+
+# Write what is made from the code: docs/configuration.md and docs/api/*.json.
+docs:
+    @exec python -m tailrace.ops.documents docs

