@@ -61,6 +61,9 @@ class Twins:
         return f"http://127.0.0.1:{self.ports[name]}"
 
     async def ready(self, http: httpx.AsyncClient, name: str) -> bool:
+        """Starts a service again that has ended, as a container's engine does: at its start it waits for nothing."""
+        if self.processes[name].poll() is not None:
+            self.start(name)
         with suppress(httpx.HTTPError):
             return (await http.get(f"{self.url(name)}/health/ready")).status_code == 200
         return False

@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -55,7 +56,7 @@ class Running(NamedTuple):
 @pytest.mark.parametrize("file", FILES)
 def test_the_file_is_valid_by_the_specification(file: str) -> None:
     checked = subprocess.run(
-        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", file],
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", file],
         cwd=ROOT,
         capture_output=True,
         text=True,
