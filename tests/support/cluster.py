@@ -27,9 +27,9 @@ class Cluster:
     ports: dict[str, int]
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
-    def url(self, user: str) -> str:
-        """All of them, for a user."""
-        return ",".join(f"nats://{user}:{user}@127.0.0.1:{self.ports[name]}" for name in NAMES)
+    def url(self, user: str, *names: str) -> str:
+        """Where some of them are, or all, for a user."""
+        return ",".join(f"nats://{user}:{user}@127.0.0.1:{self.ports[name]}" for name in names or NAMES)
 
     def start(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as output:

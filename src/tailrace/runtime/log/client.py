@@ -114,13 +114,18 @@ class LogClient(ABC):
 
         Raises:
             StreamMissingError: there is no such stream.
+            LogUnavailableError: the stream has no leader.
         """
         try:
-            return await self.api(f"STREAM.INFO.{stream}", body)
+            info = await self.api(f"STREAM.INFO.{stream}", body)
         except JetStreamApiError as error:
             if error.err_code == _STREAM_NOT_FOUND:
                 raise StreamMissingError(f"the stream {stream} does not exist") from None
             raise
+        # then any replica speaks for itself, also one that lags: what was read would look lost
+        if not info.get("cluster", {"leader": "itself"}).get("leader"):
+            raise LogUnavailableError(f"the stream {stream} has no leader: too few of the log's servers are there")
+        return info
 
     async def state(self) -> LogState:
         """Where the log stands now."""

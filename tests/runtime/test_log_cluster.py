@@ -1,0 +1,82 @@
+"""The log of three servers, of which some are away."""
+
+import secrets
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from support.cluster import NAMES, Cluster, running_cluster
+from support.events import append
+from support.waiting import until
+from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.contracts.subjects import LOG_STREAM, subject_of
+from tailrace.runtime.log import natspy
+from tailrace.runtime.log.reader import verify_position
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+MORE = 40
+SIZE = 500_000
+"""Together more than what the kernel keeps for a server that hangs."""
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.mark.timeout(120)
+async def test_what_a_server_that_lags_says_without_a_leader_is_no_end_of_the_log(cluster: Cluster) -> None:
+    client = await natspy.connect(cluster.url("admin"), "test")
+    await ensure_streams(client, Settings(replicas=3))
+    await append(client, subject_of("test"), b"{}", "first")
+    await until(lambda: cluster.in_step(LOG_STREAM))
+    leader = (await client.stream_info(LOG_STREAM))["cluster"]["leader"]
+    lagging, other = (name for name in NAMES if name != leader)
+    await client.close()
+
+    client = await natspy.connect(cluster.url("admin", leader), "test")
+    cluster.processes[lagging].send_signal(signal.SIGSTOP)
+    for number in range(MORE):
+        await append(client, subject_of("test"), secrets.token_bytes(SIZE), f"more-{number}")
+    epoch, last = (await client.state()).epoch, await client.get(MORE + 1)
+    assert last is not None
+    read = last.cursor(epoch)
+    await client.close()
+    cluster.kill(leader)
+    cluster.kill(other)
+    cluster.processes[lagging].send_signal(signal.SIGCONT)
+
+    client = await natspy.connect(cluster.url("admin", lagging), "test")
+    said = await _what_it_says_of_the_end(client)
+    assert said < read.seq
+    with pytest.raises(LogUnavailableError, match="has no leader"):
+        await verify_position(client, read)
+    cluster.start(leader)
+    await until(lambda: _agrees(client, read), timeout=60)
+    await client.close()
+
+
+async def _what_it_says_of_the_end(client: natspy.NatsPyClient) -> int:
+    """The last sequence, once the server has given its leader up and speaks for itself."""
+    found: list[int] = []
+
+    async def it_speaks() -> bool:
+        try:
+            found.append((await client.api(f"STREAM.INFO.{LOG_STREAM}"))["state"]["last_seq"])
+        except LogUnavailableError:
+            return False
+        return True
+
+    await until(it_speaks, timeout=60)
+    return found[0]
+
+
+async def _agrees(client: natspy.NatsPyClient, position: Cursor) -> bool:
+    try:
+        return (await verify_position(client, position)).last_seq == position.seq
+    except LogUnavailableError:
+        return False
