@@ -29,7 +29,7 @@ from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
 from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log import natspy
-from tailrace.runtime.log.client import LogClient, read_address, shown_address
+from tailrace.runtime.log.client import MAX_PINGS, PING_INTERVAL, LogClient, read_address, shown_address
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.metrics import serve_metrics
 from tailrace.runtime.serving import serve_http
@@ -37,7 +37,6 @@ from tailrace.runtime.settings import Settings
 from tailrace.runtime.tracing import Tracing, start_tracing
 from tailrace.runtime.upcasters import load_upcasters
 
-CONNECT_TIMEOUT = 5.0
 STOP_TIMEOUT = 2.0
 """Seconds for messages in hand at shutdown, after HTTP had its own; JetStream delivers again what is cut off."""
 
@@ -143,10 +142,11 @@ async def _connected(broker: NatsBroker, settings: Settings) -> Client:
     async def remember(error: Exception) -> None:
         reasons.append(error)
 
+    address = read_address(settings.nats_url)
+    patience = natspy.connect_timeout(address)
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT):
+        async with asyncio.timeout(patience):
             # told to reconnect for ever, nats-py tries the first connection for ever too; this one finds out why not
-            address = read_address(settings.nats_url)
             probe = await nats.connect(
                 address.servers,
                 user=address.user or None,
@@ -158,8 +158,15 @@ async def _connected(broker: NatsBroker, settings: Settings) -> Client:
             await probe.close()
             return await broker.connect()
     except (TimeoutError, nats.errors.Error, OSError) as error:
-        reason = str(reasons[0] if reasons else error) or f"no connection within {CONNECT_TIMEOUT:g} s"
+        reason = str(reasons[0] if reasons else error) or f"no connection within {patience:g} s"
         raise LogUnavailableError(f"no NATS server answers at {shown_address(settings.nats_url)}: {reason}") from None
+
+
+class _Broker(NatsBroker):
+    """Goes on where a server refuses it: FastStream's own raises there, which ends nats-py's reconnecting for ever."""
+
+    def _log_connection_broken(self, error_cb: Any = None) -> Any:
+        return error_cb
 
 
 def _broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -> NatsBroker:
@@ -169,11 +176,13 @@ def _broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -> Na
     failures = logging.getLogger("nats.faststream")
     failures.setLevel(logging.ERROR)  # what a handler did not expect; the rest is said in our own words
     address = read_address(settings.nats_url)
-    return NatsBroker(
+    return _Broker(
         address.servers,
         security=SASLPlaintext(address.user, address.password, use_ssl=False) if address.user else None,
         name="tailrace-command",
         error_cb=quiet,
+        ping_interval=PING_INTERVAL,  # type: ignore[arg-type]  # any number serves
+        max_outstanding_pings=MAX_PINGS,
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         graceful_timeout=STOP_TIMEOUT / 2,

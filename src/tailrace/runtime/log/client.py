@@ -19,6 +19,12 @@ from tailrace.contracts.errors import ConfigurationError, LogFullError, LogUnava
 from tailrace.contracts.subjects import EVENTS, LOG_STREAM
 
 REQUEST_TIMEOUT = 5.0
+SERVER_TIMEOUT = 2.0
+"""Seconds one server has to answer who connects, before the next is asked."""
+PING_INTERVAL = 5.0
+"""Seconds between two looks whether the server is still there: one whose machine hangs or is gone makes no noise."""
+MAX_PINGS = 2
+"""Looks without an answer after which a connection is given up: with another server, 10 to 15 s in all."""
 READER_LEASE = 30.0
 """Seconds an idle reader's consumer lives in the server: what a crashed reader leaves behind goes away by itself."""
 

@@ -11,7 +11,10 @@ from natsio.jetstream import Consumer, JsMsg
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.runtime.log.client import (
+    MAX_PINGS,
+    PING_INTERVAL,
     REQUEST_TIMEOUT,
+    SERVER_TIMEOUT,
     Fetcher,
     LogClient,
     Reply,
@@ -105,9 +108,13 @@ async def connect(url: str, name: str, **options: Any) -> NatsioClient:
             user=address.user or None,
             password=address.password or None,
             name=name,
+            connect_timeout=SERVER_TIMEOUT,
+            ping_interval=PING_INTERVAL,
+            max_outstanding_pings=MAX_PINGS,
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.2,
             reconnect_time_wait_max=2.0,
+            ignore_auth_error_abort=True,  # passwords change, on servers first or here first
             **options,
         )
     except (*_GONE, json.JSONDecodeError) as error:

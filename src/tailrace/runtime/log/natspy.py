@@ -13,7 +13,11 @@ from nats.aio.msg import Msg
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.runtime.log.client import (
+    MAX_PINGS,
+    PING_INTERVAL,
     REQUEST_TIMEOUT,
+    SERVER_TIMEOUT,
+    Address,
     Fetcher,
     LogClient,
     Reply,
@@ -22,7 +26,8 @@ from tailrace.runtime.log.client import (
     shown_address,
 )
 
-CONNECT_TIMEOUT = 5
+CONNECT_TIMEOUT = 5.0
+"""Seconds for a first connection; with many servers, more: each has its time."""
 _GONE = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
 
 
@@ -103,6 +108,11 @@ async def close_connection(connection: Client) -> None:
         await connection.close()
 
 
+def connect_timeout(address: Address) -> float:
+    """Seconds in which each of several servers can be asked."""
+    return max(CONNECT_TIMEOUT, (len(address.servers) + 1) * SERVER_TIMEOUT)
+
+
 async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
     """Connects to the log's server; afterwards the connection is made anew by itself, for ever.
 
@@ -114,20 +124,23 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
         del error  # every call reports its own failure
 
     address = read_address(url)
+    patience = connect_timeout(address)
     try:
         # told to reconnect for ever, nats-py tries the first connection for ever too
-        async with asyncio.timeout(CONNECT_TIMEOUT):
+        async with asyncio.timeout(patience):
             connection = await nats.connect(
                 address.servers,
                 user=address.user or None,
                 password=address.password or None,
                 name=name,
                 error_cb=quiet,
-                connect_timeout=CONNECT_TIMEOUT,
+                connect_timeout=SERVER_TIMEOUT,
+                ping_interval=PING_INTERVAL,
+                max_outstanding_pings=MAX_PINGS,
                 reconnect_time_wait=0.2,
                 **{"max_reconnect_attempts": -1, "allow_reconnect": True, **options},
             )
     except _GONE as error:
-        reason = str(error) or f"no connection within {CONNECT_TIMEOUT} s"
+        reason = str(error) or f"no connection within {patience:g} s"
         raise LogUnavailableError(f"no NATS server answers at {shown_address(url)}: {reason}") from error
     return NatsPyClient(connection)
