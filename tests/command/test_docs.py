@@ -10,11 +10,11 @@ import pytest
 from nats.aio.client import Client
 
 from support.asyncapi import exactly, follow, references_in
-from support.command import Command, running_command
+from support.command import Command, running_command, until_inbox_is_empty
 from tailrace.command.rejected import Rejected
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.events import read_entry, read_event
-from tailrace.contracts.subjects import INBOX, SUBMIT
+from tailrace.contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM, SUBMIT
 from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
@@ -95,6 +95,29 @@ async def test_its_schemas_name_the_fields_that_are_really_there(
     assert fields(REFUSED) == set(Rejected.__struct_fields__)
 
 
+async def test_its_headers_are_those_that_are_really_there(
+    document: dict[str, Any], nats: Client, log: LogClient
+) -> None:
+    await nats.request(INBOX, b"{}", timeout=10)
+    await nats.request(SUBMIT, json.dumps(SEED).encode(), timeout=10)
+    await until_inbox_is_empty(log)
+    for channel, stream in ((LOGGED, LOG_STREAM), (REFUSED, REJECTED_STREAM)):
+        message = message_of(document, channel)
+        judge = exactly(document, message["headers"])
+        judge.validate((await nats.jetstream().get_msg(stream, seq=1)).headers)
+        for example in message["examples"]:
+            judge.validate(example["headers"])
+
+
+async def test_its_streams_are_as_they_really_are(document: dict[str, Any], log: LogClient) -> None:
+    streams = {}
+    for channel in (INBOX, LOGGED, REFUSED):
+        told = dict(document["channels"][channel]["x-jetstream"])
+        streams[channel] = told.pop("stream")
+        assert (await log.stream_info(streams[channel]))["config"].items() >= told.items()
+    assert streams == {INBOX: INBOX_STREAM, LOGGED: LOG_STREAM, REFUSED: REJECTED_STREAM}
+
+
 async def test_its_schemas_say_what_is_required_and_bounded(document: dict[str, Any]) -> None:
     schema = follow(document, message_of(document, INBOX)["payload"])
     assert set(schema["required"]) == {"event_type", "user_id", "event_data"}
@@ -111,6 +134,7 @@ async def test_the_page_shows_every_channel_and_loads_nothing(command: Command, 
     for channel in document["channels"]:
         assert f"<code>{channel}</code>" in answer.text
     assert "&quot;path&quot;: &quot;/home&quot;" in answer.text
+    assert "<td><code>Nats-Msg-Id</code></td>" in answer.text
     assert "<script" not in answer.text
     assert not re.findall(r'(?:src|href)="https?:|url\(|@import', answer.text)
 
@@ -122,3 +146,6 @@ async def test_a_password_in_the_servers_address_is_not_shown(settings: Settings
             answer = await command.http.get(path)
             assert "secret" not in answer.text
             assert settings.nats_url.removeprefix("nats://") in answer.text
+        document = (await command.http.get("/asyncapi.json")).json()
+        [server] = document["servers"].values()
+        assert [follow(document, one)["type"] for one in server["security"]] == ["userPassword"]

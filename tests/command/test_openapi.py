@@ -1,14 +1,15 @@
 """The OpenAPI document describes what POST /events and its neighbours really answer."""
 
+import asyncio
 import json
 from typing import Any
 
-import httpx
 import pytest
-from jsonschema_rs import Draft202012Validator
 
-from support.command import Command, running_command
+from support.command import Command, running_command, set_log_limit
+from support.openapi import agrees, judge_of
 from tailrace.command.messages import SEED_EVENT
+from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
 BAD = {"event_type": "x"}
@@ -33,13 +34,6 @@ async def document_of(command: Command) -> dict[str, Any]:
     return found
 
 
-def check(document: dict[str, Any], path: str, method: str, answer: httpx.Response) -> None:
-    content = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]
-    schema = content[answer.headers["content-type"]]["schema"]
-    judge = Draft202012Validator({**schema, "components": document["components"]}, validate_formats=True)
-    judge.validate(answer.json())
-
-
 @pytest.mark.parametrize("detail", ["", "?detail=1"])
 async def test_every_answer_is_as_documented(command: Command, detail: str) -> None:
     document = await document_of(command)
@@ -48,19 +42,39 @@ async def test_every_answer_is_as_documented(command: Command, detail: str) -> N
             f"/events{detail}", content=json.dumps(body), headers={"content-type": "application/json", **headers}
         )
         assert answer.status_code == status
-        check(document, "/events", "post", answer)
+        agrees(document, "/events", "post", answer)
     for path in ("/status", "/health/live", "/health/ready"):
-        check(document, path, "get", await command.http.get(path))
+        agrees(document, path, "get", await command.http.get(path))
 
 
-async def test_the_documents_examples_are_taken(command: Command) -> None:
+async def test_the_documents_examples_are_taken_and_as_its_schemas_say(command: Command) -> None:
     document = await document_of(command)
     for example in document["components"]["schemas"]["Event"]["examples"]:
         assert (await command.http.post("/events", json=example)).status_code == 202
-    answer = document["components"]["schemas"]["Answer"]
-    judge = Draft202012Validator({**answer, "components": document["components"]})
-    for example in answer["examples"]:
-        judge.validate(example)
+    examples = [
+        (content["schema"], content["example"])
+        for path in document["paths"].values()
+        for operation in path.values()
+        for response in operation["responses"].values()
+        for content in response["content"].values()
+        if "example" in content
+    ]
+    assert len(examples) >= 12
+    for schema, example in examples:
+        judge_of(document, schema).validate(example)
+
+
+async def test_what_can_be_sent_again_later_is_as_documented(settings: Settings, log: LogClient) -> None:
+    async with running_command(settings.model_copy(update={"max_pending_events": 1})) as command:
+        document = await document_of(command)
+        answers = await asyncio.gather(*(command.http.post("/events", json=[SEED_EVENT] * 2) for _ in range(2)))
+        await set_log_limit(log, 1)
+        answers.append(await command.http.post("/events", json=[SEED_EVENT, BAD]))
+    assert sorted(answer.status_code for answer in answers) == [202, 429, 503]
+    for answer in answers:
+        agrees(document, "/events", "post", answer)
+        documented = document["paths"]["/events"]["post"]["responses"][str(answer.status_code)]
+        assert ("Retry-After" in documented.get("headers", {})) == ("retry-after" in answer.headers)
 
 
 async def test_every_path_that_is_served_is_documented(command: Command) -> None:

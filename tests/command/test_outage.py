@@ -19,8 +19,10 @@ from support.command import (
     until_inbox_is_empty,
     until_logged,
 )
+from support.openapi import agrees
 from support.servers import NatsServer
 from support.waiting import until
+from tailrace.command.openapi import openapi_document
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX, INBOX_STREAM, SUBMIT
 from tailrace.runtime.log.client import LogClient
@@ -129,8 +131,10 @@ async def test_without_a_server_every_way_in_says_so_and_goes_on_when_it_is_back
         await asyncio.to_thread(own_nats_server.kill)
         posted = await command.http.post("/events", json=SEED)
         assert (posted.status_code, posted.json()["code"]) == (503, "log_unavailable")
-        health = await command.http.get("/health")
+        health = await command.http.get("/health/ready")
         assert (health.status_code, health.headers["content-type"]) == (503, "application/problem+json")
+        for path, method, answer in (("/events", "post", posted), ("/health/ready", "get", health)):
+            agrees(openapi_document(), path, method, answer)
         await asyncio.to_thread(own_nats_server.start)
 
         async def healthy() -> bool:

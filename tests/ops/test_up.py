@@ -153,6 +153,7 @@ async def test_the_seeds_user_and_database_names_are_honoured(tmp_path: Path) ->
             host="127.0.0.1", port=port, user="grafana user", password="it's secret", database="seed"
         )
         assert await connection.fetchval("select count(*) from analytics_events") == 0
+        await connection.execute("set default_transaction_read_only = off")  # which the role has on by itself
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("delete from model_1.analytics_events")
         await connection.close()

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from faststream.nats.message import NatsMessage
+from msgspec import Meta
 from pydantic import InstanceOf, WithJsonSchema
 
 from tailrace.contracts.events import MAX_EVENT_DATA, Event, IncomingEvent
@@ -26,18 +27,18 @@ FULL_EVENT: dict[str, Any] = {"event_id": "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177"
 class SubmitError(msgspec.Struct, frozen=True):
     """Why an event was not stored. ``retryable``: sending it again may succeed, and is safe with an ``event_id``."""
 
-    code: str
-    message: str
-    retryable: bool
+    code: Annotated[str, Meta(description="the reason in one word", examples=["missing_field", "log_unavailable"])]
+    message: Annotated[str, Meta(description="the reason in a sentence")]
+    retryable: Annotated[bool, Meta(description="whether sending it again may succeed")]
 
 
 class SubmitReply(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to a submitted event: where the log has it, or ``error``."""
 
-    event_id: UUID | None = None
-    cursor: str | None = None
-    duplicate: bool | None = None
-    error: SubmitError | None = None
+    event_id: Annotated[UUID | None, Meta(description="the event's id, made where it came without")] = None
+    cursor: Annotated[str | None, Meta(description="where the log has it")] = None
+    duplicate: Annotated[bool | None, Meta(description="whether the log had it before")] = None
+    error: Annotated[SubmitError | None, Meta(description="why it was not stored; then nothing else is there")] = None
 
 
 async def undecoded(message: NatsMessage) -> NatsMessage:

@@ -13,7 +13,8 @@ from tailrace.contracts.events import IncomingEvent
 
 _DESCRIPTION = """
 The write side of Tailrace: `POST /events` puts events into the log. What it answers 2xx for is stored. The same over
-NATS is described by [asyncapi](asyncapi). Errors are problem+json (RFC 9457).
+NATS is described by [asyncapi.json](asyncapi.json). Errors are problem+json (RFC 9457). Nobody is asked who they are:
+what is to be open to others belongs behind a proxy that asks.
 """
 _POST = f"""
 Takes one event, a JSON array of them, or NDJSON (an event per line): at most {MAX_EVENTS:,} events. Each is judged by
@@ -31,6 +32,18 @@ _PROBLEM: dict[str, Any] = {
     },
     "required": ["type", "title", "status", "detail"],
 }
+_MOMENT = {"type": "string", "format": "date-time"}
+_METRICS = {"description": "Its text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+_ALIVE = {"status": "ok"}
+_COUNTERS = msgspec.structs.asdict(Counters(accepted=12_000, duplicates=17, rejected=3, pending=64))
+_STATUS = {**_COUNTERS, "started_at": "2025-10-10T10:00:00Z", "epoch": "3f9c1a7be204"}
+_RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+_ITEMS = [{"event_id": FULL_EVENT["event_id"]}, {"event_id": None}]
+_REJECTED = {"index": 1, "event_id": None, "code": "missing_field", "message": "user_id is missing"}
+_STORED = {"accepted": 1, "rejected": [], "items": _ITEMS[:1], "cursor": "3f9c1a7be204:41:5d41402a"}
+_PARTLY = {**_STORED, "rejected": [_REJECTED], "items": _ITEMS}
+_NONE: dict[str, Any] = {"accepted": 0, "rejected": [{**_REJECTED, "index": 0}], "items": _ITEMS[1:], "cursor": None}
+_UNSTORED: dict[str, Any] = {"code": "log_unavailable", "stored": 1, "rejected": [], "items": [_ITEMS[0], _ITEMS[0]]}
 _CURSOR = {"type": ["string", "null"], "description": "The furthest accepted event's place in the log; null: none was."}
 
 
@@ -45,6 +58,17 @@ def openapi_document() -> dict[str, Any]:
         "Event": schema_of(IncomingEvent, SEED_EVENT, FULL_EVENT),
         "Problem": _PROBLEM,
         "Answer": _answer(),
+        "Status": {
+            "allOf": [
+                _reference("Counters"),
+                _object("Since when, and which log.", {"started_at": _MOMENT, "epoch": {"type": "string"}}),
+            ]
+        },
+        "Alive": _object("The process runs.", {"status": {"const": "ok"}}),
+        "Ready": _object("The log answers.", {"log": {"const": "ok"}}),
+        "UnreadyProblem": {
+            "allOf": [_reference("Problem"), _object("What does not answer.", {"log": {"type": "string"}})]
+        },
         "RefusedProblem": {"allOf": [_reference("Problem"), _reference("Answer")]},
         "UnstoredProblem": _unstored(),
     }
@@ -53,16 +77,20 @@ def openapi_document() -> dict[str, Any]:
         "info": {"title": "Tailrace command", "version": version("tailrace"), "description": _DESCRIPTION},
         "paths": {
             "/events": {"post": _post()},
-            "/status": {"get": _get("What happened since the start.", {"200": _json("Counts.", "Counters")})},
-            "/health/live": {"get": _get("Whether the process runs.", {"200": _json("It does.")})},
-            "/health/ready": {
-                "get": _get(
-                    "Whether the log answers.", {"200": _json("It does."), "503": _problem("It does not.", "Problem")}
-                )
-            },
-            "/metrics": {"get": _get("Metrics for Prometheus.", {"200": {"description": "Its text format."}})},
+            "/status": {"get": _get("What happened since the start.", {"200": _json("Counts.", "Status", _STATUS)})},
+            "/health/live": {"get": _get("Whether the process runs.", {"200": _json("It does.", "Alive", _ALIVE)})},
+            "/health/ready": {"get": _get("Whether the log answers.", _readiness())},
+            "/metrics": {"get": _get("Metrics for Prometheus.", {"200": _METRICS})},
         },
         "components": {"schemas": schemas},
+    }
+
+
+def _readiness() -> dict[str, Any]:
+    silent = "the log did not answer in 2 s"
+    return {
+        "200": _json("It does.", "Ready", {"log": "ok"}),
+        "503": _problem(503, "It does not.", "Unhealthy", silent, _RETRY, schema="UnreadyProblem", log=silent),
     }
 
 
@@ -83,14 +111,6 @@ def _answer() -> dict[str, Any]:
             "cursor": _CURSOR,
         },
         "required": ["accepted", "rejected", "items", "cursor"],
-        "examples": [
-            {
-                "accepted": 1,
-                "rejected": [],
-                "items": [{"event_id": FULL_EVENT["event_id"]}],
-                "cursor": "3f9c1a7be204:41:5d41402a",
-            }
-        ],
     }
 
 
@@ -101,13 +121,12 @@ def _unstored() -> dict[str, Any]:
         "rejected": {"type": "array", "items": _reference("RejectedItem")},
         "items": {"type": "array", "items": _reference("Item")},
     }
-    described = {
-        "type": "object",
-        "description": "Not all is stored: send all of it again, with the ids that `items` tells. That is safe.",
-        "properties": members,
-        "required": list(members),
-    }
+    described = _object("Not all is stored: send all of it again, with the ids that `items` tells.", members)
     return {"allOf": [_reference("Problem"), described]}
+
+
+def _object(description: str, members: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "description": description, "properties": members, "required": list(members)}
 
 
 def _post() -> dict[str, Any]:
@@ -129,14 +148,46 @@ def _post() -> dict[str, Any]:
             "content": {"application/json": {"schema": one_or_more}, "application/x-ndjson": lines},
         },
         "responses": {
-            "202": _json("The log has all of it.", "Answer"),
-            "207": _json("The log has what is not in `rejected`.", "Answer"),
-            "400": _problem("The body can't be split into events.", "Problem"),
-            "413": _problem("The body is too large.", "Problem"),
-            "415": _problem("Its kind or its encoding can't be read.", "Problem"),
-            "422": _problem("Every event was refused.", "RefusedProblem"),
-            "429": _problem("Too many events are on their way: send it again a little later.", "Problem"),
-            "503": _problem("The log is full or away.", "UnstoredProblem"),
+            "202": _json("The log has all of it.", "Answer", _STORED),
+            "207": _json("The log has what is not in `rejected`.", "Answer", _PARTLY),
+            "400": _problem(
+                400,
+                "The body can't be split into events.",
+                "Malformed body",
+                "the array is empty: send at least one event",
+            ),
+            "413": _problem(
+                413,
+                "The body is too large.",
+                "Body too large",
+                "the body has 20,000,000 bytes, at most 16,777,216 are taken at once",
+            ),
+            "415": _problem(
+                415,
+                "Its kind or its encoding can't be read.",
+                "Unsupported content encoding",
+                "the body is encoded with gzip; send it as it is",
+            ),
+            "422": _problem(
+                422, "Every event was refused.", "Refused", "user_id is missing", schema="RefusedProblem", **_NONE
+            ),
+            "429": _problem(
+                429,
+                "Too many events are on their way: send it again a little later.",
+                "Too many events at once",
+                "20,000 events are on their way into the log; send this again a little later",
+                _RETRY,
+            ),
+            "503": _problem(
+                503,
+                "The log is full or away.",
+                "The log is unavailable",
+                "the log did not acknowledge within 5 s. 1 of 2 events are stored; sending all of them again with the "
+                "event_id of each item is safe",
+                _RETRY,
+                schema="UnstoredProblem",
+                **_UNSTORED,
+            ),
         },
     }
 
@@ -145,13 +196,24 @@ def _get(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
     return {"summary": summary, "responses": responses}
 
 
-def _json(description: str, schema: str = "") -> dict[str, Any]:
-    content = {"schema": _reference(schema) if schema else {"type": "object"}}
+def _json(description: str, schema: str, example: dict[str, Any]) -> dict[str, Any]:
+    content = {"schema": _reference(schema), "example": example}
     return {"description": description, "content": {"application/json": content}}
 
 
-def _problem(description: str, schema: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": _reference(schema)}}}
+def _problem(
+    status: int,
+    description: str,
+    title: str,
+    detail: str,
+    headers: dict[str, Any] | None = None,
+    *,
+    schema: str = "Problem",
+    **members: Any,
+) -> dict[str, Any]:
+    example = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    content = {"application/problem+json": {"schema": _reference(schema), "example": example}}
+    return {"description": description, "content": content} | ({"headers": headers} if headers else {})
 
 
 def _reference(schema: str) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 import base64
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from tailrace.command.appender import Appender, Message
 from tailrace.contracts.entries import LogEntry
@@ -21,18 +22,19 @@ _ROOM = 16 * 1024
 class Rejected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A refused message and why. ``payload`` is its text, or base64 where it is not UTF-8."""
 
-    code: str
-    message: str
-    event_id: UUID | None = None
-    source: str = "inbox"
-    inbox_seq: int
-    received_at: datetime
-    payload: str
-    payload_encoding: str = "utf-8"
-    """``utf-8`` or ``base64``."""
-    payload_bytes: int
-    """Size of the message as it came; more than ``payload`` holds if that was too long to keep whole."""
-    truncated: bool = False
+    code: Annotated[str, Meta(description="the reason in one word")]
+    message: Annotated[str, Meta(description="the reason in a sentence")]
+    event_id: Annotated[UUID | None, Meta(description="the event's id, where one could be read")] = None
+    source: Annotated[str, Meta(description="where it came from")] = "inbox"
+    inbox_seq: Annotated[int, Meta(description="its sequence in the inbox's stream")]
+    received_at: Annotated[datetime, Meta(tz=True, description="when the inbox took it")]
+    payload: Annotated[str, Meta(description="the message as it came, or its beginning")]
+    payload_encoding: Annotated[str, Meta(description="`utf-8` or `base64`")] = "utf-8"
+    payload_bytes: Annotated[
+        int,
+        Meta(description="size of the message as it came; `payload` has less of it where that was too long to keep"),
+    ]
+    truncated: Annotated[bool, Meta(description="whether `payload` is only its beginning")] = False
 
 
 _encoder = msgspec.json.Encoder()

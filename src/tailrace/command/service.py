@@ -82,7 +82,7 @@ def described(settings: Settings) -> dict[str, Any]:
     event_types = EventTypes(settings.max_event_types)
     ingest = Ingest(appender, event_types, NO_UPCASTERS, metrics, "", max_pending=settings.max_pending_events)
     _declare(broker, Inbox(ingest, appender, connection, ""), ingest)
-    return asyncapi_document(broker)
+    return asyncapi_document(broker, with_users="@" in settings.nats_url)
 
 
 def _declare(broker: NatsBroker, inbox: Inbox, ingest: Ingest) -> None:
@@ -120,7 +120,7 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
         app = build_app(
             ingest,
             client,
-            asyncapi_document(broker),
+            asyncapi_document(broker, with_users="@" in settings.nats_url),
             {"started_at": datetime.now(UTC), "epoch": epoch},
             max_body_bytes=settings.max_body_bytes,
         )

@@ -124,10 +124,15 @@ def _message(document: Node, reference: Node) -> str:
     required = ["yes" if field.required else "no" for field in fields]
     examples = "".join(f"<pre>{_json(example['payload'])}</pre>" for example in message["examples"])
     return (
-        f"{_text(schema['description'])}{_table('field', fields, 'required', required)}"
+        f"{_text(schema['description'])}{_table('field', fields, 'required', required)}{_headers(message)}"
         f"<p><b>Examples</b></p>\n{examples}\n"
         f"<details><summary>JSON schema</summary><pre>{_json(schema)}</pre></details>\n"
     )
+
+
+def _headers(message: Node) -> str:
+    fields = list(_fields(message.get("headers", {})))
+    return _table("header", fields, "required", ["yes" if one.required else "no" for one in fields]) if fields else ""
 
 
 def _table(named: str, fields: list[_Field], column: str, cells: list[str]) -> str:

@@ -24,8 +24,7 @@ async def show_status(settings: Settings, *, as_json: bool, **limits: Any) -> bo
 async def watch_status(settings: Settings, every: float, *, as_json: bool, **limits: Any) -> None:
     """Shows the status every ``every`` seconds until SIGINT or SIGTERM; as JSON, a line each time."""
     stop = stop_event()
-    console = Console()
-    with Live(console=console, auto_refresh=False, screen=False, transient=False) as live:
+    with Live(auto_refresh=False) as live:
         while not stop.is_set():
             reading = asyncio.create_task(read_status(settings, **limits))
             stopping = asyncio.create_task(stop.wait())
@@ -35,9 +34,11 @@ async def watch_status(settings: Settings, every: float, *, as_json: bool, **lim
                 reading.cancel()
                 return
             if as_json:
-                live.console.out(json.dumps(reading.result()), highlight=False)
-            else:
+                typer.echo(json.dumps(reading.result()))
+            elif live.console.is_terminal:
                 live.update(describe(reading.result()), refresh=True)
+            else:
+                typer.echo(_as_text(describe(reading.result())) + "\n")
             await pause(stop, every)
 
 

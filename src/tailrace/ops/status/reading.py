@@ -47,10 +47,11 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
             found[name] = await read(settings)
         except (TailraceError, *UNAVAILABLE) as error:
             problems.append(str(error))
+    before = found["read_model"].pop("minute_ago") if found["read_model"] else None
     found |= {"lag_events": None, "lag_seconds": None, "in_per_second": None, "projected_per_second": None}
     if found["log"] and found["read_model"]:
         try:
-            found |= await _lag(settings, found["log"], found["read_model"])
+            found |= await _lag(settings, found["log"], found["read_model"], before)
         except TailraceError as error:
             problems.append(str(error))
     found["services"] = await services
@@ -64,7 +65,7 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
     return {**found, "problems": problems}
 
 
-async def _lag(settings: Settings, log: Status, model: Status) -> Status:
+async def _lag(settings: Settings, log: Status, model: Status, before: "asyncpg.Record | None") -> Status:
     """How far the model is behind, and the rates of the last minute; a position of another history has no lag."""
     projected = Cursor(model["epoch"], model["seq"], model["mark"])
     client = await connect_log(settings, "status")
@@ -74,7 +75,6 @@ async def _lag(settings: Settings, log: Status, model: Status) -> Status:
         lag = await measure_lag(client, projected)
     finally:
         await client.close()
-    before = model.pop("minute_ago")
     rates: Status = {}
     if before is not None:
         rates = {

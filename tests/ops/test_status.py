@@ -1,0 +1,73 @@
+"""``tailrace status``: what a monitor is told, and what somebody who watches sees."""
+
+import json
+import signal
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+from dirty_equals import IsPartialDict
+
+from support.events import log_events, some_events
+from support.processes import run_tailrace, start_service
+from support.projector import running_projector, until_projected
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+
+async def test_a_lag_or_parked_events_beyond_a_limit_are_a_problem(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(3))
+    assert run_tailrace(settings, "status").returncode == 0
+    lags = run_tailrace(settings, "status", "--json", "--max-lag", "0")
+    assert lags.returncode == 1
+    assert "has been in the log for" in json.loads(lags.stdout)["problems"][0]
+    await connection.execute("insert into model_1.parked_events (seq, code, reason, payload, logged_at)"
+                             " values (1, 'x', 'y', '', now())")  # fmt: skip
+    assert run_tailrace(settings, "status").returncode == 0
+    parked = run_tailrace(settings, "status", "--max-parked", "0")
+    assert parked.returncode == 1
+    assert "1 events are parked: `tailrace parked list` tells why" in parked.stdout
+
+
+async def test_rates_are_those_since_the_sample_a_minute_ago(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(60))
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+    await connection.execute("delete from tailrace.pipeline_samples")
+    await connection.execute(
+        "insert into tailrace.pipeline_samples (sampled_at, model, log_last_seq, projected_seq, parked, late_pending,"
+        " database_bytes) values ($1, 'model_1', 0, 30, 0, 0, 0)",
+        datetime.now(UTC) - timedelta(seconds=30),
+    )
+    away = run_tailrace(settings.model_copy(update={"nats_url": "nats://127.0.0.1:1"}), "status", "--json")
+    assert json.loads(away.stdout) == IsPartialDict(log=None, in_per_second=None, lag_events=None)
+    found = json.loads(run_tailrace(settings, "status", "--json").stdout)
+    assert 1 < found["in_per_second"] <= 2
+    assert 0.5 < found["projected_per_second"] <= 1
+
+
+def test_watching_shows_it_again_and_again_until_interrupted(settings: Settings, log: LogClient) -> None:
+    arguments = ("status", "--watch", "--json", "--every", "0.5")
+    process = start_service(settings, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    for _ in range(2):
+        assert json.loads(process.stdout.readline()) == IsPartialDict(problems=[], lag_events=0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+
+
+def test_watching_into_a_pipe_shows_each_look(settings: Settings, log: LogClient) -> None:
+    process = start_service(settings, "status", "--watch", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    seen = b""
+    while seen.count(b"services") < 2:
+        seen += process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.wait(10)
+    assert seen.count(b"read model") == 2
