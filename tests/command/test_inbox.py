@@ -27,7 +27,8 @@ from tailrace.command.metrics import CommandMetrics
 from tailrace.command.rejected import Rejected, list_rejected
 from tailrace.contracts.subjects import INBOX, INBOX_STREAM
 from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.runtime.log.client import LogClient, entry_from, epoch_of
+from tailrace.runtime.log.client import LogClient, epoch_of
+from tailrace.runtime.log.deliveries import entry_from
 from tailrace.runtime.settings import Settings
 from tailrace.runtime.tracing import Tracing
 

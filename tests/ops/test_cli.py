@@ -12,7 +12,8 @@ from support.events import log_events, some_events
 from support.processes import run_tailrace, running_service
 from support.servers import remove_streams
 from support.waiting import until
-from tailrace.runtime.log.client import LogClient, shown_address
+from tailrace.runtime.log.addresses import shown_address
+from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
 

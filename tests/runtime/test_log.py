@@ -13,7 +13,8 @@ from tailrace.contracts.entries import Gap, LogEntry
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
 from tailrace.contracts.subjects import LOG_STREAM, subject_of
 from tailrace.ops.embedded.ports import free_port
-from tailrace.runtime.log.client import LogClient, Reply, read_address
+from tailrace.runtime.log.addresses import read_address
+from tailrace.runtime.log.client import LogClient, Reply
 from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.log.reader import LogReader
 from tailrace.runtime.log.topology import ensure_streams

@@ -19,7 +19,8 @@ from tailrace.command.rejected import keep_rejected
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import EventRejectedError, LogUnavailableError
 from tailrace.contracts.subjects import INBOX, INBOX_STREAM
-from tailrace.runtime.log.client import JetStreamApiError, LogClient, entry_from
+from tailrace.runtime.log.client import JetStreamApiError, LogClient
+from tailrace.runtime.log.deliveries import entry_from
 
 CONSUMER = "tailrace-inbox"
 MAX_IN_FLIGHT = 1_000

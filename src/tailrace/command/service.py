@@ -29,7 +29,8 @@ from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
 from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log import natspy
-from tailrace.runtime.log.client import MAX_PINGS, PING_INTERVAL, LogClient, read_address, shown_address
+from tailrace.runtime.log.addresses import MAX_PINGS, PING_INTERVAL, read_address, shown_address
+from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.metrics import serve_metrics
 from tailrace.runtime.serving import serve_http

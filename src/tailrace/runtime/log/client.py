@@ -7,24 +7,18 @@ JetStream's JSON API, is the same for both and is here.
 import json
 from abc import ABC, abstractmethod
 from base64 import b64decode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import UTC, datetime
 from email import message_from_bytes
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 from uuid import uuid4
 
 from tailrace.contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merged
 from tailrace.contracts.errors import ConfigurationError, LogFullError, LogUnavailableError
 from tailrace.contracts.subjects import EVENTS, LOG_STREAM
+from tailrace.runtime.log.deliveries import Fetcher
 
 REQUEST_TIMEOUT = 5.0
-SERVER_TIMEOUT = 2.0
-"""Seconds one server has to answer who connects, before the next is asked."""
-PING_INTERVAL = 5.0
-"""Seconds between two looks whether the server is still there: one whose machine hangs or is gone makes no noise."""
-MAX_PINGS = 2
-"""Looks without an answer after which a connection is given up: with another server, 10 to 15 s in all."""
 READER_LEASE = 30.0
 """Seconds an idle reader's consumer lives in the server: what a crashed reader leaves behind goes away by itself."""
 
@@ -55,22 +49,6 @@ class JetStreamApiError(LogUnavailableError):
 
 class StreamMissingError(LogUnavailableError):
     """The stream does not exist."""
-
-
-class Fetcher(ABC):
-    """A pull consumer that delivers the log in order from one sequence on, without acknowledgements."""
-
-    @abstractmethod
-    async def fetch(self, limit: int, wait: float) -> list[LogEntry]:
-        """What is there, 1 to ``limit`` entries at once; waits up to ``wait`` seconds for a first one, then [].
-
-        Raises:
-            LogUnavailableError: the connection or the consumer is gone.
-        """
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Ends the consumer in the server, if it can be reached."""
 
 
 class LogClient(ABC):
@@ -158,15 +136,13 @@ class LogClient(ABC):
 
         Any replica answers; where one does not have it, the stream's leader decides: it may only lag behind.
         """
-        return await self._get(stream, {"seq": seq}) or await self._get_of_leader(stream, seq)
+        wanted = {"seq": seq}
+        return await self._get(stream, wanted) or await self._get_of_leader(stream, wanted)
 
-    async def _get_of_leader(self, stream: str, seq: int) -> LogEntry | None:
-        try:
-            found = (await self.api(f"STREAM.MSG.GET.{stream}", {"seq": seq}))["message"]
-        except JetStreamApiError as error:
-            if error.err_code == _NO_MESSAGE:
-                return None
-            raise
+    async def _get_of_leader(self, stream: str, wanted: dict[str, Any]) -> LogEntry | None:
+        found = await self._message(stream, wanted)
+        if found is None:
+            return None
         headers = message_from_bytes(b64decode(found.get("hdrs", "")).partition(b"\r\n")[2])
         message_id = headers.get("Nats-Msg-Id", "")
         return LogEntry(found["seq"], _nanoseconds(found["time"]), message_id, b64decode(found.get("data", "")))
@@ -174,7 +150,7 @@ class LogClient(ABC):
     async def first_since(self, moment: datetime) -> LogEntry | None:
         """The first entry that the log took at ``moment`` or later; None where there is none."""
         body = {"start_time": moment.astimezone(UTC).isoformat(), "next_by_subj": EVENTS}
-        return await self._get(LOG_STREAM, body)
+        return await self._get(LOG_STREAM, body) or await self._get_of_leader(LOG_STREAM, body)
 
     async def _get(self, stream: str, wanted: dict[str, Any]) -> LogEntry | None:
         reply = await self.request(f"$JS.API.DIRECT.GET.{stream}", json.dumps(wanted).encode())
@@ -189,18 +165,23 @@ class LogClient(ABC):
             reply.payload,
         )
 
-    async def next_seq(self, seq: int) -> int | None:
-        """The first sequence from ``seq`` on whose entry can be read; None where none follows.
+    async def next_seq(self, seq: int, subject: str = EVENTS) -> int | None:
+        """The first sequence from ``seq`` on whose entry (of a subject) can be read; None where none follows.
 
         The stream's leader answers: a replica that lags behind is not taken for a loss.
         """
+        found = await self._message(LOG_STREAM, {"seq": seq, "next_by_subj": subject})
+        return None if found is None else int(found["seq"])
+
+    async def _message(self, stream: str, wanted: dict[str, Any]) -> dict[str, Any] | None:
+        """A message as the stream's leader has it."""
         try:
-            answer = await self.api(f"STREAM.MSG.GET.{LOG_STREAM}", {"seq": seq, "next_by_subj": EVENTS})
+            found: dict[str, Any] = (await self.api(f"STREAM.MSG.GET.{stream}", wanted))["message"]
         except JetStreamApiError as error:
             if error.err_code == _NO_MESSAGE:
                 return None
             raise
-        return int(answer["message"]["seq"])
+        return found
 
     async def fetch_from(self, seq: int) -> Fetcher:
         """Reads the log in order from ``seq`` on."""
@@ -209,7 +190,7 @@ class LogClient(ABC):
     async def select_from(self, seq: int, subjects: Collection[str]) -> tuple[Fetcher, int]:
         """Reads those entries from ``seq`` on that have one of ``subjects`` (filters that don't overlap; none: all).
 
-        The number is how many of them there are now.
+        The number is how many of them there are now; fewer, where a replica answers that lags.
         """
         name = f"reader-{uuid4().hex}"
         body = {
@@ -248,41 +229,6 @@ def read_ack(payload: bytes, status: int) -> Appended:
     return Appended(ack["seq"], ack.get("duplicate", False))
 
 
-class Address(NamedTuple):
-    """Where the log's servers are, and as whom to connect; "" where the address names nobody.
-
-    Apart, because servers of a cluster tell of others, in whose addresses there is no user.
-    """
-
-    servers: list[str]
-    user: str
-    password: str
-
-
-def read_address(url: str) -> Address:
-    """Takes an address apart: of one server or several, with commas; the user is the first one's."""
-    servers: list[str] = []
-    user = password = ""
-    for one in filter(None, (part.strip() for part in url.split(","))):
-        scheme, mark, rest = one.rpartition("://")
-        who, at, where = rest.rpartition("@")
-        name, colon, secret = who.partition(":")
-        if at and colon:
-            user, password = user or unquote(name), password or unquote(secret)
-            one = f"{scheme}{mark}{where}"
-        servers.append(one)
-    return Address(servers, user, password)
-
-
-def shown_address(url: str) -> str:
-    """A server's address (or several, with commas) without the user and password it may carry: for messages."""
-    return ",".join(f"{scheme}{mark}{rest.rpartition('@')[2]}" for scheme, mark, rest in _parts(url))
-
-
-def _parts(url: str) -> list[tuple[str, str, str]]:
-    return [one.partition("://") if "://" in one else ("", "", one) for one in url.split(",")]
-
-
 def epoch_of(info: dict[str, Any]) -> str:
     """The epoch in a stream's description; "" where a foreign hand made the stream."""
     epoch: str = (info["config"].get("metadata") or {}).get(EPOCH_KEY, "")
@@ -313,16 +259,6 @@ def gaps_text(gaps: tuple[Gap, ...]) -> str:
 
 
 GAPS_KEY = "tailrace-gaps"
-
-
-def entry_from(reply_subject: str, headers: Mapping[str, str] | None, payload: bytes) -> LogEntry:
-    """An entry from a delivered message; its reply subject says where it stands (``$JS.ACK…``, 9 or 11+ tokens)."""
-    tokens = reply_subject.split(".")
-    seq, time_ns = (5, 7) if len(tokens) == 9 else (7, 9)
-    if headers is None:
-        return LogEntry(int(tokens[seq]), int(tokens[time_ns]), "", payload)
-    get = headers.get
-    return LogEntry(int(tokens[seq]), int(tokens[time_ns]), get("Nats-Msg-Id", ""), payload, get("traceparent", ""))
 
 
 def _nanoseconds(timestamp: str) -> int:

@@ -10,18 +10,9 @@ from natsio.jetstream import Consumer, JsMsg
 
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
-from tailrace.runtime.log.client import (
-    MAX_PINGS,
-    PING_INTERVAL,
-    REQUEST_TIMEOUT,
-    SERVER_TIMEOUT,
-    Fetcher,
-    LogClient,
-    Reply,
-    entry_from,
-    read_address,
-    shown_address,
-)
+from tailrace.runtime.log.addresses import MAX_PINGS, PING_INTERVAL, SERVER_TIMEOUT, read_address, shown_address
+from tailrace.runtime.log.client import REQUEST_TIMEOUT, LogClient, Reply
+from tailrace.runtime.log.deliveries import Fetcher, entry_from
 
 _GONE = (NATSError, OSError, asyncio.TimeoutError)
 
@@ -70,6 +61,7 @@ class NatsioClient(LogClient):
 
 class _NatsioFetcher(Fetcher):
     def __init__(self, consumer: Consumer) -> None:
+        super().__init__()
         self._consumer = consumer
 
     async def fetch(self, limit: int, wait: float) -> list[LogEntry]:
@@ -81,6 +73,8 @@ class _NatsioFetcher(Fetcher):
                     messages += await self._consumer.fetch(limit - 1, no_wait=True, timeout=max(wait, 1))
         except _GONE as error:
             raise LogUnavailableError(f"reading the log failed: {error}") from error
+        if messages:
+            self.check(messages[0].msg.reply or "", messages[-1].msg.reply or "", len(messages))
         return [_entry(message) for message in messages]
 
     async def close(self) -> None:

@@ -12,19 +12,16 @@ from nats.aio.msg import Msg
 
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
-from tailrace.runtime.log.client import (
+from tailrace.runtime.log.addresses import (
     MAX_PINGS,
     PING_INTERVAL,
-    REQUEST_TIMEOUT,
     SERVER_TIMEOUT,
     Address,
-    Fetcher,
-    LogClient,
-    Reply,
-    entry_from,
     read_address,
     shown_address,
 )
+from tailrace.runtime.log.client import REQUEST_TIMEOUT, LogClient, Reply
+from tailrace.runtime.log.deliveries import Fetcher, entry_from
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for a first connection; with many servers, more: each has its time."""
@@ -78,6 +75,7 @@ class NatsPyClient(LogClient):
 
 class _NatsPyFetcher(Fetcher):
     def __init__(self, client: NatsPyClient, subscription: Any, stream: str, consumer: str) -> None:
+        super().__init__()
         self._client = client
         self._subscription = subscription
         self._where = f"{stream}.{consumer}"
@@ -89,6 +87,8 @@ class _NatsPyFetcher(Fetcher):
             return []
         except _GONE as error:
             raise LogUnavailableError(f"reading the log failed: {error or type(error).__name__}") from error
+        if messages:
+            self.check(messages[0].reply, messages[-1].reply, len(messages))
         return [entry_from(message.reply, message.headers, message.data) for message in messages]
 
     async def close(self) -> None:

@@ -12,7 +12,8 @@ import time
 from tailrace.contracts.cursors import Cursor, marks_agree
 from tailrace.contracts.entries import Gap, LogEntry, LogState, gap_around, uncovered
 from tailrace.contracts.errors import ForeignHistoryError, LogUnavailableError
-from tailrace.runtime.log.client import Fetcher, LogClient
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.deliveries import Fetcher
 from tailrace.runtime.log.history import hole_around, lost
 
 SILENCE = 5.0

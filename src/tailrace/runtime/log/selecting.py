@@ -8,7 +8,8 @@ import time
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import Gap, LogEntry
 from tailrace.contracts.errors import TailraceError
-from tailrace.runtime.log.client import Fetcher, LogClient
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.deliveries import Fetcher
 from tailrace.runtime.log.reader import SILENCE, verify_position
 
 
@@ -62,7 +63,7 @@ class SelectingReader:
             self._left -= len(entries)
             self.position = entries[-1].cursor(self.position.epoch)
             if self._left <= 0:
-                self._finish()
+                await self._finish()
         elif time.monotonic() - self._heard > SILENCE:
             await self.close()  # fewer came than there were: begin again, where a hole shows
         return entries
@@ -86,9 +87,14 @@ class SelectingReader:
         self._generation = generation
         self._heard = time.monotonic()
         if not self._left:
-            self._finish()
+            await self._finish()
 
-    def _finish(self) -> None:
+    async def _finish(self) -> None:
+        """The end is reached, unless whoever counted is a replica that lags: then what is left is still to come."""
+        for subject in self._subjects:
+            seq = await self._client.next_seq(self.position.seq + 1, subject)
+            if seq is not None and seq <= self._end.seq:
+                return
         self.finished = True
         if self._end.seq > self.position.seq:
             self.position = self._end
