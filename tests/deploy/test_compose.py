@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,7 +27,10 @@ from tailrace.runtime.settings import Settings
 
 PASSWORDS = {"DB_USER": "seed", "DB_PASS": "it's", "DB_NAME": "seed_db", "NATS_COMMAND_PASS": "s3", "GRAF_DB_PASS": "r"}
 FILE = "docker-compose.yml"
+FILES = (FILE, "docker-compose.cluster.yml")
 SERVICES = ("command", "projection", "query")
+DIFFERENT = {("nats", "command"), ("nats", "healthcheck")}
+"""What the cluster's file says otherwise than that of one machine."""
 GRAFANA = ("GRAF_USER", "GRAF_PASS")
 OTHERS = ("POSTGRES_", "GF_", "NATS_", "GRAF_", "TIMESCALEDB_")
 """What other images than ours read."""
@@ -49,9 +53,10 @@ class Running(NamedTuple):
         return f"nats://producer:producer@127.0.0.1:{self.ports['nats']}"
 
 
-def test_the_file_is_valid_by_the_specification() -> None:
+@pytest.mark.parametrize("file", FILES)
+def test_the_file_is_valid_by_the_specification(file: str) -> None:
     checked = subprocess.run(
-        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", FILE],
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", file],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -60,7 +65,8 @@ def test_the_file_is_valid_by_the_specification() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-def test_whoever_has_the_seeds_env_file_needs_no_more() -> None:
+@pytest.mark.parametrize("file", FILES)
+def test_whoever_has_the_seeds_env_file_needs_no_more(file: str) -> None:
     seed = {
         "DB_USER": "user",
         "DB_PASS": "password",
@@ -68,18 +74,19 @@ def test_whoever_has_the_seeds_env_file_needs_no_more() -> None:
         "GRAF_USER": "admin",
         "GRAF_PASS": "admin",
     }
-    assert read_compose(FILE, seed) == read_compose(FILE, {})
+    assert read_compose(file, seed) == read_compose(file, {})
     example = (ROOT / ".env.example").read_text()
     named = {line.split("=")[0] for line in example.splitlines() if line and not line.startswith("#")}
-    assert named == variables_of(FILE) >= seed.keys()
+    assert named == variables_of(file) >= seed.keys()
 
 
-def test_every_variable_is_a_setting_and_every_setting_can_be_given() -> None:
+@pytest.mark.parametrize("file", FILES)
+def test_every_variable_is_a_setting_and_every_setting_can_be_given(file: str) -> None:
     known = {f"TAILRACE_{name.upper()}" for name in Settings.model_fields}
     for field in Settings.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
             known |= {str(choice) for choice in field.validation_alias.choices}
-    services = read_compose(FILE, {})["services"]
+    services = read_compose(file, {})["services"]
     for name, service in services.items():
         given = {one for one in service.get("environment", {}) if not one.startswith(OTHERS) or "build" in service}
         assert given <= known | ({"DB_NAME"} if name == "grafana" else set()), name
@@ -87,23 +94,42 @@ def test_every_variable_is_a_setting_and_every_setting_can_be_given() -> None:
             assert service["env_file"] == [{"path": ".env", "required": False}]
 
 
-def test_only_loopback_is_published_and_images_are_pinned() -> None:
-    for name, service in read_compose(FILE, {})["services"].items():
+@pytest.mark.parametrize("file", FILES)
+def test_only_loopback_is_published_and_images_are_pinned(file: str) -> None:
+    published: list[str] = []
+    for name, service in read_compose(file, {})["services"].items():
+        published += service.get("ports", [])
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
         assert service["image"].partition(":")[2][:1].isdigit(), name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service.get("read_only") or name in ("timescaledb", "grafana"), name
+    assert len(published) == len({port.rpartition(":")[0] for port in published})
 
 
-def test_the_logs_server_finds_its_configuration_good(tmp_path: Path) -> None:
-    services = read_compose(FILE, {})["services"]
-    host = Host(tmp_path, {})
-    command = [nats_binary(), "-t", "-c", str(ROOT / "deploy/nats/nats.conf")]
-    checked = subprocess.run(
-        command, env=host.environment(services["nats"]), capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(("file", "server"), [(FILES[0], "nats"), (FILES[1], "nats-2")])
+def test_the_logs_server_finds_its_configuration_good(tmp_path: Path, file: str, server: str) -> None:
+    service = read_compose(file, {})["services"][server]
+    host = Host(tmp_path, {"/etc/nats": str(ROOT / "deploy/nats")})
+    command = [nats_binary(), "-t", *(host.own(word) for word in service["command"])]
+    environment = host.environment(service)
+    checked = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_the_cluster_is_of_the_same_parts() -> None:
+    one, many = (read_compose(file, {})["services"] for file in FILES)
+    for name, service in many.items():
+        alone = one[name if name in one else name.rpartition("-")[0]]
+        for key in ("image", "read_only", "cap_add", "command", "environment", "healthcheck", "restart"):
+            if service.get(key) != alone.get(key):
+                assert (name.partition("-")[0], key) in DIFFERENT or key == "environment", (name, key)
+        different = {
+            variable
+            for variable in {*service["environment"], *alone["environment"]}
+            if service["environment"].get(variable) != alone["environment"].get(variable)
+        }
+        assert different <= {"TAILRACE_NATS_URL", "TAILRACE_REPLICAS", "TAILRACE_COMMAND_URL", "NATS_SERVER_NAME"}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from dirty_equals import IsPartialDict, IsStr
 
 from support.events import log_events, some_events
 from support.processes import run_tailrace, running_service
+from support.servers import remove_streams
 from support.waiting import until
 from tailrace.runtime.log.client import LogClient, shown_address
 from tailrace.runtime.settings import Settings
@@ -78,8 +79,13 @@ def test_a_wrong_setting_is_named(settings: Settings) -> None:
     assert result.stderr == IsStr(regex=r"tailrace: a setting is wrong: .*batch_size.*integer.*\n")
 
 
-def test_migrate_says_what_it_did(settings: Settings) -> None:
-    assert run_tailrace(settings, "migrate").stdout == "the database is up to date\n"
+async def test_migrate_says_what_it_did(log: LogClient, settings: Settings) -> None:
+    assert run_tailrace(settings, "migrate").stdout == "the database is up to date\nthe log is up to date\n"
+    await remove_streams(log)
+    would = run_tailrace(settings, "migrate", "--dry-run").stdout
+    assert "would do: the stream ANALYTICS is made" in would
+    assert would == run_tailrace(settings, "migrate", "--dry-run").stdout
+    assert "\nthe stream ANALYTICS is made\n" in run_tailrace(settings, "migrate").stdout
     wrong = run_tailrace(settings, "migrate", TAILRACE_DATABASE="postgresql://nobody:wrong@127.0.0.1:1/none")
     assert wrong.returncode == 1
     assert wrong.stderr == IsStr(regex="tailrace: the database does not answer: .*\n")

@@ -1,6 +1,7 @@
 """The log's client and reader, the same promises with each library."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import Gap, LogEntry
 from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
 from tailrace.contracts.subjects import LOG_STREAM, subject_of
-from tailrace.runtime.log.client import LogClient
+from tailrace.ops.embedded.ports import free_port
+from tailrace.runtime.log.client import LogClient, Reply, read_address
 from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.log.reader import LogReader
 from tailrace.runtime.log.topology import ensure_streams
@@ -146,3 +148,44 @@ async def test_a_reconcile_grows_limits_and_reports_what_it_leaves_alone(log: Lo
     assert info["config"]["duplicate_window"] == 240 * 10**9
     assert info["config"]["max_bytes"] == -1
     assert (await log.state()).epoch == epoch
+
+
+@pytest.mark.parametrize("library", reader_libraries())
+async def test_the_first_of_several_servers_that_answers_is_used(
+    log: LogClient, settings: Settings, library: str
+) -> None:
+    several = f"nats://127.0.0.1:{free_port()}, {settings.nats_url}"
+    client = await connect_log(settings.model_copy(update={"nats_url": several, "log_library": library}), "test")
+    assert (await client.state()).epoch == (await log.state()).epoch
+    await client.close()
+
+
+async def test_where_a_replica_has_nothing_the_leader_decides(
+    client: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await append_numbers(client, 1)
+    direct = await client.get(1)
+    request = client.request
+
+    async def lagging(subject: str, *arguments: Any, **options: Any) -> Reply:
+        if subject.startswith("$JS.API.DIRECT.GET."):
+            return Reply(b"", {}, 404)
+        return await request(subject, *arguments, **options)
+
+    monkeypatch.setattr(client, "request", lagging)
+    assert direct is not None
+    assert await client.get(1) == direct
+    assert await client.get(2) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("nats://127.0.0.1:4222", (["nats://127.0.0.1:4222"], "", "")),
+        ("nats://a:b%40@one:1,\n nats://a:b%40@two:2", (["nats://one:1", "nats://two:2"], "a", "b@")),
+        ("one:1,tls://a:b:c@two:2", (["one:1", "tls://two:2"], "a", "b:c")),
+        ("nats://token@one:1", (["nats://token@one:1"], "", "")),
+    ],
+)
+def test_an_address_names_servers_and_a_user(url: str, expected: tuple[list[str], str, str]) -> None:
+    assert read_address(url) == expected

@@ -12,6 +12,7 @@ import nats.errors
 from faststream.nats import NatsBroker
 from faststream.nats.opentelemetry import NatsTelemetryMiddleware
 from faststream.nats.prometheus import NatsPrometheusMiddleware
+from faststream.security import SASLPlaintext
 from nats.aio.client import Client
 from starlette.applications import Starlette
 
@@ -28,7 +29,7 @@ from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
 from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.runtime.log import natspy
-from tailrace.runtime.log.client import LogClient, shown_address
+from tailrace.runtime.log.client import LogClient, read_address, shown_address
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.metrics import serve_metrics
 from tailrace.runtime.serving import serve_http
@@ -145,8 +146,14 @@ async def _connected(broker: NatsBroker, settings: Settings) -> Client:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             # told to reconnect for ever, nats-py tries the first connection for ever too; this one finds out why not
+            address = read_address(settings.nats_url)
             probe = await nats.connect(
-                settings.nats_url, max_reconnect_attempts=1, reconnect_time_wait=0.1, error_cb=remember
+                address.servers,
+                user=address.user or None,
+                password=address.password or None,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0.1,
+                error_cb=remember,
             )
             await probe.close()
             return await broker.connect()
@@ -161,8 +168,10 @@ def _broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -> Na
 
     failures = logging.getLogger("nats.faststream")
     failures.setLevel(logging.ERROR)  # what a handler did not expect; the rest is said in our own words
+    address = read_address(settings.nats_url)
     return NatsBroker(
-        settings.nats_url,
+        address.servers,
+        security=SASLPlaintext(address.user, address.password, use_ssl=False) if address.user else None,
         name="tailrace-command",
         error_cb=quiet,
         max_reconnect_attempts=-1,

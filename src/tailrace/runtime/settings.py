@@ -22,7 +22,9 @@ class Settings(BaseSettings):
         env_prefix="TAILRACE_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
     )
 
-    nats_url: str = Field("nats://127.0.0.1:4222", description="where the log's server is")
+    nats_url: str = Field(
+        "nats://127.0.0.1:4222", description="where the log's server is; of a cluster several, with commas"
+    )
     database: str | None = Field(None, description="the database as postgresql://…; wins over the parts below")
     database_host: str = Field("127.0.0.1", description="the database server's host")
     database_port: int = Field(5432, ge=1, le=65535, description="the database server's port")

@@ -6,9 +6,12 @@ JetStream's JSON API, is the same for both and is here.
 
 import json
 from abc import ABC, abstractmethod
+from base64 import b64decode
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from email import message_from_bytes
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from uuid import uuid4
 
 from tailrace.contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merged
@@ -140,8 +143,22 @@ class LogClient(ABC):
         )
 
     async def get(self, seq: int, stream: str = LOG_STREAM) -> LogEntry | None:
-        """The entry at ``seq`` (from 1) of the log, or of another stream; None where there is none."""
-        return await self._get(stream, {"seq": seq})
+        """The entry at ``seq`` (from 1) of the log, or of another stream; None where there is none.
+
+        Any replica answers; where one does not have it, the stream's leader decides: it may only lag behind.
+        """
+        return await self._get(stream, {"seq": seq}) or await self._get_of_leader(stream, seq)
+
+    async def _get_of_leader(self, stream: str, seq: int) -> LogEntry | None:
+        try:
+            found = (await self.api(f"STREAM.MSG.GET.{stream}", {"seq": seq}))["message"]
+        except JetStreamApiError as error:
+            if error.err_code == _NO_MESSAGE:
+                return None
+            raise
+        headers = message_from_bytes(b64decode(found.get("hdrs", "")).partition(b"\r\n")[2])
+        message_id = headers.get("Nats-Msg-Id", "")
+        return LogEntry(found["seq"], _nanoseconds(found["time"]), message_id, b64decode(found.get("data", "")))
 
     async def first_since(self, moment: datetime) -> LogEntry | None:
         """The first entry that the log took at ``moment`` or later; None where there is none."""
@@ -218,6 +235,32 @@ def read_ack(payload: bytes, status: int) -> Appended:
         kind = LogFullError if error.get("err_code") in _FULL else LogUnavailableError
         raise kind(f"the log refused the event: {error.get('description', 'unknown')}")
     return Appended(ack["seq"], ack.get("duplicate", False))
+
+
+class Address(NamedTuple):
+    """Where the log's servers are, and as whom to connect; "" where the address names nobody.
+
+    Apart, because servers of a cluster tell of others, in whose addresses there is no user.
+    """
+
+    servers: list[str]
+    user: str
+    password: str
+
+
+def read_address(url: str) -> Address:
+    """Takes an address apart: of one server or several, with commas; the user is the first one's."""
+    servers: list[str] = []
+    user = password = ""
+    for one in filter(None, (part.strip() for part in url.split(","))):
+        scheme, mark, rest = one.rpartition("://")
+        who, at, where = rest.rpartition("@")
+        name, colon, secret = who.partition(":")
+        if at and colon:
+            user, password = user or unquote(name), password or unquote(secret)
+            one = f"{scheme}{mark}{where}"
+        servers.append(one)
+    return Address(servers, user, password)
 
 
 def shown_address(url: str) -> str:

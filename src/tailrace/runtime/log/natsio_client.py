@@ -10,7 +10,15 @@ from natsio.jetstream import Consumer, JsMsg
 
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
-from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from, shown_address
+from tailrace.runtime.log.client import (
+    REQUEST_TIMEOUT,
+    Fetcher,
+    LogClient,
+    Reply,
+    entry_from,
+    read_address,
+    shown_address,
+)
 
 _GONE = (NATSError, OSError, asyncio.TimeoutError)
 
@@ -90,9 +98,12 @@ async def connect(url: str, name: str, **options: Any) -> NatsioClient:
     Raises:
         LogUnavailableError: nobody answers at ``url``.
     """
+    address = read_address(url)
     try:
         connection = await natsio.connect(
-            url,
+            *address.servers,
+            user=address.user or None,
+            password=address.password or None,
             name=name,
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.2,

@@ -12,7 +12,15 @@ from nats.aio.msg import Msg
 
 from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import LogUnavailableError
-from tailrace.runtime.log.client import REQUEST_TIMEOUT, Fetcher, LogClient, Reply, entry_from, shown_address
+from tailrace.runtime.log.client import (
+    REQUEST_TIMEOUT,
+    Fetcher,
+    LogClient,
+    Reply,
+    entry_from,
+    read_address,
+    shown_address,
+)
 
 CONNECT_TIMEOUT = 5
 _GONE = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
@@ -105,11 +113,14 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
     async def quiet(error: Exception) -> None:
         del error  # every call reports its own failure
 
+    address = read_address(url)
     try:
         # told to reconnect for ever, nats-py tries the first connection for ever too
         async with asyncio.timeout(CONNECT_TIMEOUT):
             connection = await nats.connect(
-                url,
+                address.servers,
+                user=address.user or None,
+                password=address.password or None,
                 name=name,
                 error_cb=quiet,
                 connect_timeout=CONNECT_TIMEOUT,

@@ -15,8 +15,8 @@ from tailrace.runtime.settings import Settings
 
 _NAME_IN_USE = 10058
 _LIMITS = ("max_bytes", "max_msgs", "max_age", "max_msgs_per_subject")  # -1 or 0: unlimited
-_GROWING = (*_LIMITS, "duplicate_window")
-_MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge", "num_replicas")
+_GROWING = (*_LIMITS, "duplicate_window", "num_replicas")
+_MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge")
 
 
 class Reconciled(NamedTuple):

@@ -1,0 +1,229 @@
+"""Three NATS servers, two of each service: whatever is killed under load, nothing acknowledged is lost."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from support.cluster import Cluster, running_cluster
+from support.processes import run_tailrace, start_service
+from support.servers import database_from
+from support.waiting import until
+from tailrace.contracts.subjects import LOG_STREAM
+from tailrace.ops.embedded.ports import free_port
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.runtime.log import natspy
+from tailrace.runtime.settings import Settings
+
+PACE = 0.01
+"""Seconds between two requests of one sender."""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with running_cluster(tmp_path) as cluster:
+        yield cluster
+
+
+class Twins:
+    """Two of each service, as processes."""
+
+    def __init__(self, cluster: Cluster, database: str) -> None:
+        self._settings = Settings(nats_url=cluster.url("admin"), database=database, replicas=3)
+        self._cluster = cluster
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.ports = {f"{service}-{n}": free_port() for service in ("command", "query", "projection") for n in (1, 2)}
+
+    @property
+    def admin(self) -> Settings:
+        return self._settings
+
+    def start(self, name: str) -> None:
+        service = name.partition("-")[0]
+        update = {"nats_url": self._cluster.url(service), f"{service}_port": self.ports[name]}
+        self.processes[name] = start_service(self._settings.model_copy(update=update), "serve", service)
+
+    def kill(self, name: str) -> None:
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    async def ready(self, http: httpx.AsyncClient, name: str) -> bool:
+        """Starts a service again that has ended, as a container's engine does: at its start it waits for nothing."""
+        if self.processes[name].poll() is not None:
+            self.start(name)
+        with suppress(httpx.HTTPError):
+            return (await http.get(f"{self.url(name)}/health/ready")).status_code == 200
+        return False
+
+    def end(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(20)
+
+
+class Sender:
+    """Sends events one by one to either command service, each until one has acknowledged it."""
+
+    def __init__(self, twins: Twins, http: httpx.AsyncClient, number: int) -> None:
+        self.acknowledged: set[UUID] = set()
+        self.stop = asyncio.Event()
+        self._urls = [f"{twins.url(f'command-{n}')}/events" for n in (1, 2)][:: 1 if number else -1]
+        self._http = http
+
+    async def run(self) -> None:
+        while not self.stop.is_set():
+            event_id = uuid4()
+            event = {"event_id": str(event_id), "event_type": "page_view", "user_id": 1, "event_data": {}}
+            for turn in range(1_000):
+                with suppress(httpx.HTTPError):
+                    answer = await self._http.post(self._urls[turn % 2], json=event)
+                    if answer.status_code == 202:
+                        self.acknowledged.add(event_id)
+                        break
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(PACE)
+
+    async def until_more(self, events: int) -> None:
+        """Waits until so many more were acknowledged."""
+        wanted = len(self.acknowledged) + events
+
+        async def there() -> bool:
+            return len(self.acknowledged) >= wanted
+
+        await until(there, timeout=60)
+
+
+class Watcher:
+    """A live client that goes on with its last cursor, at the other service when its own has gone."""
+
+    def __init__(self, twins: Twins) -> None:
+        self.sequences: list[int] = []
+        self.gaps: list[dict[str, Any]] = []
+        self._cursor = "earliest"
+        self._urls = [twins.url(f"query-{n}").replace("http", "ws") for n in (1, 2)]
+
+    async def run(self) -> None:
+        turn = 0
+        while True:
+            with suppress(OSError, WebSocketException):
+                url = f"{self._urls[turn % 2]}/ws?from={self._cursor}"
+                async with connect(url, proxy=None, compression=None, max_size=None, open_timeout=5) as socket:
+                    async for message in socket:
+                        self._hear(json.loads(message))
+            turn += 1
+            await asyncio.sleep(0.1)
+
+    def _hear(self, frame: dict[str, Any]) -> None:
+        if frame["kind"] == "gap":
+            self.gaps.append(frame)
+        if frame["kind"] == "events":
+            self.sequences += [int(event["cursor"].split(":")[1]) for event in frame["events"]]
+        if "cursor" in frame:
+            self._cursor = frame["cursor"]
+
+
+@pytest.mark.timeout(240)
+async def test_whatever_is_killed_under_load_nothing_acknowledged_is_lost(
+    cluster: Cluster, postgres_server: EmbeddedPostgres, template_database: str
+) -> None:
+    async with database_from(postgres_server, template_database) as database, AsyncExitStack() as closing:
+        twins = Twins(cluster, database)
+        closing.callback(twins.end)
+        migrated = await asyncio.to_thread(run_tailrace, twins.admin, "migrate", TAILRACE_REPLICAS="3")
+        assert migrated.returncode == 0, migrated.stderr
+        await until(lambda: cluster.in_step(LOG_STREAM), timeout=60)
+        for name in twins.ports:
+            twins.start(name)
+        http = await closing.enter_async_context(httpx.AsyncClient(timeout=10, trust_env=False))
+        for name in twins.ports:
+            await until(lambda name=name: twins.ready(http, name), timeout=60)  # type: ignore[misc]
+        senders = [Sender(twins, http, number) for number in (0, 1)]
+        watchers = [Watcher(twins) for _ in range(3)]
+        async with asyncio.TaskGroup() as tasks:
+            sending = [tasks.create_task(sender.run()) for sender in senders]
+            watching = [tasks.create_task(watcher.run()) for watcher in watchers]
+            await senders[0].until_more(100)
+            await _kill_one_after_the_other(cluster, twins, http, senders[0])
+            for sender in senders:
+                sender.stop.set()
+            await asyncio.wait(sending)
+            last = await _check_log(cluster, database, senders)
+            await until(lambda: _all_have(watchers, last), timeout=60)
+            for task in watching:
+                task.cancel()
+        for watcher in watchers:
+            assert (watcher.sequences, watcher.gaps) == (list(range(1, last + 1)), [])
+        verified = await asyncio.to_thread(run_tailrace, twins.admin, "verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+async def _kill_one_after_the_other(cluster: Cluster, twins: Twins, http: httpx.AsyncClient, sender: Sender) -> None:
+    """The log's leader first; a service begins while that is away. Each goes on before the next is killed."""
+    leader = (await cluster.info(LOG_STREAM))["cluster"]["leader"]
+    cluster.kill(leader)
+    await sender.until_more(100)
+    twins.kill("command-1")
+    twins.start("command-1")
+    await until(lambda: twins.ready(http, "command-1"), timeout=60)
+    cluster.start(leader)
+    active, standby = await _projectors(twins, http)
+    twins.kill(active)
+    await until(lambda: _is_active(twins, http, standby))
+    await sender.until_more(100)
+    twins.start(active)
+    twins.kill("query-1")
+    await sender.until_more(100)
+    twins.start("query-1")
+    await until(lambda: cluster.in_step(LOG_STREAM), timeout=60)
+
+
+async def _projectors(twins: Twins, http: httpx.AsyncClient) -> tuple[str, str]:
+    """The active one, and the one that stands by."""
+    names = ["projection-1", "projection-2"]
+    return (names[0], names[1]) if await _is_active(twins, http, names[0]) else (names[1], names[0])
+
+
+async def _is_active(twins: Twins, http: httpx.AsyncClient, name: str) -> bool:
+    metrics = (await http.get(f"{twins.url(name)}/metrics")).text
+    return 'tailrace_projector_active{model="model_1"} 1.0' in metrics
+
+
+async def _check_log(cluster: Cluster, database: str, senders: list[Sender]) -> int:
+    """Everything acknowledged is in the log and in the table; returns the log's last sequence."""
+    last = int((await cluster.info(LOG_STREAM))["state"]["last_seq"])
+    acknowledged = set().union(*(sender.acknowledged for sender in senders))
+    client = await natspy.connect(cluster.url("admin"), "test")
+    logged = set()
+    for seq in range(1, last + 1):
+        entry = await client.get(seq)
+        assert entry is not None, seq
+        logged.add(entry.event_id)
+    await client.close()
+    assert acknowledged <= logged
+    connection = await asyncpg.connect(database)
+
+    async def projected() -> bool:
+        return bool(await connection.fetchval("select seq from projection_position") == last)
+
+    await until(projected, timeout=60)
+    assert acknowledged <= {row[0] for row in await connection.fetch("select event_id from analytics_events")}
+    await connection.close()
+    return last
+
+
+async def _all_have(watchers: list[Watcher], last: int) -> bool:
+    return all(watcher.sequences and watcher.sequences[-1] >= last for watcher in watchers)

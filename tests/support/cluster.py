@@ -1,0 +1,102 @@
+"""Three NATS servers on this machine that are one cluster, by the configuration that the containers have."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from support.compose import ROOT
+from support.waiting import until
+from tailrace.contracts.errors import LogUnavailableError
+from tailrace.ops.embedded.nats import nats_binary
+from tailrace.ops.embedded.ports import free_port
+from tailrace.runtime.log import natspy
+
+PASSWORDS = {f"NATS_{user}_PASS": user.lower() for user in ("ADMIN", "COMMAND", "PROJECTION", "QUERY", "PRODUCER")}
+NAMES = ("nats-1", "nats-2", "nats-3")
+
+
+@dataclass
+class Cluster:
+    """The servers, by the names that compose gives them."""
+
+    folder: Path
+    ports: dict[str, int]
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def url(self, user: str) -> str:
+        """All of them, for a user."""
+        return ",".join(f"nats://{user}:{user}@127.0.0.1:{self.ports[name]}" for name in NAMES)
+
+    def start(self, name: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as output:
+            command = [nats_binary(), "-c", str(self.folder / name / "cluster.conf")]
+            environment = {**PASSWORDS, "NATS_SERVER_NAME": name}
+            self.processes[name] = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+
+    def kill(self, name: str) -> None:
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    async def info(self, stream: str) -> dict[str, Any]:
+        """What the stream's leader says of it."""
+        client = await natspy.connect(self.url("admin"), "test")
+        try:
+            return await client.stream_info(stream)
+        finally:
+            await client.close()
+
+    async def healthy(self) -> bool:
+        """Whether JetStream answers, which it does once there is a leader."""
+        try:
+            client = await natspy.connect(self.url("admin"), "test")
+            try:
+                await client.api("INFO")
+                await client.api("STREAM.NAMES")
+                return True
+            finally:
+                await client.close()
+        except LogUnavailableError:
+            return False
+
+    async def in_step(self, stream: str) -> bool:
+        """Whether every replica of a stream has everything."""
+        try:
+            cluster = (await self.info(stream))["cluster"]
+        except LogUnavailableError:
+            return False
+        replicas = cluster.get("replicas", [])
+        return len(replicas) == 2 and all(one["current"] and not one.get("lag") for one in replicas)
+
+
+@contextmanager
+def running_cluster(folder: Path) -> Iterator[Cluster]:
+    cluster = Cluster(folder, {name: free_port() for name in NAMES})
+    routes = {name: free_port() for name in NAMES}
+    for name in NAMES:
+        (folder / name).mkdir()
+        for file in ("nats.conf", "cluster.conf"):
+            text = (ROOT / "deploy" / "nats" / file).read_text()
+            for other in NAMES:
+                text = text.replace(f"{other}:6222", f"127.0.0.1:{routes[other]}")
+            for there, here in (
+                ("0.0.0.0:4222", f"127.0.0.1:{cluster.ports[name]}"),
+                ("0.0.0.0:8222", f"127.0.0.1:{free_port()}"),
+                ("0.0.0.0:6222", f"127.0.0.1:{routes[name]}"),
+                ("store_dir: /data", f"store_dir: {folder / name}/data"),
+            ):
+                text = text.replace(there, here)
+            (folder / name / file).write_text(text)
+    try:
+        for name in NAMES:
+            cluster.start(name)
+        asyncio.run(until(cluster.healthy, timeout=60))
+        yield cluster
+    finally:
+        for process in cluster.processes.values():
+            process.terminate()
+        for process in cluster.processes.values():
+            process.wait(20)
