@@ -95,6 +95,17 @@ def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
     assert b'<a href="index.html#it">' in site_files(tmp_path)["more.html"]
 
 
+def test_a_link_to_a_folder_leads_to_what_is_in_it(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "docs" / "site", tmp_path / "docs" / "site")
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "one.py").write_text("1 < 2")
+    (tmp_path / "README.md").write_text("# It\n\n[examples](examples)\n")
+    found = site_files(tmp_path)
+    assert b'href="files/examples/index.html"' in found["index.html"]
+    assert b'href="../../files/examples/one.py.html"' in found["files/examples/index.html"]
+    assert b"<pre>1 &lt; 2</pre>" in found["files/examples/one.py.html"]
+
+
 def test_headings_have_the_anchors_that_code_hosts_give_them() -> None:
     found = render("# A `log`, damaged!\n\n## Twice\n\n## Twice\n\n## NDJSON & co\n", lambda link: link)
     assert [one.anchor for one in found.headings] == ["a-log-damaged", "twice", "twice-1", "ndjson--co"]

@@ -37,21 +37,22 @@ class _Site:
         self._root = root
         self._linked: set[str] = set()
         """Files of the repository that a page leads to."""
-        self._pages = {_OVERVIEW: "index.html"} | {f"docs/{name}.md": f"{name}.html" for name in _named(root)}
+        self._sources = {_OVERVIEW: "index.html"} | {f"docs/{name}.md": f"{name}.html" for name in _named(root)}
         self._documents = sorted((path.stem for path in (root / "docs" / "api").glob("*.json")), key=_called)
-        self._guides = [_Link(_title(root / source), place) for source, place in self._pages.items()]
+        self._guides = [_Link(_title(root / source), place) for source, place in self._sources.items()]
+        self._places = self._sources | {f"docs/api/{name}.json": _place(name) for name in self._documents}
+        """Where files of the repository are on the site."""
 
     def files(self) -> dict[str, bytes]:
-        made = {place: self._guide(source, place) for source, place in self._pages.items()}
+        made = {place: self._guide(source, place) for source, place in self._sources.items()}
         for name in self._documents:
             made |= self._document(name)
+        for path in sorted(self._linked):  # the folders among them lead to more
+            if (self._root / path).is_dir():
+                made[self._places[path]] = self._folder(path)
         for path in sorted(self._linked):
-            content = (self._root / path).read_bytes()
-            if Path(path).suffix in _PICTURES:
-                made[f"files/{path}"] = content
-            else:
-                body = f'<main class="guide"><h1>{escape(path)}</h1><pre>{escape(content.decode())}</pre></main>'
-                made[f"files/{path}.html"] = self._page(f"files/{path}.html", path, body)
+            if (self._root / path).is_file():
+                made[self._places[path]] = self._file(path)
         assets = self._root / "docs" / "site"
         return made | {name: (assets / name).read_bytes() for name in ("style.css", "show.js")}
 
@@ -66,14 +67,32 @@ class _Site:
         if not path or "://" in path:
             return link
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), unquote(path)))
-        if target in self._pages:
-            return self._pages[target] + mark + anchor
-        if target.startswith("docs/api/") and (name := posixpath.basename(target).removesuffix(".json")):
-            return _place(name) + mark + anchor
-        if not (self._root / target).is_file():
+        if not (self._root / target).exists():
             raise ConfigurationError(f"{source} links to {target}, which is not there: correct the link")
-        self._linked.add(target)
-        return f"files/{target}" + ("" if Path(target).suffix in _PICTURES else ".html")
+        return self._led_to(target) + mark + anchor
+
+    def _led_to(self, path: str) -> str:
+        """Where a file or folder of the repository is on the site: its own page, or below files/."""
+        if path not in self._places:
+            self._linked.add(path)
+            as_it_is = Path(path).suffix in _PICTURES
+            page = "/index.html" if (self._root / path).is_dir() else "" if as_it_is else ".html"
+            self._places[path] = f"files/{path}{page}"
+        return self._places[path]
+
+    def _folder(self, path: str) -> bytes:
+        place, names = self._places[path], sorted(one.name for one in (self._root / path).iterdir() if one.is_file())
+        items = "".join(
+            f'<li><a href="{_up(place)}{self._led_to(f"{path}/{name}")}">{escape(name)}</a></li>' for name in names
+        )
+        return self._page(place, path, f'<main class="guide"><h1>{escape(path)}</h1><ul>{items}</ul></main>')
+
+    def _file(self, path: str) -> bytes:
+        content = (self._root / path).read_bytes()
+        if Path(path).suffix in _PICTURES:
+            return content
+        body = f'<main class="guide"><h1>{escape(path)}</h1><pre>{escape(content.decode())}</pre></main>'
+        return self._page(self._places[path], path, body)
 
     def _document(self, name: str) -> dict[str, bytes]:
         place = _place(name)
