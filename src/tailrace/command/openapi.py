@@ -133,13 +133,14 @@ def _post() -> dict[str, Any]:
     one_or_more = {"oneOf": [_reference("Event"), {"type": "array", "items": _reference("Event")}]}
     lines = {"schema": {"type": "string", "description": "An event per line."}}
     return {
+        "tags": ["events"],
         "summary": "Put events into the log",
         "description": _POST,
         "parameters": [
             {
                 "name": "detail",
                 "in": "query",
-                "schema": {"enum": ["1", "true"]},
+                "schema": {"type": "string", "enum": ["1", "true"]},
                 "description": "Also tells where each event is, and whether the log had it already.",
             }
         ],
@@ -193,7 +194,7 @@ def _post() -> dict[str, Any]:
 
 
 def _get(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
-    return {"summary": summary, "responses": responses}
+    return {"tags": ["operation"], "summary": summary, "responses": responses}
 
 
 def _json(description: str, schema: str, example: dict[str, Any]) -> dict[str, Any]:

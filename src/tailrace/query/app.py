@@ -10,7 +10,7 @@ from tailrace.query.live.documents.routes import document_routes
 from tailrace.query.live.routes import live_routes
 from tailrace.query.live.sending import LiveClients
 from tailrace.query.page.routes import page_routes
-from tailrace.query.problems import answer_problems
+from tailrace.query.problems import answer_problems, describe_problems
 from tailrace.query.stats.routes import stats_routes
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.metrics import serve_metrics
@@ -28,6 +28,7 @@ def make_app(
     # no pages of the framework's own: they load their scripts from elsewhere
     app = FastAPI(title="Tailrace query", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     answer_problems(app)
+    describe_problems(app)
     app.include_router(page_routes())
     app.include_router(health_routes(pool, log, clients))
     app.include_router(stats_routes(pool, log, stats_timeout))

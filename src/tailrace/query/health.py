@@ -50,23 +50,28 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients) ->
     router = APIRouter(tags=["operation"])
     started_at = datetime.now(UTC)
 
-    @router.get("/ping", response_class=PlainTextResponse)
+    @router.get("/ping", summary="Pong", response_class=PlainTextResponse)
     async def ping() -> str:
         """Answers `pong` as long as the service runs, whatever else does."""
         return "pong"
 
-    @router.get("/health/live", response_model=Alive)
+    @router.get("/health/live", summary="Whether the process runs", response_model=Alive)
     async def live() -> Response:
         """Whether the process runs: 200, whatever else does not."""
         return answer_live()
 
-    @router.get("/health/ready", response_model=Health, responses=documented(503))
+    @router.get(
+        "/health/ready",
+        summary="Whether the database and the log answer",
+        response_model=Health,
+        responses=documented(503),
+    )
     @router.get("/health", response_model=Health, responses=documented(503), include_in_schema=False)
     async def ready() -> Response:
         """Whether the database and the log answer."""
         return await answer_ready({"database": lambda: _ask_database(pool), "log": log.state})
 
-    @router.get("/status")
+    @router.get("/status", summary="Where everything is")
     async def status() -> Status:
         """Numbers for a panel; answers even when nothing else does."""
         projected, parked = None, None

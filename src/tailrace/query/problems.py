@@ -42,10 +42,49 @@ class Problem(BaseModel):
     detail: str = Field(examples=["to: expected RFC 3339 with a zone, such as 2026-03-01T12:00:00Z"])
 
 
+_EXAMPLES = {
+    404: (
+        "Not found",
+        "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177 is not in the read model, which has counted the log up to "
+        "3f9c1a7be204:41:, and there is nothing behind that",
+    ),
+    409: (
+        "Another log",
+        "min_cursor: 81d0e6f7a2b3:9: is of another log than the read model, whose epoch is 3f9c1a7be204",
+    ),
+    422: ("Bad parameter", "to: expected RFC 3339 with a zone, such as 2026-03-01T12:00:00Z"),
+    426: ("Upgrade required", "/ws is a WebSocket"),
+    503: ("Database unavailable", "the database does not answer: TimeoutError"),
+    504: ("Took too long", "the database needed more than 30 s: ask for a shorter range"),
+}
+_PROBLEM_JSON = "application/problem+json"
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's part about the problems that a route answers."""
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"model": Problem, "content": {"application/problem+json": schema}} for status in statuses}
+    found: dict[int | str, dict[str, Any]] = {}
+    for status in statuses:
+        title, detail = _EXAMPLES[status]
+        example = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+        found[status] = {"model": Problem, "content": {_PROBLEM_JSON: content}}
+    return found
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Keeps the app's OpenAPI from saying that a problem comes as plain JSON, too."""
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        for path in document["paths"].values():
+            for operation in path.values():
+                for response in operation["responses"].values():
+                    if _PROBLEM_JSON in response.get("content", {}):
+                        response["content"].pop("application/json", None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def answer_problems(app: FastAPI) -> None:

@@ -19,7 +19,9 @@ def events_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRo
     """The two routes; ``timeout`` bounds, in seconds, what one question may ask of the database."""
     router = APIRouter(tags=["events"])
 
-    @router.get("/events", response_model=EventsPage, responses=documented(422, 503, 504))
+    @router.get(
+        "/events", summary="Single events, newest first", response_model=EventsPage, responses=documented(422, 503, 504)
+    )
     async def events(question: Annotated[EventsQuestion, Query()]) -> Response:
         """Single events, newest first by `created_at`, page by page.
 
@@ -29,7 +31,12 @@ def events_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRo
         """
         return _json(await list_events(pool, log, question, timeout))
 
-    @router.get("/events/{event_id}", response_model=TracedEvent, responses=documented(404, 422, 503, 504))
+    @router.get(
+        "/events/{event_id}",
+        summary="Where an event is",
+        response_model=TracedEvent,
+        responses=documented(404, 422, 503, 504),
+    )
     async def event(
         event_id: Annotated[UUID, Path(description="A UUID.", examples=["01998f3c-7c00-7000-8000-000000000001"])],
     ) -> Response:

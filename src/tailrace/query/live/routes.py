@@ -74,12 +74,19 @@ def live_routes(clients: LiveClients) -> APIRouter:
     async def socket(websocket: WebSocket) -> None:
         await serve_websocket(websocket, clients)
 
-    @router.get("/ws", description=WS, status_code=101, responses=documented(426))
+    @router.get(
+        "/ws",
+        summary="The log, from anywhere, then live: a WebSocket",
+        description=WS,
+        status_code=101,
+        responses=documented(422, 426),
+    )
     async def no_socket(request: Annotated[StreamRequest, Query()]) -> Response:
         return problem(426, "Upgrade required", "/ws is a WebSocket", headers={"Upgrade": "websocket"})
 
     @router.get(
         "/sse",
+        summary="The same as server-sent events",
         description=SSE,
         response_class=Response,
         responses={**documented(422, 503), 200: _EVENT_STREAM, 204: {"description": "`until` is reached."}},

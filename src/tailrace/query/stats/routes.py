@@ -26,7 +26,12 @@ def stats_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRou
     router = APIRouter(tags=["stats"])
     salt = uuid4().hex
 
-    @router.get("/stats", response_model=Stats, responses=_UNCHANGED | documented(409, 422, 503, 504))
+    @router.get(
+        "/stats",
+        summary="Totals, types, series",
+        response_model=Stats,
+        responses=_UNCHANGED | documented(409, 422, 503, 504),
+    )
     async def stats(
         question: Annotated[StatsQuestion, Query()],
         if_none_match: Annotated[

@@ -1,4 +1,4 @@
-"""Packages of npm that a test needs, from a lock of its own, installed once."""
+"""Packages of npm that a test or the site needs, from a lock of its own, installed once."""
 
 import fcntl
 import hashlib
@@ -53,7 +53,7 @@ def _install(source: Path, folder: Path) -> None:
             failed = 1
         if failed:
             raise ConfigurationError(
-                f"{source.name} for the tests can't be installed: make npm's registry reachable (npm config set "
+                f"the packages of {source.name} can't be installed: make npm's registry reachable (npm config set "
                 f"registry, or a proxy), and try again; npm says: {end_of(errors) or 'nothing'}"
             )
 
