@@ -70,7 +70,7 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
     async with running_query(settings) as query:
         async with running_projector(settings) as task:
             await until_projected(connection, log, task)
-            await ask(query, settled="true")
+            await until(lambda: settled(connection))
         # nobody refreshes now, as when the projector was ended right after its commit
         monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
         late = await log_events(log, some_events(30, seed=5))
@@ -86,7 +86,8 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
         )
         monkeypatch.undo()
         async with running_projector(settings):
-            answer = await ask(query, bucket="day", settled="true")
+            await until(lambda: settled(connection))
+        answer = await ask(query, bucket="day", settled="true")
         assert answer["as_of"]["late_pending"] == 0
         assert answer == IsPartialDict(recount([*events, *late], "day"))
 

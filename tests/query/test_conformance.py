@@ -21,6 +21,7 @@ from support.recount import read_model, recount_log
 from support.servers import NatsServer, database_from
 from support.stats import ask, between, check_questions, floor, local_begin, recount, wire
 from support.timescale import fresh_database, timescale_servers
+from support.waiting import until
 from tailrace.contracts.events import Event
 from tailrace.migrations.runner import live_model, migrate
 from tailrace.ops.embedded.ports import free_port
@@ -72,7 +73,13 @@ async def project(settings: Settings, log: LogClient, connection: "asyncpg.Conne
     """Projects all there is, and waits until it is in every count."""
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
-        await ask(query, settled="true")
+        await until(lambda: settled(query))
+
+
+async def settled(query: QueryService) -> bool:
+    answer = await query.http.get("/stats", params={"settled": "true"})
+    assert answer.status_code in (200, 504), answer.text  # a refresh in WASM may need longer than a question waits
+    return answer.status_code == 200
 
 
 def now() -> datetime:

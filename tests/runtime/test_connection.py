@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -93,6 +94,7 @@ async def test_who_is_connected_to_a_server_that_hangs_goes_over_to_another(
     process = own_nats_server.process
     assert process is not None
     process.send_signal(signal.SIGSTOP)
+    await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED)  # before, a thread of it may still answer
     try:
         await until(lambda: answers(client))
         assert client.generation == 1
