@@ -15,14 +15,15 @@ up *args:
 down where:
     @exec ./just down "{{where}}"
 
-# Run every test on the real servers; with arguments, what they select (as pytest's own). One process more than there are
-# cores: tests wait for servers a good part of their time.
+# one process more than there are cores: tests wait for servers a good part of their time
+# Run every test on the real servers; with arguments, what they select (as pytest's own).
 test *args:
     @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n $(($(nproc) + 1)) --maxprocesses 5
 
-# Measure everything at full size and write docs/benchmarks.md: some 30 minutes, on a machine that does nothing else.
+# Measure everything at full size and write the figures in docs: some 30 minutes, on a machine that does nothing else.
 bench *args:
-    @exec tailrace bench all --page docs/benchmarks.md "$@"
+    @tailrace bench all --page docs/benchmarks.md "$@"
+    @python -m tailrace.ops.documents docs
 
 # Build the page anew, whether its sources changed or not.
 page:

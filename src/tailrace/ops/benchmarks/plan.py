@@ -30,8 +30,9 @@ class Sizes(NamedTuple):
     kills: int
     runs: int
     seconds: float
-    """Of contention, and of live."""
+    """Of contention, of live, and of cluster."""
     rate: float
+    """Of live, and of cluster."""
     clients: int
     """Of live, and of fan-out."""
     fanned_out: int
@@ -42,3 +43,7 @@ class Sizes(NamedTuple):
     models: list[int]
     """Log entries of each read model that is asked."""
     asks: int
+    replicated: int
+    """Events to a cluster, at full speed."""
+    leaders: int
+    """Of a cluster, that are killed."""

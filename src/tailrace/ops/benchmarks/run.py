@@ -1,10 +1,12 @@
 """Opens the stage for a benchmark, or for all of them, and measures."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from tailrace.ops.benchmarks.catchup import bench_catchup
 from tailrace.ops.benchmarks.clients import bench_clients
+from tailrace.ops.benchmarks.cluster import bench_cluster
 from tailrace.ops.benchmarks.contention import bench_contention
 from tailrace.ops.benchmarks.fanout import bench_fanout
 from tailrace.ops.benchmarks.growth import bench_growth
@@ -49,4 +51,6 @@ async def measure_all(plan: Plan, sizes: Sizes) -> Measured:
         reports.append(await bench_live(stage, rate=sizes.rate, clients=sizes.clients, seconds=sizes.seconds))
         reports.append(await bench_fanout(stage, events=sizes.fanned_out, clients=sizes.clients))
         reports.append(await bench_clients(stage, idle=sizes.idle, slow=sizes.slow, volume=sizes.volume))
+        cluster = partial(bench_cluster, rate=sizes.rate, seconds=sizes.seconds, kills=sizes.leaders)
+        reports.append(await cluster(stage, events=sizes.replicated))
     return Measured(machine, reports)

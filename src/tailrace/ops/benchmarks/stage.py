@@ -52,10 +52,11 @@ class Stage:
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Settings]:
-        """Settings for a fresh, migrated database and a free port for its query service; dropped at the end."""
+        """Settings for a fresh, migrated database and free ports for services; dropped at the end."""
         name = f"tailrace_bench_{uuid4().hex[:12]}"
         database = urlsplit(self.settings.dsn)._replace(path=f"/{name}").geturl()
-        settings = self.settings.model_copy(update={"database": database, "query_port": free_port()})
+        ports = {"command_port": free_port(), "query_port": free_port()}
+        settings = self.settings.model_copy(update={"database": database, **ports})
         try:
             await ensure_database(settings)
             yield settings
@@ -78,6 +79,7 @@ class Stage:
             "TAILRACE_NATS_URL": settings.nats_url,
             "TAILRACE_DATABASE": settings.dsn,
             "TAILRACE_HOST": "127.0.0.1",
+            "TAILRACE_COMMAND_PORT": str(settings.command_port),
             "TAILRACE_QUERY_PORT": str(settings.query_port),
             "TAILRACE_PROJECTION_PORT": "0",
             "TAILRACE_LIVE_RING": str(settings.live_ring),

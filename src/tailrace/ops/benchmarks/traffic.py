@@ -17,6 +17,7 @@ from tailrace.contracts.events import Event, encode_event
 from tailrace.contracts.subjects import subject_of
 from tailrace.ops.benchmarks.progress import Progress
 from tailrace.ops.producer.visits import visit
+from tailrace.runtime.log.addresses import read_address
 from tailrace.runtime.log.natspy import close_connection
 from tailrace.runtime.settings import Settings
 from tailrace.runtime.tracing import Tracing
@@ -71,7 +72,7 @@ class Traffic(Iterator[Message]):
 @asynccontextmanager
 async def appending(settings: Settings) -> AsyncIterator[Appender]:
     """Appends over a connection of its own."""
-    connection = await nats.connect(settings.nats_url)
+    connection = await nats.connect(read_address(settings.nats_url).servers)
     try:
         appender = Appender(connection, CommandMetrics(), Tracing(), timeout=settings.publish_timeout)
         await appender.start()

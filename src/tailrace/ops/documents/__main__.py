@@ -3,9 +3,13 @@
 import sys
 from pathlib import Path
 
+from tailrace.contracts.errors import ConfigurationError
 from tailrace.ops.documents.files import files
 
-for place, text in files():
-    target = Path(sys.argv[1]) / place
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+docs = Path(sys.argv[1])
+try:
+    for place, text in files(docs):
+        (docs / place).parent.mkdir(parents=True, exist_ok=True)
+        (docs / place).write_text(text, encoding="utf-8")
+except ConfigurationError as error:
+    sys.exit(str(error))

@@ -5,10 +5,17 @@ from pathlib import Path
 
 from tailrace.ops.documents.api import api_documents
 from tailrace.ops.documents.configuration import configuration_page
+from tailrace.ops.documents.scaling import scaling_page
 
 
-def files() -> Iterator[tuple[Path, str]]:
-    """Each file's place below docs/, and its text."""
+def files(docs: Path) -> Iterator[tuple[Path, str]]:
+    """Each file's place below ``docs``, and its text.
+
+    Raises:
+        ConfigurationError: a figure that belongs in one was not measured.
+    """
     yield Path("configuration.md"), configuration_page()
+    page, benchmarks = ((docs / name).read_text(encoding="utf-8") for name in ("scaling.md", "benchmarks.md"))
+    yield Path("scaling.md"), scaling_page(page, benchmarks)
     for name, text in api_documents().items():
         yield Path("api", name), text
