@@ -18,7 +18,7 @@ from tailrace.contracts.upcasting import NO_UPCASTERS, Upcasters
 from tailrace.migrations.models import Model, use_model
 from tailrace.migrations.runner import live_model
 from tailrace.projection.batch import Projected
-from tailrace.projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, insert_events, projection_sql
+from tailrace.projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, project_events, projection_sql
 
 LAST = 2**63 - 1
 CHUNK = 500
@@ -121,9 +121,11 @@ class ParkedEvents:
             is None
         ):
             return "somebody else has just retried it"
-        await self._connection.execute(projection_sql("claim_ids"), [event.event_id], [parked.seq])
+        # it may hold its id since it was parked; projecting claims it again, unless another entry has it
+        await self._connection.execute(
+            "delete from event_ids where event_id = $1 and seq = $2", event.event_id, parked.seq
+        )
+        if await project_events(self._connection, self.model.flavour, [Projected(parked.seq, event)]):
+            return None
         counts = await self._connection.fetchval("select seq from event_ids where event_id = $1", event.event_id)
-        if counts != parked.seq:
-            return f"log entry {counts} counts for its event_id"
-        await insert_events(self._connection, self.model.flavour, [Projected(parked.seq, event)])
-        return None
+        return f"log entry {counts} counts for its event_id"

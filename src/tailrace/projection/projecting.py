@@ -51,7 +51,8 @@ async def project(
     """
 
     async def once() -> None:
-        connection = await connect(settings.dsn, name="projection")
+        # not to wait for the disk: a crash of the server takes the position back together with what it counts
+        connection = await connect(settings.dsn, name="projection", synchronous_commit="off")
         try:
             if not await acquire(connection, model, stop, standby=replay_to is None, observer=observer):
                 return

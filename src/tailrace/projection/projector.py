@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry
 from tailrace.contracts.errors import TailraceError
 from tailrace.contracts.upcasting import Upcasters
 from tailrace.projection.batch import Batch, decode, park
@@ -62,19 +61,18 @@ class Projector:
             return
         reader = LogReader(self._client, position)
         stopping = asyncio.create_task(stop.wait())
-        reading = asyncio.create_task(reader.read(self._batch_size, READ_WAIT))
+        reading = asyncio.create_task(self._read(reader))
         try:
             while True:
                 await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
                 if stopping.done():
                     return
-                entries = reading.result()
-                reading = asyncio.create_task(reader.read(self._batch_size, READ_WAIT))
-                if self._until is not None:
-                    entries = [entry for entry in entries if entry.seq <= self._until]
-                if entries:
+                batch = reading.result()
+                reading = asyncio.create_task(self._read(reader))
+                if batch is not None:
                     began = time.monotonic()
-                    position = await self._project(entries, position)
+                    self._guard.admit(batch)
+                    position = await self._commit(batch, position)
                     if self._arrived(position):
                         return
                     if self._share < 1:
@@ -90,10 +88,12 @@ class Projector:
         self._observer.at(position)
         return self._until is not None and position.seq >= self._until
 
-    async def _project(self, entries: list[LogEntry], position: Cursor) -> Cursor:
-        batch = decode(entries, self._upcasters)
-        self._guard.admit(batch)
-        return await self._commit(batch, position)
+    async def _read(self, reader: LogReader) -> Batch | None:
+        """The next entries, decoded: the database works on those before meanwhile."""
+        entries = await reader.read(self._batch_size, READ_WAIT)
+        if self._until is not None:
+            entries = [entry for entry in entries if entry.seq <= self._until]
+        return decode(entries, self._upcasters) if entries else None
 
     async def _commit(self, batch: Batch, position: Cursor) -> Cursor:
         """Commits a batch; an entry that the database refuses for its content is found by halving, and parked."""

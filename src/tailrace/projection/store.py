@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -81,31 +81,21 @@ class Store:
             )
             if moved is None:
                 raise PositionMovedError(f"the read model is not at {expected} any more")
-            claimed = await self._claim(batch)
-            events = [event for event in batch.events if event.seq in claimed]
-            parked = [item for item in batch.parked if item.event_id is None or item.entry.seq in claimed]
-            if moved["raw_from"] is not None:
-                parked += _too_old(batch, events, moved["raw_from"])
-                events = [item for item in events if item.event.created_at >= moved["raw_from"]]
-            if events:
-                await insert_events(self._connection, self.model.flavour, events)
-            if parked:
-                await self._park(parked)
+            events, candidates = _kept(batch, moved["raw_from"])
+            stored = await project_events(self._connection, self.model.flavour, events) if events else 0
+            parked = await self._park(candidates) if candidates else 0
             if gaps := batch.gaps(expected.seq):
                 await self._connection.executemany(self._note_gap, gaps)
-        return Committed(len(events), len(parked), len(batch.entries) - len(events) - len(parked))
+        return Committed(stored, parked, len(batch.entries) - stored - parked)
 
-    async def _claim(self, batch: Batch) -> set[int]:
-        claims = [(item.event.event_id, item.seq) for item in batch.events]
-        claims += [(item.event_id, item.entry.seq) for item in batch.parked if item.event_id is not None]
-        if not claims:
-            return set()
+    async def _park(self, candidates: list[Parked]) -> int:
+        """Parks those that no earlier entry's id stands for; how many that are."""
+        claims = [(item.event_id, item.entry.seq) for item in candidates if item.event_id is not None]
         rows: list[Any] = await self._connection.fetch(
             self._claim_ids, [event_id for event_id, _ in claims], [seq for _, seq in claims]
         )
-        return {row[0] for row in rows}
-
-    async def _park(self, parked: list[Parked]) -> None:
+        claimed = {row[0] for row in rows}
+        parked = [item for item in candidates if item.event_id is None or item.entry.seq in claimed]
         await self._connection.execute(
             self._park_events,
             [item.entry.seq for item in parked],
@@ -115,31 +105,43 @@ class Store:
             [item.entry.payload for item in parked],
             [item.entry.logged_at for item in parked],
         )
+        return len(parked)
 
 
-def _too_old(batch: Batch, events: Sequence[Projected], raw_from: datetime) -> list[Parked]:
-    """Events of a time whose rows were dropped: the aggregates there can't be made anew, so nothing is added."""
-    late = {item.seq: item.event for item in events if item.event.created_at < raw_from}
+def _kept(batch: Batch, raw_from: datetime | None) -> tuple[list[Projected], list[Parked]]:
+    """What may become rows, and what is parked.
+
+    To the latter belong events of a time whose rows were dropped (before ``raw_from``): the aggregates there can't be
+    made anew, so nothing is added.
+    """
+    if raw_from is None:
+        return batch.events, batch.parked
+    late = {item.seq: item.event.event_id for item in batch.events if item.event.created_at < raw_from}
     reason = BEFORE_RETENTION.format(raw_from)
-    return [
-        Parked(entry, late[entry.seq].event_id, "before_retention", reason)
-        for entry in batch.entries
-        if entry.seq in late
+    too_old = [
+        Parked(entry, late[entry.seq], "before_retention", reason) for entry in batch.entries if entry.seq in late
     ]
+    return [item for item in batch.events if item.seq not in late], batch.parked + too_old
 
 
-async def insert_events(connection: "asyncpg.Connection", flavour: Flavour, events: Sequence[Projected]) -> None:
-    """Inserts events whose ids are claimed and adds them to every count; to be called in a transaction."""
-    types = [item.event.event_type for item in events]
-    users = [item.event.user_id for item in events]
-    times = [item.event.created_at for item in events]
-    await connection.execute(
-        projection_sql("insert_events"),
-        [item.event.event_id for item in events],
-        types,
-        users,
-        times,
-        [bytes(item.event.event_data).decode() for item in events],
-        [item.seq for item in events],
+async def project_events(connection: "asyncpg.Connection", flavour: Flavour, events: Sequence[Projected]) -> int:
+    """Makes rows of events and adds them to every count, unless their ids are claimed; to be called in a transaction.
+
+    Answers how many became rows.
+    """
+    return int(
+        await connection.fetchval(
+            _project_events(flavour),
+            [item.event.event_id for item in events],
+            [item.event.event_type for item in events],
+            [item.event.user_id for item in events],
+            [item.event.created_at for item in events],
+            [bytes(item.event.event_data).decode() for item in events],
+            [item.seq for item in events],
+        )
     )
-    await connection.execute(projection_sql(f"roll_up.{flavour}"), types, users, times)
+
+
+@cache
+def _project_events(flavour: Flavour) -> str:
+    return projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))

@@ -29,15 +29,19 @@ UNAVAILABLE = (
 _REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError)
 
 
-async def connect(dsn: str, *, name: str, timeout: float = 10.0, database: str | None = None) -> "asyncpg.Connection":
+async def connect(
+    dsn: str, *, name: str, timeout: float = 10.0, database: str | None = None, **session: str
+) -> "asyncpg.Connection":
     """Opens one connection, UTC, named ``name`` in the server; to ``database`` if it is not the one that ``dsn`` names.
+
+    ``session`` are further settings of Postgres for it.
 
     Raises:
         ConfigurationError: the address, the user, the password or the database is wrong.
         DatabaseUnavailableError: no server answers.
     """
     try:
-        return await asyncpg.connect(dsn, timeout=timeout, database=database, server_settings=_session(name))
+        return await asyncpg.connect(dsn, timeout=timeout, database=database, server_settings=_session(name) | session)
     except _REFUSED as error:
         raise ConfigurationError(f"the database refuses the connection: {error}") from None
     except UNAVAILABLE as error:

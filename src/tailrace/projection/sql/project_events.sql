@@ -1,0 +1,47 @@
+-- Projects events: claims their ids, inserts the rows of those that got theirs (the others are repetitions), and adds
+-- them to every count; {roll_up} is the flavour's own part, roll_up.<flavour>.sql. Returns how many became rows. One
+-- statement, so that each event travels once. Sorted, because neighbours in a table's index cost less than strangers.
+-- "is true" keeps Postgres from planning a join, whose estimate of an array's length would be a guess.
+with claimed as (
+    insert into event_ids (event_id, seq)
+    select event_id, seq from unnest($1::uuid[], $6::bigint[]) as claim (event_id, seq)
+    order by event_id
+    on conflict (event_id) do nothing
+    returning seq
+),
+new as materialized (
+    select event_id, event_type, user_id, created_at, event_data, seq
+    from unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[])
+        as event (event_id, event_type, user_id, created_at, event_data, seq)
+    where (seq in (select seq from claimed)) is true
+),
+add_rows as (
+    insert into analytics_events (event_id, event_type, user_id, created_at, event_data, seq)
+    select event_id, event_type, user_id, created_at, event_data::jsonb, seq from new
+    order by created_at
+),
+new_users as (
+    insert into users (user_id)
+    select distinct user_id from new
+    order by user_id
+    on conflict (user_id) do nothing
+    returning user_id
+),
+new_users_by_type as (
+    insert into users_by_type (event_type, user_id)
+    select distinct event_type, user_id from new
+    order by event_type, user_id
+    on conflict (event_type, user_id) do nothing
+    returning event_type
+),
+add_all_time as (
+    insert into all_time as kept (event_type, events, users)
+    select '', (select count(*) from new), (select count(*) from new_users)
+    union all
+    select event_type, count(*), (select count(*) from new_users_by_type as n where n.event_type = new.event_type)
+    from new group by event_type
+    on conflict (event_type) do update
+    set events = kept.events + excluded.events, users = kept.users + excluded.users
+),
+{roll_up}
+select count(*) from new
