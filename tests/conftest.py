@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from support.servers import NatsServer, database_from, remove_streams, running_nats, running_postgres
+from support.servers import NatsServer, PostgresServer, database_from, remove_streams, running_nats, running_postgres
 from support.timescale import fresh_database, timescale_servers
 from tailrace.migrations.runner import migrate
 from tailrace.ops.embedded.ports import free_port
@@ -38,8 +38,15 @@ def own_nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
-    """The run's Postgres server."""
+    """The run's Postgres server. Tests that kill a server use ``own_postgres_server``."""
     with running_postgres() as server:
+        yield server.embedded
+
+
+@pytest.fixture
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """A Postgres server of the test's own, to be killed and started again; with fsync, as everywhere but in tests."""
+    with running_postgres(durable=True) as server:
         yield server
 
 

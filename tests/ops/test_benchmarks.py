@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from tailrace.ops.benchmarks.progress import Progress
 from tailrace.ops.benchmarks.replay import replay_all, verify
 from tailrace.ops.benchmarks.report import table
 from tailrace.ops.benchmarks.stage import open_stage
-from tailrace.ops.benchmarks.traffic import REPEAT_EVERY, Traffic
+from tailrace.ops.benchmarks.traffic import LATE_EVERY, REPEAT_EVERY, Traffic
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -81,11 +82,14 @@ def test_the_live_system_is_measured_without_and_with_a_replay(bench: Bench) -> 
 def test_the_projector_is_measured_beside_faststream(bench: Bench) -> None:
     found = bench.measure("projection", *TINY, "--runs", "2", TAILRACE_BATCH_SIZE="200")["projection"]
     assert found["entries"] == 1_800
-    ours, peer = found["projectors"]
-    for one in (ours, peer):
+    for one in found["projectors"]:
         assert one["per_second"] == [IsPositiveFloat, IsPositiveFloat]
         assert one["best_per_second"] == max(one["per_second"])
-    assert found["ratio"] == ours["best_per_second"] / peer["best_per_second"]
+    ordered, ordered_peer, scattered, scattered_peer = (one["best_per_second"] for one in found["projectors"])
+    assert found["ratios"] == {
+        "as they happened": ordered / ordered_peer,
+        "scattered": scattered / scattered_peer,
+    }
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -156,7 +160,19 @@ def test_the_same_seed_gives_the_same_events() -> None:
     assert told(1) != told(2)
 
 
-def test_events_are_scattered_over_the_days_and_some_are_repeated() -> None:
+def test_a_log_is_of_visits_that_follow_each_other_through_the_days_and_some_events_are_late() -> None:
+    found = events(3_000, users=1_000_000, entries=3_000)
+    late = found[0:3_000:LATE_EVERY]
+    in_time = [one for one in found if one not in late]
+    assert [one.created_at for one in in_time] == sorted(one.created_at for one in in_time)
+    assert timedelta(days=2.9) < found[-1].created_at - in_time[0].created_at < timedelta(days=3.1)
+    assert all(one.created_at < after.created_at for one, after in zip(late, found[1::LATE_EVERY], strict=True))
+    of_a_visit = Counter(one.user_id for one in found)
+    assert len(of_a_visit) < len(found) / 2
+    assert max(of_a_visit.values()) > 3
+
+
+def test_without_a_length_events_are_scattered_over_the_days_and_some_are_repeated() -> None:
     began = datetime.now(UTC)
     found = events(3_000)
     assert len({one.event_id for one in found}) == 3_000 - 3_000 // REPEAT_EVERY

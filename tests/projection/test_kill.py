@@ -1,4 +1,4 @@
-"""kill -9 of the projector's process, again and again."""
+"""kill -9 of the projector's process, and of the whole database server, again and again."""
 
 import asyncio
 import random
@@ -10,15 +10,32 @@ from support.events import log_event, some_events
 from support.processes import running_service, start_service
 from support.projector import until_projected
 from support.recount import read_model, recount_log
+from support.servers import PostgresServer
+from tailrace.migrations.fresh import ensure_database
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
 KILLS = 20
+DATABASE_KILLS = 8
 
 
 async def position(connection: asyncpg.Connection) -> int:
     seq: int = await connection.fetchval("select seq from projection_position")
     return seq
+
+
+async def load(log: LogClient, done: asyncio.Event) -> int:
+    """Logs events and retries until told to stop; how many events."""
+    sent = 0
+    for one in some_events(1_000_000):
+        if done.is_set():
+            break
+        await log_event(log, one)
+        sent += 1
+        if sent % 20 == 0:  # a retry beyond the log's window
+            await log_event(log, one, f"retry-{sent}")
+        await asyncio.sleep(0.002)
+    return sent
 
 
 @pytest.mark.timeout(300)
@@ -29,20 +46,7 @@ async def test_kill_minus_9_at_random_moments_under_load_changes_no_number(
     settings = settings.model_copy(update={"batch_size": 20})
     chance = random.Random(9)
     done = asyncio.Event()
-
-    async def load() -> int:
-        sent = 0
-        for one in some_events(1_000_000):
-            if done.is_set():
-                break
-            await log_event(log, one)
-            sent += 1
-            if sent % 20 == 0:  # a retry beyond the log's window
-                await log_event(log, one, f"retry-{sent}")
-            await asyncio.sleep(0.002)
-        return sent
-
-    loading = asyncio.create_task(load())
+    loading = asyncio.create_task(load(log, done))
     killed_while_working = 0
     for _ in range(KILLS):
         before = await position(connection)
@@ -62,3 +66,40 @@ async def test_kill_minus_9_at_random_moments_under_load_changes_no_number(
         await until_projected(connection, log)
     assert killed_while_working > KILLS / 4
     assert await read_model(connection) == await recount_log(log)
+
+
+@pytest.mark.timeout(300)
+async def test_kill_minus_9_of_the_database_server_under_load_changes_no_number(
+    log: LogClient, settings: Settings, own_postgres_server: PostgresServer
+) -> None:
+    """Commits are not waited for until they are on the disk: the last ones may be lost, the position with them."""
+    server, chance, done = own_postgres_server, random.Random(9), asyncio.Event()
+    settings = settings.model_copy(update={"database": server.embedded.dsn("analytics"), "batch_size": 20})
+    await ensure_database(settings)
+    loading = asyncio.create_task(load(log, done))
+    lost = 0
+    with running_service(settings, "serve", "projection") as projector:
+        for _ in range(DATABASE_KILLS):
+            connection = await asyncpg.connect(settings.dsn)
+            before = await position(connection)
+            async with asyncio.timeout(30):
+                while await position(connection) < before + 100:
+                    assert projector.poll() is None, "the projector ended by itself"
+                    await asyncio.sleep(0.005)
+            await asyncio.sleep(chance.random() * 0.1)  # the random moment
+            seen = await position(connection)
+            server.kill()
+            connection.terminate()
+            await asyncio.to_thread(server.start)
+            connection = await asyncpg.connect(settings.dsn)
+            lost += await position(connection) < seen
+            await connection.close()
+        done.set()
+        assert await loading > 0
+        connection = await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
+        await until_projected(connection, log)
+    try:
+        assert await read_model(connection) == await recount_log(log)
+    finally:
+        await connection.close()
+    assert lost > 0, "no commit was lost: nothing was shown"

@@ -6,13 +6,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
 import asyncpg
+import psutil
 
 from tailrace.contracts.errors import LogUnavailableError
 from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
@@ -85,22 +86,49 @@ def running_nats(folder: Path) -> Iterator[NatsServer]:
             server.stop()
 
 
+@dataclass
+class PostgresServer:
+    """A Postgres server of a test run that can be killed and started again on its files."""
+
+    embedded: EmbeddedPostgres
+    output: IO[bytes]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        self.embedded.prepare()
+        self.process = subprocess.Popen(
+            self.embedded.command(), stdout=self.output, stderr=self.output, preexec_fn=die_with_parent(signal.SIGINT)
+        )
+        asyncio.run(_until_accepts(self.embedded.dsn("postgres")))
+
+    def kill(self) -> None:
+        """Kills every process of the server at once: what only its memory holds is lost."""
+        assert self.process is not None
+        family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        self.process.wait()
+        psutil.wait_procs(family, timeout=START_TIMEOUT)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)  # fast shutdown
+            self.process.wait()
+
+
 @contextmanager
-def running_postgres() -> Iterator[EmbeddedPostgres]:
-    """A Postgres server without fsync."""
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A Postgres server; without fsync where nothing has to last."""
     with tempfile.TemporaryDirectory(prefix="tailrace-test-") as name, tempfile.TemporaryFile() as output:
         folder = Path(name)
-        server = EmbeddedPostgres(folder / "data", folder / "secret", free_port(), durable=False)
-        server.prepare()
-        process = subprocess.Popen(
-            server.command(), stdout=output, stderr=output, preexec_fn=die_with_parent(signal.SIGINT)
-        )
+        embedded = EmbeddedPostgres(folder / "data", folder / "secret", free_port(), durable=durable)
+        server = PostgresServer(embedded, output)
         try:
-            asyncio.run(_until_accepts(server.dsn("postgres")))
+            server.start()
             yield server
         finally:
-            process.send_signal(2)  # fast shutdown
-            process.wait()
+            server.stop()
 
 
 async def _until_accepts(dsn: str) -> None:

@@ -20,7 +20,7 @@ app = typer.Typer(help="Measure this program, on servers of its own that are gon
 
 Events = Annotated[int, typer.Option(min=1_000, max=10_000_000, help="Log entries; every 100th repeats an event.")]
 Users = Annotated[int, typer.Option(min=1, help="Users the events are of.")]
-Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days the events are scattered over.")]
+Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days through which the events happen.")]
 Kills = Annotated[int, typer.Option(min=0, max=20, help="How often each replay is killed.")]
 Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each projector.")]
 Seconds = Annotated[float, typer.Option(min=1, max=600, help="How long the live system is watched, each time.")]

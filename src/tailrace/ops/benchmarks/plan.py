@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Plan(NamedTuple):
-    """A log of so many ``entries``, of events of so many users, scattered over so many days.
+    """A log of so many ``entries``, of events of so many users, through so many days.
 
     ``database`` is an address on another Postgres server, to be used instead of an own.
     """

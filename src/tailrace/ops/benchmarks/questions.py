@@ -35,8 +35,8 @@ async def bench_questions(stage: Stage, settings: Settings | None = None) -> Rep
         "questions",
         f"bench questions {stage.plan.options}",
         "Questions",
-        f"`GET /stats` on the read model of {stage.entries:,} log entries of {stage.plan.users:,} users, scattered "
-        f"over {stage.plan.days} days; one question after the other, over HTTP, each asked once before it is measured. "
+        f"`GET /stats` on the read model of {stage.entries:,} log entries of {stage.plan.users:,} users, through "
+        f"{stage.plan.days} days; one question after the other, over HTTP, each asked once before it is measured. "
         "Every answer has totals, users and counts by type beside the series.",
         table(["question", "asked", "p50, ms", "p95, ms"], rows),
         {"entries": stage.entries, "questions": found},

@@ -102,7 +102,7 @@ class Stage:
         self.progress.say(f"filling the log with {entries:,} entries")
         async with appending(self.settings) as appender:
             # each time other events: the log itself refuses an id that it has just seen
-            traffic = Traffic(users=self.plan.users, days=self.plan.days, seed=next(self._seeds))
+            traffic = Traffic(users=self.plan.users, days=self.plan.days, seed=next(self._seeds), entries=entries)
             await fill(appender, traffic, entries, self.progress)
 
     @property
