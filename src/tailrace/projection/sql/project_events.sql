@@ -36,10 +36,15 @@ new_users_by_type as (
 ),
 add_all_time as (
     insert into all_time as kept (event_type, events, users)
-    select '', (select count(*) from new), (select count(*) from new_users)
-    union all
-    select event_type, count(*), (select count(*) from new_users_by_type as n where n.event_type = new.event_type)
-    from new group by event_type
+    select event_type, sum(events), sum(users)
+    from (
+        select '', 1, 0 from new
+        union all select '', 0, 1 from new_users
+        union all select event_type, 1, 0 from new
+        union all select event_type, 0, 1 from new_users_by_type
+    ) as counted (event_type, events, users)
+    group by event_type
+    order by event_type
     on conflict (event_type) do update
     set events = kept.events + excluded.events, users = kept.users + excluded.users
 ),
