@@ -8,9 +8,9 @@ import asyncpg
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogState
-from tailrace.contracts.errors import LogHoleError
+from tailrace.contracts.errors import ConfigurationError, LogHoleError
 from tailrace.migrations.fresh import ensure_database
-from tailrace.migrations.models import Model, set_state
+from tailrace.migrations.models import Model, change_state
 from tailrace.migrations.runner import live_model, model_beside
 from tailrace.projection.observing import Observer
 from tailrace.projection.projecting import project
@@ -53,7 +53,8 @@ async def replay(
     service keeps it up to date. ``partial`` allows for a log whose beginning is gone.
 
     Raises:
-        ConfigurationError: the database can't be made or used, or a projector is active on the model.
+        ConfigurationError: the database can't be made or used, a projector is active on the model, or it was
+            dropped meanwhile.
         ForeignHistoryError: ``until``, or what the model holds, is of another log.
         LogHoleError: the log's beginning is gone.
         TailraceError: a person has to decide; the message says what.
@@ -77,13 +78,29 @@ async def replay(
 
         await project(client, settings, upcasters, model, stop, replay_to=last.end, observer=Steps())
         if last.finished:
-            if model.flavour == "timescale":
-                await Upkeep(connection, model).refresh()
-            if beside and until is None:
-                await set_state(connection, model, "ready")
+            await _finish(connection, model, ready=beside and until is None)
+        elif not stop.is_set():
+            raise _dropped(model)
         return last
     finally:
         await connection.close(timeout=2)
+
+
+async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool) -> None:
+    """Nobody holds the projector's lock any more, so the model may be dropped at any moment."""
+    try:
+        if model.flavour == "timescale":
+            await Upkeep(connection, model).refresh()
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        raise _dropped(model) from None
+    if ready and not await change_state(connection, model.name, "building", "ready"):
+        raise _dropped(model)
+
+
+def _dropped(model: Model) -> ConfigurationError:
+    return ConfigurationError(
+        f"{model.name} was dropped meanwhile (`tailrace drop-old`): `tailrace replay` makes another"
+    )
 
 
 async def _check_beginning(connection: "asyncpg.Connection", model: Model, state: LogState, *, partial: bool) -> None:
