@@ -53,8 +53,8 @@ async def replay(
     service keeps it up to date. ``partial`` allows for a log whose beginning is gone.
 
     Raises:
-        ConfigurationError: the database can't be made or used, a projector is active on the model, or it was
-            dropped meanwhile.
+        ConfigurationError: the database can't be made or used, a projector is active on the model, the model is beyond
+            ``until``, or it was dropped meanwhile.
         ForeignHistoryError: ``until``, or what the model holds, is of another log.
         LogHoleError: the log's beginning is gone.
         TailraceError: a person has to decide; the message says what.
@@ -68,6 +68,7 @@ async def replay(
         state = await client.state() if until is None else await verify_position(client, until)
         await _check_beginning(connection, model, state, partial=partial)
         end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)
+        await _check_position(client, connection, model, None if until is None else end, beside=beside)
         last = Step(model.name, Cursor(state.epoch, 0), end)
 
         class Steps(Observer):
@@ -101,6 +102,22 @@ def _dropped(model: Model) -> ConfigurationError:
     return ConfigurationError(
         f"{model.name} was dropped meanwhile (`tailrace drop-old`): `tailrace replay` makes another"
     )
+
+
+async def _check_position(
+    client: LogClient, connection: "asyncpg.Connection", model: Model, until: int | None, *, beside: bool
+) -> None:
+    """A model never goes back, and one of another log never goes on."""
+    found = await connection.fetchrow(f"select epoch, seq, mark from {model.name}.projection_position")
+    position = Cursor(*found)
+    if not position.epoch:
+        return
+    await verify_position(client, position)
+    if until is not None and position.seq > until:
+        anew = "`tailrace drop-old` removes it, a replay makes another" if beside else "replay into another database"
+        raise ConfigurationError(
+            f"{model.name} is at {position}, beyond log entry {until}, and never goes back: {anew}"
+        )
 
 
 async def _check_beginning(connection: "asyncpg.Connection", model: Model, state: LogState, *, partial: bool) -> None:
