@@ -1,8 +1,6 @@
 """Going over to the model beside the live one, and back: no request fails, no answer mixes the two."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -11,6 +9,7 @@ import pytest
 from dirty_equals import IsPartialDict
 
 from query.conftest import running_query
+from support.beside import live, two_models
 from support.events import BASE, event, log_events, log_raw, some_events
 from support.processes import run_tailrace
 from support.projector import running_projector, until_projected
@@ -36,19 +35,6 @@ async def until_beside_projected(connection: "asyncpg.Connection", log: LogClien
         return bool(await connection.fetchval(f"select seq from {model}.projection_position") >= last)
 
     await until(caught_up)
-
-
-@asynccontextmanager
-async def two_models(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> AsyncIterator[None]:
-    """A live model, one beside it, and the service that projects both."""
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
-        assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
-        yield
-
-
-async def live(connection: "asyncpg.Connection") -> str:
-    return str(await connection.fetchval("select name from tailrace.models where live"))
 
 
 async def test_readers_go_over_to_the_model_beside_and_back_and_both_stay_projected(

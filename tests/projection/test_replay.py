@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-import signal
+import re
 import subprocess
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -13,27 +14,44 @@ from dirty_equals import IsPartialDict
 
 from query.conftest import running_query
 from support.events import log_events, log_raw, some_events
-from support.processes import start_service
+from support.processes import run_tailrace, start_service
 from support.projector import running_projector, until_projected
 from support.recount import read_model
+from support.roles import Role, a_role
 from support.stats import ask, recount
+from support.timescale import fresh_database, timescale_servers
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.errors import ConfigurationError, ForeignHistoryError
+from tailrace.migrations.models import list_models
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.projection.cutover import drop_old
+from tailrace.projection.projecting import project
 from tailrace.projection.replay import Step, replay
 from tailrace.projection.verify.run import verify
 from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.history import new_epoch
 from tailrace.runtime.settings import Settings
 
 
 @pytest.fixture
-async def target(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
-    """The address of a database that is not there yet."""
+async def target(request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
+    """The address of a database that is not there yet; given a server with TimescaleDB, of an empty one there."""
+    if (server := getattr(request, "param", "postgres")) != "postgres":
+        async with fresh_database(server) as dsn:
+            yield dsn
+        return
     name = f"replay {uuid4().hex}"
     yield postgres_server.dsn(name.replace(" ", "%20"))
     admin = await asyncpg.connect(postgres_server.dsn("postgres"))
     await admin.execute(f'drop database if exists "{name}" with (force)')
     await admin.close()
+
+
+@pytest.fixture
+async def role(postgres_server: EmbeddedPostgres) -> AsyncIterator[Role]:
+    """Somebody who may not even enter the database that every server has."""
+    async with a_role(postgres_server, connects_to_postgres=False) as role:
+        yield role
 
 
 def into(settings: Settings, target: str, **changes: object) -> Settings:
@@ -49,6 +67,7 @@ async def digest(log: LogClient, dsn: str) -> str:
     return receipt.table_digest
 
 
+@pytest.mark.parametrize("target", ["postgres", *timescale_servers(native_only=False)], indirect=True)
 async def test_a_replay_gives_the_live_model_again(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, target: str
 ) -> None:
@@ -62,6 +81,7 @@ async def test_a_replay_gives_the_live_model_again(
     assert await digest(log, target) == await digest(log, settings.dsn)
     replayed = await asyncpg.connect(target, server_settings={"timezone": "UTC"})
     assert await read_model(replayed) == await read_model(connection)
+    assert await replayed.fetchval("select count(*) from late_ranges") == 0
     await replayed.close()
 
 
@@ -98,6 +118,100 @@ async def test_a_replay_ends_exactly_at_until(log: LogClient, settings: Settings
     assert await connection.fetchval("select max(seq) from analytics_events") == 37
     await connection.close()
     assert (await replay(log, into(settings, target), asyncio.Event(), until=end)).finished
+
+
+async def test_a_model_that_is_beyond_until_does_not_go_back(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(50))
+    epoch = (await log.state()).epoch
+    ends = {seq: entry.cursor(epoch) for seq in (10, 40) if (entry := await log.get(seq))}
+    done = run_tailrace(settings, "replay", "--until", str(ends[40]))
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"^40 of 40 log entries, [\d,]+/s, at {ends[40]}; done$", done.stdout, re.MULTILINE)
+    assert done.stdout.endswith("model_2 ends there; `tailrace replay` goes on to the log's end\n")
+    refused = run_tailrace(settings, "replay", "--until", str(ends[10]))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"tailrace: model_2 is at {ends[40]}, beyond log entry 10, and never goes back: "
+        "`tailrace drop-old` removes it, a replay makes another\n"
+    )
+    assert (await replay(log, settings, asyncio.Event(), beside=True, until=ends[40])).finished
+    assert [model.state for model in await list_models(connection)] == ["ready", "building"]
+    assert (await replay(log, settings, asyncio.Event(), beside=True)).position.seq == 50
+    assert [model.state for model in await list_models(connection)] == ["ready", "ready"]
+
+
+async def test_a_model_of_another_log_is_not_taken_for_a_finished_one(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(20))
+    stop = asyncio.Event()
+    assert not (await replay(log, settings, stop, beside=True, on_step=lambda step: stop.set())).finished
+    await new_epoch(log)
+    await connection.execute("update model_2.projection_position set seq = 20, epoch = 'elsewhere'")
+    with pytest.raises(ForeignHistoryError, match="elsewhere"):
+        await replay(log, settings, asyncio.Event(), beside=True)
+    assert [model.state for model in await list_models(connection)] == ["ready", "building"]
+
+
+@pytest.mark.parametrize("half", [False, True])
+async def test_a_model_that_is_dropped_before_its_replay_has_finished_is_not_announced(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, half: bool
+) -> None:
+    await log_events(log, some_events(20))
+
+    async def project_and_meanwhile(*arguments: Any, **options: Any) -> None:
+        await project(*arguments, **options)
+        if half:
+            await connection.execute("update tailrace.models set state = 'dropping' where not live")
+        else:
+            await drop_old(connection)
+
+    monkeypatch.setattr("tailrace.projection.replay.project", project_and_meanwhile)
+    with pytest.raises(ConfigurationError, match=r"model_2 was dropped meanwhile .*`tailrace replay` makes another"):
+        await replay(log, settings, asyncio.Event(), beside=True)
+    assert {model.state for model in await list_models(connection) if not model.live} == (
+        {"dropping"} if half else set()
+    )
+
+
+async def test_a_model_that_is_dropped_before_its_replay_begins_is_said_to_be(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log_events(log, some_events(20))
+
+    async def project_meanwhile(*arguments: Any, **options: Any) -> None:
+        await drop_old(connection)
+        await project(*arguments, **options)
+
+    monkeypatch.setattr("tailrace.projection.replay.project", project_meanwhile)
+    with pytest.raises(ConfigurationError, match="model_2 was dropped meanwhile"):
+        await replay(log, settings, asyncio.Event(), beside=True)
+
+
+async def test_who_owns_the_database_needs_no_right_on_another(
+    log: LogClient, settings: Settings, role: Role, target: str
+) -> None:
+    await log_events(log, some_events(10))
+    missing = run_tailrace(settings, "replay", "--into", role.dsn(target))
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("tailrace: the database replay ")
+    assert missing.stderr.endswith(
+        " is not there and can't be made: the database refuses the connection: "
+        'permission denied for database "postgres"\n'
+    )
+    await role.owns_a_database(target)
+    done = run_tailrace(settings, "replay", "--into", role.dsn(target))
+    assert done.returncode == 0, done.stderr
+    await digest(log, target)
+
+
+async def test_who_may_not_connect_is_told(log: LogClient, settings: Settings, role: Role) -> None:
+    refused = run_tailrace(settings, "replay", "--into", role.dsn(role.server.dsn("postgres")))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("tailrace: the database refuses the connection: permission denied for database")
+    assert "Traceback" not in refused.stderr
 
 
 async def test_a_replay_into_the_live_database_is_refused(
@@ -137,22 +251,27 @@ async def test_the_command_killed_twice_still_ends_with_the_right_model(
     await log_events(log, some_events(1_000))
     small = settings.model_copy(update={"batch_size": 10})
 
-    def start() -> "subprocess.Popen[bytes]":
-        return start_service(small, "replay", "--into", target, "--json", stdout=subprocess.PIPE)
+    def start(share: str) -> "subprocess.Popen[bytes]":
+        return start_service(small, "replay", "--into", target, "--json", "--share", share, stdout=subprocess.PIPE)
 
     reached = 0
-    for kill in (signal.SIGKILL, signal.SIGKILL):
-        process = start()
+    for _ in range(2):
+        process = start("0.05")
         assert process.stdout is not None
-        first = json.loads(await asyncio.to_thread(process.stdout.readline))
-        assert first == IsPartialDict(of=1_000)
-        assert first["done"] >= reached
-        reached = first["done"]
-        process.send_signal(kill)
+        before = reached
+        while reached <= before:
+            line = json.loads(await asyncio.to_thread(process.stdout.readline))
+            assert line == IsPartialDict(of=1_000)
+            assert line["done"] >= before
+            reached = line["done"]
+        process.kill()
         process.wait()
         process.stdout.close()
-    process = start()
+        assert before < reached < 1_000
+    process = start("1")
     output, _ = await asyncio.to_thread(process.communicate)
     assert process.returncode == 0
-    assert json.loads(output.splitlines()[-1]) == IsPartialDict(done=1_000, of=1_000, finished=True)
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert lines[0]["done"] >= reached
+    assert lines[-1] == IsPartialDict(done=1_000, of=1_000, finished=True)
     await digest(log, target)

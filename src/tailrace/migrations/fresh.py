@@ -6,7 +6,7 @@ import asyncpg
 
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.migrations.runner import migrate
-from tailrace.runtime.postgres import connect
+from tailrace.runtime.postgres import DatabaseMissingError, connect
 from tailrace.runtime.settings import Settings
 
 _MAINTENANCE = "postgres"  # the database that every server has, to be in while making another
@@ -24,18 +24,28 @@ async def ensure_database(settings: Settings) -> None:
     name = unquote(urlsplit(dsn).path.lstrip("/"))
     if not name:
         raise ConfigurationError("the address does not name a database: expected postgresql://user@host:port/name")
-    admin = await connect(dsn, name="migrate", database=_MAINTENANCE)
     try:
-        if not await admin.fetchval("select true from pg_database where datname = $1", name):
-            await admin.execute(await admin.fetchval("select format('create database %I', $1::text)", name))
+        connection = await connect(dsn, name="migrate")
+    except DatabaseMissingError:
+        # only now: who owns a database that is there may have no right to enter another one
+        await _make(dsn, name)
+        connection = await connect(dsn, name="migrate")
+    try:
+        await migrate(connection, settings)
+    finally:
+        await connection.close()
+
+
+async def _make(dsn: str, name: str) -> None:
+    try:
+        admin = await connect(dsn, name="migrate", database=_MAINTENANCE)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the database {name} is not there and can't be made: {error}") from None
+    try:
+        await admin.execute(await admin.fetchval("select format('create database %I', $1::text)", name))
     except asyncpg.DuplicateDatabaseError:
         pass  # somebody else was faster
     except asyncpg.PostgresError as error:
         raise ConfigurationError(f"the database {name} can't be made: {error}") from None
     finally:
         await admin.close()
-    connection = await connect(dsn, name="migrate")
-    try:
-        await migrate(connection, settings)
-    finally:
-        await connection.close()

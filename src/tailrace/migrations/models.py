@@ -23,6 +23,11 @@ class Model(NamedTuple):
         """Models are numbered in the order they were made."""
         return int(self.name.removeprefix("model_"))
 
+    @property
+    def half_dropped(self) -> str:
+        """What to do with one in the state ``dropping``, as a sentence."""
+        return f"{self.name} is being dropped, or was half dropped: run `tailrace drop-old` again, it ends that"
+
 
 async def list_models(connection: "asyncpg.Connection") -> list[Model]:
     """Every model, the oldest first; [] where nothing was migrated yet."""
@@ -35,10 +40,18 @@ async def list_models(connection: "asyncpg.Connection") -> list[Model]:
     return sorted((Model(**dict(row)) for row in rows), key=lambda model: model.number)
 
 
-async def set_state(connection: "asyncpg.Connection", model: Model, state: State) -> Model:
-    """Notes what may be done with a model from now on."""
-    await connection.execute("update tailrace.models set state = $2 where name = $1", model.name, state)
-    return model._replace(state=state)
+async def lock_model(connection: "asyncpg.Connection", name: str) -> Model | None:
+    """The model as it is now, and stays until the transaction's end; None where it was dropped."""
+    row = await connection.fetchrow(
+        "select name, flavour, live, state from tailrace.models where name = $1 for update", name
+    )
+    return None if row is None else Model(**dict(row))
+
+
+async def change_state(connection: "asyncpg.Connection", name: str, before: State, after: State) -> bool:
+    """Notes what may be done with a model from now on; False, and nothing is changed, where it is not in ``before``."""
+    changed = "update tailrace.models set state = $3 where name = $1 and state = $2 returning true"
+    return bool(await connection.fetchval(changed, name, before, after))
 
 
 async def use_model(connection: "asyncpg.Connection", model: Model) -> None:

@@ -1,5 +1,6 @@
 """Applies what is missing, in order, one migrator at a time, and refuses a schema it doesn't know."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -65,7 +66,7 @@ async def model_beside(connection: "asyncpg.Connection", settings: Settings) -> 
     """The model beside the live one, for a replay to build: one that was begun, or else an empty new one.
 
     Raises:
-        ConfigurationError: a finished one is there already, or the database refuses.
+        ConfigurationError: a finished one is there already, or one that is being dropped, or the database refuses.
         SchemaError: this program doesn't know the database's schema.
     """
     async with _migrating(connection):
@@ -75,7 +76,9 @@ async def model_beside(connection: "asyncpg.Connection", settings: Settings) -> 
             flavour = await choose_flavour(connection, settings.flavour)
             newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building")
             await _register(connection, [newest])
-        elif newest.state != "building":
+        elif newest.state == "dropping":
+            raise ConfigurationError(newest.half_dropped)
+        elif newest.state == "ready":
             raise ConfigurationError(
                 f"{newest.name} is there already, beside the live model: `tailrace cutover` shows it to readers, "
                 "`tailrace drop-old` removes it"
@@ -140,10 +143,23 @@ async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None
     )
 
 
-async def show_model(connection: "asyncpg.Connection", model: Model) -> None:
-    """Points the views in ``public`` at a model; to be called in a transaction."""
+async def show_model(connection: "asyncpg.Connection", model: Model, *, patience: float | None = None) -> None:
+    """Points the views in ``public`` at a model; to be called in a transaction.
+
+    ``patience``: seconds to wait for those who read the views, all of them together; if not given, to the end.
+
+    Raises:
+        asyncpg.LockNotAvailableError: that was not enough; the transaction has to be rolled back.
+    """
     await connection.execute(f"set local search_path = {model.name}")
-    await connection.execute(views_sql())
+    await connection.execute(views_sql() if patience is None else _within(patience, views_sql()))
+
+
+def _within(patience: float, statements: str) -> str:
+    """Gives each view what is left of the time since the message came: ``lock_timeout`` is for each lock alone."""
+    left = f"{patience * 1000:.0f} - (1000 * extract(epoch from clock_timestamp() - statement_timestamp()))::int"
+    limit = f"select set_config('lock_timeout', greatest(1, {left})::text, true);\n"
+    return re.sub("^create ", lambda create: limit + create[0], statements, flags=re.MULTILINE)
 
 
 async def _first_model(connection: "asyncpg.Connection", settings: Settings) -> Model:

@@ -57,6 +57,15 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        # the database's driver is loaded by the commands that need it
+        from tailrace.runtime.postgres import as_sentence
+
+        sentence = as_sentence(error)
+        if sentence is None:
+            raise
+        print(f"tailrace: {sentence}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
 
 
 def _show_version(wanted: bool) -> None:

@@ -8,9 +8,9 @@ import asyncpg
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import LogState
-from tailrace.contracts.errors import LogHoleError
+from tailrace.contracts.errors import ConfigurationError, LogHoleError
 from tailrace.migrations.fresh import ensure_database
-from tailrace.migrations.models import Model, set_state
+from tailrace.migrations.models import Model, change_state
 from tailrace.migrations.runner import live_model, model_beside
 from tailrace.projection.observing import Observer
 from tailrace.projection.projecting import project
@@ -53,7 +53,8 @@ async def replay(
     service keeps it up to date. ``partial`` allows for a log whose beginning is gone.
 
     Raises:
-        ConfigurationError: the database can't be made or used, or a projector is active on the model.
+        ConfigurationError: the database can't be made or used, a projector is active on the model, the model is beyond
+            ``until``, or it was dropped meanwhile.
         ForeignHistoryError: ``until``, or what the model holds, is of another log.
         LogHoleError: the log's beginning is gone.
         TailraceError: a person has to decide; the message says what.
@@ -67,6 +68,7 @@ async def replay(
         state = await client.state() if until is None else await verify_position(client, until)
         await _check_beginning(connection, model, state, partial=partial)
         end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)
+        await _check_position(client, connection, model, None if until is None else end, beside=beside)
         last = Step(model.name, Cursor(state.epoch, 0), end)
 
         class Steps(Observer):
@@ -77,13 +79,45 @@ async def replay(
 
         await project(client, settings, upcasters, model, stop, replay_to=last.end, observer=Steps())
         if last.finished:
-            if model.flavour == "timescale":
-                await Upkeep(connection, model).refresh()
-            if beside and until is None:
-                await set_state(connection, model, "ready")
+            await _finish(connection, model, ready=beside and until is None)
+        elif not stop.is_set():
+            raise _dropped(model)
         return last
     finally:
         await connection.close(timeout=2)
+
+
+async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool) -> None:
+    """Nobody holds the projector's lock any more, so the model may be dropped at any moment."""
+    try:
+        if model.flavour == "timescale":
+            await Upkeep(connection, model).refresh()
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        raise _dropped(model) from None
+    if ready and not await change_state(connection, model.name, "building", "ready"):
+        raise _dropped(model)
+
+
+def _dropped(model: Model) -> ConfigurationError:
+    return ConfigurationError(
+        f"{model.name} was dropped meanwhile (`tailrace drop-old`): `tailrace replay` makes another"
+    )
+
+
+async def _check_position(
+    client: LogClient, connection: "asyncpg.Connection", model: Model, until: int | None, *, beside: bool
+) -> None:
+    """A model never goes back, and one of another log never goes on."""
+    found = await connection.fetchrow(f"select epoch, seq, mark from {model.name}.projection_position")
+    position = Cursor(*found)
+    if not position.epoch:
+        return
+    await verify_position(client, position)
+    if until is not None and position.seq > until:
+        anew = "`tailrace drop-old` removes it, a replay makes another" if beside else "replay into another database"
+        raise ConfigurationError(
+            f"{model.name} is at {position}, beyond log entry {until}, and never goes back: {anew}"
+        )
 
 
 async def _check_beginning(connection: "asyncpg.Connection", model: Model, state: LogState, *, partial: bool) -> None:

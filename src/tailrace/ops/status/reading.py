@@ -19,7 +19,7 @@ from tailrace.ops.endpoints import ServiceName, service_url
 from tailrace.runtime.log.connect import connect_log, reader_libraries
 from tailrace.runtime.log.lag import measure_lag
 from tailrace.runtime.log.reader import verify_position
-from tailrace.runtime.postgres import UNAVAILABLE, connect
+from tailrace.runtime.postgres import UNAVAILABLE, as_sentence, connect
 from tailrace.runtime.settings import Settings
 from tailrace.runtime.sql import read_sql
 
@@ -45,8 +45,8 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
     for name, read in (("read_model", _read_model), ("log", _log)):
         try:
             found[name] = await read(settings)
-        except (TailraceError, *UNAVAILABLE) as error:
-            problems.append(str(error))
+        except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
+            problems.append(str(as_sentence(error) or error))
     before = found["read_model"].pop("minute_ago") if found["read_model"] else None
     found |= {"lag_events": None, "lag_seconds": None, "in_per_second": None, "projected_per_second": None}
     if found["log"] and found["read_model"]:

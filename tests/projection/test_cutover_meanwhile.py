@@ -1,0 +1,219 @@
+"""Going over while others read, project, drop, or go over too: nobody waits long, and what is live is never dropped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import asyncpg
+import pytest
+
+from support.beside import live, two_models
+from support.events import log_events, some_events
+from support.recount import read_model, recount_log
+from support.waiting import until
+from tailrace.contracts.errors import ConfigurationError
+from tailrace.migrations.models import list_models
+from tailrace.projection import cutover
+from tailrace.projection.cutover import NotSwappedError, drop_old, go_over
+from tailrace.projection.replay import replay
+from tailrace.projection.verify.receipt import Receipt
+from tailrace.projection.verify.run import verify
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+Another = Callable[[], Awaitable["asyncpg.Connection"]]
+
+
+@pytest.fixture
+async def another(settings: Settings) -> AsyncIterator[Another]:
+    """Makes one more connection, closed at the end."""
+    async with AsyncExitStack() as ending:
+
+        async def connect() -> "asyncpg.Connection":
+            made = await asyncpg.connect(settings.dsn)
+            ending.push_async_callback(made.close)
+            return made
+
+        yield connect
+
+
+async def waiting(connection: "asyncpg.Connection", relation: str, seconds: float = 0.0) -> bool:
+    """Whether somebody has waited that long for a lock on a relation, or on a row of it."""
+    found = await connection.fetchval(
+        """
+        select exists (
+            select from pg_locks waits join pg_locks wanted using (pid)
+             where not waits.granted and wanted.relation = $1::text::regclass
+               and (waits.relation = wanted.relation or waits.locktype = 'transactionid')
+               and clock_timestamp() - waits.waitstart > make_interval(secs => $2)
+        )
+        """,
+        relation,
+        seconds,
+    )
+    return bool(found)
+
+
+async def reading(reader: "asyncpg.Connection", relation: str) -> Callable[[], Awaitable[None]]:
+    """Somebody with psql whose transaction has read a table; gives what ends it."""
+    transaction: Any = reader.transaction(isolation="repeatable_read")
+    await transaction.start()
+    await reader.execute(f"select from {relation} limit 1")
+    return transaction.rollback  # type: ignore[no-any-return]
+
+
+async def test_readers_wait_no_longer_for_all_views_than_for_one(
+    log: LogClient,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    another: Another,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
+    monkeypatch.setattr(cutover, "READERS_WAIT", 1.0)
+    views = ("projection_position", "events_by_minute", "users", "all_time", "parked_events")
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        ends = [await reading(await another(), f"public.{view}") for view in views]
+        swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
+        for view, end in zip(views, ends, strict=True):
+
+            async def held_up(view: str = view) -> bool:
+                return swapping.done() or await waiting(connection, f"public.{view}", 0.4)
+
+            await until(held_up)
+            await end()
+        with pytest.raises(NotSwappedError, match="reads the tables all the time"):
+            await swapping
+        assert await live(connection) == "model_1"
+        assert (await go_over(log, connection, "cutover", check=False)).new.name == "model_2"
+
+
+@pytest.mark.parametrize("model", ["model_1", "model_2"])
+async def test_a_long_batch_is_waited_for_and_readers_do_not_wait_with_it(
+    log: LogClient,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    another: Another,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+) -> None:
+    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        pass
+    batch = await another()
+    transaction = batch.transaction()
+    await transaction.start()
+    await batch.execute(f"update {model}.projection_position set revision = revision")
+    swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
+
+    async def held_up() -> bool:
+        return swapping.done() or await waiting(connection, f"{model}.projection_position", 0.5)
+
+    await until(held_up)
+    assert await connection.fetchval("select count(*) from public.analytics_events") == 20
+    await transaction.commit()
+    assert (await swapping).new.live
+
+
+async def test_a_batch_that_does_not_end_is_named_and_no_reader_is(
+    log: LogClient,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    another: Another,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
+    monkeypatch.setattr(cutover, "BATCH", 0.1)
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        pass
+    batch = await another()
+    async with batch.transaction():
+        await batch.execute("update model_1.projection_position set revision = revision")
+        with pytest.raises(NotSwappedError, match="a batch on its way into model_1 takes longer than"):
+            await go_over(log, connection, "cutover", check=False)
+
+
+async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
+) -> None:
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        end = await reading(await another(), "public.projection_position")
+        swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
+        await until(lambda: waiting(connection, "public.projection_position"))
+        dropping = asyncio.create_task(drop_old(await another()))
+        await until(lambda: _waits_for_the_migration_lock(connection))
+        await end()
+        assert (await swapping).new.name == "model_2"
+        with pytest.raises(ConfigurationError, match="readers have just gone over to model_2, so it stays"):
+            await dropping
+        assert [(model.name, model.live, model.state) for model in await list_models(connection)] == [
+            ("model_1", False, "ready"),
+            ("model_2", True, "ready"),
+        ]
+        assert await read_model(connection) == await recount_log(log)
+        assert [model.name for model in await drop_old(connection)] == ["model_1"]
+
+
+async def _waits_for_the_migration_lock(connection: "asyncpg.Connection") -> bool:
+    query = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+    return bool(await connection.fetchval(query))
+
+
+async def test_a_model_that_is_dropped_while_it_is_verified_is_not_shown(
+    log: LogClient,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    another: Another,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await log_events(log, some_events(20))
+    admin = await another()
+
+    async def verify_and_meanwhile(*arguments: Any, **options: Any) -> Receipt:
+        receipt = await verify(*arguments, **options)
+        assert [model.name for model in await drop_old(admin)] == ["model_2"]
+        return receipt
+
+    monkeypatch.setattr(cutover, "verify", verify_and_meanwhile)
+    async with two_models(settings, log, connection):
+        with pytest.raises(ConfigurationError, match="model_2 was dropped meanwhile"):
+            await go_over(log, connection, "cutover")
+        assert await live(connection) == "model_1"
+        assert await read_model(connection) == await recount_log(log)
+
+
+async def test_of_two_who_go_over_at_once_the_later_is_told(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
+) -> None:
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        connections = [await another() for _ in range(2)]
+        end = await reading(await another(), "public.projection_position")
+        tasks = [asyncio.create_task(go_over(log, one, "cutover", check=False)) for one in connections]
+        await until(lambda: _waits_for_the_migration_lock(connection))
+        await end()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        [refused] = [one for one in done if isinstance(one, Exception)]
+        assert isinstance(refused, ConfigurationError)
+        assert "readers went over to model_2 meanwhile" in str(refused)
+        assert await connection.fetchval("select revision from public.projection_position") == 1
+
+
+async def test_a_model_that_is_half_dropped_has_to_be_dropped(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        pass
+    await connection.execute("update tailrace.models set state = 'dropping' where name = 'model_2'")
+    with pytest.raises(ConfigurationError, match="half dropped: run `tailrace drop-old` again"):
+        await go_over(log, connection, "cutover")
+    with pytest.raises(ConfigurationError, match="half dropped: run `tailrace drop-old` again"):
+        await replay(log, settings, asyncio.Event(), beside=True)
+    assert [model.name for model in await drop_old(connection)] == ["model_2"]
+    assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
