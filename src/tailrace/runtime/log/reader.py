@@ -4,8 +4,7 @@ Entries that are recorded as lost are jumped over; any other hole is an error.
 
 There are no acknowledgements and no state in the server: whoever reads keeps the position. The consumer is made anew
 whenever anything is in doubt (a reconnect, an error, a jump in the sequence, a long silence), and before it is, the
-position is compared with the log. While entries come, the epoch is compared every few seconds: a new one may be declared
-at any time.
+position is compared with the log. A new epoch makes no noise: it is looked for every few seconds, whatever comes.
 """
 
 import time
@@ -20,7 +19,7 @@ from tailrace.runtime.log.history import hole_around, lost
 SILENCE = 5.0
 """Seconds without an entry after which the log's end is asked for: a deleted consumer makes no noise."""
 COMPARE = 5.0
-"""Seconds after which the epoch is asked for although entries come: a new one makes no noise either."""
+"""Seconds after which the epoch is asked for although entries come."""
 
 _RESTORE = (
     "put the log's right files back, or declare this log another history with `tailrace log new-epoch` and go over to "
