@@ -71,7 +71,7 @@ def reading_the_log() -> Iterator[Callable[[int, int], None]]:
 
 
 def _left_out(receipt: Receipt) -> str:
-    first, *_, last = [f"{hour:%Y-%m-%d %H}:00" for hour in (receipt.late_hours * 2)]
+    first, last = (f"{hour:%Y-%m-%d %H}:00" for hour in (receipt.late_hours[0], receipt.late_hours[-1]))
     hours = f"the hour {first}" if first == last else f"{len(receipt.late_hours):,} hours from {first} to {last}"
     return f"{hours}, to which {receipt.late_pending:,} late events are on their way"
 
