@@ -16,6 +16,7 @@ from support.processes import run_tailrace
 from support.projector import running_projector, until_projected
 from support.recount import Recount, read_model, recount_log
 from support.servers import NatsServer, running_nats
+from support.waiting import until
 from tailrace.contracts.errors import ForeignHistoryError
 from tailrace.projection.verify.run import verify
 from tailrace.runtime.log.client import LogClient
@@ -224,3 +225,54 @@ async def test_a_projector_that_runs_while_a_new_epoch_is_declared_stops(
         with pytest.raises(ForeignHistoryError, match=f"epoch is {after}, but the position {before}:20:"):
             await asyncio.wait_for(task, 20)
     assert "of another log" in await refusal(settings)
+
+
+@asynccontextmanager
+async def steady_traffic(log: LogClient) -> AsyncIterator[None]:
+    """Events that keep coming while the block runs, each as soon as the log has the one before."""
+
+    async def send() -> None:
+        while True:
+            await log_events(log, some_events(10))
+
+    sending = asyncio.create_task(send())
+    try:
+        yield
+    finally:
+        sending.cancel()
+        await asyncio.wait([sending])
+
+
+async def test_a_new_epoch_is_noticed_though_events_keep_coming(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.runtime.log.reader.COMPARE", 0.1)
+    await log_events(log, some_events(20))
+    async with running_projector(settings) as task, steady_traffic(log):
+        await until_seen(connection, 20)
+        before, after = await new_epoch(log)
+        with pytest.raises(ForeignHistoryError, match=f"epoch is {after}, but the position {before}:"):
+            await asyncio.wait_for(task, 20)
+
+
+async def until_seen(connection: "asyncpg.Connection", seq: int) -> None:
+    """Waits until the model has seen the log's entry ``seq``."""
+
+    async def seen() -> bool:
+        return bool(await connection.fetchval("select seq >= $1 from projection_position", seq))
+
+    await until(seen)
+
+
+async def test_a_live_client_is_told_of_a_new_epoch_though_events_keep_coming(
+    log: LogClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.runtime.log.reader.COMPARE", 0.1)
+    await log_events(log, some_events(5))
+    async with running_query(settings) as query, query.socket() as socket, steady_traffic(log):
+        await socket.events(5)
+        before, after = await new_epoch(log)
+        gap = await socket.until("gap")
+        assert gap["reason"] == f"the log's epoch is {after}, but the position {gap['asked']} is of another log"
+        assert (gap["asked"].split(":")[0], gap["resumed_at"]) == (before, f"{after}:0:")
+        assert seqs_of(await socket.events(5))[:5] == [1, 2, 3, 4, 5]

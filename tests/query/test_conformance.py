@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from dirty_equals import IsPartialDict
+from dirty_equals import IsPartialDict, IsStr
 
 from query.conftest import QueryService, running_query
 from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
@@ -131,6 +131,85 @@ async def test_every_question_gets_the_answer_of_a_naive_count(
         await check_every_question(query, events, random.Random(1))
         assert await read_model(connection) == await recount_log(log)
         assert (await verify(log, connection)).differences == []
+
+
+def again(one: Event, number: int) -> Event:
+    """Another event under the same id, each time with other fields changed: on timescale in another chunk, too."""
+    moved = one.created_at + timedelta(days=number % 5 - 2, hours=number % 3)
+    event_type = one.event_type if number % 2 else "never counted"
+    return event(event_type, one.user_id + number % 4 * 1_000, moved, '{"path":"/again"}', one.event_id)
+
+
+async def test_an_id_counts_once_as_it_came_first_whatever_its_retries_carry(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events = [*some_events(60), *recent_events(30)]
+    for number, one in enumerate(events):
+        await log_event(log, one)
+        if number % 3 == 0:  # within the batch
+            await log_event(log, again(one, number), message_id=f"soon {one.event_id}")
+    async with running_query(settings) as query:
+        await project(settings, log, connection, query)
+        for number, one in enumerate(events):  # later, when the aggregates have it
+            await log_event(log, again(one, number + 1), message_id=f"later {one.event_id}")
+        await project(settings, log, connection, query)
+        await check_every_question(query, events, random.Random(4))
+        assert "never counted" not in {one["event_type"] for one in (await ask(query))["by_type"]}
+        assert await read_model(connection) == await recount_log(log)
+        receipt = await verify(log, connection)
+        assert receipt.differences == []
+        assert (receipt.events, receipt.duplicates) == (90, 120)
+
+
+TAMPERED = {
+    "row": (
+        "update model_1.analytics_events set user_id = user_id + 1 where seq = 7",
+        r"analytics_events, event .*: the row is not what log entry 7 says",
+    ),
+    "missing row": (
+        "delete from model_1.analytics_events where seq = 7",
+        r"analytics_events, event .*: the row of log entry 7 is missing",
+    ),
+    "id": ("delete from model_1.event_ids where seq = 7", r"event_ids, event .*: the id of log entry 7 is missing"),
+    "minute": (
+        "update {events_by_minute} set events = events + 1 where bucket = (select min(bucket) from {events_by_minute})",
+        r"events_by_minute, 2026-.*: it says \d+ events, the rows are \d+",
+    ),
+    "day": (
+        "update {events_by_day} set events = events + 1 where bucket = (select min(bucket) from {events_by_day})",
+        r"events_by_day, 2026-.*: it says \d+ events, the rows are \d+",
+    ),
+    "user of an hour": (
+        "delete from {users_by_hour} where bucket = (select min(bucket) from {users_by_hour})",
+        r"users_by_hour, 2026-.*: user \d+ is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+async def test_verify_names_what_somebody_changed(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, what: str
+) -> None:
+    await log_events(log, some_events(40))
+    async with running_query(settings) as query:
+        await project(settings, log, connection, query)
+    statement, named = TAMPERED[what]
+    rollups = ("events_by_minute", "events_by_day", "users_by_hour")
+    await connection.execute(statement.format(**{name: await cells_of(connection, name) for name in rollups}))
+    differences = (await verify(log, connection)).differences
+    assert any(difference == IsStr(regex=named) for difference in differences), differences
+
+
+async def cells_of(connection: "asyncpg.Connection", rollup: str) -> str:
+    """The table that a rollup's cells are in."""
+    if not await is_timescale(connection):
+        return f"model_1.{rollup}"
+    name: str = await connection.fetchval(
+        "select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)"
+        " from timescaledb_information.continuous_aggregates where view_name = $1",
+        rollup,
+    )
+    return name
 
 
 async def test_local_days_and_hours_are_those_of_a_naive_count(

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tailrace.projection.verify.digests import ROWS, USERS
 from tailrace.projection.verify.receipt import Receipt
 from tailrace.projection.verify.run import verify
 from tailrace.runtime.log.connect import connect_log
@@ -17,6 +18,15 @@ from tailrace.runtime.settings import Settings
 from tailrace.runtime.upcasters import load_upcasters
 
 DAYS_SHOWN = 14
+COLUMNS = {
+    ROWS: "rows",
+    "events_by_minute": "by minute",
+    "events_by_hour": "by hour",
+    "events_by_day": "by day",
+    USERS: "by user",
+}
+"""What each table is called above its counts."""
+COLUMN = 12
 
 
 async def verify_with_progress(settings: Settings, *, as_json: bool) -> None:
@@ -60,6 +70,32 @@ def reading_the_log() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
+def _left_out(receipt: Receipt) -> str:
+    first, last = (f"{hour:%Y-%m-%d %H}:00" for hour in (receipt.late_hours[0], receipt.late_hours[-1]))
+    hours = f"the hour {first}" if first == last else f"{len(receipt.late_hours):,} hours from {first} to {last}"
+    return f"{hours}, to which {receipt.late_pending:,} late events are on their way"
+
+
+def _add_counts(table: Table, receipt: Receipt) -> None:
+    """What the log has of each type and on each day, and each table beside it."""
+
+    def add(label: str, name: str, *counts: int) -> None:
+        table.add_row(label, "".join(f"{count:>{COLUMN},}" for count in counts) + f"  {name}")
+
+    table.add_row("events", "".join(f"{name:>{COLUMN}}" for name in ("log", *COLUMNS.values())))
+    kept = [receipt.tables[relation].kept for relation in COLUMNS]
+    add("", "in all", receipt.events, *(one.events.total() for one in kept))
+    by_type = [one.by_type for one in kept]
+    for event_type, events in receipt.by_type.most_common():
+        add("by type", event_type, events, *(counts[event_type] for counts in by_type))
+    by_day = [one.by_day for one in kept]
+    days = sorted(receipt.by_day.items())
+    for day, events in days[-DAYS_SHOWN:]:
+        add("by day", day.date().isoformat(), events, *(counts[day] for counts in by_day))
+    if len(days) > DAYS_SHOWN:
+        table.add_row("", f"and {len(days) - DAYS_SHOWN:,} days before (--json lists all)")
+
+
 def describe(receipt: Receipt) -> str:
     """The receipt for people."""
     table = Table.grid(padding=(0, 2))
@@ -69,21 +105,22 @@ def describe(receipt: Receipt) -> str:
         table.add_row("lost", f"log entries {gap.first} to {gap.last}, recorded as lost")
     table.add_row("distinct ids", f"{receipt.distinct_ids:,}")
     if receipt.raw_from is not None:
-        table.add_row("rows", f"kept from {receipt.raw_from:%Y-%m-%d} on (retention); before that, counts are compared")
-    table.add_row("digest", f"log {receipt.log_digest}, {receipt.model} {receipt.table_digest}")
-    for level, events in receipt.rollups.items():
-        table.add_row(f"events_by_{level}", f"{events:>12,}  in all")
-    for event_type, events in receipt.by_type.most_common():
-        table.add_row("by type", f"{events:>12,}  {event_type}")
-    days = sorted(receipt.by_day.items())
-    for day, events in days[-DAYS_SHOWN:]:
-        table.add_row("by day", f"{events:>12,}  {day.date().isoformat()}")
-    if len(days) > DAYS_SHOWN:
-        table.add_row("", f"and {len(days) - DAYS_SHOWN:,} days before (--json lists all)")
+        table.add_row(
+            "rows", f"kept from {receipt.raw_from:%Y-%m-%d} on (retention); rollups are compared from the beginning"
+        )
+    if receipt.late_hours:
+        table.add_row("left out", f"of the rollups: {_left_out(receipt)}")
+    for relation, (logged, kept) in receipt.tables.items():
+        table.add_row("digest" if relation == ROWS else relation, f"log {logged.total}, {receipt.model} {kept.total}")
+    _add_counts(table, receipt)
     for difference in receipt.differences:
         table.add_row("DIFFERS", difference)
     if not receipt.differences:
-        table.add_row("verified", "rows, ledger, parked events, every rollup and all-time count agree with the log")
+        rows = "rows" if receipt.raw_from is None else "the rows that are kept"
+        but = ", but for the hours that are left out" if receipt.late_hours else ""
+        table.add_row(
+            "verified", f"{rows}, ledger, parked events, every rollup and all-time count agree with the log{but}"
+        )
     console = Console(width=140)
     with console.capture() as capture:
         console.print(table, markup=False, highlight=False)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from zlib import crc32
 
 import asyncpg
@@ -116,13 +115,18 @@ def lock_of(model: Model) -> int:
 
 
 async def _with_upkeep(projector: Projector, settings: Settings, model: Model, stop: asyncio.Event) -> None:
+    """The two end together: a model whose upkeep has died would count ever less of what comes late, and say nothing."""
+    running = asyncio.create_task(projector.run(stop))
     upkeep = asyncio.create_task(keep_up(settings, model))
     try:
-        await projector.run(stop)
+        await asyncio.wait([running, upkeep], return_when=asyncio.FIRST_COMPLETED)
+        if upkeep.done():
+            upkeep.result()  # the postgres flavour's ends at once, in good order
+        await running
     finally:
-        upkeep.cancel()
-        with suppress(asyncio.CancelledError):
-            await upkeep
+        for task in (running, upkeep):
+            task.cancel()
+        await asyncio.wait([running, upkeep])
 
 
 async def _through_outages(once: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

@@ -92,7 +92,12 @@ class _Models:
         self._connection: asyncpg.Connection | None = None
 
     async def keep(self, stop: asyncio.Event) -> None:
-        """Projects every ready model until ``stop`` is set."""
+        """Projects every ready model until ``stop`` is set.
+
+        Raises:
+            SchemaError: another version has changed the schema, before or meanwhile.
+            TailraceError: a person has to decide about the live model; the message says what.
+        """
         async with AsyncExitStack() as ending:
             ending.callback(self.ended.set)
             ending.push_async_callback(self._end)
@@ -118,8 +123,7 @@ class _Models:
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect(self._settings.dsn, name="projection-models")
-                await live_model(self._connection)
-            self._models = [model for model in await list_models(self._connection) if model.state == "ready"]
+            self._models = await _known_models(self._connection)
         except (DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
             self._trouble = f"the models are not known: {error or type(error).__name__}"
             logger.debug("%s", self._trouble)
@@ -160,3 +164,10 @@ class _Models:
             await asyncio.wait([work.task for work in self._at_work.values()])
         if self._connection is not None:
             await self._connection.close(timeout=2)
+
+
+async def _known_models(connection: "asyncpg.Connection") -> list[Model]:
+    """The ready ones. In one snapshot: a model that is being dropped must not look like one that was never migrated."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await live_model(connection)
+        return [model for model in await list_models(connection) if model.state == "ready"]

@@ -7,9 +7,11 @@ dropped only where every aggregate is final, and the materialized part grows wit
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from zlib import crc32
 
 import asyncpg
 
@@ -94,8 +96,15 @@ class Upkeep:
         return bool(await self._connection.fetchval("select exists (select from late_ranges)"))
 
     async def refresh(self) -> None:
-        """Brings every late event into the aggregates, and materializes what has become old enough."""
+        """Brings every late event into the aggregates, and materializes what has become old enough.
+
+        What comes meanwhile stays pending, and no more than that: what had been committed before is refreshed for good.
+        """
         await self._use_model()
+        async with self._alone():
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         late = await self._connection.fetch(projection_sql("late_hours"))
         hours = [row["hour"] for row in late]
         now, raw_from = await self._connection.fetchrow("select now(), raw_from from projection_position")
@@ -105,7 +114,9 @@ class Upkeep:
             for stretch in stretches(hours, bucket, materialized.get(aggregate), end, raw_from):
                 await self._connection.execute(REFRESH, f"{self._model.name}.{aggregate}", *stretch)
             await self._connection.execute(projection_sql("materialized_until"), aggregate, end)
-        await self._connection.execute(projection_sql("forget_late"), hours, [row["gen"] for row in late])
+        async with self._connection.transaction():
+            await self._connection.execute(projection_sql("forget_late"), hours, [row["events"] for row in late])
+            await self._connection.execute(projection_sql("forget_hours"))
 
     async def drop_rows(self, retention: timedelta) -> datetime | None:
         """Drops the rows that are older than ``retention`` (whole chunks), once every aggregate has them for good.
@@ -117,6 +128,10 @@ class Upkeep:
             From when on rows are kept; None where none were dropped: there are no old ones, or not yet.
         """
         await self._use_model()
+        async with self._alone():
+            return await self._drop_rows(retention)
+
+    async def _drop_rows(self, retention: timedelta) -> datetime | None:
         horizon = _floor(await self._connection.fetchval("select now()") - retention, DAY)
         noted = await self._note_horizon(horizon)
         if noted is None or not await self._older_snapshots_end(noted):
@@ -159,6 +174,22 @@ class Upkeep:
                 return False
             await asyncio.sleep(POLL)
         return True
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Only one at a time: two would take away the same late events twice, and forget others with them.
+
+        A projector that has lost its lock and not noticed yet has an upkeep that goes on. After an error the lock is
+        held until the connection is closed.
+        """
+        lock = crc32(f"tailrace upkeep {self._model.name}".encode())
+        while True:
+            # not waited for in the database: a statement that waits there keeps rows from being dropped
+            if await self._connection.fetchval("select pg_try_advisory_lock($1)", lock):
+                break
+            await asyncio.sleep(POLL)
+        yield
+        await self._connection.execute("select pg_advisory_unlock($1)", lock)
 
     async def _use_model(self) -> None:
         schema = await extension_schema(self._connection)

@@ -33,28 +33,50 @@ class Row(NamedTuple):
 
 @dataclass
 class Recount:
-    """What the log holds up to a position. ``claims`` has the entry that counts for each id: about 150 bytes an id."""
+    """What the log holds up to a position.
+
+    ``claims`` has the entry that counts for each id: about 150 bytes an id. A user is about 100 bytes, for each of the
+    event types again.
+    """
 
     entries: int = 0
     events: int = 0
     duplicates: int = 0
     claims: dict[UUID, int] = field(default_factory=dict)
+    users: set[int] = field(default_factory=set)
+    users_by_type: dict[str, set[int]] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
     gaps: list[Gap] = field(default_factory=list)
+
+
+class Refused(NamedTuple):
+    """Entries that were parked for what the log alone can't tell.
+
+    ``by_database`` are taken as they are: only the database could tell. ``before_retention`` are not to be counted if
+    they are older than ``raw_from``.
+    """
+
+    by_database: frozenset[int]
+    before_retention: frozenset[int]
+    raw_from: datetime | None
+
+    def has(self, row: Row) -> bool:
+        """Whether the entry was parked rightly."""
+        if row.seq in self.before_retention:
+            return self.raw_from is not None and row.event.created_at < self.raw_from
+        return row.seq in self.by_database
 
 
 async def read_rows(
     client: LogClient,
     start: Cursor,
     end: int,
-    refused: "frozenset[int]",
+    refused: Refused,
     upcasters: Upcasters,
     recount: Recount,
     on_read: Callable[[int], None],
 ) -> AsyncIterator[list[Row]]:
     """Reads the entries behind ``start`` up to the one at ``end``; yields the rows they ask for, counts in ``recount``.
-
-    ``refused`` are entries that only the database could tell to be impossible: they count as parked.
 
     Raises:
         ForeignHistoryError, LogHoleError, LogUnavailableError: see ``LogReader.read``.
@@ -71,7 +93,7 @@ async def read_rows(
         await reader.close()
 
 
-def _rows(entries: Sequence[LogEntry], refused: "frozenset[int]", upcasters: Upcasters, recount: Recount) -> list[Row]:
+def _rows(entries: Sequence[LogEntry], refused: Refused, upcasters: Upcasters, recount: Recount) -> list[Row]:
     rows: list[Row] = []
     for entry in entries:
         recount.entries += 1
@@ -84,9 +106,11 @@ def _rows(entries: Sequence[LogEntry], refused: "frozenset[int]", upcasters: Upc
             event_id = entry.event_id
         if event_id is not None and recount.claims.setdefault(event_id, entry.seq) != entry.seq:
             recount.duplicates += 1
-        elif event is None or entry.seq in refused:
+        elif event is None or refused.has(row := Row(entry.seq, event)):
             recount.parked.add(entry.seq)
         else:
             recount.events += 1
-            rows.append(Row(entry.seq, event))
+            recount.users.add(event.user_id)
+            recount.users_by_type.setdefault(event.event_type, set()).add(event.user_id)
+            rows.append(row)
     return rows

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -13,20 +14,21 @@ from tailrace.contracts.upcasting import NO_UPCASTERS, Upcasters
 from tailrace.migrations.models import Model
 from tailrace.migrations.runner import live_model
 from tailrace.projection.verify.derived import compare_derived
-from tailrace.projection.verify.receipt import Receipt
-from tailrace.projection.verify.recount import Recount, Row, read_rows
-from tailrace.projection.verify.tables import TAKEN_AS_PARKED, Cell, Digests, Tables
+from tailrace.projection.verify.digests import ROWS, Cell, add_to, every_relation
+from tailrace.projection.verify.receipt import NAMED, Receipt
+from tailrace.projection.verify.recount import Recount, Refused, Row, read_rows
+from tailrace.projection.verify.tables import Late, Tables
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.history import last_entry_until
 from tailrace.runtime.log.reader import verify_position
 
-NAMED = 5
-"""Differences of one kind that are named; the receipt says when there are more."""
 SEARCHED = 3
-PATIENCE = 30.0
-"""Seconds to wait for late events to be in the aggregates."""
-POLL = 0.2
 """Differing cells (day and type) whose rows are compared one by one."""
+SETTLING = 5.0
+"""Seconds to wait for late events that are on their way into the aggregates: more may come all the time."""
+PATIENCE = 30.0
+"""Seconds to wait until somebody brings any of them there."""
+POLL = 0.2
 
 
 async def verify(
@@ -47,28 +49,68 @@ async def verify(
         LogUnavailableError: the log does not answer.
     """
     model = model or await live_model(connection)
-    await _until_settled(connection, model)
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute("select set_config('search_path', $1, true)", model.name)
-        tables = Tables(connection)
-        position, log_from = await tables.position()
-        if position is None:
-            state = await client.state()
-            return Receipt(model.name, Cursor(state.epoch, 0), log_from)
-        state = await verify_position(client, position)
-        end = await last_entry_until(client, position.seq, state)
-        receipt = Receipt(model.name, position, log_from, raw_from=await tables.raw_from())
-        return await _Verification(client, tables, upcasters, receipt, end, on_read).run()
-
-
-async def _until_settled(connection: "asyncpg.Connection", model: Model) -> None:
-    """Late events are in the aggregates within seconds; what is still pending after ``PATIENCE`` is a difference."""
-    deadline = time.monotonic() + PATIENCE
-    pending = f"select exists (select from {model.name}.late_ranges)"
-    while time.monotonic() < deadline:
-        if not await connection.fetchval(pending):
-            return
+    waiting = _Waiting()
+    while True:
+        # in the snapshot that is compared: a look before it would say nothing of it
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute("select set_config('search_path', $1, true)", model.name)
+            tables = Tables(connection, model)
+            if waiting.is_over(late := await tables.late()):
+                return await _verify(client, tables, model, late, waiting, upcasters, on_read)
         await asyncio.sleep(POLL)
+
+
+class _Waiting:
+    """Waits until no late event is on its way: not for ever, since more may come all the time."""
+
+    def __init__(self) -> None:
+        self.refreshed = False
+        """Whether somebody brings them into the aggregates."""
+        self._began = time.monotonic()
+        self._before: dict[datetime, Late] = {}
+
+    def is_over(self, late: dict[datetime, Late]) -> bool:
+        """Whether to compare now, with what is ``late`` now."""
+        self.refreshed = self.refreshed or any(_went(was, late.get(hour)) for hour, was in self._before.items())
+        self._before = late
+        waited = time.monotonic() - self._began
+        return not late or waited >= PATIENCE or (self.refreshed and waited >= SETTLING)
+
+
+def _went(was: Late, now: Late | None) -> bool:
+    """Whether late events of an hour were brought into the aggregates: each batch since then has brought some more."""
+    return now is None or now.gen < was.gen or now.events < was.events + now.gen - was.gen
+
+
+async def _verify(
+    client: LogClient,
+    tables: Tables,
+    model: Model,
+    late: dict[datetime, Late],
+    waiting: _Waiting,
+    upcasters: Upcasters,
+    on_read: Callable[[int, int], None],
+) -> Receipt:
+    position, log_from = await tables.position()
+    if position is None:
+        state = await client.state()
+        return Receipt(model.name, Cursor(state.epoch, 0), log_from)
+    state = await verify_position(client, position)
+    end = await last_entry_until(client, position.seq, state)
+    receipt = Receipt(
+        model.name,
+        position,
+        log_from,
+        raw_from=await tables.raw_from(),
+        late_pending=sum(one.events for one in late.values()),
+        late_hours=sorted(late),
+    )
+    if late and not waiting.refreshed:
+        receipt.differ(
+            f"late_ranges: {receipt.late_pending:,} late events are not in the aggregates yet; "
+            "is the projection service running?"
+        )
+    return await _Verification(client, tables, upcasters, receipt, end, on_read).run()
 
 
 class _Verification:
@@ -87,23 +129,28 @@ class _Verification:
         self._receipt = receipt
         self._end = end
         self._on_read = on_read
-        self._refused: frozenset[int] = frozenset()
+        self._refused = Refused(frozenset(), frozenset(), None)
 
     async def run(self) -> Receipt:
         receipt = self._receipt
         parked = await self._tables.parked()
-        self._refused = frozenset(seq for seq, code in parked.items() if code in TAKEN_AS_PARKED)
-        recount, logged, kept = Recount(), Digests(), Digests()
+        self._refused = Refused(
+            frozenset(seq for seq, code in parked.items() if code == "database_refused"),
+            frozenset(seq for seq, code in parked.items() if code == "before_retention"),
+            receipt.raw_from,
+        )
+        recount, logged, kept = Recount(), every_relation(), every_relation()
         async for rows in self._rows(recount):
-            logged.add(await self._tables.hash_rows(rows))
-        kept.add(await self._tables.hash_table())
+            add_to(logged, await self._tables.hash_rows(rows, receipt.late_hours))
+        async for found in self._tables.hash_all(receipt.late_hours):
+            add_to(kept, found)
         receipt.count(recount, logged, kept)
-        if cells := logged.since(receipt.raw_from).differing(kept.since(receipt.raw_from)):
+        if cells := receipt.tables[ROWS].differing:
             await self._name_rows(cells)
         self._compare_parked(recount.parked, parked)
         self._compare_gaps(recount.gaps, await self._tables.gaps())
         await self._compare_ledger(recount.claims)
-        await compare_derived(self._tables, receipt, logged)
+        await compare_derived(self._tables, receipt, recount)
         return receipt
 
     def _rows(self, recount: Recount) -> AsyncIterator[list[Row]]:

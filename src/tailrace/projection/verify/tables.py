@@ -1,70 +1,38 @@
 """The read model as its tables tell it, all in one snapshot."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import Gap, merged
+from tailrace.migrations.models import Model
+from tailrace.projection.verify.digests import LEVELS, Cell
 from tailrace.projection.verify.recount import Row
 from tailrace.runtime.sql import read_sql
 
-LEVELS = ("minute", "hour", "day")
-TAKEN_AS_PARKED = ("database_refused", "before_retention")
-"""Codes of parked events that the log alone can't tell to be impossible."""
-Cell = tuple[datetime, str]
-"""A UTC day and an event type."""
-
+_SETTLED = {"minute": "hour", "hour": "hour", "day": "day"}
+"""What is left out of a rollup for an hour whose late events are on their way."""
 
 _sql = partial(read_sql, "tailrace.projection.verify")
 
 
-class Digests:
-    """Sums of row hashes per cell, modulo 2**64, and how many rows each is of."""
+class Late(NamedTuple):
+    """Late events of an hour that the aggregates don't have yet; ``gen`` rises with each batch that brings some."""
 
-    def __init__(self) -> None:
-        self.rows: Counter[Cell] = Counter()
-        self.sums: dict[Cell, int] = {}
-
-    def add(self, found: Sequence[Any]) -> None:
-        """Adds the answer of ``hash_rows`` or ``hash_table``."""
-        for row in found:
-            cell = (row["day"], row["event_type"])
-            self.rows[cell] += row["events"]
-            self.sums[cell] = (self.sums.get(cell, 0) + int(row["digest"])) % 2**64
-
-    @property
-    def total(self) -> str:
-        """One digest of all rows: 16 hex digits."""
-        return f"{sum(self.sums.values()) % 2**64:016x}"
-
-    def since(self, moment: datetime | None) -> "Digests":
-        """Those of the days from ``moment`` on."""
-        if moment is None:
-            return self
-        found = Digests()
-        for cell, digest in self.sums.items():
-            if cell[0] >= moment:
-                found.sums[cell], found.rows[cell] = digest, self.rows[cell]
-        return found
-
-    def differing(self, other: "Digests") -> list[Cell]:
-        """Cells whose rows are not the same."""
-        cells = self.sums.keys() | other.sums.keys()
-        return sorted(
-            cell for cell in cells if (self.rows[cell], self.sums.get(cell)) != (other.rows[cell], other.sums.get(cell))
-        )
+    events: int
+    gen: int
 
 
 class Tables:
     """Asks one model through a connection in a REPEATABLE READ transaction, its ``search_path`` the model's schema."""
 
-    def __init__(self, connection: "asyncpg.Connection") -> None:
+    def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
         self._connection = connection
+        self._flavour = model.flavour
 
     async def position(self) -> tuple[Cursor | None, int]:
         """Up to where the model has seen the log (None: nothing), and the first sequence it counts from."""
@@ -80,15 +48,17 @@ class Tables:
         rows = await self._connection.fetch("select first_seq, last_seq from log_gaps")
         return merged(Gap(row["first_seq"], row["last_seq"]) for row in rows)
 
-    async def hash_rows(self, rows: Sequence[Row]) -> Sequence[Any]:
-        """Hashes rows of the log, per cell."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("hash_rows"), *_columns(rows))
+    async def hash_rows(self, rows: Sequence[Row], late: Collection[datetime]) -> Sequence[Any]:
+        """Hashes rows of the log, and the cells of the rollups they fall into, without the hours ``late``."""
+        found: Sequence[Any] = await self._connection.fetch(_sql("hash_rows"), *_columns(rows), list(late))
         return found
 
-    async def hash_table(self) -> Sequence[Any]:
-        """Hashes the table's rows, per cell."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("hash_table"))
-        return found
+    async def hash_all(self, late: Collection[datetime]) -> AsyncIterator[Sequence[Any]]:
+        """Hashes what the tables hold, one after the other; rollups without the hours ``late``."""
+        yield await self._connection.fetch(_sql("hash_table"))
+        for level in LEVELS:
+            yield await self._connection.fetch(_of_level("hash_rollup", level), list(late))
+        yield await self._connection.fetch(_sql(f"hash_users.{self._flavour}"), list(late))
 
     async def differing_rows(self, rows: Sequence[Row], cells: Sequence[Cell], limit: int) -> Sequence[Any]:
         """Rows of some cells that are not the log's; ``rows`` are all that the log asks for there."""
@@ -101,43 +71,44 @@ class Tables:
         found: datetime | None = await self._connection.fetchval("select raw_from from projection_position")
         return found
 
-    async def late_pending(self) -> int:
-        """Late events that the aggregates don't have yet."""
-        return int(await self._connection.fetchval("select coalesce(sum(events), 0)::bigint from late_ranges"))
+    async def late(self) -> dict[datetime, Late]:
+        """Hours with late events that the aggregates don't have yet."""
+        rows = await self._connection.fetch("select hour, events, gen from late_ranges")
+        return {row["hour"]: Late(row["events"], row["gen"]) for row in rows}
 
-    async def events_in(self, level: str) -> int:
-        """All that a rollup counts."""
-        return int(await self._connection.fetchval(f"select coalesce(sum(events), 0)::bigint from events_by_{level}"))
-
-    async def differing_buckets(self, level: str, since: datetime | None, limit: int) -> Sequence[Any]:
+    async def differing_buckets(
+        self, level: str, since: datetime | None, late: Collection[datetime], limit: int
+    ) -> Sequence[Any]:
         """Cells of a rollup that the rows don't add up to."""
-        sql = _sql("differing_buckets").replace("{level}", level)
-        found: Sequence[Any] = await self._connection.fetch(sql, since, limit)
+        sql = _of_level("differing_buckets", level)
+        found: Sequence[Any] = await self._connection.fetch(sql, since, list(late), limit)
         return found
 
-    async def differing_users(self, since: datetime | None, limit: int) -> Sequence[Any]:
+    async def differing_users(self, since: datetime | None, late: Collection[datetime], limit: int) -> Sequence[Any]:
         """Users per hour that are not the rows'."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("differing_users"), since, limit)
+        found: Sequence[Any] = await self._connection.fetch(_sql("differing_users"), since, list(late), limit)
         return found
 
-    async def day_counts(self, level: str, before: datetime) -> Sequence[Any]:
-        """A rollup's sums per day and type."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("day_counts").replace("{level}", level), before)
-        return found
+    async def all_time(self) -> dict[str, tuple[int, int]]:
+        """Events and users per type; "" counts all types."""
+        rows = await self._connection.fetch("select event_type, events, users from all_time")
+        return {row["event_type"]: (row["events"], row["users"]) for row in rows}
 
-    async def totals(self) -> Sequence[Any]:
-        """All-time counts, beside the sets of users they are made from."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("totals"))
-        return found
+    def users(self) -> Any:
+        """An asynchronous iterator over (user_id,) of those who were ever seen."""
+        return self._connection.cursor("select user_id from users", prefetch=5_000)
 
-    async def differing_totals(self, limit: int) -> Sequence[Any]:
-        """All-time counts that the rows or the sets of users don't add up to."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("differing_totals"), limit)
-        return found
+    def users_by_type(self) -> Any:
+        """An asynchronous iterator over (event_type, user_id)."""
+        return self._connection.cursor("select event_type, user_id from users_by_type", prefetch=5_000)
 
     def ledger(self) -> Any:
         """An asynchronous iterator over (event_id, seq) of the ledger."""
         return self._connection.cursor("select event_id, seq from event_ids", prefetch=5_000)
+
+
+def _of_level(name: str, level: str) -> str:
+    return _sql(name).replace("{level}", level).replace("{settled}", _SETTLED[level])
 
 
 def _columns(rows: Sequence[Row]) -> list[list[Any]]:

@@ -4,7 +4,7 @@ Entries that are recorded as lost are jumped over; any other hole is an error.
 
 There are no acknowledgements and no state in the server: whoever reads keeps the position. The consumer is made anew
 whenever anything is in doubt (a reconnect, an error, a jump in the sequence, a long silence), and before it is, the
-position is compared with the log.
+position is compared with the log. A new epoch makes no noise: it is looked for every few seconds, whatever comes.
 """
 
 import time
@@ -18,6 +18,8 @@ from tailrace.runtime.log.history import hole_around, lost
 
 SILENCE = 5.0
 """Seconds without an entry after which the log's end is asked for: a deleted consumer makes no noise."""
+COMPARE = 5.0
+"""Seconds after which the epoch is asked for although entries come."""
 
 _RESTORE = (
     "put the log's right files back, or declare this log another history with `tailrace log new-epoch` and go over to "
@@ -34,11 +36,7 @@ async def verify_position(client: LogClient, position: Cursor) -> LogState:
         LogUnavailableError: the log does not answer.
     """
     state = await client.state()
-    if state.epoch != position.epoch:
-        raise ForeignHistoryError(
-            f"the log's epoch is {state.epoch or 'not set'}, but the position {position} is of another log",
-            "connect to that log, or go over to a model of this one: `tailrace replay`, `tailrace cutover`",
-        )
+    check_epoch(state, position)
     if position.seq > state.issued_seq:
         raise ForeignHistoryError(
             f"the log ends at sequence {state.issued_seq}, before the position {position}: it lost what was already "
@@ -52,6 +50,19 @@ async def verify_position(client: LogClient, position: Cursor) -> LogState:
     if position.seq >= state.first_seq and position.mark:
         await _compare(client, position, state)
     return state
+
+
+def check_epoch(state: LogState, position: Cursor) -> None:
+    """Whether a position is of the log that has this state.
+
+    Raises:
+        ForeignHistoryError: it is not.
+    """
+    if state.epoch != position.epoch:
+        raise ForeignHistoryError(
+            f"the log's epoch is {state.epoch or 'not set'}, but the position {position} is of another log",
+            "connect to that log, or go over to a model of this one: `tailrace replay`, `tailrace cutover`",
+        )
 
 
 async def _compare(client: LogClient, position: Cursor, state: LogState) -> None:
@@ -87,7 +98,7 @@ class LogReader:
         self._generation = -1
         self._gaps: tuple[Gap, ...] = ()
         self._missed = 0  # the sequence that did not come before the consumer was made anew
-        self._heard = time.monotonic()
+        self._heard = self._compared = time.monotonic()
 
     async def read(self, limit: int, wait: float) -> list[LogEntry]:
         """The next 1 to ``limit`` entries, without an unrecorded gap; [] after about ``wait`` seconds without one.
@@ -99,6 +110,10 @@ class LogReader:
         """
         if self._fetcher is None or self._generation != self._client.generation:
             await self._restart()
+        elif time.monotonic() - self._compared >= COMPARE:
+            # the epoch alone: under traffic a replica may have more than the server that tells the log's end
+            check_epoch(await self._client.state(), self.position)
+            self._compared = time.monotonic()
         fetcher = self._fetcher
         assert fetcher is not None
         generation = self._generation
@@ -163,7 +178,7 @@ class LogReader:
         self._gaps = (await verify_position(self._client, self.position)).gaps
         self._fetcher = await self._client.fetch_from(self.position.seq + 1)
         self._generation = generation
-        self._heard = time.monotonic()
+        self._heard = self._compared = time.monotonic()
 
     async def _check_silence(self) -> None:
         if time.monotonic() - self._heard < SILENCE:

@@ -10,7 +10,7 @@ from tailrace.contracts.entries import Gap, LogEntry
 from tailrace.contracts.errors import TailraceError
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.deliveries import Fetcher
-from tailrace.runtime.log.reader import SILENCE, verify_position
+from tailrace.runtime.log.reader import COMPARE, SILENCE, check_epoch, verify_position
 
 
 class NotWholeError(TailraceError):
@@ -33,7 +33,7 @@ class SelectingReader:
         self._generation = -1
         self._end = position
         self._left = 0
-        self._heard = 0.0
+        self._heard = self._compared = 0.0
 
     async def read(self, limit: int, wait: float) -> list[LogEntry]:
         """The next 1 to ``limit`` entries; [] where none came in about ``wait`` seconds, or none is left.
@@ -48,6 +48,9 @@ class SelectingReader:
             await self._restart()
             if self.finished:
                 return []
+        elif time.monotonic() - self._compared >= COMPARE:
+            check_epoch(await self._client.state(), self.position)
+            self._compared = time.monotonic()
         fetcher = self._fetcher
         assert fetcher is not None
         try:
@@ -85,7 +88,7 @@ class SelectingReader:
         self._end = last.cursor(state.epoch) if last else Cursor(state.epoch, state.last_seq)
         self._fetcher, self._left = await self._client.select_from(self.position.seq + 1, self._subjects)
         self._generation = generation
-        self._heard = time.monotonic()
+        self._heard = self._compared = time.monotonic()
         if not self._left:
             await self._finish()
 

@@ -1,0 +1,71 @@
+"""The projection service ends with a sentence where going on would be wrong, and begins again where it may pass."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from support.events import event, log_event
+from support.projector import running_projector, until_projected
+from support.recount import read_model, recount_log
+from tailrace.contracts.errors import SchemaError
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("insert into tailrace.migrations values ('model_1', 999, '0999_from_the_future', 'x')", "newer Tailrace"),
+        ("delete from tailrace.migrations where scope = 'model_1' and number = 6", "run `tailrace migrate`"),
+    ],
+    ids=["newer", "older"],
+)
+@pytest.mark.parametrize("running", [True, False], ids=["while it runs", "before it starts"])
+async def test_a_schema_of_another_version_ends_the_service_with_what_to_do(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, change: str, sentence: str, running: bool
+) -> None:
+    await log_event(log, event())
+    if not running:
+        await connection.execute(change)
+    async with running_projector(settings) as task:
+        if running:
+            await until_projected(connection, log, task)
+            await connection.execute(change)
+        with pytest.raises(SchemaError, match=sentence):
+            await asyncio.wait_for(task, 10)
+    await log_event(log, event())
+    assert await connection.fetchval("select seq from projection_position") == (1 if running else 0)
+
+
+async def test_an_upkeep_that_dies_of_an_unforeseen_error_ends_the_service_with_it(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        await until_projected(connection, log)
+        raise ZeroDivisionError("unforeseen")
+
+    monkeypatch.setattr("tailrace.projection.projecting.keep_up", die)
+    await log_event(log, event())
+    async with running_projector(settings) as task:
+        with pytest.raises(ZeroDivisionError, match="unforeseen"):
+            await asyncio.wait_for(task, 10)
+
+
+async def test_an_upkeep_that_breaks_off_for_something_that_may_pass_begins_again_with_its_projector(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 0
+
+    async def break_off_once(*_: object) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise asyncpg.PostgresError("passing")
+
+    monkeypatch.setattr("tailrace.projection.projecting.keep_up", break_off_once)
+    await log_event(log, event())
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+    assert begun == 2
+    assert await read_model(connection) == await recount_log(log)

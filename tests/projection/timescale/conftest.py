@@ -1,0 +1,59 @@
+"""A model of the timescale flavour, and events that are old."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from support.events import event
+from support.projector import running_projector, until_projected
+from support.servers import NatsServer
+from support.waiting import until
+from tailrace.contracts.events import Event
+from tailrace.migrations.runner import migrate
+from tailrace.ops.embedded.ports import free_port
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+
+@pytest.fixture
+async def database(timescale_database: str) -> str:
+    """A migrated database of the timescale flavour."""
+    connection = await asyncpg.connect(timescale_database)
+    await migrate(connection, Settings(flavour="timescale"))
+    await connection.close()
+    return timescale_database
+
+
+@pytest.fixture
+def settings(nats_server: NatsServer, database: str) -> Settings:
+    """Settings for it."""
+    return Settings(nats_url=nats_server.url, database=database, query_port=free_port(), log_level="debug")
+
+
+def ago(**age: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**age)
+
+
+def days_of_events(days: int, per_day: int = 6) -> list[Event]:
+    """Some events on each of the last ``days`` days, the oldest first."""
+    return [
+        event("click", user, ago(days=day, hours=number))
+        for user, (day, number) in enumerate((day, number) for day in range(days, 0, -1) for number in range(per_day))
+    ]
+
+
+async def pending(connection: "asyncpg.Connection") -> int:
+    """Late events that are on their way into the aggregates."""
+    return int(await connection.fetchval("select coalesce(sum(events), 0)::bigint from public.late_ranges"))
+
+
+async def is_settled(connection: "asyncpg.Connection") -> bool:
+    return bool(await connection.fetchval("select not exists (select from public.late_ranges)"))
+
+
+async def project_all(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    """Projects all there is, and waits until it is in every count."""
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        await until(lambda: is_settled(connection))

@@ -1,0 +1,219 @@
+"""Late events that never stop coming: what is pending is what came since the last refresh, and no more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+from dirty_equals import IsPartialDict
+
+from projection.timescale.conftest import ago, is_settled, pending, project_all
+from query.conftest import running_query
+from support.events import event, log_events, some_events
+from support.projector import running_projector, until_projected
+from support.recount import read_model, recount_log
+from support.stats import ask, recount
+from support.waiting import until
+from tailrace.contracts.events import Event
+from tailrace.migrations.models import Model
+from tailrace.migrations.runner import live_model
+from tailrace.ops.verifying import describe
+from tailrace.projection.upkeep import REFRESH, Upkeep
+from tailrace.projection.verify.receipt import Receipt
+from tailrace.projection.verify.run import verify
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+LATE_BY = 6.0
+"""Minutes by which a producer's clock is behind."""
+SOON = 20.0
+"""Seconds after which no late event is pending any more: what docs/decisions.md says, for a machine that is busy."""
+
+
+@asynccontextmanager
+async def late_stream(log: LogClient, settings: Settings) -> AsyncIterator[list[Event]]:
+    """A producer whose clock is behind: the next event as soon as one is projected. Yields what it has sent so far."""
+    sent: list[Event] = []
+    looking = await asyncpg.connect(settings.dsn)
+
+    async def send() -> None:
+        while True:
+            sent.extend(await log_events(log, [event("late", len(sent), ago(minutes=LATE_BY))]))
+            await until_projected(looking, log)
+
+    sending = asyncio.create_task(send())
+    try:
+        yield sent
+    finally:
+        sending.cancel()
+        await asyncio.wait([sending])
+        await looking.close()
+
+
+async def test_of_a_steady_stream_of_late_events_only_those_since_the_last_refresh_are_pending(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(20))
+    async with running_projector(settings), running_query(settings) as query:
+        async with late_stream(log, settings) as sent:
+
+            async def most_are_counted() -> bool:
+                return len(sent) >= 100 and await pending(connection) < len(sent) / 2
+
+            await until(most_are_counted, timeout=60)
+        await until_projected(connection, log)
+        await until(lambda: is_settled(connection), timeout=SOON)
+        assert (await ask(query, settled="true"))["as_of"]["late_pending"] == 0
+    assert await read_model(connection) == await recount_log(log)
+    assert (await verify(log, connection)).differences == []
+
+
+class Interrupting:
+    """An upkeep's connection, on which something happens before its first refresh."""
+
+    def __init__(self, connection: "asyncpg.Connection", happens: Any) -> None:
+        self._connection = connection
+        self._happens = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def execute(self, query: str, *arguments: object) -> None:
+        if query == REFRESH and self._happens is not None:
+            happens, self._happens = self._happens, None
+            await happens()
+        await self._connection.execute(query, *arguments)
+
+
+@pytest.fixture
+def no_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody refreshes but the test."""
+    _stop_upkeep(monkeypatch)
+
+
+def _stop_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def keep_up(settings: Settings, model: Model) -> None:
+        del settings, model
+
+    monkeypatch.setattr("tailrace.projection.projecting.keep_up", keep_up)
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+
+
+@pytest.mark.usefixtures("no_upkeep")
+async def test_what_comes_late_into_an_hour_that_is_being_refreshed_is_pending_alone(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    events = await log_events(log, some_events(30))
+    await project(settings, log, connection)
+    assert await pending(connection) == 30
+
+    async def more_comes() -> None:
+        for one in events[:2]:
+            late = event(one.event_type, one.user_id, one.created_at)
+            events.extend(await log_events(log, [late]))
+            await project(settings, log, reader)
+
+    reader = await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
+    upkeep = Upkeep(Interrupting(connection, more_comes), await live_model(connection))
+    await upkeep.refresh()
+    assert await pending(reader) == 2
+    await upkeep.refresh()
+    assert await is_settled(reader)
+    assert await read_model(reader) == await recount_log(log)
+    async with running_query(settings) as query:
+        assert await ask(query, bucket="day") == IsPartialDict(recount(events, "day"))
+    await reader.close()
+
+
+@pytest.mark.usefixtures("no_upkeep")
+@pytest.mark.native_timescale
+async def test_two_refreshes_of_one_model_take_turns(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    """Natively alone: in WASM advisory locks exclude nobody."""
+    await log_events(log, some_events(30))
+    await project(settings, log, connection)
+    model = await live_model(connection)
+    other = await asyncpg.connect(settings.dsn)
+    second: list[asyncio.Task[None]] = []
+
+    async def another_begins() -> None:
+        second.append(asyncio.create_task(Upkeep(other, model).refresh()))
+        await log_events(log, some_events(5, seed=2))
+        await project(settings, log, reader)
+
+    reader = await asyncpg.connect(settings.dsn)
+    await Upkeep(Interrupting(connection, another_begins), model).refresh()
+    assert await pending(reader) in (0, 5)
+    await second[0]
+    assert await is_settled(reader)
+    for one in (reader, other):
+        await one.close()
+
+
+async def test_a_model_is_verified_though_late_events_never_stop_coming(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(50))
+    await project_all(settings, log, connection)
+    verifying = await asyncpg.connect(settings.dsn)
+    async with running_projector(settings), late_stream(log, settings):
+
+        async def some_are_late() -> bool:
+            return await pending(connection) > 0
+
+        await until(some_are_late)
+        receipt = await verify(log, verifying)
+        assert receipt.differences == []
+        assert receipt.events > 50
+    await verifying.close()
+
+
+async def test_hours_whose_late_events_are_on_their_way_are_left_out_and_the_receipt_says_so(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.projection.verify.run.SETTLING", 0.5)
+    await log_events(log, [event("click", number, ago(days=3, hours=number)) for number in range(20)])
+    await project_all(settings, log, connection)
+    _stop_upkeep(monkeypatch)
+    moment = ago(days=3)
+    await log_events(log, [event("click", 1, moment) for _ in range(300)])
+    await project(settings, log, connection)
+    verifying = asyncio.create_task(_verified(settings, log))
+    while not verifying.done():  # as if they were refreshed one by one
+        await connection.execute("update model_1.late_ranges set events = greatest(events - 1, 1)")
+    receipt = await verifying
+    assert receipt.differences == []
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    assert receipt.late_hours == [hour]
+    assert receipt.tables["events_by_minute"].kept.events.total() == 19
+    assert receipt.as_json()["late_hours"] == [hour.isoformat()]
+    said = describe(receipt)
+    assert f"left out          of the rollups: the hour {hour:%Y-%m-%d %H}:00, to which " in said
+    assert said.endswith("agree with the log, but for the hours that are left out")
+
+
+async def _verified(settings: Settings, log: LogClient) -> Receipt:
+    connection = await asyncpg.connect(settings.dsn)
+    try:
+        return await verify(log, connection)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.usefixtures("no_upkeep")
+async def test_late_events_that_nobody_refreshes_are_a_difference(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.projection.verify.run.PATIENCE", 0.5)
+    await log_events(log, some_events(50))
+    await project(settings, log, connection)
+    assert (await verify(log, connection)).differences == [
+        "late_ranges: 50 late events are not in the aggregates yet; is the projection service running?"
+    ]
