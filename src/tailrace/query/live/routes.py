@@ -22,8 +22,8 @@ Every message from here is one JSON text frame:
 ```
 {"kind":"hello","epoch":…,"first":<cursor of the log's first entry>,"last":<of its last>,
  "cursor":<where this stream begins>}
-{"kind":"events","cursor":<of the last>,"events":[{"cursor":…,"event_id":…,"event_type":…,"user_id":…,
-                                                    "created_at":…,"event_data":{…}},…]}          1 to 256 events
+{"kind":"events","cursor":<of the last>,"events":[{"cursor":…,"logged_at":<when the log took it>,"event_id":…,
+    "event_type":…,"user_id":…,"created_at":<when it happened>,"event_data":{…}},…]}   1 to 256 events
 {"kind":"caught_up","cursor":…}       once: everything that was there when you connected has been sent
 {"kind":"progress","cursor":…}        nothing for you for about 15 s
 {"kind":"gap","asked":<cursor>,"resumed_at":<cursor>,"reason":…}
