@@ -342,7 +342,8 @@ async def test_streams_go_on_without_loss_after_the_logs_server_was_killed(
 async def test_an_idle_stream_says_that_it_is_alive(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.tail.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
     await log_event(log, event())
     async with query.socket() as socket:
         caught_up = await socket.until("caught_up")

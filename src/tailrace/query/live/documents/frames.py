@@ -112,7 +112,10 @@ class CaughtUpFrame(BaseModel):
 
 
 class ProgressFrame(BaseModel):
-    """Nothing for this client, and the stream is alive. The position may have moved past what was not asked for."""
+    """Nothing for this client for some seconds, and the connection is alive: its silence would say that it is dead.
+
+    The position may have moved past what was not asked for.
+    """
 
     model_config = _with_examples({"kind": "progress", "cursor": "3f9c1a7be204:1057:5d41402abc4b2a76"})
 
