@@ -231,6 +231,7 @@ async def test_the_lag_tells_what_is_not_counted_yet(
         "lag_seconds": 0.0,
         "parked": 1,
         "started_at": IsStr(regex=r".*Z"),
+        "problem": None,
     }
 
 
