@@ -4,8 +4,10 @@ import asyncio
 import json
 import random
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from dirty_equals import IsList, IsPartialDict, IsStr
 from websockets.asyncio.client import ClientConnection, connect
@@ -69,6 +71,8 @@ async def test_frames_have_the_documented_shape(query: QueryService, log: LogCli
     async with query.socket("earliest") as socket:
         await socket.until("caught_up")
     epoch = (await log.state()).epoch
+    entry = await log.get(1)
+    assert entry is not None
     assert socket.frames == [
         {"kind": "hello", "epoch": epoch, "first": CURSOR, "last": CURSOR, "cursor": f"{epoch}:0:"},
         {
@@ -77,6 +81,7 @@ async def test_frames_have_the_documented_shape(query: QueryService, log: LogCli
             "events": [
                 {
                     "cursor": CURSOR,
+                    "logged_at": msgspec.to_builtins(entry.logged_at),
                     "event_id": str(one.event_id),
                     "event_type": "Order Completed",
                     "user_id": -5,
@@ -87,6 +92,22 @@ async def test_frames_have_the_documented_shape(query: QueryService, log: LogCli
         },
         {"kind": "caught_up", "cursor": socket.hello["last"]},
     ]
+
+
+async def test_an_event_tells_when_the_log_took_it_alike_in_history_and_live(
+    query: QueryService, log: LogClient
+) -> None:
+    before = datetime.now(UTC)
+    async with query.socket() as live:
+        await live.until("caught_up")
+        await log_events(log, some_events(30))
+        watched = await live.events(30)
+    async with query.socket("earliest") as late:
+        assert await late.events(30) == watched
+    entries = [await log.get(seq) for seq in range(1, 31)]
+    told = [datetime.fromisoformat(one["logged_at"]) for one in watched]
+    assert told == [entry.logged_at for entry in entries if entry]
+    assert before - timedelta(seconds=1) < told[0] <= told[-1] < datetime.now(UTC) + timedelta(seconds=1)
 
 
 async def test_latest_gets_only_what_comes_later(query: QueryService, log: LogClient) -> None:
@@ -321,7 +342,8 @@ async def test_streams_go_on_without_loss_after_the_logs_server_was_killed(
 async def test_an_idle_stream_says_that_it_is_alive(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.tail.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
     await log_event(log, event())
     async with query.socket() as socket:
         caught_up = await socket.until("caught_up")

@@ -53,7 +53,8 @@ def parameters_of(document: Document) -> Document:
 async def test_what_is_sent_has_exactly_the_documented_members(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.stream.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
     await allow_losses(log)
     async with running_query(settings.model_copy(update={"upcasters": str(UPCASTERS)})) as query:
         document = await document_of(query)

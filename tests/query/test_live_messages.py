@@ -37,7 +37,8 @@ async def test_a_paused_stream_says_nothing_and_goes_on_where_it_was(query: Quer
 async def test_an_idle_pause_says_that_the_stream_is_alive(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.stream.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
     async with query.socket() as socket:
         await socket.until("caught_up")
         state = await socket.say("pause")
@@ -149,10 +150,20 @@ async def test_what_cannot_be_understood_closes_the_stream_with_3501_and_the_rea
     assert (code, why) == (3501, IsStr(regex=f".*{reason}.*"))
 
 
-async def test_a_message_that_is_too_long_is_refused(query: QueryService, log: LogClient) -> None:
+@pytest.mark.parametrize("said", ["x" * 66_000, "ä" * 33_000, "x" * 1_000_000, b"x" * 66_000], ids=len)
+async def test_a_message_that_is_too_long_is_refused_with_3501_and_the_reason(
+    query: QueryService, log: LogClient, said: str | bytes
+) -> None:
     async with query.socket() as socket:
-        await socket.connection.send('{"kind":"filter","event_type":["' + "x" * 70_000 + '"]}')
-        assert (await until_closed(socket.connection))[1] in (1009, None)
+        await socket.connection.send(said)
+        _, code, why = await until_closed(socket.connection)
+    assert (code, why) == (3501, "a message may have 65,536 bytes at most")
+
+
+async def test_a_message_as_long_as_may_be_is_obeyed(query: QueryService, log: LogClient) -> None:
+    async with query.socket() as socket:
+        await socket.connection.send('{"kind":"filter"}'.ljust(65_536))
+        assert await socket.until("state") == IsPartialDict(event_type=[])
 
 
 async def test_who_says_more_than_is_taken_is_refused(query: QueryService, log: LogClient) -> None:

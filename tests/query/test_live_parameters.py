@@ -147,7 +147,8 @@ async def test_a_frame_has_at_most_so_many_events_as_asked(query: QueryService, 
 async def test_a_stretch_without_a_match_is_told_as_progress(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.stream.HEARTBEAT", 0.0)
+    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
     async with query.socket(user_id=999) as socket:
         await socket.until("caught_up")
         await log_events(log, some_events(5))

@@ -72,9 +72,9 @@ def test_the_examples_of_frames_have_cursors_and_events_as_the_log_has_them() ->
         for member in {"cursor", "asked", "resumed_at", "first", "last"} & set(frame):
             assert frame[member] is None or str(Cursor.parse(frame[member])) == frame[member]
     for shown in LOGGED["examples"]:
-        entry = {name: value for name, value in shown.items() if name != "cursor"}
-        logged_at = datetime.fromisoformat(entry["created_at"])
-        assert read_stored(json.dumps(entry).encode(), logged_at=logged_at).user_id == 123
+        entry = {name: value for name, value in shown.items() if name not in ("cursor", "logged_at")}
+        logged_at = datetime.fromisoformat(shown["logged_at"])
+        assert read_stored(json.dumps(entry).encode(), logged_at=logged_at).created_at <= logged_at
 
 
 def test_an_event_has_the_members_and_bounds_of_the_logs_events() -> None:
@@ -84,8 +84,8 @@ def test_an_event_has_the_members_and_bounds_of_the_logs_events() -> None:
         return {name: schema[name] for name in kept & set(schema)} | highest
 
     logged = msgspec.json.schema(Event)["$defs"]["Event"]
-    assert list(LOGGED["properties"]) == ["cursor", *logged["properties"]]
-    assert LOGGED["required"] == ["cursor", *logged["required"]]
+    assert list(LOGGED["properties"]) == ["cursor", "logged_at", *logged["properties"]]
+    assert LOGGED["required"] == ["cursor", "logged_at", *logged["required"]]
     for name, member in logged["properties"].items():
         assert bounds(LOGGED["properties"][name]) == bounds(member), name
 

@@ -69,5 +69,6 @@ def test_an_event_of_the_current_version_is_the_logs_own_text(settings: Settings
     upcasters = load_upcasters(settings)
     for one in (order('{"amount" : {"cents":1250}, "x":1.50}', 3), event(data='{ "path":"/home" }')):
         payload = encode_event(one)
-        item = encode_entry(LogEntry(1, 1_800_000_000 * 10**9, "id", payload), "log", upcasters)
-        assert item.event == f'{{"cursor":"{item.cursor}",{payload.decode()[1:]}'
+        item = encode_entry(LogEntry(1, 1_800_000_000_250_000_999, "id", payload), "log", upcasters)
+        ours = f'{{"cursor":"{item.cursor}","logged_at":"2027-01-15T08:00:00.250000Z",'
+        assert item.event == ours + payload.decode()[1:]

@@ -119,3 +119,40 @@ def test_what_is_no_event_is_told_to_everybody() -> None:
     ring.extend([*items(11, 12), Item(Cursor("log", 13), "", "lost"), *items(14, 15)])
     frame = behind(ring, START, Selection(user_id=5))
     assert (frame.position.seq, "lost" in frame.text) == (13, True)
+
+
+def test_frames_for_many_places_are_kept_up_to_a_bound_while_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED_CHARS", 200_000)
+    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED", 40)
+    ring = Ring(START, 5_000)
+    ring.extend(items(11, 2_010))
+    places = [START, *(item.cursor for item in items(11, 2_000))]
+    for limit in (1, 5, 256):
+        frames = [behind(ring, place, limit=limit) for place in places]
+        assert 0 < ring.shared_chars <= 200_000
+        assert behind(ring, places[-1], limit=limit) is frames[-1]
+        assert behind(ring, places[0], limit=limit) == frames[0]
+    for place in places[:100]:
+        ring.frame_behind(place, Selection(user_id=5))
+    assert ring.shared_chars == 0  # these have no text, and so many as are kept
+    behind(ring, START)
+    ring.extend(items(2_011, 2_011))
+    assert ring.shared_chars == 0
+
+
+def test_what_is_asked_for_again_and_again_stays_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED", 3)
+    ring = Ring(START, 5_000)
+    ring.extend(items(11, 40))
+    popular = behind(ring, START)
+    for item in items(11, 39):
+        behind(ring, item.cursor)
+        assert behind(ring, START) is popular
+
+
+def test_a_frame_larger_than_all_that_is_shared_is_made_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED_CHARS", 1_000)
+    ring = Ring(START, 100)
+    ring.extend(items(11, 12, size=10_000))
+    assert behind(ring, START) == behind(ring, START)
+    assert ring.shared_chars == 0

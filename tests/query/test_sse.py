@@ -197,3 +197,32 @@ async def test_a_log_that_is_not_there_is_a_problem(query: QueryService, log: Lo
     answer = await query.http.get("/sse")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json() == IsPartialDict(title="Log unavailable")
+
+
+BROWSER = {"Accept": "text/event-stream"}
+"""What an EventSource sends; curl and others accept anything."""
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json, Text/Event-Stream;q=0.9"])
+async def test_a_browser_that_comes_while_the_log_is_away_is_told_and_comes_again(
+    query: QueryService, log: LogClient, accept: str
+) -> None:
+    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+    answer = await query.http.get("/sse", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.text == IsStr(regex=r"retry: 1000\n\n: 1013 [^\n]+\n\n")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/*"])
+async def test_whoever_else_comes_while_the_log_is_away_gets_a_problem(
+    query: QueryService, log: LogClient, accept: str
+) -> None:
+    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+    answer = await query.http.get("/sse", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+
+
+async def test_a_browsers_bad_request_is_a_problem_all_the_same(query: QueryService, log: LogClient) -> None:
+    answer = await query.http.get("/sse", params={"batch": "0"}, headers=BROWSER)
+    assert answer.status_code == 422

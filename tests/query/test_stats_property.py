@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from query.conftest import QueryService
 from support.events import event, log_events
 from support.projector import running_projector, until_projected
-from support.stats import between, recount, wire
+from support.stats import between, is_in_order, recount, wire
 from tailrace.query.stats.buckets import MAX_BUCKETS
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
@@ -102,6 +102,7 @@ async def test_every_answer_is_that_of_a_naive_count(
         answer = found.json()
         wanted = [one for one in events if not asked["types"] or one.event_type in asked["types"]]
         assert answer == IsPartialDict(recount(between(wanted, start, end), answer["bucket"], asked["zone"]))
+        assert is_in_order([point["bucket"] for point in answer["series"]], answer["buckets"])
         if compared:
             assert start is not None
             before = datetime.fromisoformat(answer["previous"]["from"])

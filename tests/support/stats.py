@@ -93,6 +93,13 @@ def recount(events: Iterable[Event], bucket: str, zone: str = "UTC") -> dict[str
     }
 
 
+def is_in_order(shown: Iterable[str], buckets: Sequence[str]) -> bool:
+    """Whether what a series shows are these buckets, in their order."""
+    numbers = [buckets.index(one) for one in shown]
+    begins = [datetime.fromisoformat(one) for one in buckets]
+    return numbers == sorted(numbers) and begins == sorted(set(begins))
+
+
 def between(events: Iterable[Event], start: datetime | None, end: datetime | None) -> list[Event]:
     """The events of a range."""
     return [
@@ -132,6 +139,7 @@ async def check_questions(
         wanted = between(events, start if "from" in question else None, end if "to" in question else None)
         wanted = [one for one in wanted if not types or one.event_type in types]
         assert answer == IsPartialDict(recount(wanted, answer["bucket"], zone)), question
+        assert is_in_order([point["bucket"] for point in answer["series"]], answer["buckets"]), question
         assert question["bucket"] in ("auto", answer["bucket"])
         assert (answer["from"], answer["to"], answer["tz"]) == (question.get("from"), question.get("to"), zone)
         answered += 1

@@ -7,17 +7,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
-from tailrace.contracts.cursors import Cursor
-from tailrace.query.database import QuestionTooSlowError, snapshot
+from tailrace.query.database import snapshot
 from tailrace.query.live.sending import LiveClients
 from tailrace.query.problems import documented
+from tailrace.query.status import PATIENCE, Status, read_status
 from tailrace.runtime.health import answer_live, answer_ready
 from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.lag import measure_lag
-from tailrace.runtime.postgres import DatabaseUnavailableError
-
-PATIENCE = 2.0
-"""Seconds that the database gets to answer."""
 
 
 class Alive(BaseModel):
@@ -31,18 +26,6 @@ class Health(BaseModel):
 
     database: str = Field(examples=["ok"])
     log: str = Field(examples=["ok"])
-
-
-class Status(BaseModel):
-    """Where everything is; null is what can't be known while the log or the database does not answer."""
-
-    live_clients: int = Field(description="Clients connected to `/ws`.")
-    last_seq: int | None = Field(description="The log's end.")
-    projected_seq: int | None = Field(description="Where the projection is.")
-    lag_events: int | None = Field(description="Log entries not projected yet.")
-    lag_seconds: float | None = Field(description="How long the oldest of them has been in the log.")
-    parked: int | None = Field(description="Log entries that can't be projected.")
-    started_at: datetime = Field(description="When this service started.")
 
 
 def health_routes(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients) -> APIRouter:
@@ -73,24 +56,8 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients) ->
 
     @router.get("/status", summary="Where everything is")
     async def status() -> Status:
-        """Numbers for a panel; answers even when nothing else does."""
-        projected, parked = None, None
-        try:
-            async with snapshot(pool, PATIENCE) as ask:
-                row = await ask.row("status")
-            projected, parked = Cursor(row["epoch"], row["seq"], row["mark"]), row["parked"]
-        except (DatabaseUnavailableError, QuestionTooSlowError):
-            pass  # null says it
-        lag = await measure_lag(log, projected or Cursor("", 0))
-        return Status(
-            live_clients=clients.count,
-            last_seq=lag.last_seq,
-            projected_seq=projected.seq if projected else None,
-            lag_events=lag.events if projected else None,
-            lag_seconds=lag.seconds if projected else None,
-            parked=parked,
-            started_at=started_at,
-        )
+        """Numbers for a panel; answers even when nothing else does, and says what is wrong then."""
+        return await read_status(pool, log, live_clients=clients.count, started_at=started_at)
 
     return router
 

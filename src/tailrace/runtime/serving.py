@@ -12,8 +12,9 @@ import uvicorn
 
 from tailrace.contracts.errors import ConfigurationError
 
-MAX_MESSAGE = 64 * 1024
-"""Bytes of a WebSocket message from a client."""
+MAX_READ = 1024 * 1024
+"""Bytes of a WebSocket message that are read. Who sends more may not hear why the connection ends: what is unread then
+resets it."""
 GRACE = 2
 """Seconds that open requests and sockets get at shutdown; everything has to be down in 5."""
 
@@ -48,7 +49,7 @@ async def serve_http(
             access_log=False,
             lifespan="on",
             ws="websockets-sansio",
-            ws_max_size=MAX_MESSAGE,
+            ws_max_size=MAX_READ,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=GRACE,
             server_header=False,

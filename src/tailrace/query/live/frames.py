@@ -20,6 +20,8 @@ MAX_EVENTS = 256
 MAX_CHARS = 256 * 1024
 """Characters of one frame's events, unless a single one is larger: many clients refuse a message of 1 MiB."""
 
+_encoder = msgspec.json.Encoder()
+
 
 class Item(NamedTuple):
     """An entry of the log, ready to be sent: ``event`` as JSON, or why it can't be shown as one.
@@ -45,16 +47,17 @@ class Frame(NamedTuple):
 
 def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
     """An entry as it appears in frames, whoever gets them."""
-    cursor, logged_at = entry.cursor(epoch), entry.time_ns / 1e9
+    cursor, logged_at = entry.cursor(epoch), entry.logged_at
+    moment = entry.time_ns / 1e9
     try:
-        stored = read_stored(entry.payload, logged_at=entry.logged_at)
+        stored = read_stored(entry.payload, logged_at=logged_at)
         event = upcast(stored, upcasters)
     except EventRejectedError as error:
-        return Item(cursor, "", f"the entry can't be read as an event: {error.message}", logged_at=logged_at)
+        return Item(cursor, "", f"the entry can't be read as an event: {error.message}", logged_at=moment)
     payload = entry.payload if event is stored else encode_event(event)
     body = payload.decode().lstrip()  # by the command side it begins with its brace, by another hand it may not
-    text = f'{{"cursor":"{wire(cursor)}",{body[1:]}'
-    return Item(cursor, text, "", event.event_type, event.user_id, logged_at, event.created_at.timestamp())
+    text = f'{{"cursor":"{wire(cursor)}","logged_at":{_encoder.encode(logged_at).decode()},{body[1:]}'
+    return Item(cursor, text, "", event.event_type, event.user_id, moment, event.created_at.timestamp())
 
 
 def entries_frame(items: Iterable[Item], behind: Cursor, limit: int = MAX_EVENTS) -> Frame:
@@ -112,4 +115,4 @@ def gap_frame(asked: Cursor, resumed_at: Cursor, reason: str) -> Frame:
 
 
 def _text(**members: Any) -> str:
-    return msgspec.json.encode(members).decode()
+    return _encoder.encode(members).decode()

@@ -13,6 +13,8 @@ from tailrace.query.live.pacing import LONGEST_WAIT
 from tailrace.query.live.places import parse_end, parse_start
 from tailrace.query.live.selection import Selection
 
+MAX_MESSAGE = 64 * 1024
+"""Bytes of what a client says at once."""
 MAX_TYPES = 100
 SLOWEST, FASTEST = 0.1, 100_000.0
 INT64 = 2**63
@@ -182,6 +184,8 @@ def read_message(text: str | bytes) -> Message:
     Raises:
         BadStreamRequestError: it is none of what can be said.
     """
+    if len(text if isinstance(text, bytes) else text.encode()) > MAX_MESSAGE:
+        raise BadStreamRequestError(f"a message may have {MAX_MESSAGE:,} bytes at most")
     try:
         given = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

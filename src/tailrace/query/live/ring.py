@@ -1,5 +1,6 @@
 """The latest entries of the log, encoded once for all clients."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -10,8 +11,15 @@ from tailrace.query.live.selection import EVERYTHING, Selection
 MAX_CHARS = 64 * 1024 * 1024
 """Characters a ring keeps at most, however few events that is: an event may be 32 KiB."""
 
+MAX_SHARED_CHARS = 16 * 1024 * 1024
+"""Characters of the frames that are kept for whoever asks at the same place; what was asked for longest ago goes."""
+MAX_SHARED = 1_000
+"""How many they are at most: one may be short, or say only that there is nothing."""
+
 LOOKED_AT = 2_000
 """Items that are looked at in one go for those that a client wants: others have their turn in between."""
+
+_Asked = tuple[Cursor, Selection, int]
 
 
 class Ring:
@@ -27,7 +35,9 @@ class Ring:
         self._items: dict[int, Item] = {}  # by the sequence at which a client is that has it
         self._jumps: dict[int, int] = {}  # from the sequence before a gap to its last
         self._chars = 0
-        self._frames: dict[tuple[Cursor, Selection, int], Frame | Cursor] = {}
+        self._shared: OrderedDict[_Asked, Frame | Cursor] = OrderedDict()  # the latest asked for at the end
+        self.shared_chars = 0
+        """Characters of the frames that are kept."""
 
     def extend(self, items: Sequence[Item]) -> None:
         """Adds the next entries and lets the oldest go."""
@@ -41,7 +51,8 @@ class Ring:
             oldest = self._jumps.pop(self.first_seq - 1, self.first_seq)
             self._chars -= len(self._items.pop(oldest).event)
             self.first_seq = oldest + 1
-        self._frames.clear()
+        self._shared.clear()
+        self.shared_chars = 0
 
     def continues(self, position: Cursor) -> bool:
         """Whether a client at ``position`` can go on from here and misses nothing.
@@ -65,10 +76,13 @@ class Ring:
         Where what follows holds nothing for it, the position behind that. Made once for all who ask the same.
         """
         asked = (position, selection, limit)
-        found = self._frames.get(asked)
-        if found is None:
-            found = self._frames[asked] = self._make_frame(*asked)
-        return found
+        found = self._shared.get(asked)
+        if found is not None:
+            self._shared.move_to_end(asked)
+            return found
+        made = self._make_frame(*asked)
+        self._keep(asked, made)
+        return made
 
     def items_behind(self, position: Cursor) -> list[Item]:
         """The next items, a bounded number."""
@@ -81,7 +95,18 @@ class Ring:
         wanted = [item for item in items if selection.wants(item)]
         return entries_frame(wanted, position, limit) if wanted else items[-1].cursor
 
+    def _keep(self, asked: _Asked, made: Frame | Cursor) -> None:
+        self._shared[asked] = made
+        self.shared_chars += _chars(made)
+        while len(self._shared) > MAX_SHARED or self.shared_chars > MAX_SHARED_CHARS:
+            _, oldest = self._shared.popitem(last=False)
+            self.shared_chars -= _chars(oldest)
+
     def _behind(self, seq: int) -> Iterator[Item]:
         while seq < self.end.seq:
             seq = self._jumps.get(seq, seq + 1)
             yield self._items[seq]
+
+
+def _chars(made: Frame | Cursor) -> int:
+    return len(made.text) if isinstance(made, Frame) else 0

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response, WebSocket
+from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import BadCursorError
+from tailrace.contracts.errors import BadCursorError, LogUnavailableError
 from tailrace.query.live.documents.asyncapi import CLOSING, READING
 from tailrace.query.live.documents.event_stream import EVENT_STREAM
 from tailrace.query.live.requests import StreamRequest
-from tailrace.query.live.sending import LiveClients
-from tailrace.query.live.sse import EventStream
+from tailrace.query.live.sending import TRY_AGAIN_LATER, LiveClients
+from tailrace.query.live.sse import EventStream, asks_as_browser, come_again
 from tailrace.query.live.websocket import serve_websocket
 from tailrace.query.problems import documented
 from tailrace.runtime.problems import problem
@@ -22,10 +22,10 @@ Every message from here is one JSON text frame:
 ```
 {"kind":"hello","epoch":…,"first":<cursor of the log's first entry>,"last":<of its last>,
  "cursor":<where this stream begins>}
-{"kind":"events","cursor":<of the last>,"events":[{"cursor":…,"event_id":…,"event_type":…,"user_id":…,
-                                                    "created_at":…,"event_data":{…}},…]}          1 to 256 events
+{"kind":"events","cursor":<of the last>,"events":[{"cursor":…,"logged_at":<when the log took it>,"event_id":…,
+    "event_type":…,"user_id":…,"created_at":<when it happened>,"event_data":{…}},…]}   1 to 256 events
 {"kind":"caught_up","cursor":…}       once: everything that was there when you connected has been sent
-{"kind":"progress","cursor":…}        nothing for you for about 15 s
+{"kind":"progress","cursor":…}        nothing else for some seconds
 {"kind":"gap","asked":<cursor>,"resumed_at":<cursor>,"reason":…}
 {"kind":"end","cursor":…}             `until` is reached
 ```
@@ -57,7 +57,8 @@ Each is answered, and every frame behind the answer is as it says:
 SSE = f"""
 The same stream as `/ws`, as server-sent events: `id` is the cursor to go on from, `data` a frame. {FRAMES}{READING}
 A browser's `EventSource` connects again by itself, with `Last-Event-ID`, which goes before `from`; once `until` is
-reached it is answered 204, which ends it.
+reached it is answered 204, which ends it. It would give up for ever where it is answered 503; so while the log does not
+answer, whoever accepts `text/event-stream` by name, as it does, gets a stream that says so in a comment and ends.
 """
 
 LAST = "The `id` of the last event that came, which a browser sends by itself; goes before `from`."
@@ -92,6 +93,7 @@ def live_routes(clients: LiveClients) -> APIRouter:
         responses={**documented(422, 503), 200: _EVENT_STREAM, 204: {"description": "`until` is reached."}},
     )
     async def event_stream(
+        asking: Request,
         request: Annotated[StreamRequest, Query()],
         last_event_id: Annotated[str | None, Header(description=LAST)] = None,
     ) -> Response:
@@ -100,8 +102,11 @@ def live_routes(clients: LiveClients) -> APIRouter:
         stream = clients.stream(request)
         try:
             hello = await stream.open()
-        except BaseException:
+        except BaseException as error:
             await stream.close()
+            if isinstance(error, LogUnavailableError) and asks_as_browser(asking):
+                clients.on_closed(TRY_AGAIN_LATER)
+                return come_again(TRY_AGAIN_LATER, str(error))
             raise
         if last_event_id and stream.is_over:
             await stream.close()

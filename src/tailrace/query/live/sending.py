@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from tailrace.contracts.errors import LogUnavailableError
-from tailrace.query.live.frames import Frame
+from tailrace.query.live.frames import Frame, progress_frame
 from tailrace.query.live.requests import BadStreamRequestError, Message, StreamRequest
 from tailrace.query.live.stream import Stream
 from tailrace.query.live.tail import Tail
@@ -22,8 +22,10 @@ BAD_REQUEST = 3501
 
 STALLED = 20.0
 """Seconds one frame may wait for a client to take it."""
+HEARTBEAT = 5.0
+"""Seconds without a frame at most, whatever the client waits for and whether the log answers or not."""
 LOOK = 1.0
-"""Seconds between looks for stalled clients."""
+"""Seconds between looks for stalled clients, and for those that a heartbeat is due to."""
 LAST_CHANCE = 20.0
 """Seconds a client that stalled has to take what it was sent before, and then hear why it is closed."""
 GOODBYE = 1.0
@@ -120,7 +122,9 @@ class LiveClients:
             done: set[asyncio.Task[Any]] = set()
             while not done and not sender.stalled:
                 done, _ = await asyncio.wait(tasks, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+                sender.keep_alive(stream)
         finally:
+            tasks |= sender.beats
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -151,6 +155,10 @@ class _Sender:
         self._clients = clients
         self._clock = asyncio.get_running_loop().time
         self._since: float | None = None
+        self._sent: float | None = None
+        self._turn = asyncio.Lock()
+        self.beats: set[asyncio.Task[None]] = set()
+        """The heartbeat that is on its way."""
 
     @property
     def stalled(self) -> bool:
@@ -160,12 +168,36 @@ class _Sender:
     async def run(self, stream: Stream, hello: Frame | None) -> None:
         frame = hello or await stream.open()
         while True:
-            self._since = self._clock()
-            await self._carrier.send(frame)
-            self._since = None
-            self._clients.frames += 1
+            await self._send(frame)
             if stream.ended:
                 return
             # neither the ring nor a socket with room makes a task wait: here the others have their turn
             await asyncio.sleep(0)
             frame = await stream.next_frame()
+
+    def keep_alive(self, stream: Stream) -> None:
+        """Has the client know, once it has heard nothing for long, where it is and that the connection is no dead one.
+
+        Not by the stream itself: that may be waiting for the log.
+        """
+        if self._since is None and self._is_silent:
+            self.beats = {asyncio.create_task(self._beat(stream))}
+
+    @property
+    def _is_silent(self) -> bool:
+        return self._sent is not None and self._clock() - self._sent >= HEARTBEAT - LOOK
+
+    async def _beat(self, stream: Stream) -> None:
+        async with self._turn:
+            if self._is_silent:  # still
+                await self._carry(progress_frame(stream.position))
+
+    async def _send(self, frame: Frame) -> None:
+        async with self._turn:  # behind a heartbeat that waits to be taken: positions don't go back
+            await self._carry(frame)
+
+    async def _carry(self, frame: Frame) -> None:
+        self._since = self._clock()
+        await self._carrier.send(frame)
+        self._since, self._sent = None, self._clock()
+        self._clients.frames += 1

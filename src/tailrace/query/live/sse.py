@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -19,6 +20,20 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # a proxy that collects answers would hold back events
 ]
+_BEGIN = f"retry: {RETRY}\n\n"
+
+
+def asks_as_browser(request: Request) -> bool:
+    """Whether ``text/event-stream`` is accepted by name: an ``EventSource`` asks so, and others who know what it is."""
+    accepted = ",".join(request.headers.getlist("accept")).lower().split(",")
+    return any(kind.partition(";")[0].strip() == "text/event-stream" for kind in accepted)
+
+
+def come_again(code: int, reason: str) -> Response:
+    """A stream that ends at once, with the reason: to an ``EventSource`` any status but 200 is final."""
+    answer = Response(_BEGIN + _last_word(code, reason))
+    answer.raw_headers = [*_HEADERS, (b"content-length", str(len(answer.body)).encode())]
+    return answer
 
 
 class EventStream(Response):
@@ -34,7 +49,7 @@ class EventStream(Response):
         """Serves the client until either side ends it."""
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await send(_body(f"retry: {RETRY}\n\n"))
+            await send(_body(_BEGIN))
         except OSError:
             return await self._stream.close()
         return await self._clients.serve(EventStreamCarrier(receive, send), self._stream, self._hello)
@@ -58,13 +73,17 @@ class EventStreamCarrier(Carrier):
 
     async def close(self, code: int, reason: str) -> None:
         """See ``Carrier.close``: the last word is a comment, which people see and browsers pass over."""
-        await self._send_text(f": {code} {reason}\n\n", more=False)
+        await self._send_text(_last_word(code, reason), more=False)
 
     async def _send_text(self, text: str, *, more: bool = True) -> None:
         try:
             await self._send(_body(text, more=more))
         except OSError:
             raise ClientGoneError from None
+
+
+def _last_word(code: int, reason: str) -> str:
+    return f": {code} {' '.join(reason.splitlines())}\n\n"
 
 
 def _body(text: str, *, more: bool = True) -> dict[str, Any]:

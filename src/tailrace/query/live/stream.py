@@ -1,7 +1,6 @@
 """One client's frames: from the ring where that continues its position, from the log itself elsewhere."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,6 @@ from tailrace.query.live.frames import (
     entries_frame,
     gap_frame,
     hello_frame,
-    progress_frame,
     state_frame,
 )
 from tailrace.query.live.pacing import Pacer
@@ -32,7 +30,7 @@ from tailrace.query.live.requests import (
     StreamRequest,
 )
 from tailrace.query.live.ring import Ring
-from tailrace.query.live.tail import HEARTBEAT, Tail
+from tailrace.query.live.tail import Tail
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.reader import verify_position
 
@@ -52,7 +50,7 @@ class Stream:
 
     def __init__(self, log: LogClient, tail: Tail, request: StreamRequest) -> None:
         self.position = Cursor("", 0)
-        """What the client has been given."""
+        """What the client has been given, or what is not for it."""
         self.ended = False
         """Whether the end that the client asked for was reached: the frame that said so was the last."""
         self._log = log
@@ -64,8 +62,6 @@ class Stream:
         self._paused = False
         self._messages: deque[Message] = deque()
         self._woken = asyncio.Event()
-        self._beats = tail.beats
-        self._said = time.monotonic()
         self._history_end: int | None = 0
         self._ring: Ring | None = None
         self._verified = False
@@ -116,7 +112,6 @@ class Stream:
                 await self._wait(PAUSE)
             else:
                 if frame is not None:
-                    self._said = time.monotonic()
                     return frame
 
     async def close(self) -> None:
@@ -130,7 +125,8 @@ class Stream:
             self._messages.popleft()
             return frame
         if self._paused:
-            return await self._idle()
+            await self._idle()
+            return None
         if self._broken is not None:
             return await self._step_over(self._broken)
         if isinstance(self._until, datetime) and datetime.now(UTC) >= self._until:
@@ -151,11 +147,12 @@ class Stream:
             await self._backlog.stop_reading()
             return await self._from_ring(self._ring)
         await self._backlog.read(self.position, self._selection)
-        return self._alive()
+        return None
 
     async def _from_ring(self, ring: Ring) -> Frame | None:
         if ring.end.seq <= self.position.seq:
-            return await self._idle()
+            await self._idle()
+            return None
         if self._until is not None:
             items = ring.items_behind(self.position)
             self._backlog.add((item for item in items if self._selection.wants(item)), items[-1].cursor)
@@ -166,25 +163,14 @@ class Stream:
             return found
         self.position = found
         await asyncio.sleep(0)
-        return self._alive()
+        return None
 
-    async def _idle(self) -> Frame | None:
+    async def _idle(self) -> None:
         """Waits for anything to happen."""
-        if self._paused:
-            await self._wait(HEARTBEAT)
-            return self._alive()
-        if isinstance(self._until, datetime):
+        if isinstance(self._until, datetime) and not self._paused:
             await self._wait((self._until - datetime.now(UTC)).total_seconds())
         else:
             await self._woken.wait()
-        if self._beats == self._tail.beats:
-            return None
-        self._beats = self._tail.beats
-        return progress_frame(self.position)
-
-    def _alive(self) -> Frame | None:
-        """Says that the stream is alive where nothing was said for long, though the log goes on."""
-        return progress_frame(self.position) if time.monotonic() - self._said >= HEARTBEAT else None
 
     async def _from_backlog(self) -> Frame | None:
         items: Sequence[Item] = self._backlog.items

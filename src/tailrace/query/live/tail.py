@@ -19,8 +19,6 @@ TICK = 0.005
 BATCH = 500
 WAIT = 1.0
 """Seconds one read waits for a first entry."""
-HEARTBEAT = 15.0
-"""Seconds without an entry after which clients are told that the stream is alive."""
 PAUSE = 0.5
 """Seconds between tries while the log does not answer."""
 
@@ -33,8 +31,6 @@ class Tail:
     def __init__(self, log: LogClient, size: int, upcasters: Upcasters) -> None:
         self.ring: Ring | None = None
         """None until the log has answered, and between one history and the next."""
-        self.beats = 0
-        """Counts heartbeats."""
         self._log = log
         self._size = size
         self._upcasters = upcasters
@@ -42,7 +38,7 @@ class Tail:
         self._waiting = False
 
     def wake(self, event: asyncio.Event) -> None:
-        """Sets ``event`` whenever the ring has grown, was replaced, or a heartbeat is due, until ``forget``."""
+        """Sets ``event`` whenever the ring has grown or was replaced, until ``forget``."""
         self._woken.add(event)
 
     def forget(self, event: asyncio.Event) -> None:
@@ -83,21 +79,15 @@ class Tail:
             self._wake()
         ring = self.ring
         reader = LogReader(self._log, ring.end)
-        clock = asyncio.get_running_loop().time
-        heard = clock()
         try:
             while True:
                 entries = await reader.read(BATCH, WAIT)
                 if self._waiting:
                     logger.info("live clients get events again")
                     self._waiting = False
-                if entries:
-                    ring.extend(self.encode(entries, ring.end.epoch, gaps_passed(ring.end.seq, entries)))
-                elif clock() - heard < HEARTBEAT:
+                if not entries:
                     continue
-                else:
-                    self.beats += 1
-                heard = clock()
+                ring.extend(self.encode(entries, ring.end.epoch, gaps_passed(ring.end.seq, entries)))
                 self._wake()
                 if len(entries) < BATCH:
                     await asyncio.sleep(TICK)

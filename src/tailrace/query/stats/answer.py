@@ -34,6 +34,7 @@ class Answer(NamedTuple):
 
 class _Counted(NamedTuple):
     bucket: Bucket
+    buckets: list[str]
     series: list[SeriesPoint]
     counts: Counts
     top: Top | None
@@ -76,6 +77,7 @@ async def answer(
         "from": question.start,
         "to": question.end,
         "bucket": counted.bucket,
+        "buckets": counted.buckets,
         "tz": question.tz,
         "totals": counted.counts.totals,
         "by_type": counted.counts.by_type,
@@ -114,13 +116,14 @@ async def _count(ask: Snapshot, question: StatsQuestion) -> _Counted:
     types = await wanted_types(ask, question.patterns)
     span = closed_range(question.start, question.end)
     bucket, buckets = await _buckets(ask, question, span)
-    series = await count_series(ask, _covered(question, span, buckets), buckets, types, question.zone)
+    shown = buckets.shown(question.zone)
+    series = await count_series(ask, _covered(question, span, buckets), buckets, shown, types)
     if question.start is None and question.end is None:
         counts = await count_all_time(ask, types, users=question.users)
     else:
         counts = await count_range(ask, span, types, series, users=question.users)
     top = await count_values(ask, span, types, question.top, question.top_limit) if question.top else None
-    return _Counted(bucket, series, counts, top, await _count_previous(ask, question, types))
+    return _Counted(bucket, shown, series, counts, top, await _count_previous(ask, question, types))
 
 
 async def _buckets(ask: Snapshot, question: StatsQuestion, span: Range) -> tuple[Bucket, Buckets]:
@@ -129,11 +132,8 @@ async def _buckets(ask: Snapshot, question: StatsQuestion, span: Range) -> tuple
     if question.start is None or question.end is None:
         row = await ask.row("span")
         first: datetime = row["first_bucket"] or span.end
-        last: datetime = row["last_bucket"] or span.start
-        shown = Range(
-            span.start if question.start else first,
-            span.end if question.end else last + timedelta(minutes=1),
-        )
+        end = row["last_bucket"] + timedelta(minutes=1) if row["last_bucket"] else span.start
+        shown = Range(span.start if question.start else first, span.end if question.end else end)
     if question.bucket == "auto":
         return fitting_buckets(shown, question.zone)
     return question.bucket, named_buckets(shown, question.bucket, question.zone)
@@ -155,6 +155,6 @@ async def _count_previous(ask: Snapshot, question: StatsQuestion, types: list[st
         return None
     span = closed_range(*before)
     one_bucket = Buckets([span.start], [span.start], [0], span.end)
-    series = await count_series(ask, span, one_bucket, types, question.zone)
+    series = await count_series(ask, span, one_bucket, one_bucket.shown(question.zone), types)
     counts = await count_range(ask, span, types, series, users=question.users)
     return {"from": before.start, "to": before.end, "totals": counts.totals, "by_type": counts.by_type}

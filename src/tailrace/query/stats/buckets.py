@@ -41,6 +41,10 @@ class Buckets(NamedTuple):
     numbers: list[int]
     end: datetime
 
+    def shown(self, zone: tzinfo) -> list[str]:
+        """``begins`` as answers have them, with the zone's offset at each."""
+        return [begin.astimezone(zone).isoformat().replace("+00:00", "Z") for begin in self.begins]
+
 
 def buckets_of(span: Range, bucket: Bucket, zone: tzinfo) -> Buckets:
     """The buckets of a range. Days, weeks (from Monday) and months go by the local date.

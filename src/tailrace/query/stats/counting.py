@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import tzinfo
 from typing import NamedTuple
 
 from tailrace.query.database import Snapshot
@@ -36,9 +35,9 @@ class Counts(NamedTuple):
 
 
 async def count_series(
-    ask: Snapshot, span: Range, buckets: Buckets, types: list[str] | None, zone: tzinfo
+    ask: Snapshot, span: Range, buckets: Buckets, shown: list[str], types: list[str] | None
 ) -> list[SeriesPoint]:
-    """Events per bucket and type in a range, exact at its edges."""
+    """Events per bucket and type in a range, exact at its edges; ``shown`` are the buckets as answers have them."""
     stretches = cut(span, buckets.starts)
     rows = await ask.rows(
         "series",
@@ -49,7 +48,6 @@ async def count_series(
         buckets.numbers,
         types,
     )
-    shown = [begin.astimezone(zone).isoformat().replace("+00:00", "Z") for begin in buckets.begins]
     return [SeriesPoint(bucket=shown[number], event_type=kind, events=events) for number, kind, events in rows]
 
 

@@ -26,14 +26,17 @@ class TypeTotals(TypedDict):
     users: Users
 
 
+BucketBegin = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+    Field(description="When the bucket begins, with the offset of `tz`; at a range's edge it may reach outside."),
+]
+
+
 class SeriesPoint(TypedDict):
     """Events of one type in one bucket; where there are none, there is no point."""
 
-    bucket: Annotated[
-        str,
-        WithJsonSchema({"type": "string", "format": "date-time"}),
-        Field(description="When the bucket begins, with the offset of `tz`; at a range's edge it may reach outside."),
-    ]
+    bucket: BucketBegin
     event_type: str
     events: int
 
@@ -94,6 +97,7 @@ EXAMPLE: Any = {
     "from": "2026-03-28T23:00:00Z",
     "to": "2026-03-29T22:00:00Z",
     "bucket": "day",
+    "buckets": ["2026-03-29T00:00:00+01:00"],
     "tz": "Europe/Berlin",
     "totals": {"events": 3, "users": 2},
     "by_type": [
@@ -132,6 +136,13 @@ class Stats(_Ends):
     """What `GET /stats` answers, all of it of one state of the read model."""
 
     bucket: Annotated[Bucket, Field(description="As asked, or the one that `auto` chose.")]
+    buckets: Annotated[
+        list[BucketBegin],
+        Field(
+            description="Every bucket of the range in order, empty ones too, each as `series` writes it: an axis needs "
+            "to know no zones. An open end is where the events end; [] where there are none."
+        ),
+    ]
     tz: Annotated[str, Field(description="As asked.")]
     totals: Totals
     by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]

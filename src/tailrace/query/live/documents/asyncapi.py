@@ -7,11 +7,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from tailrace.query.live.documents.frames import FRAMES, StateFrame
-from tailrace.query.live.requests import Filter, Pause, Resume, Seek, StreamRequest
-from tailrace.query.live.sending import BAD_REQUEST, ENDED, SHUTTING_DOWN, STALLED, TOO_SLOW, TRY_AGAIN_LATER
+from tailrace.query.live.requests import MAX_MESSAGE, Filter, Pause, Resume, Seek, StreamRequest
+from tailrace.query.live.sending import BAD_REQUEST, ENDED, HEARTBEAT, SHUTTING_DOWN, STALLED, TOO_SLOW, TRY_AGAIN_LATER
 from tailrace.query.live.stream import MAX_MESSAGES
-from tailrace.query.live.tail import HEARTBEAT
-from tailrace.runtime.serving import MAX_MESSAGE
+from tailrace.runtime.serving import MAX_READ
 
 MESSAGES: dict[type[BaseModel], tuple[dict[str, Any], ...]] = {
     Pause: ({"kind": "pause"},),
@@ -56,13 +55,20 @@ Every entry of the log that you asked for comes once, in the log's order. Where 
 `asked` and `resumed_at` something is not an event or is gone, or the log is another one than the cursor's and is sent
 from its beginning. Keep the `cursor` (after a gap: `resumed_at`) of the last frame, and connect again with it: nothing
 is lost, nothing comes twice. An `event_id` may be in two entries if its sender repeated it much later; `/stats` counts
-it once. While nothing comes for you, `progress` says about every {HEARTBEAT:g} s that the stream is alive.
+it once. While nothing else comes, `progress` comes at least every {HEARTBEAT:g} s, also while the stream is paused or
+waits for an event's time, and while the log does not answer. Who has heard nothing for {2 * HEARTBEAT:g} s may take the
+connection for dead, and connect again.
 """
 """What a client can rely on, and how it goes on."""
 
-CLOSING = "The service closes with one of these codes, and a reason in words:\n\n" + "\n".join(
-    f"- `{code}` {meaning}" for code, meaning in CLOSE_CODES
-)
+_CODES = "\n".join(f"- `{code}` {meaning}" for code, meaning in CLOSE_CODES)
+CLOSING = f"""
+The service closes with one of these codes, and a reason in words:
+
+{_CODES}
+
+`3503` (not allowed: don't try again) is kept for a service that knows who its clients are; this one never sends it.
+"""
 """How a stream ends."""
 
 _INFO = (
@@ -77,7 +83,8 @@ A connection is one stream. Its query parameters say where it begins and ends, w
 _SENT = "Each frame is one JSON text message. `hello` is the first."
 _TAKEN = (
     "Each message is one JSON object as text. It is obeyed after what is on its way already, and answered by `state`. "
-    f"One may have {MAX_MESSAGE:,} bytes, and {MAX_MESSAGES} may wait to be obeyed."
+    f"One may have {MAX_MESSAGE:,} bytes, and {MAX_MESSAGES} may wait to be obeyed; what is more is a bad message, and "
+    f"behind {MAX_READ:,} bytes the connection breaks off."
 )
 _WS = "#/channels/ws"
 

@@ -15,6 +15,7 @@ GoOnFrom = Annotated[Place, Field(description="Where a client is that has this f
 
 _ENTRY: dict[str, Any] = {
     "cursor": "3f9c1a7be204:1041:9be17165c0a2d6f4",
+    "logged_at": "2025-10-10T10:00:00.041728Z",
     "event_id": "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177",
     "event_type": "page_view",
     "user_id": 123,
@@ -23,6 +24,7 @@ _ENTRY: dict[str, Any] = {
 }
 _NEXT: dict[str, Any] = {
     "cursor": "3f9c1a7be204:1042:1f0a9c3388d75e02",
+    "logged_at": "2025-10-10T10:00:05.213004Z",
     "event_id": "0199cd9c-6e42-7f18-8c05-93d47a6be210",
     "event_type": "order_completed",
     "user_id": 123,
@@ -49,6 +51,7 @@ class LoggedEvent(BaseModel):
     model_config = _with_examples(_ENTRY, _NEXT)
 
     cursor: Place = Field(description="Where the log has it.")
+    logged_at: AwareDatetime = Field(description="When the log took it: RFC 3339 in UTC, to the microsecond.")
     event_id: UUID = Field(description="Given by its sender. Count by this: a sender may have sent an event twice.")
     event_type: str = Field(
         min_length=1, max_length=MAX_EVENT_TYPE, description="Printable characters; dots separate tokens."
@@ -109,7 +112,10 @@ class CaughtUpFrame(BaseModel):
 
 
 class ProgressFrame(BaseModel):
-    """Nothing for this client, and the stream is alive. The position may have moved past what was not asked for."""
+    """Nothing for this client for some seconds, and the connection is alive: its silence would say that it is dead.
+
+    The position may have moved past what was not asked for.
+    """
 
     model_config = _with_examples({"kind": "progress", "cursor": "3f9c1a7be204:1057:5d41402abc4b2a76"})
 

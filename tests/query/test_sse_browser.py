@@ -1,0 +1,54 @@
+"""A browser's own EventSource on /sse."""
+
+import asyncio
+import json
+
+import pytest
+from playwright.async_api import async_playwright
+
+from page.conftest import chromium
+from query.conftest import running_query, seqs_of
+from support.events import log_events, some_events
+from support.servers import NatsServer
+from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+__all__ = ["chromium"]
+
+pytestmark = pytest.mark.writes_no_table
+
+LISTEN = """
+window.got = [];
+window.refused = 0;
+window.source = new EventSource("/sse?from=earliest");
+source.onmessage = (message) => got.push(message.data);
+source.onerror = () => refused++;
+"""
+COUNT = "got.flatMap((frame) => JSON.parse(frame).events ?? []).length"
+
+
+async def test_it_comes_again_by_itself_when_the_log_was_away_as_it_connected(
+    own_nats_server: NatsServer, settings: Settings, chromium: str
+) -> None:
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
+    writer = await connect_log(own, "test-writer")
+    await ensure_streams(writer, own)
+    await log_events(writer, some_events(20))
+    async with running_query(own) as query, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium)
+        page = await browser.new_page()
+        await page.goto(f"{query.url}/ping")
+        await asyncio.to_thread(own_nats_server.kill)
+        await page.evaluate(LISTEN)
+        await page.wait_for_function("refused >= 2")
+        assert await page.evaluate("source.readyState") == 0  # it is connecting; 2 would be for ever
+        await asyncio.to_thread(own_nats_server.start)
+        await page.wait_for_function(f"{COUNT} === 20")
+        got = await page.evaluate("got")
+        await log_events(writer, some_events(5, seed=2))
+        await page.wait_for_function(f"{COUNT} === 25")
+        await browser.close()
+    events = [event for frame in got for event in json.loads(frame).get("events", [])]
+    assert seqs_of(events) == list(range(1, 21))
+    await writer.close()

@@ -1,0 +1,146 @@
+"""/status says what is wrong where it can't tell where everything is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from dirty_equals import IsPartialDict, IsStr
+
+from query.conftest import QueryService, running_query
+from support.events import log_events, some_events
+from support.losing import allow_losses, lose
+from support.projector import running_projector, until_projected
+from support.servers import NatsServer
+from tailrace.contracts.entries import Gap
+from tailrace.contracts.subjects import LOG_STREAM
+from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.log.history import new_epoch
+from tailrace.runtime.log.topology import ensure_streams
+from tailrace.runtime.settings import Settings
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+
+
+def problem(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": IsStr(regex=message)}
+
+
+async def test_while_all_is_well_there_is_no_problem(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    assert await query.status() == IsPartialDict(projected_seq=0, lag_events=0, problem=None)
+    await log_events(log, some_events(5))
+    assert await query.status() == IsPartialDict(projected_seq=0, lag_events=5, problem=None)
+    await project(settings, log, connection)
+    assert await query.status() == IsPartialDict(projected_seq=5, lag_events=0, problem=None)
+
+
+async def test_a_model_of_another_history_is_named_though_log_and_database_answer(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(5))
+    await project(settings, log, connection)
+    await new_epoch(log)
+    assert await query.status() == IsPartialDict(
+        last_seq=5,
+        projected_seq=5,
+        lag_events=None,
+        lag_seconds=None,
+        parked=0,
+        problem=problem("another_history", "what is counted is not of this log: .*epoch.*`tailrace replay`.*"),
+    )
+    assert (await query.http.get("/health")).status_code == 200
+
+
+async def test_a_log_that_was_put_back_and_has_grown_again_is_another_history_too(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(5))
+    await project(settings, log, connection)
+    await log_events(log, some_events(3, seed=2))
+    await connection.execute("update model_1.projection_position set mark = repeat('f', 16)")
+    assert await query.status() == IsPartialDict(
+        last_seq=8, lag_events=None, lag_seconds=None, problem=problem("another_history", ".*another message.*")
+    )
+
+
+async def test_entries_that_are_gone_are_named(
+    query: QueryService, log: LogClient, connection: asyncpg.Connection
+) -> None:
+    await allow_losses(log)
+    await log_events(log, some_events(5))
+    entry = await log.get(5)
+    assert entry is not None
+    # as a projector would have: one that runs sets the stream up again, and then nothing can be taken away
+    await connection.execute(
+        "update model_1.projection_position set (epoch, seq, mark) = ($1, $2, $3)",
+        *entry.cursor((await log.state()).epoch),
+    )
+    assert await query.status() == IsPartialDict(lag_events=0, problem=None)
+    await lose(log, Gap(5, 5))
+    await log_events(log, some_events(3, seed=2))
+    assert await query.status() == IsPartialDict(lag_events=None, problem=problem("entries_lost", ".*5.*gone.*"))
+
+
+async def test_a_log_that_is_not_set_up_is_one_that_does_not_answer(query: QueryService, log: LogClient) -> None:
+    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+    assert await query.status() == IsPartialDict(
+        last_seq=None, projected_seq=0, parked=0, problem=problem("log_unavailable", ".+")
+    )
+
+
+async def test_whatever_is_away_is_named(
+    own_nats_server: NatsServer, settings: Settings, postgres_server: EmbeddedPostgres, database: str
+) -> None:
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
+    client = await connect_log(own, "test")
+    await ensure_streams(client, own)
+    await client.close()
+    async with running_query(own) as query:
+        assert (await query.status())["problem"] is None
+        async with without_database(postgres_server, database):
+            assert await query.status() == IsPartialDict(
+                last_seq=0,
+                projected_seq=None,
+                lag_events=None,
+                parked=None,
+                problem=problem("database_unavailable", "the database .*"),
+            )
+            await asyncio.to_thread(own_nats_server.kill)
+            assert await query.status() == IsPartialDict(
+                last_seq=None, problem=problem("database_unavailable", "the database .*; .*log.*")
+            )
+        assert await query.status() == IsPartialDict(
+            last_seq=None, projected_seq=0, parked=0, problem=problem("log_unavailable", ".*log.*")
+        )
+
+
+@asynccontextmanager
+async def without_database(server: EmbeddedPostgres, address: str) -> AsyncIterator[None]:
+    name = address.rsplit("/", 1)[1]
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    await admin.execute(f"alter database {name} allow_connections false")
+    await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    try:
+        yield
+    finally:
+        await admin.execute(f"alter database {name} allow_connections true")
+        await admin.close()
+
+
+async def test_each_code_is_documented(query: QueryService) -> None:
+    schemas = (await query.http.get("/openapi.json")).json()["components"]["schemas"]
+    assert set(schemas["StatusProblem"]["properties"]["code"]["enum"]) == {
+        "database_unavailable",
+        "log_unavailable",
+        "another_history",
+        "entries_lost",
+    }
+    assert "problem" in schemas["Status"]["required"]
