@@ -105,16 +105,22 @@ class Upkeep:
             await self._refresh()
 
     async def _refresh(self) -> None:
-        late = await self._connection.fetch(projection_sql("late_hours"))
+        # one snapshot: of every event up to this position it is known whether it is late
+        async with self._connection.transaction(isolation="repeatable_read"):
+            seq, now, raw_from = await self._connection.fetchrow("select seq, now(), raw_from from projection_position")
+            late = await self._connection.fetch(projection_sql("late_hours"))
         hours = [row["hour"] for row in late]
-        now, raw_from = await self._connection.fetchrow("select now(), raw_from from projection_position")
         materialized = dict(await self._connection.fetch("select aggregate, until from materialized"))
         for aggregate, bucket in AGGREGATES:
             end = _floor(now - MATERIALIZE_AFTER, bucket)
             for stretch in stretches(hours, bucket, materialized.get(aggregate), end, raw_from):
                 await self._connection.execute(REFRESH, f"{self._model.name}.{aggregate}", *stretch)
             await self._connection.execute(projection_sql("materialized_until"), aggregate, end)
+        if not late:
+            return
         async with self._connection.transaction():
+            # the position's row first, as every batch does
+            await self._connection.execute(projection_sql("move_settled"), seq)
             await self._connection.execute(projection_sql("forget_late"), hours, [row["events"] for row in late])
             await self._connection.execute(projection_sql("forget_hours"))
 

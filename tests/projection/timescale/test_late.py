@@ -70,6 +70,21 @@ async def test_of_a_steady_stream_of_late_events_only_those_since_the_last_refre
     assert (await verify(log, connection)).differences == []
 
 
+async def test_an_answer_can_wait_for_what_is_there_though_late_events_never_stop_coming(
+    log: LogClient, settings: Settings
+) -> None:
+    async with running_projector(settings), running_query(settings) as query, late_stream(log, settings) as sent:
+
+        async def some_came() -> bool:
+            return len(sent) >= 20
+
+        await until(some_came, timeout=60)
+        for _ in range(3):
+            projected = len(sent) - 1  # the stream waits for each to be projected
+            answer = await ask(query, settled="true", event_type="late")
+            assert sum(one["events"] for one in answer["series"]) >= projected
+
+
 class Interrupting:
     """An upkeep's connection, on which something happens before its first refresh."""
 

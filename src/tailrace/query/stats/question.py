@@ -110,7 +110,9 @@ class StatsQuestion(BaseModel):
         "`POST /events` answered.",
     )
     settled: bool = Field(
-        False, description="Waits (up to 5 s) until no late events are pending: `as_of.late_pending` is 0 then."
+        False,
+        description="Waits (up to 5 s) until every event that is projected now is in every count. "
+        "`as_of.late_pending` is 0 then, or tells what has come late meanwhile.",
     )
 
     @model_validator(mode="before")

@@ -52,19 +52,24 @@ async def until_projected(pool: "asyncpg.Pool", wanted: Cursor, timeout: float) 
 
 
 async def until_settled(pool: "asyncpg.Pool", timeout: float) -> None:
-    """Waits until every projected event is in every count.
+    """Waits until every event that is projected now is in every count; what comes late meanwhile may not be.
 
     Raises:
-        NotYetProjectedError: late events are still pending after ``PATIENCE`` seconds.
+        NotYetProjectedError: some are still pending after ``PATIENCE`` seconds.
         DatabaseUnavailableError: the database does not answer.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + PATIENCE
+    model = wanted = None
     while True:
         async with snapshot(pool, timeout) as ask:
-            pending = (await ask.row("position"))["late_pending"]
-        if not pending:
+            row = await ask.row("position")
+        if model != (row["made_at"], row["epoch"]):  # the first look, or readers have gone over to another model
+            model, wanted = (row["made_at"], row["epoch"]), row["seq"]
+        if not row["late_pending"] or row["settled_seq"] >= wanted:
             return
         if clock() > deadline:
-            raise NotYetProjectedError(f"settled: {pending} late events are still pending after {PATIENCE:g} s")
+            raise NotYetProjectedError(
+                f"settled: {row['late_pending']} late events are still pending after {PATIENCE:g} s"
+            )
         await asyncio.sleep(POLL)
