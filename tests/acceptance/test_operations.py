@@ -145,9 +145,11 @@ def restore(operator: Operator, restoring: str) -> None:
     operator.own |= {f"{command} analytics": f"{command} {server.path[1:]}" for command in ("--force", "createdb")}
     operator.set_up(PGHOST=server.hostname, PGPORT=server.port, PGUSER=server.username, PGPASSWORD=server.password)
     operator.follow(restoring)
+    operator.serve("projection")
+    operator.until_counted(20)
+    operator.follow(restoring)
     [shown] = PAGE.outputs[DATABASE]
     operator.shows(shown, operator.said)
-    operator.serve("projection")
     operator.until_counted(30)
     operator.type("tailrace verify")
 
@@ -280,7 +282,9 @@ def test_a_log_is_restored_after_another_one_took_its_place(
     operator.shows(PAGE.quotes["Another log"][0], operator.serve("projection")[0].ended(1))
     operator.follow("Another log 1")
     operator.follow("Own servers 2")
-    assert "1 waiting, 1 rejected" in operator.type("tailrace log show\ntailrace status")
+    said = operator.type("tailrace log show\ntailrace status", code=1)
+    assert "1 waiting, 1 rejected" in said
+    assert said.count("problem") == said.count("no projection service is at work") == 1
     operator.serve("command", "projection")
     operator.follow("Another log 1")
     operator.until_counted(23)

@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     )
     command_url: str | None = Field(None, description="where the command service is, for the producer and the importer")
     query_url: str | None = Field(None, description="where the query service is, for `tailrace tail` and `status`")
-    projection_url: str | None = Field(None, description="where the projection service is, for `tailrace health`")
+    projection_url: str | None = Field(
+        None, description="where the projection service is, for `tailrace health` and `status`"
+    )
 
     log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream, in a cluster of NATS servers")
