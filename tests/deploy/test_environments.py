@@ -11,6 +11,7 @@ from pydantic import AliasChoices
 from support.compose import ROOT, passed_on, read_compose, variables_of
 from support.dockerfile import read_dockerfile
 from tailrace.ops.documents.configuration import configuration_page
+from tailrace.runtime.log.addresses import read_address
 from tailrace.runtime.settings import Settings
 
 FILES = ("docker-compose.yml", "docker-compose.cluster.yml")
@@ -161,3 +162,12 @@ def test_a_password_that_no_address_can_hold_is_refused_before_anything_starts(
     assert ("up --build" in started.stdout, started.returncode == 0) == (accepted, accepted), started.stderr
     if not accepted:
         assert "may have letters, digits and - . _ ~ alone" in started.stderr
+
+
+def test_every_service_of_the_cluster_knows_all_three_servers_of_the_log() -> None:
+    """The file folds their addresses: what comes of it has line ends and spaces in between."""
+    for name, service in read_compose(FILES[1], {})["services"].items():
+        if address := service["environment"].get("TAILRACE_NATS_URL"):
+            found = read_address(address)
+            assert found.servers == [f"nats://nats-{number}:4222" for number in (1, 2, 3)], name
+            assert found.user == {"migrate": "admin", COMMANDS: "admin"}.get(name, part(name))
