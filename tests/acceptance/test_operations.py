@@ -148,7 +148,7 @@ def restore(operator: Operator, restoring: str) -> None:
     operator.serve("projection")
     operator.until_counted(30)
     operator.follow(restoring)
-    operator.shows(*PAGE.outputs[DATABASE], operator.said)
+    operator.shows(PAGE.outputs[DATABASE][0], operator.said)
     operator.type("tailrace verify")
 
 
@@ -177,7 +177,7 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(own: Settings, ope
 
 def test_a_projection_stops_where_most_is_no_event_or_parks_it_all(own: Settings, operator: Operator) -> None:
     operator.put(0, *[NO_EVENT] * 150)
-    operator.shows(*PAGE.quotes["Parked and rejected events"], operator.serve("projection")[0].ended(1))
+    operator.shows(PAGE.quotes["Parked and rejected events"][0], operator.serve("projection")[0].ended(1))
     operator.start("TAILRACE_PARKED_STOP_RATIO=1 tailrace serve projection")
     operator.until_told("select count(*) from parked_events", "150")
 
