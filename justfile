@@ -59,7 +59,7 @@ lock *args:
 dashboards:
     @exec python -m tailrace.ops.grafana deploy/grafana
 
-# Write what is made from the code: docs/configuration.md and docs/api/*.json; and all of docs/ as a site: build/docs.
+# Write what is made: docs/configuration.md, docs/api/*.json, docs/scaling.md's table; and docs/ as a site: build/docs.
 docs:
     @python -m tailrace.ops.documents docs
     @rm -rf build/docs

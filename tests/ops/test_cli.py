@@ -9,7 +9,7 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from support.events import log_events, some_events
-from support.processes import run_tailrace, running_service
+from support.processes import NOBODY_PROJECTS, run_tailrace, running_service
 from support.servers import remove_streams
 from support.waiting import until
 from tailrace.runtime.log.addresses import shown_address
@@ -49,9 +49,12 @@ async def test_services_run_alone_by_environment(
 async def test_status_tells_how_far_the_read_model_is(log: LogClient, settings: Settings) -> None:
     await log_events(log, some_events(7))
     result = run_tailrace(settings, "status", "--json")
-    assert result.returncode == 0
+    assert result.returncode == 1
     assert json.loads(result.stdout) == IsPartialDict(
-        problems=[], lag_events=7, log=IsPartialDict(last_seq=7, rejected=0), read_model=IsPartialDict(seq=0, parked=0)
+        problems=[NOBODY_PROJECTS],
+        lag_events=7,
+        log=IsPartialDict(last_seq=7, rejected=0),
+        read_model=IsPartialDict(seq=0, parked=0),
     )
     assert "7 events" in run_tailrace(settings, "status").stdout
 
@@ -60,7 +63,10 @@ def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) ->
     away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
     result = run_tailrace(away, "status", "--json")
     assert result.returncode == 1
-    assert json.loads(result.stdout)["problems"] == [IsStr(regex="no NATS server answers at nats://127.0.0.1:1: .*")]
+    assert json.loads(result.stdout)["problems"] == [
+        IsStr(regex="no NATS server answers at nats://127.0.0.1:1: .*"),
+        NOBODY_PROJECTS,
+    ]
     assert "secret" not in result.stdout + result.stderr
 
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -11,25 +11,20 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
-from support.compose import read_compose
 from support.events import TYPES, event, log_events, log_raw
-from support.grafana import ALL, FOLDER, Query, expand, provisioned, queries
+from support.grafana import ALL, Query, expand, queries
 from support.projector import running_projector, until_projected
-from support.servers import NatsServer, database_from
-from support.timescale import fresh_database, timescale_servers
+from support.servers import NatsServer
 from support.waiting import until
 from tailrace.contracts.events import Event
-from tailrace.migrations.readers import ensure_reader
-from tailrace.migrations.runner import migrate
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.ops.grafana.files import files
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC)
 RANGES = [(NOW - 2 * HOUR, NOW), (NOW - 3 * DAY, NOW), (NOW - 20 * DAY, NOW - DAY)]
-CHOICES: list[list[str]] = [[ALL], ["click", "页面"], ["it's none"]]
+NONE = ["it's none"]
+CHOICES: list[list[str]] = [[ALL], ["click", "页面"], NONE]
 SAMPLES = [
     (NOW - 40 * MINUTE, 100, 90, 10, 5.0, 1, 7, 3, 0, 1_000, 5_000),
     (NOW - 39 * MINUTE, 700, 390, 310, 65.0, 2, 8, 4, 1, 2_000, 6_000),
@@ -45,6 +40,9 @@ class Seen(NamedTuple):
     start: datetime
     end: datetime
     chosen: Sequence[str]
+    asked_at: datetime
+    chunks: tuple[int, int, int]
+    """Of all tables, of the events, and compressed ones, as TimescaleDB itself says."""
 
     @property
     def wanted(self) -> list[Event]:
@@ -125,6 +123,7 @@ EXPECTED: dict[tuple[str, str], Callable[[Seen], Any]] = {
     ("Pipeline health", "Rejected messages"): latest_sample(6),
     ("Pipeline health", "Late events pending"): latest_sample(8),
     ("Pipeline health", "Size of the log"): latest_sample(9),
+    ("Pipeline health", "Chunks"): lambda seen: [(*seen.chunks[1:], seen.chunks[1] - seen.chunks[2])],
     ("Live", "Unique users over time"): users_by_time,
     ("Live", "Events over time"): lambda seen: by_bucket(seen, max(seen.width, HOUR)),
     ("Pipeline health", "Lag over time"): samples_of(4),
@@ -153,8 +152,12 @@ def choices(seen: Seen, rows: list[Any]) -> None:
     assert {row[0] for row in rows} == {one.event_type for one in seen.events}
 
 
-def nothing_lately(seen: Seen, rows: list[Any]) -> None:
-    assert rows == [(0,)]
+def last_full_minute(seen: Seen, rows: list[Any]) -> None:
+    minute = floor(seen.asked_at, MINUTE) - MINUTE
+    events = sum(floor(one.created_at, MINUTE) == minute for one in seen.wanted)
+    [(value,)] = rows
+    assert float(value) == pytest.approx(events / 60)
+    assert events or seen.chosen == NONE, "nothing would be told apart from nothing"
 
 
 def a_minute_ago(seen: Seen, rows: list[Any]) -> None:
@@ -162,7 +165,9 @@ def a_minute_ago(seen: Seen, rows: list[Any]) -> None:
 
 
 def known_tables(seen: Seen, rows: list[Any]) -> None:
-    assert {"model_1.event_ids", "tailrace.models"} <= {row[0] for row in rows}
+    tables = {row[0]: row[1] for row in rows}
+    assert {"model_1.event_ids", "tailrace.models"} <= tables.keys()
+    assert (tables.get("chunks", 0), tables.get("compressed chunks", 0)) == (seen.chunks[0], seen.chunks[2])
     assert all(row[1] > 0 and row[2] >= 0 for row in rows)
 
 
@@ -172,7 +177,7 @@ def the_model(seen: Seen, rows: list[Any]) -> None:
 
 CHECKS: dict[tuple[str, str], Callable[[Seen, list[Any]], None]] = {
     ("Live", "Event type"): choices,
-    ("Live", "Events per second"): nothing_lately,
+    ("Live", "Events per second"): last_full_minute,
     ("Live", "Events by type"): events_per_second,
     ("Live", "Latest events"): newest_first,
     ("Pipeline health", "Last report"): a_minute_ago,
@@ -182,25 +187,14 @@ CHECKS: dict[tuple[str, str], Callable[[Seen, list[Any]], None]] = {
 }
 
 
-@pytest.fixture(params=["postgres", *timescale_servers(native_only=False)])
-async def database(
-    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str
-) -> AsyncIterator[str]:
-    if request.param == "postgres":
-        async with database_from(postgres_server, template_database) as dsn:
-            yield dsn
-        return
-    async with fresh_database(request.param) as dsn:
-        connection = await asyncpg.connect(dsn)
-        await migrate(connection, Settings())
-        await connection.close()
-        yield dsn
-
-
 def some_events_for_it() -> list[Event]:
-    """Of the last two hours, three days and twenty days; none that is younger than a minute."""
+    """Of the last two hours, three days and twenty days; and in every minute in which somebody may ask."""
     chance = random.Random(3)
-    return [
+    now = [
+        event(TYPES[number % len(TYPES)], number % 30, NOW + (number - 12) * timedelta(seconds=5), '{"path":"/now"}')
+        for number in range(132)
+    ]
+    return now + [
         event(
             chance.choice(TYPES),
             chance.randrange(30),
@@ -219,6 +213,7 @@ async def prepared(settings: Settings, log: LogClient, connection: "asyncpg.Conn
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
         await until(lambda: _settled(connection))
+    await _compress(connection)
     await connection.execute("delete from tailrace.pipeline_samples")
     await connection.executemany(
         "insert into tailrace.pipeline_samples (sampled_at, model, log_last_seq, projected_seq, lag_events,"
@@ -229,25 +224,49 @@ async def prepared(settings: Settings, log: LogClient, connection: "asyncpg.Conn
     return events
 
 
+async def _compress(connection: "asyncpg.Connection") -> None:
+    """What TimescaleDB's scheduler does from time to time."""
+    if await _has_timescale(connection):
+        jobs = "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'"
+        await connection.execute(f"call run_job({await connection.fetchval(jobs)})")
+
+
+async def _has_timescale(connection: "asyncpg.Connection") -> bool:
+    return bool(await connection.fetchval("select exists (select from pg_extension where extname = 'timescaledb')"))
+
+
+async def _chunks(connection: "asyncpg.Connection") -> tuple[int, int, int]:
+    if not await _has_timescale(connection):
+        return 0, 0, 0
+    events = "filter (where hypertable_name = 'analytics_events')"
+    counts = f"count(*), count(*) {events}, count(*) {events[:-1]} and is_compressed)"
+    every, of_events, compressed = await connection.fetchrow(f"select {counts} from timescaledb_information.chunks")
+    assert 0 < compressed < of_events < every
+    return every, of_events, compressed
+
+
 async def _settled(connection: "asyncpg.Connection") -> bool:
     return not await connection.fetchval("select exists (select from late_ranges)")
 
 
 async def test_every_query_returns_the_right_numbers(
-    nats_server: NatsServer, log: LogClient, database: str, connection: "asyncpg.Connection"
+    nats_server: NatsServer, log: LogClient, of_each_flavour: str
 ) -> None:
-    settings = Settings(nats_url=nats_server.url, database=database)
+    settings = Settings(nats_url=nats_server.url, database=of_each_flavour)
+    connection = await asyncpg.connect(of_each_flavour, server_settings={"timezone": "UTC"})
     seen_events = await prepared(settings, log, connection)
+    chunks = await _chunks(connection)
     asked = list(queries())
     assert {(query.where, query.title) for query in asked} == EXPECTED.keys() | CHECKS.keys()
     for start, end in RANGES:
         for chosen in CHOICES:
-            seen = Seen(seen_events, start, end, chosen)
             for query in asked:
                 sql = expand(query.sql, start, end, {"event_type": chosen})
                 async with connection.transaction(readonly=True, isolation="repeatable_read"):
+                    asked_at = await connection.fetchval("select now()")
                     rows = [tuple(row) for row in await connection.fetch(sql)]
-                check(query, rows, seen)
+                check(query, rows, Seen(seen_events, start, end, chosen, asked_at, chunks))
+    await connection.close()
 
 
 def check(query: Query, rows: list[Any], seen: Seen) -> None:
@@ -264,52 +283,3 @@ def rounded(rows: Iterable[Any]) -> list[Any]:
 
 def _rounded(value: Any) -> Any:
     return round(float(value), 6) if isinstance(value, int | float | Decimal) else value
-
-
-async def test_grafanas_role_may_ask_everything_and_reads_by_index(
-    postgres_server: EmbeddedPostgres, template_database: str
-) -> None:
-    async with database_from(postgres_server, template_database) as dsn:
-        owner = await asyncpg.connect(dsn)
-        await ensure_reader(owner, "grafana_reader", "secret")
-        address = dsn.rsplit("@", 1)[1]
-        reader = await asyncpg.connect(f"postgresql://grafana_reader:secret@{address}")
-        await reader.execute("set enable_seqscan = off")
-        for start, end in RANGES:
-            for query in queries():
-                sql = expand(query.sql, start, end, {"event_type": [ALL]})
-                await reader.fetch(sql)
-                plan = "\n".join(row[0] for row in await reader.fetch(f"explain {sql}"))
-                for table in ("analytics_events", "events_by_", "users_by_hour"):
-                    assert f"Seq Scan on {table}" not in plan, f"{query}\n{plan}"
-        await reader.close()
-        await owner.close()
-
-
-async def test_an_empty_database_is_no_error_and_no_alarm(connection: "asyncpg.Connection") -> None:
-    for query in queries():
-        rows = await connection.fetch(expand(query.sql, *RANGES[0], {"event_type": [ALL]}))
-        if query.where == "alerts" and query.title != "No report":
-            assert all(row[0] == 0 for row in rows), query
-
-
-def test_the_files_are_what_the_code_makes() -> None:
-    made = {str(place): text for place, text in files()}
-    committed = {
-        str(file.relative_to(FOLDER)): file.read_text()
-        for file in FOLDER.rglob("*")
-        if file.suffix in (".json", ".yaml")
-    }
-    assert committed == made, "./just dashboards writes them anew"
-
-
-def test_everything_is_provisioned_where_the_containers_look() -> None:
-    grafana = read_compose("docker-compose.yml", {})["services"]["grafana"]
-    [provider] = provisioned("dashboards/dashboards.yaml")["providers"]
-    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
-    assert "./deploy/grafana/provisioning:/etc/grafana/provisioning:ro" in grafana["volumes"]
-    [source] = provisioned("datasources/database.yaml")["datasources"]
-    named = {source["jsonData"]["database"], source["secureJsonData"]["password"]}
-    assert {name.removeprefix("$") for name in named} <= grafana["environment"].keys()
-    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-    assert (FOLDER / "dashboards" / home.rsplit("/", 1)[1]).is_file()

@@ -15,11 +15,26 @@ ROOT = Path(__file__).parents[2]
 
 
 def read_compose(name: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The file with its variables replaced from ``environment``: ``${NAME}`` and ``${NAME:-default}``."""
+    """The file with its variables replaced from ``environment``: ``${NAME}`` and ``${NAME:-default}``.
+
+    Each service's ``environment`` is what its container gets, with ``environment`` as the file ``.env``: all of that
+    where the service reads the file itself, and what it names without a value where there is one.
+    """
     text = (ROOT / name).read_text()
     resolved = "".join(atom.resolve(dict(environment)) for atom in parse_variables(text))
     found: dict[str, Any] = YAML(typ="safe").load(resolved)
+    for service in found["services"].values():
+        whole = dict(environment) if "env_file" in service else {}
+        named = dict(service.get("environment") or {})
+        given = {one: environment.get(one) if value is None else value for one, value in named.items()}
+        service["environment"] = whole | {one: str(value) for one, value in given.items() if value is not None}
     return found
+
+
+def passed_on(name: str) -> set[str]:
+    """What the file's services take from its surroundings by name alone."""
+    services = YAML(typ="safe").load(ROOT / name)["services"].values()
+    return {one for service in services for one, value in service.get("environment", {}).items() if value is None}
 
 
 def variables_of(name: str) -> set[str]:

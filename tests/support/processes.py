@@ -9,6 +9,9 @@ from typing import Any
 
 from tailrace.runtime.settings import Settings
 
+NOBODY_PROJECTS = "no projection service is at work: what comes is in the log, and not counted"
+"""The problem that ``tailrace status`` has with a log and a database alone."""
+
 
 def service_environment(settings: Settings) -> dict[str, str]:
     return os.environ | {

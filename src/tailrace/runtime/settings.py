@@ -4,15 +4,23 @@ Read from the environment (``TAILRACE_<NAME>``, or the seed's ``DB_USER``, ``DB_
 file in the working directory; the environment wins.
 """
 
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import Literal
 from urllib.parse import quote
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tailrace.contracts.errors import ConfigurationError
 
 MEBIBYTE = 1024 * 1024
+ALIKE = 0.88
+"""How like a setting's name, from 0 to 1, a variable's has to be to be taken for a slip."""
+logger = logging.getLogger(__name__)
 
 
 class Settings(BaseSettings):
@@ -51,7 +59,9 @@ class Settings(BaseSettings):
     )
     command_url: str | None = Field(None, description="where the command service is, for the producer and the importer")
     query_url: str | None = Field(None, description="where the query service is, for `tailrace tail` and `status`")
-    projection_url: str | None = Field(None, description="where the projection service is, for `tailrace health`")
+    projection_url: str | None = Field(
+        None, description="where the projection service is, for `tailrace health` and `status`"
+    )
 
     log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream, in a cluster of NATS servers")
@@ -111,6 +121,8 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationError: naming each setting that is wrong.
     """
+    for slip, meant in slips({*os.environ, *dotenv_values(".env")}):
+        logger.warning("%s is no setting, and ignored: is %s meant?", slip, meant)
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -118,3 +130,11 @@ def load_settings(**overrides: object) -> Settings:
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors()
         )
         raise ConfigurationError(f"a setting is wrong: {reasons}") from None
+
+
+def slips(variables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Variables that are nearly the name of a setting, each with that name."""
+    names = {f"TAILRACE_{name.upper()}" for name in Settings.model_fields}
+    for variable in sorted(variables):
+        if variable.startswith("TAILRACE_") and variable not in names:
+            yield from ((variable, name) for name in get_close_matches(variable, names, n=1, cutoff=ALIKE))

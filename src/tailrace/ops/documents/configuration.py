@@ -24,6 +24,7 @@ Traces are sent where OpenTelemetry's standard variables ask for it, and cost no
 | variable | what it is |
 | --- | --- |
 | `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | where to: one of them switches traces on |
+| `OTEL_EXPORTER_OTLP_HEADERS` | what goes along with them, such as a token |
 | `OTEL_TRACES_EXPORTER` | `otlp`, `console` (standard output) or `none` |
 | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` is what there is |
 | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | what the spans are of; `tailrace-command` and so on by itself |

@@ -21,7 +21,7 @@ class Alert(NamedTuple):
 
 ALERTS = (
     Alert("lag", "The tables lag", "lag_seconds", 60, "1m", "critical", "Events wait for more than a minute."),
-    Alert("parked", "Events are parked", "parked", 0, "0s", "warning", "Something in the log can't be counted."),
+    Alert("parked", "Events are parked", "parked_lately", 0, "0s", "warning", "Something that came can't be counted."),
     Alert("silent", "No report", "silence", 60, "1m", "critical", "No projection service has reported for a minute."),
     Alert("log", "The log is away", "log_is_away", 0, "1m", "critical", "The log's server does not answer."),
 )

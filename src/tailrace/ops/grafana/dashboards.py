@@ -90,6 +90,7 @@ def pipeline() -> builders.Dashboard:
         board,
         [
             rows("storage", "Tables", "What the database's room is used for; chunks are TimescaleDB's, each a table."),
+            rows("chunks", "Chunks", "TimescaleDB's, of the events: a table each, compressed after a while."),
             rows("models", "Read models", "Where each is; the live one is what everybody sees."),
         ],
         9,

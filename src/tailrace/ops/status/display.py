@@ -58,7 +58,7 @@ def describe(found: Status) -> Table:
 
 
 def _rows(found: Status) -> "list[tuple[str, str]]":
-    rows: list[tuple[str, str]] = []
+    rows = [("tailrace", found["version"])]
     if log := found["log"]:
         rows += _log(log)
     if model := found["read_model"]:
@@ -106,4 +106,5 @@ def _lag(found: Status) -> str:
 def _service(name: str, service: Status) -> str:
     clients = service.get("live_clients")
     state = "not ready" if service["problem"] else "ready" if service["answers"] else "does not answer here"
-    return f"{name}: {state}" + (f", live clients: {clients:,}" if clients is not None else "")
+    version = f" ({service['version']})" if service["version"] else ""
+    return f"{name}: {state}{version}" + (f", live clients: {clients:,}" if clients is not None else "")

@@ -1,6 +1,7 @@
 """What status tells: the log, the read model, how far apart they are, the services; each asked directly."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
@@ -27,6 +28,7 @@ Status = dict[str, Any]
 _sql = partial(read_sql, "tailrace.ops.status")
 
 SERVICES: tuple[ServiceName, ...] = ("command", "projection", "query")
+_BUILT = re.compile(r'^tailrace_build_info\{.*?version="([^"]*)"', re.MULTILINE)
 PATIENCE = 2.5
 """Seconds a service gets to answer: a little more than it gives the log and the database."""
 
@@ -34,9 +36,9 @@ PATIENCE = 2.5
 async def read_status(settings: Settings, *, max_lag: float | None = None, max_parked: int | None = None) -> Status:
     """Everything that can be learned; what is wrong is a sentence in ``problems``.
 
-    Wrong is what does not answer, a service that says it is not ready, a read model of another history, a lag of more
-    than ``max_lag`` seconds and more than ``max_parked`` parked events. A service that can't be reached from here is
-    shown, and no problem: it may be elsewhere.
+    Wrong is what does not answer, a service that says it is not ready, no projector at work, a read model of another
+    history, a lag of more than ``max_lag`` seconds and more than ``max_parked`` parked events. A service that does not
+    answer is wrong where the settings name its address; at the default one it is shown alone: it may be elsewhere.
     """
     found: Status = {"version": version("tailrace"), "log": None, "read_model": None}
     problems: list[str] = []
@@ -55,14 +57,22 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
         except TailraceError as error:
             problems.append(str(error))
     found["services"] = await services
-    problems += [
-        f"the {name} service is not ready: {it['problem']}" for name, it in found["services"].items() if it["problem"]
-    ]
+    problems += filter(None, (_wrong_with(name, it, settings) for name, it in found["services"].items()))
+    if found["read_model"] and not found["read_model"]["projectors"]["active"]:
+        problems.append("no projection service is at work: what comes is in the log, and not counted")
     if max_lag is not None and (found["lag_seconds"] or 0) > max_lag:
         problems.append(f"the oldest event that is not projected has been in the log for {found['lag_seconds']:,.0f} s")
     if max_parked is not None and found["read_model"] and found["read_model"]["parked"] > max_parked:
         problems.append(f"{found['read_model']['parked']:,} events are parked: `tailrace parked list` tells why")
     return {**found, "problems": problems}
+
+
+def _wrong_with(name: str, service: Status, settings: Settings) -> str | None:
+    if service["problem"]:
+        return f"the {name} service is not ready: {service['problem']}"
+    if not service["answers"] and getattr(settings, f"{name}_url"):
+        return f"the {name} service does not answer at {service['url']}"
+    return None
 
 
 async def _lag(settings: Settings, log: Status, model: Status, before: "asyncpg.Record | None") -> Status:
@@ -96,11 +106,13 @@ async def _services(settings: Settings) -> dict[str, Status]:
 
 async def _service(http: httpx.AsyncClient, settings: Settings, name: ServiceName) -> Status:
     """Whether a service answers, and what is wrong with it where it says so; the query service has live clients."""
-    unknown: Status = {"url": None, "answers": False, "problem": None}
+    unknown: Status = {"url": None, "answers": False, "problem": None, "version": None}
     try:
         url = service_url(settings, name)
         health = await http.get(f"{url}/health/ready")
-        found: Status = {"url": url, "answers": True, "problem": None}
+        found: Status = unknown | {"url": url, "answers": True}
+        if built := _BUILT.search((await http.get(f"{url}/metrics")).text):
+            found["version"] = built[1]
         if health.status_code != 200:
             found["problem"] = health.json().get("detail", f"it answers {health.status_code}")
         if name == "query":

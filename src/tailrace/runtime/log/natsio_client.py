@@ -13,6 +13,7 @@ from tailrace.contracts.errors import LogUnavailableError
 from tailrace.runtime.log.addresses import MAX_PINGS, PING_INTERVAL, SERVER_TIMEOUT, read_address, shown_address
 from tailrace.runtime.log.client import REQUEST_TIMEOUT, LogClient, Reply
 from tailrace.runtime.log.deliveries import Fetcher, entry_from
+from tailrace.runtime.log.refused import Refused
 
 _GONE = (NATSError, OSError, asyncio.TimeoutError)
 
@@ -20,8 +21,9 @@ _GONE = (NATSError, OSError, asyncio.TimeoutError)
 class NatsioClient(LogClient):
     """Wraps a connected natsio client."""
 
-    def __init__(self, connection: natsio.Client) -> None:
+    def __init__(self, connection: natsio.Client, refused: Refused) -> None:
         self._connection = connection
+        self._refused = refused
         self._js = connection.jetstream()
 
     @property
@@ -43,7 +45,8 @@ class NatsioClient(LogClient):
         except NoRespondersError:
             return Reply(b"", {}, 503)
         except _GONE as error:
-            raise LogUnavailableError(f"the log's server does not answer: {error}") from error
+            silent = f"the log's server does not answer: {error}"
+            raise LogUnavailableError(self._refused.sentence(subject) or silent) from error
         found = dict(message.headers or {})
         return Reply(message.payload, found, message.status.code if message.status else 0)
 
@@ -96,12 +99,14 @@ async def connect(url: str, name: str, **options: Any) -> NatsioClient:
         LogUnavailableError: nobody answers at ``url``.
     """
     address = read_address(url)
+    refused = Refused(address.user)
     try:
         connection = await natsio.connect(
             *address.servers,
             user=address.user or None,
             password=address.password or None,
             name=name,
+            error_cb=refused.note,
             connect_timeout=SERVER_TIMEOUT,
             ping_interval=PING_INTERVAL,
             max_outstanding_pings=MAX_PINGS,
@@ -113,4 +118,4 @@ async def connect(url: str, name: str, **options: Any) -> NatsioClient:
         )
     except (*_GONE, json.JSONDecodeError) as error:
         raise LogUnavailableError(f"no NATS server answers at {shown_address(url)}: {error}") from error
-    return NatsioClient(connection)
+    return NatsioClient(connection, refused)

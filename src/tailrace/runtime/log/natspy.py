@@ -22,6 +22,7 @@ from tailrace.runtime.log.addresses import (
 )
 from tailrace.runtime.log.client import REQUEST_TIMEOUT, LogClient, Reply
 from tailrace.runtime.log.deliveries import Fetcher, entry_from
+from tailrace.runtime.log.refused import Refused
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for a first connection; with many servers, more: each has its time."""
@@ -31,8 +32,9 @@ _GONE = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
 class NatsPyClient(LogClient):
     """Wraps a connected nats-py client; ``close`` closes it only if ``owned``."""
 
-    def __init__(self, connection: Client, *, owned: bool = True) -> None:
+    def __init__(self, connection: Client, *, owned: bool = True, refused: Refused | None = None) -> None:
         self._connection = connection
+        self._refused = refused or Refused()
         self._owned = owned
         self._js = connection.jetstream()
 
@@ -55,7 +57,8 @@ class NatsPyClient(LogClient):
         except nats.errors.NoRespondersError:
             return Reply(b"", {}, 503)
         except _GONE as error:
-            raise LogUnavailableError(f"the log's server does not answer: {error or type(error).__name__}") from error
+            silent = f"the log's server does not answer: {error or type(error).__name__}"
+            raise LogUnavailableError(self._refused.sentence(subject) or silent) from error
         found = message.headers or {}
         return Reply(message.data, found, int(found.get("Status", 0)))
 
@@ -119,11 +122,8 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
     Raises:
         LogUnavailableError: nobody answers at ``url``.
     """
-
-    async def quiet(error: Exception) -> None:
-        del error  # every call reports its own failure
-
     address = read_address(url)
+    refused = Refused(address.user)
     patience = connect_timeout(address)
     try:
         # told to reconnect for ever, nats-py tries the first connection for ever too
@@ -133,7 +133,7 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
                 user=address.user or None,
                 password=address.password or None,
                 name=name,
-                error_cb=quiet,
+                error_cb=refused.note,
                 connect_timeout=SERVER_TIMEOUT,
                 ping_interval=PING_INTERVAL,
                 max_outstanding_pings=MAX_PINGS,
@@ -143,4 +143,4 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
     except _GONE as error:
         reason = str(error) or f"no connection within {patience:g} s"
         raise LogUnavailableError(f"no NATS server answers at {shown_address(url)}: {reason}") from error
-    return NatsPyClient(connection)
+    return NatsPyClient(connection, refused=refused)

@@ -1,0 +1,173 @@
+"""What each container is given: its own credentials and no others, no more rights than it needs, and every setting."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydantic import AliasChoices
+
+from support.compose import ROOT, passed_on, read_compose, variables_of
+from support.dockerfile import read_dockerfile
+from tailrace.ops.documents.configuration import configuration_page
+from tailrace.runtime.log.addresses import read_address
+from tailrace.runtime.settings import Settings
+
+FILES = ("docker-compose.yml", "docker-compose.cluster.yml")
+OTHERS = ("POSTGRES_", "GF_", "NATS_", "GRAF_", "TIMESCALEDB_")
+"""What other images than ours read."""
+COMMANDS = "tailrace"
+"""The service that is there only while somebody runs a command."""
+NEEDED_BY = {
+    "DB_PASS": {"timescaledb", "migrate", "projection", "query", COMMANDS},
+    "GRAF_PASS": {"grafana"},
+    "GRAF_DB_PASS": {"grafana", "migrate"},
+    "NATS_ADMIN_PASS": {"nats", "migrate", COMMANDS},
+    "NATS_COMMAND_PASS": {"nats", "command"},
+    "NATS_PROJECTION_PASS": {"nats", "projection"},
+    "NATS_QUERY_PASS": {"nats", "query"},
+    "NATS_PRODUCER_PASS": {"nats"},
+}
+AS_ROOT = {
+    "nats-volume": "gives a new volume, which is root's, to NATS; ends at once, has no network",
+    "timescaledb": "its entry point makes the volume the user postgres' and goes on as that user",
+}
+WRITABLE = {
+    "timescaledb": "its entry point and timescaledb-tune write outside of the volume at the first start",
+    "grafana": "its background installer of plugins writes into the image's own folder of bundled plugins",
+}
+"""Why an image's own files are not read-only: only an engine can tell what they need (docs/decisions.md)."""
+
+
+def part(service: str) -> str:
+    """The service's name in the file of one machine: of a cluster's there are several."""
+    return re.sub(r"-\d$", "", service)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_container_has_the_credentials_that_it_needs_and_no_others(file: str) -> None:
+    secrets = {name: f"secret-{name}" for name in NEEDED_BY}
+    found: dict[str, set[str]] = {name: set() for name in secrets}
+    for service, described in read_compose(file, secrets)["services"].items():
+        for value in described["environment"].values():
+            for name in re.findall(r"secret-(\w+)", value):
+                found[name].add(part(service))
+    assert found == NEEDED_BY
+    assert secrets.keys() == {name for name in variables_of(file) if name.endswith("_PASS")}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_variable_is_a_setting_and_every_setting_can_stand_in_the_env_file(file: str) -> None:
+    settings = {f"TAILRACE_{name.upper()}" for name in Settings.model_fields}
+    known = set(settings)
+    for field in Settings.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            known |= {str(choice) for choice in field.validation_alias.choices}
+    traces = set(re.findall(r"OTEL_\w+", configuration_page()))
+    given: set[str] = set()
+    for name, service in read_compose(file, dict.fromkeys(passed_on(file), "of mine"))["services"].items():
+        own = {one for one in service["environment"] if not one.startswith(OTHERS) or "build" in service}
+        assert own <= known | traces | ({"DB_NAME"} if name == "grafana" else set()), name
+        if "build" in service:
+            assert passed_on(file) <= service["environment"].keys(), name
+            given |= own
+    alone = {"TAILRACE_DATABASE", *(f"TAILRACE_{name}_PORT" for name in ("COMMAND", "QUERY", "PROJECTION"))}
+    seeds = {"TAILRACE_DB_USER", "TAILRACE_DB_PASS", "TAILRACE_DB_NAME"}
+    assert settings - given == alone | seeds, "these would not fit the files' own addresses"
+    assert traces <= passed_on(file)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_loopback_is_published_and_images_are_pinned(file: str) -> None:
+    published: list[str] = []
+    for name, service in read_compose(file, {})["services"].items():
+        published += service.get("ports", [])
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        assert service["image"].partition(":")[2][:1].isdigit(), name
+    assert len(published) == len({port.rpartition(":")[0] for port in published})
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nothing_is_root_and_nothing_writes_into_its_image_but_what_has_a_reason(file: str) -> None:
+    of_image = read_dockerfile(ROOT / "Dockerfile")[-1].values("USER")[0]
+    reasons = (ROOT / "docs/decisions.md").read_text()
+    for name, service in read_compose(file, {})["services"].items():
+        user = service.get("user", of_image if "build" in service else "0:0")
+        assert not user.startswith("0") or name in AS_ROOT, name
+        assert service.get("read_only") or name in WRITABLE, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert not service.get("cap_add") or name in AS_ROOT, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+    for name in AS_ROOT | WRITABLE:
+        assert f"`{name}`" in reasons
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_volume_is_given_to_the_logs_server_before_it_starts(file: str) -> None:
+    services = read_compose(file, {})["services"]
+    gives = services["nats-volume"]
+    given = {volume.partition(":")[0]: volume.partition(":")[2] for volume in gives["volumes"]}
+    assert gives["entrypoint"][3:] == list(given.values())
+    for server in (service for name, service in services.items() if part(name) == "nats"):
+        assert server["depends_on"] == {"nats-volume": {"condition": "service_completed_successfully"}}
+        assert server["user"] == gives["entrypoint"][2]
+        assert {volume.partition(":")[0] for volume in server["volumes"] if volume.endswith("/data")} <= given.keys()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_what_another_user_had_is_the_logs_servers_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "data" / "jetstream").mkdir(parents=True)
+    (tmp_path / "data" / "jetstream" / "1.blk").touch()
+    words = read_compose(FILES[0], {})["services"]["nats-volume"]["entrypoint"]
+    subprocess.run([word.replace("/data", str(tmp_path / "data")) for word in words], check=True)
+    assert {file.stat().st_uid for file in (tmp_path / "data", *(tmp_path / "data").rglob("*"))} == {65534}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_the_env_file_may_say_is_passed_on(file: str) -> None:
+    said = {"TAILRACE_RETENTION_DAYS": "90", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    for name, service in read_compose(file, said)["services"].items():
+        assert said.items() <= service["environment"].items() or "build" not in service, name
+    for name, service in read_compose(file, {})["services"].items():
+        assert not said.keys() & service["environment"].keys(), name
+
+
+@pytest.mark.parametrize(
+    ("said", "accepted"),
+    [
+        ("NATS_QUERY_PASS=12345\nNATS_ADMIN_PASS=5m\nNATS_COMMAND_PASS='a.b_c~d-E' # mine\nDB_PASS='it$x'\n", True),
+        ("NATS_QUERY_PASS=a,b\n", False),
+        ("NATS_QUERY_PASS=$x\n", False),
+        ("NATS_QUERY_PASS='a b'\n", False),
+        ("export NATS_ADMIN_PASS=it@home\n", False),
+        ("", True),
+    ],
+)
+def test_a_password_that_no_address_can_hold_is_refused_before_anything_starts(
+    tmp_path: Path, said: str, accepted: bool
+) -> None:
+    """With a stand-in for Docker that says what it was asked for."""
+    (tmp_path / "docker").write_text("#!/bin/sh\necho asked for: $*\n")
+    (tmp_path / "docker").chmod(0o755)
+    (tmp_path / "just").write_bytes((ROOT / "just").read_bytes())
+    (tmp_path / ".env").write_text(said)
+    started = subprocess.run(
+        ["sh", tmp_path / "just", "up", "docker"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ("up --build" in started.stdout, started.returncode == 0) == (accepted, accepted), started.stderr
+    if not accepted:
+        assert "may have letters, digits and - . _ ~ alone" in started.stderr
+
+
+def test_every_service_of_the_cluster_knows_all_three_servers_of_the_log() -> None:
+    """The file folds their addresses: what comes of it has line ends and spaces in between."""
+    for name, service in read_compose(FILES[1], {})["services"].items():
+        if address := service["environment"].get("TAILRACE_NATS_URL"):
+            found = read_address(address)
+            assert found.servers == [f"nats://nats-{number}:4222" for number in (1, 2, 3)], name
+            assert found.user == {"migrate": "admin", COMMANDS: "admin"}.get(name, part(name))

@@ -1,0 +1,77 @@
+"""The commands of the operations page in containers: all as the service ``tailrace``, and what others may not."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from support.compose import read_compose
+from support.containers import FILE, PASSWORDS, Running
+from support.page import DOCS, Page
+from tailrace.runtime.log.connect import reader_libraries
+
+PAGE = Page.read("operations.md")
+ELSEWHERE = {"up", "serve", "health", "tail", "rollback"}
+"""A service, what a health check asks, or what needs the same rights as what is tried here."""
+COMMANDS = [
+    "migrate --dry-run",
+    "import -",
+    "status",
+    "verify",
+    "rejected list",
+    "parked list",
+    "parked retry --dry-run",
+    "log show",
+    "replay --share 1",
+    "cutover --no-verify",
+    "drop-old",
+]
+CHANGING = ["log accept-gap 999000..999001", "log new-epoch --yes"]
+"""What would end the other tests' log: the user's rights alone are looked at."""
+
+
+def run(running: Running, service: str, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = running.host.environment(read_compose(FILE, PASSWORDS)["services"][service], **more)
+    return subprocess.run(
+        [sys.executable, "-m", "tailrace", *words.split()],
+        env=environment,
+        cwd=running.host.folder,
+        capture_output=True,
+        text=True,
+        input='{"event_type": "by_hand", "user_id": 1, "event_data": {}}\n',
+        check=False,
+        timeout=100,
+    )
+
+
+@pytest.mark.timeout(400)
+def test_every_command_works_as_the_service_for_commands(running: Running) -> None:
+    before = running.host.log("nats").count("iolation")
+    for words in COMMANDS:
+        told = run(running, "tailrace", words)
+        assert told.returncode == 0, f"{words}: {told.stdout}{told.stderr}"
+    assert running.host.log("nats").count("iolation") == before
+
+
+def test_the_page_documents_no_command_that_was_not_tried() -> None:
+    first = {words[0] for words in PAGE.commands} | set(
+        re.findall(r"^tailrace ([\w-]+)", "\n".join(block.text for block in PAGE.blocks.values()), re.MULTILINE)
+    )
+    tried = {words.split()[0] for words in COMMANDS + CHANGING}
+    assert first <= tried | ELSEWHERE | {"log", "parked", "rejected"}
+    section = (DOCS / "operations.md").read_text().partition("\n## Containers\n")[2].partition("\n## ")[0]
+    for words in re.findall(r"run --rm (?:-T )?tailrace ([\w-]+(?: \w+)?)", section):
+        assert any(one.startswith(words) for one in [*COMMANDS, "parked retry"]), words
+
+
+@pytest.mark.parametrize("library", reader_libraries())
+def test_what_a_user_may_not_do_is_named_as_such(running: Running, library: str) -> None:
+    told = run(running, "query", "status", TAILRACE_LOG_LIBRARY=library)
+    assert told.returncode == 1
+    assert 'the log\'s user "query" is not allowed to use $JS.API.STREAM.INFO.ANALYTICS_INBOX' in told.stdout
+    assert "does not answer: no reply" not in told.stdout
+
+
+def test_a_look_is_allowed_where_the_projection_runs(running: Running) -> None:
+    assert run(running, "projection", "status").returncode == 0
