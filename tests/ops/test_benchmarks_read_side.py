@@ -122,7 +122,7 @@ def check_catchup(found: dict[str, Any]) -> None:
 
 
 def check_growth(questions: list[dict[str, Any]]) -> None:
-    assert len(questions) == 6
+    assert len(questions) == 8
     for question in questions:
         assert [size["entries"] for size in question["sizes"]] == [1_000, 2_000]
         for size in question["sizes"]:
@@ -130,7 +130,10 @@ def check_growth(questions: list[dict[str, Any]]) -> None:
             assert size["p50"] <= size["p99"]
         small, large = (size["p50"] for size in question["sizes"])
         assert question["growth"]["p50"] == large / small
-        assert ("users" in question["title"]) != question["counts"]
+        with_budget = "users" in question["title"] or "page" in question["title"]
+        assert with_budget == (question["budget"] is not None)
+        for size in question["sizes"]:
+            assert size["kept"] == (size["p50"] <= size["allowed"] if with_budget else None)
 
 
 def check_cluster(found: dict[str, Any]) -> None:
