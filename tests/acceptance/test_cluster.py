@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -11,7 +12,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
+import nats
 import pytest
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
@@ -19,7 +23,7 @@ from support.cluster import Cluster, running_cluster
 from support.processes import run_tailrace, start_service
 from support.servers import database_from
 from support.waiting import until
-from tailrace.contracts.subjects import LOG_STREAM
+from tailrace.contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
 from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
 from tailrace.runtime.log import natspy
@@ -75,27 +79,27 @@ class Twins:
             process.wait(20)
 
 
-class Sender:
-    """Sends events one by one to either command service, each until one has acknowledged it."""
+class Sender(ABC):
+    """Sends events one by one, each until it is acknowledged."""
 
-    def __init__(self, twins: Twins, http: httpx.AsyncClient, number: int) -> None:
+    def __init__(self) -> None:
         self.acknowledged: set[UUID] = set()
         self.stop = asyncio.Event()
-        self._urls = [f"{twins.url(f'command-{n}')}/events" for n in (1, 2)][:: 1 if number else -1]
-        self._http = http
 
     async def run(self) -> None:
         while not self.stop.is_set():
             event_id = uuid4()
             event = {"event_id": str(event_id), "event_type": "page_view", "user_id": 1, "event_data": {}}
             for turn in range(1_000):
-                with suppress(httpx.HTTPError):
-                    answer = await self._http.post(self._urls[turn % 2], json=event)
-                    if answer.status_code == 202:
-                        self.acknowledged.add(event_id)
-                        break
+                if await self.send(event, turn):
+                    self.acknowledged.add(event_id)
+                    break
                 await asyncio.sleep(0.05)
             await asyncio.sleep(PACE)
+
+    @abstractmethod
+    async def send(self, event: dict[str, Any], turn: int) -> bool:
+        """Whether it is acknowledged; ``turn`` counts the tries."""
 
     async def until_more(self, events: int) -> None:
         """Waits until so many more were acknowledged."""
@@ -105,6 +109,34 @@ class Sender:
             return len(self.acknowledged) >= wanted
 
         await until(there, timeout=60)
+
+
+class HttpSender(Sender):
+    """Asks either command service, the other one where one has not answered."""
+
+    def __init__(self, twins: Twins, http: httpx.AsyncClient, number: int) -> None:
+        super().__init__()
+        self._urls = [f"{twins.url(f'command-{n}')}/events" for n in (1, 2)][:: 1 if number else -1]
+        self._http = http
+
+    async def send(self, event: dict[str, Any], turn: int) -> bool:
+        with suppress(httpx.HTTPError):
+            return (await self._http.post(self._urls[turn % 2], json=event)).status_code == 202
+        return False
+
+
+class InboxSender(Sender):
+    """A NATS client that publishes on ``analytics``: acknowledged is what is stored in the inbox."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = client
+
+    async def send(self, event: dict[str, Any], turn: int) -> bool:
+        with suppress(NatsError, OSError, asyncio.TimeoutError):
+            answer = await self._client.request(INBOX, json.dumps(event).encode(), timeout=2)
+            return "error" not in json.loads(answer.data)
+        return False
 
 
 class Watcher:
@@ -145,19 +177,23 @@ async def test_whatever_is_killed_under_load_nothing_acknowledged_is_lost(
         closing.callback(twins.end)
         migrated = await asyncio.to_thread(run_tailrace, twins.admin, "migrate", TAILRACE_REPLICAS="3")
         assert migrated.returncode == 0, migrated.stderr
-        await until(lambda: cluster.in_step(LOG_STREAM), timeout=60)
+        await until(lambda: _in_step(cluster), timeout=60)
         for name in twins.ports:
             twins.start(name)
         http = await closing.enter_async_context(httpx.AsyncClient(timeout=10, trust_env=False))
         for name in twins.ports:
             await until(lambda name=name: twins.ready(http, name), timeout=60)  # type: ignore[misc]
-        senders = [Sender(twins, http, number) for number in (0, 1)]
+        client = await nats.connect(
+            cluster.url("producer").split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2
+        )
+        closing.push_async_callback(client.close)
+        senders = [HttpSender(twins, http, 0), HttpSender(twins, http, 1), InboxSender(client)]
         watchers = [Watcher(twins) for _ in range(3)]
         async with asyncio.TaskGroup() as tasks:
             sending = [tasks.create_task(sender.run()) for sender in senders]
             watching = [tasks.create_task(watcher.run()) for watcher in watchers]
             await senders[0].until_more(100)
-            await _kill_one_after_the_other(cluster, twins, http, senders[0])
+            await _kill_one_after_the_other(cluster, twins, http, [senders[0], senders[2]])
             for sender in senders:
                 sender.stop.set()
             await asyncio.wait(sending)
@@ -171,11 +207,18 @@ async def test_whatever_is_killed_under_load_nothing_acknowledged_is_lost(
         assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-async def _kill_one_after_the_other(cluster: Cluster, twins: Twins, http: httpx.AsyncClient, sender: Sender) -> None:
+async def _kill_one_after_the_other(
+    cluster: Cluster, twins: Twins, http: httpx.AsyncClient, senders: list[Sender]
+) -> None:
     """The log's leader first; a service begins while that is away. Each goes on before the next is killed."""
+
+    async def until_more() -> None:
+        for sender in senders:
+            await sender.until_more(100)
+
     leader = (await cluster.info(LOG_STREAM))["cluster"]["leader"]
     cluster.kill(leader)
-    await sender.until_more(100)
+    await until_more()
     twins.kill("command-1")
     twins.start("command-1")
     await until(lambda: twins.ready(http, "command-1"), timeout=60)
@@ -183,12 +226,16 @@ async def _kill_one_after_the_other(cluster: Cluster, twins: Twins, http: httpx.
     active, standby = await _projectors(twins, http)
     twins.kill(active)
     await until(lambda: _is_active(twins, http, standby))
-    await sender.until_more(100)
+    await until_more()
     twins.start(active)
     twins.kill("query-1")
-    await sender.until_more(100)
+    await until_more()
     twins.start("query-1")
-    await until(lambda: cluster.in_step(LOG_STREAM), timeout=60)
+    await until(lambda: _in_step(cluster), timeout=60)
+
+
+async def _in_step(cluster: Cluster) -> bool:
+    return all([await cluster.in_step(stream) for stream in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM)])
 
 
 async def _projectors(twins: Twins, http: httpx.AsyncClient) -> tuple[str, str]:
@@ -204,6 +251,11 @@ async def _is_active(twins: Twins, http: httpx.AsyncClient, name: str) -> bool:
 
 async def _check_log(cluster: Cluster, database: str, senders: list[Sender]) -> int:
     """Everything acknowledged is in the log and in the table; returns the log's last sequence."""
+
+    async def inbox_is_empty() -> bool:
+        return bool((await cluster.info(INBOX_STREAM))["state"]["messages"] == 0)
+
+    await until(inbox_is_empty, timeout=60)
     last = int((await cluster.info(LOG_STREAM))["state"]["last_seq"])
     acknowledged = set().union(*(sender.acknowledged for sender in senders))
     client = await natspy.connect(cluster.url("admin"), "test")
