@@ -21,7 +21,7 @@ AT_MOST = 10.0
 """Seconds after which a question is not asked again, however often it was."""
 TARGET = 1.5
 """From the smallest to the largest model: counts and all-time users are to take no longer than so many times."""
-SPARE = 0.1
+SPARE = 0.25
 """Seconds that a question with a budget may take however few events its range has."""
 USERS = 1.5
 """Seconds for each 1,000,000 events of a range whose unique users are counted."""
