@@ -19,6 +19,7 @@ def service_environment(settings: Settings) -> dict[str, str]:
         "TAILRACE_PROJECTION_PORT": str(settings.projection_port),
         "TAILRACE_BATCH_SIZE": str(settings.batch_size),
         "TAILRACE_LOG_LIBRARY": settings.log_library,
+        "TAILRACE_LIVE_RING": str(settings.live_ring),
     }
 
 
