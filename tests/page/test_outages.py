@@ -167,7 +167,7 @@ async def test_what_keeps_the_service_from_its_work_is_said_in_its_words(
 
     async def troubled(route: Route) -> None:
         answer = await route.fetch()
-        problem = {"code": "log_behind", "message": "what is counted is not of this log: replay it"}
+        problem = {"code": "another_history", "message": "what is counted is not of this log: replay it"}
         await route.fulfill(response=answer, json={**await answer.json(), "problem": problem})
 
     async with visitor.visit(query.url) as page:

@@ -148,7 +148,7 @@ async def test_an_event_tells_when_it_arrived(query: QueryService, log: LogClien
 async def test_a_bar_of_the_chart_sets_the_pace_of_its_own_replay_alone(
     query: QueryService, log: LogClient, settings: Settings, connection: "asyncpg.Connection", visitor: Visitor
 ) -> None:
-    await log_events(log, [fresh(path=f"/{number}", ago=number * 60.0) for number in range(50)])
+    await log_events(log, [fresh(path=f"/{number}", ago=number * 60.0) for number in reversed(range(50))])
     async with running_projector(settings) as projecting:
         await until_projected(connection, log, projecting)
     sockets = Sockets()

@@ -53,17 +53,18 @@ export function Header(): JSX.Element {
 
 /** A problem in a few words: what comes behind them is said below the header. */
 function gistOf(problem: string | undefined): string | undefined {
-  return problem?.split(": ", 1)[0];
+  return problem?.split(/: |; /, 1)[0];
 }
 
-/** A problem in full, where the header has not said all of it. */
+/** What somebody has to do something about, in full; the header has room for the gist alone. */
 export function ProblemNotice(): JSX.Element | null {
-  const problem = status.value?.problem?.message;
-  if (!problem || problem === gistOf(problem)) return null;
+  const problem = status.value?.problem;
+  // what does not answer is waited for, and each part says what it lacks
+  if (!problem || problem.code.endsWith("_unavailable")) return null;
   return (
     <p class="notice" role="alert">
       <Icon name="warn" />
-      <span>{problem}.</span>
+      <span>{problem.message}.</span>
     </p>
   );
 }
