@@ -211,9 +211,10 @@ async def test_controls_stay_where_they_are_during_a_replay(
         await says(page, LIVE)
         button = page.get_by_role("button", name="5 min ago")
         places = [await button.bounding_box()]
-        for moment in ("2026-01-28T23:58:58Z", "2026-09-30T11:11:11Z", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"):
-            for speed in ("1", "600", "max"):
-                await page.goto(f"{query.url}/?at={moment}&speed={speed}&type=none")
-                await expect(page.get_by_test_id("stream-time")).to_be_visible()
+        for moment in ("2026-01-28T23:58:58Z", "2026-09-30T11:11:11Z"):
+            for speed in (1, 600):
+                await page.goto(f"{query.url}/?at={moment}&speed={speed}")
+                await says(page, f"Replaying at {speed}×")
+                await expect(page.get_by_test_id("stream-time")).to_contain_text("ago")
                 places.append(await button.bounding_box())
         assert [place for place in places if place != places[0]] == []
