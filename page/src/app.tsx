@@ -8,8 +8,9 @@ import { PathsPanel, TypesPanel } from "./components/breakdown.tsx";
 import { Details } from "./components/details.tsx";
 import { FilterChips } from "./components/filter.tsx";
 import { Footer } from "./components/footer.tsx";
-import { Header } from "./components/header.tsx";
+import { Header, ProblemNotice } from "./components/header.tsx";
 import { HistoryPanel } from "./components/history_panel.tsx";
+import { OtherLog } from "./components/other_log.tsx";
 import { Shortcuts } from "./components/shortcuts.tsx";
 import { TailPanel } from "./components/tail.tsx";
 import { TimeMachine } from "./components/time_machine.tsx";
@@ -33,6 +34,8 @@ export function App(): JSX.Element {
         <TimeMachine />
       </div>
       <main id="main" tabIndex={-1}>
+        <ProblemNotice />
+        <OtherLog />
         <FilterChips />
         {logIsEmpty.value ? <Welcome /> : <Dashboard />}
       </main>

@@ -13,6 +13,8 @@ export interface RawJson {
 
 export interface LogEvent {
   cursor: Cursor;
+  /** When the log took it. Frames have it, `/events` does not. */
+  logged_at?: string;
   event_id: string;
   event_type: string;
   /** A 64-bit integer. */
@@ -102,6 +104,8 @@ export interface Stats {
   bucket: Bucket;
   totals: Totals;
   by_type: TypeTotals[];
+  /** When each bucket of the series begins, also where it has no point. */
+  buckets: string[];
   series: SeriesPoint[];
   top: TopValues | null;
   previous: { from: string; to: string; totals: Totals; by_type: TypeTotals[] } | null;
@@ -122,6 +126,8 @@ export interface Status {
   lag_events: number | null;
   lag_seconds: number | null;
   parked: number | null;
+  /** What keeps the service from its work; null: nothing. */
+  problem: { code: string; message: string } | null;
 }
 
 /** `GET /events`. */

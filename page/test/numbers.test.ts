@@ -9,7 +9,8 @@ test("differences are in percent, or in times where percent says little", () => 
   );
 });
 
-test("a small share is not nothing", () => {
+test("a small share or rate is not nothing", () => {
+  assert.deepEqual([rate(0), rate(0.0076), rate(0.1), rate(0.26)], ["0", "<0.1", "0.1", "0.3"]);
   assert.deepEqual([percent(0, 10), percent(1, 1000), percent(1, 3), percent(0, 0)], ["0%", "<1%", "33%", "0%"]);
 });
 

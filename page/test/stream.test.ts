@@ -14,6 +14,7 @@ const NOW = Date.UTC(2026, 10, 24, 12);
 function events(from: number, to: number): LogEvent[] {
   return Array.from({ length: to - from + 1 }, (_, index) => ({
     cursor: `e:${from + index}:00`,
+    logged_at: new Date(NOW).toISOString(),
     event_id: `${from + index}`,
     event_type: "click",
     user_id: 1,
@@ -65,9 +66,17 @@ test("a replay's clock goes on between events, and back never", () => {
   assert.equal(clock.at(NOW + 1000), NOW - 50_000);
   clock.see(NOW - 20_000, NOW + 1500);
   clock.see(NOW - 40_000, NOW + 1500); // late
-  clock.see(NOW + 3_600_000, NOW + 1500); // of a clock that is wrong
   assert.equal(clock.at(NOW + 1500), NOW - 20_000);
   assert.equal(clock.at(NOW + 60_000), NOW + 60_000); // not beyond the real time
+});
+
+test("a replay's clock stands where nothing comes for long, until something does", () => {
+  const clock = new StreamClock(NOW - 3_600_000, NOW, 10);
+  clock.at(NOW + 100);
+  clock.stand();
+  assert.equal(clock.at(NOW + 9_000), NOW - 3_600_000);
+  clock.see(NOW - 60_000, NOW + 10_000);
+  assert.equal(clock.at(NOW + 11_000), NOW - 50_000);
 });
 
 test("a replay's clock waits as long as the service lets anybody wait", () => {
@@ -153,23 +162,43 @@ test("the headline says what is the matter", () => {
   );
 });
 
-test("a live event counts when it happened, unless its time can't be believed", () => {
+function counted(counting: Counting, logged: number, happened: number, today: number): void {
+  const [one] = events(1, 1) as [LogEvent];
+  const times = { logged_at: new Date(logged).toISOString(), created_at: new Date(happened).toISOString() };
+  counting.count({ ...one, ...times }, today);
+}
+
+test("a live entry counts when the log took it, whenever it happened", () => {
   const counting = new Counting(NOW);
-  const live = (happened: number): void => {
-    counting.count({ ...(events(1, 1)[0] as LogEvent), created_at: new Date(happened).toISOString() }, true, NOW);
-  };
-  live(NOW - 2_000);
-  live(NOW - 60_000); // late
-  live(NOW + 60_000); // of a clock that is wrong
+  counted(counting, NOW - 2_000, NOW - 2_000, NOW);
+  counted(counting, NOW, NOW - 3_600_000, NOW); // late
+  counted(counting, NOW, NOW + 60_000, NOW); // of a clock that is wrong
   counting.advance(NOW);
   assert.deepEqual(counting.view().totals.slice(-3), [1, 0, 2]);
+});
+
+test("a replay by arrival has the log's time, whatever the events say", () => {
+  const start = NOW - 120_000;
+  const counting = new Counting(NOW, { speed: 10, clock: "log" }, start);
+  counted(counting, start + 5_000, start - 86_400_000, NOW + 500); // imported
+  counted(counting, start + 15_000, start + 90_000, NOW + 1_500); // of a clock that is ahead
+  assert.equal(counting.time(NOW + 1_500), start + 15_000);
+  counting.advance(NOW + 1_500);
+  assert.deepEqual(counting.view().totals.slice(-2), [1, 1]);
+});
+
+test("a replay by event time has theirs, but none happened after the log took it", () => {
+  const counting = new Counting(NOW, { speed: 10, clock: "event" });
+  counted(counting, NOW, NOW - 86_400_000, NOW);
+  assert.equal(counting.time(NOW), NOW - 86_400_000);
+  counted(counting, NOW - 60_000, NOW + 3_600_000, NOW);
+  assert.equal(counting.time(NOW), NOW - 60_000);
 });
 
 test("a replay counts in its own time, a second of watching a bar, and goes on live where it caught up", () => {
   const start = NOW - 120_000;
   const counting = new Counting(NOW, { speed: 10, clock: "log" }, start);
-  const [one] = events(1, 1) as [LogEvent];
-  counting.count({ ...one, created_at: new Date(start + 15_000).toISOString() }, false, NOW + 1_500);
+  counted(counting, start + 15_000, start, NOW + 1_500);
   counting.advance(NOW + 2_500);
   const { width, newest, totals } = counting.view();
   assert.deepEqual([width, newest, totals.slice(-2)], [10_000, start + 20_000, [1, 0]]);

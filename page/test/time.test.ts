@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { timeTicks } from "../src/charts/ticks.ts";
 import type { SeriesPoint } from "../src/contract.ts";
 import { bucketName, duration, fromInput, toInput } from "../src/format/times.ts";
-import { nextStart, startOf, wholeSeries } from "../src/stats/buckets.ts";
+import { endOf, wholeSeries } from "../src/stats/buckets.ts";
+import { mainQuestion, pathsQuestion, rangeById } from "../src/stats/ranges.ts";
 
 const at = (text: string): number => Date.parse(text);
 const HOUR = 3_600_000;
@@ -14,16 +15,23 @@ test("the tests run where they think they do", () => {
   assert.equal(Intl.DateTimeFormat().resolvedOptions().timeZone, "Europe/Berlin");
 });
 
-test("a local day may have 25 hours", () => {
-  const day = startOf(at("2026-10-25T12:00:00+01:00"), "day");
-  assert.equal(day, at("2026-10-25T00:00:00+02:00"));
-  assert.equal(nextStart(day, "day") - day, 25 * HOUR);
+test("a bucket ends where the next one begins, a local day may have 25 hours", () => {
+  const days = ["2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"].map(at);
+  assert.equal(endOf(days, 0, "day"), days[1]);
+  assert.equal(endOf(days, 1, "day"), at("2026-10-27T00:00:00+01:00"));
 });
 
-test("weeks begin on Monday, months on their first", () => {
-  assert.equal(startOf(at("2026-11-01T10:00:00+01:00"), "week"), at("2026-10-26T00:00:00+01:00"));
-  assert.equal(startOf(at("2026-11-24T10:00:00+01:00"), "month"), at("2026-11-01T00:00:00+01:00"));
-  assert.equal(nextStart(at("2026-10-01T00:00:00+02:00"), "month"), at("2026-11-01T00:00:00+01:00"));
+test("long ranges begin with an hour, so that counts of whole hours answer them", () => {
+  const question = { range: rangeById("7d"), types: ["a"], zone: "Asia/Kolkata" };
+  const now = at("2026-11-24T10:12:13Z");
+  const asked = new URL(mainQuestion(question, true, now), "http://host").searchParams;
+  assert.deepEqual(
+    ["from", "to", "compare", "tz", "event_type", "top"].map((name) => asked.get(name)),
+    ["2026-11-17T10:00:00.000Z", "-0s", "previous", "Asia/Kolkata", "a", null],
+  );
+  assert.match(mainQuestion({ ...question, range: rangeById("1h") }, false, now), /^\/stats\?from=-60m&to=-0s&tz/);
+  assert.doesNotMatch(mainQuestion({ ...question, range: rangeById("all") }, true, now), /from|to=|compare/);
+  assert.match(pathsQuestion(question, now), /users=false&top=event_data.path/);
 });
 
 test("a series has every bucket of its range, and says which are cut", () => {
@@ -32,20 +40,28 @@ test("a series has every bucket of its range, and says which are cut", () => {
     { bucket: "2026-11-24T10:01:00+01:00", event_type: "b", events: 1 },
     { bucket: "2026-11-24T10:04:00+01:00", event_type: "a", events: 5 },
   ];
-  const series = wholeSeries(points, "minute", at("2026-11-24T10:00:30+01:00"), at("2026-11-24T10:05:00+01:00"));
+  const minutes = ["00", "01", "02", "03", "04"].map((minute) => `2026-11-24T10:${minute}:00+01:00`);
+  const [from, to] = [at("2026-11-24T10:00:30+01:00"), at("2026-11-24T10:05:00+01:00")];
+  const series = wholeSeries(points, minutes, "minute", from, to);
   assert.deepEqual(series.totals, [0, 3, 0, 0, 5]);
   assert.deepEqual(series.byType.get("b"), [0, 1, 0, 0, 0]);
   assert.deepEqual([series.cutFirst, series.cutLast], [true, false]);
 });
 
-test("days of all there is go from the first to the last point, over the change of the clocks", () => {
+test("a point is counted even where no bucket was announced for it", () => {
   const points = ["2026-10-24T00:00:00+02:00", "2026-10-27T00:00:00+01:00"].map((bucket) => ({
     bucket,
     event_type: "a",
     events: 1,
   }));
-  assert.deepEqual(wholeSeries(points, "day", null, null).totals, [1, 0, 0, 1]);
-  assert.deepEqual(wholeSeries([], "day", null, null).starts, []);
+  const buckets = ["2026-10-24T00:00:00+02:00", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"];
+  assert.deepEqual(wholeSeries(points, buckets, "day", null, null).totals, [1, 0, 0, 1]);
+  assert.deepEqual(wholeSeries([], [], "day", null, null).starts, []);
+});
+
+test("a day whose midnight was skipped has its label too", () => {
+  const days = ["2026-11-23T00:00:00+01:00", "2026-11-24T01:00:00+01:00", "2026-11-25T00:00:00+01:00"].map(at);
+  assert.equal(timeTicks(days, "day", 8).length, 3);
 });
 
 test("labels are at round local times, and no more than there is room for", () => {

@@ -1,5 +1,6 @@
 """What everybody needs: any screen, any theme, keyboard and screen reader."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from page.browsing import LIVE, fresh, rows, says
 from page.conftest import DESKTOP, PHONE, Check, Visitor
-from query.conftest import QueryService
+from query.conftest import QueryService, running_query
 from support.events import log_events, log_raw
 from support.projector import running_projector
 from tailrace.runtime.log.client import LogClient
@@ -55,6 +56,93 @@ async def test_axe_finds_nothing_wrong(
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("region", name="Filter in use")).to_be_visible()
         assert await accessibility_faults(page) == []
+
+
+NO_SERVICE = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to|422|503"
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_axe_finds_nothing_wrong_where_something_is(
+    settings: Settings, log: LogClient, visitor: Visitor, accessibility_faults: Check, screen: str
+) -> None:
+    options = {**SCREENS[screen], "reduced_motion": "reduce"}
+    await log_events(log, [fresh(path=f"/{number}", ago=90 * 86_400.0) for number in range(3)])
+    many = "&".join(f"type=type_{number}" for number in range(101))
+    async with running_query(settings) as query, visitor.visit(query.url, tolerated=NO_SERVICE, **options) as page:
+        await expect(rows(page)).to_have_count(3)
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+        assert await accessibility_faults(page) == []
+        await page.keyboard.press("Escape")
+        async with running_projector(settings):
+            await expect(page.get_by_role("button", name="Show all")).to_be_visible()
+        await page.get_by_label("Only this user's events").fill("1")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("all users", exact=True)).to_have_count(3)
+        assert await accessibility_faults(page) == []
+        await page.goto(f"{query.url}/?{many}")
+        await says(page, "Refused: event_type")
+        await expect(page.get_by_role("alert")).to_contain_text("The service refuses what was asked")
+        assert await accessibility_faults(page) == []
+        await page.goto(query.url)
+        await says(page, LIVE)
+        query.stop.set()
+        await says(page, "Disconnected, trying again in")
+        await expect(page.get_by_role("alert")).to_contain_text("The last try failed")
+        assert await accessibility_faults(page) == []
+
+
+PAINT = 1.0
+"""Seconds that the issue gives the first paint on localhost."""
+
+
+@pytest.mark.alone
+async def test_the_first_paint_takes_less_than_a_second(query: QueryService, log: LogClient, visitor: Visitor) -> None:
+    await log_events(log, [fresh(path=f"/{number}") for number in range(100)])
+    painted = []
+    for _ in range(3):  # what else the machine does may take one
+        async with visitor.visit(query.url) as page:
+            await expect(rows(page)).to_have_count(100)
+            painted.append(await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+    assert min(painted) < PAINT * 1000, painted
+
+
+async def test_on_a_phone_the_time_machine_gives_way_to_what_it_shows(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_events(log, [fresh(path=f"/{number}") for number in range(60)])
+    async with visitor.visit(query.url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
+        await expect(rows(page)).to_have_count(60)
+        await page.evaluate("scrollTo({ top: 400 })")
+        rewind = page.get_by_role("button", name="Rewind")
+        await rewind.click()
+        choice = page.get_by_role("button", name="5 min ago")
+        await expect(choice).to_be_in_viewport()
+        await page.evaluate("scrollTo({ top: 600 })")
+        await expect(choice).not_to_be_in_viewport()
+        await page.evaluate("scrollTo({ top: 0 })")
+        await choice.click()
+        await says(page, "Replaying")
+        await expect(choice).to_be_hidden()
+        await expect(rewind).to_have_attribute("aria-expanded", "false")
+        top = await page.locator(".bar-top").bounding_box()
+        assert top is not None
+        assert top["height"] < 844 * 0.25
+
+
+async def test_on_a_phone_ranges_have_short_names_and_room(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_events(log, [fresh()])
+    async with visitor.visit(query.url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
+        await expect(rows(page)).to_have_count(1)
+        shown = await page.evaluate(
+            """[...document.querySelectorAll(".history .segments input + span")].map((one) =>
+                getComputedStyle(one, "::before").content.replaceAll('"', ""))"""
+        )
+        assert shown == ["15m", "1h", "24h", "7d", "30d", "All"]
+        await page.get_by_role("radio", name="24 hours").check()
+        await expect(page).to_have_url(re.compile("range=24h"))
 
 
 @pytest.mark.parametrize("width", [360, 768, 1100, 1440, 2560])

@@ -80,3 +80,34 @@ async def test_the_chart_has_a_table_and_both_lead_back_to_a_moment(counted: Que
 async def test_a_quiet_tail_shows_what_was_last(counted: QueryService, visitor: Visitor) -> None:
     async with visitor.visit(counted.url) as page:
         await expect(paths(page)).to_have_text(["/a", "/a", "/b", "/a", "/a", "/c"])
+
+
+async def test_a_range_without_events_says_where_they_are_and_shows_them(
+    query: QueryService, log: LogClient, settings: Settings, connection: "asyncpg.Connection", visitor: Visitor
+) -> None:
+    await log_events(log, [fresh(path="/imported", ago=days * 24 * HOUR) for days in (40, 41, 90)])
+    async with running_projector(settings) as projecting:
+        await until_projected(connection, log, projecting)
+    async with visitor.visit(query.url) as page:
+        history = page.get_by_role("region", name="History")
+        await expect(history).to_contain_text("No events in the last hour.")
+        await expect(history).to_contain_text("The newest is of ")
+        await history.get_by_role("button", name="Show all").click()
+        await expect(history.locator(".total-value").first).to_have_text("3")
+        await expect(page.get_by_role("radio", name="All", exact=True)).to_be_checked()
+
+
+async def test_numbers_that_are_of_all_users_say_so_while_one_is_chosen(
+    counted: QueryService, visitor: Visitor
+) -> None:
+    async with visitor.visit(f"{counted.url}/?user=1") as page:
+        for name in ("History", "By type", "Top paths"):
+            title = page.get_by_role("region", name=name).get_by_role("heading", level=2)
+            await expect(title).to_contain_text("all users")
+        await page.get_by_role("button", name="Show everything").click()
+        await expect(page.get_by_text("all users", exact=True)).to_have_count(0)
+
+
+async def test_a_rate_that_is_small_is_not_called_none(counted: QueryService, visitor: Visitor) -> None:
+    async with visitor.visit(f"{counted.url}/?range=24h") as page:
+        await expect(page.locator(".total").nth(3)).to_contain_text("Events per minute<0.1")

@@ -30,7 +30,7 @@ async def test_an_empty_log_tells_how_to_send_the_first_event_and_gives_way_to_i
     query: QueryService, log: LogClient, visitor: Visitor
 ) -> None:
     async with visitor.visit(query.url) as page:
-        await expect(page.get_by_text("curl http://localhost:8081/events")).to_be_visible()
+        await expect(page.get_by_text("curl http://127.0.0.1:8081/events")).to_be_visible()
         await says(page, LIVE)
         await log_event(log, fresh(path="/first"))
         await expect(paths(page)).to_have_text(["/first"])
@@ -107,6 +107,30 @@ async def test_a_paused_tail_stands_still_and_misses_nothing(
         await expect(paths(page)).to_have_text([f"/{number}" for number in range(300, 100, -1)])
         chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("301 in all"))
+
+
+async def test_space_pauses_whatever_was_clicked_before(query: QueryService, log: LogClient, visitor: Visitor) -> None:
+    await log_event(log, fresh(path="/0"))
+    async with visitor.visit(query.url) as page:
+        await says(page, LIVE)
+        await page.get_by_role("button", name="Pause", exact=True).click()
+        await says(page, "Paused")
+        await page.keyboard.press("Space")
+        await says(page, LIVE)
+        await page.get_by_role("button", name="Show table").first.click()
+        await page.keyboard.press("Space")
+        await says(page, "Paused")
+        await expect(page.get_by_role("button", name="Show chart")).to_have_count(1)
+        await page.locator("label").filter(has_text="60×").click()
+        await page.keyboard.press("Space")
+        await says(page, LIVE)
+        # where the keyboard is on a button, it is the button's
+        await page.get_by_role("button", name="Show chart").focus()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.press("Space")
+        await expect(page.get_by_role("button", name="Show chart")).to_have_count(0)
+        await says(page, LIVE)
 
 
 async def test_rows_stay_where_they_are_while_somebody_points_at_them(

@@ -4,20 +4,23 @@ import asyncio
 import os
 import re
 import signal
+import time
 
 import asyncpg
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from page.browsing import LIVE, Sockets, fresh, paths, rows, says
 from page.conftest import Visitor
 from query.conftest import QueryService, running_query
 from support.events import log_event, log_events
 from support.processes import running_service, start_service
+from support.projector import running_projector
 from support.servers import NatsServer
 from support.waiting import until
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
+from tailrace.runtime.log.history import new_epoch
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
 
@@ -116,3 +119,96 @@ async def test_numbers_that_cannot_be_had_are_said_to_be_missing_or_old(
         await admin.execute(f"alter database {name} allow_connections true")
         await expect(page.get_by_role("alert")).to_have_count(0)
     await admin.close()
+
+
+async def test_a_log_made_anew_is_said_and_its_history_is_not_taken_for_what_happens_now(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    async with visitor.visit(query.url) as page:
+        await log_events(log, [fresh(path=f"/{number}") for number in range(300)])
+        await says(page, LIVE)
+        await expect(paths(page).first).to_have_text("/299")
+        sockets = Sockets()
+        sockets.listen(page)
+        await new_epoch(log)
+        await expect(page.get_by_text("This is another log than before")).to_be_visible()
+        await says(page, LIVE)
+        assert ["from=-60s" in address for address in sockets.addresses] == [True]
+        await log_event(log, fresh(path="/after"))
+        await expect(paths(page).first).to_have_text("/after")
+        await page.get_by_role("region", name="Another log").get_by_role("button", name="Close").click()
+        await expect(page.get_by_role("region", name="Another log")).to_have_count(0)
+
+
+async def test_a_service_that_hangs_is_not_called_live(settings: Settings, log: LogClient, visitor: Visitor) -> None:
+    service = start_service(settings, "serve", "query")
+    try:
+        await until(lambda: _listens(settings.query_port))
+        await log_event(log, fresh(path="/a"))
+        async with visitor.visit(f"http://127.0.0.1:{settings.query_port}", tolerated=NO_SERVICE) as page:
+            await says(page, LIVE)
+            service.send_signal(signal.SIGSTOP)
+            began = time.monotonic()
+            await expect(page.get_by_test_id("connection")).not_to_have_text("Live")
+            assert time.monotonic() - began < 20
+            service.send_signal(signal.SIGCONT)
+            await says(page, LIVE)
+            await log_event(log, fresh(path="/b"))
+            await expect(paths(page)).to_have_text(["/b", "/a"])
+    finally:
+        service.kill()
+        service.wait()
+
+
+async def test_what_keeps_the_service_from_its_work_is_said_in_its_words(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh(path="/a"))
+
+    async def troubled(route: Route) -> None:
+        answer = await route.fetch()
+        problem = {"code": "another_history", "message": "what is counted is not of this log: replay it"}
+        await route.fulfill(response=answer, json={**await answer.json(), "problem": problem})
+
+    async with visitor.visit(query.url) as page:
+        await page.route("**/status", troubled)
+        await expect(page.get_by_test_id("lag")).to_have_text("what is counted is not of this log")
+        await expect(page.get_by_role("alert")).to_have_text("what is counted is not of this log: replay it.")
+        await expect(page.get_by_test_id("connection")).to_be_visible()
+
+
+async def test_how_far_the_tables_are_behind_is_said(
+    query: QueryService, log: LogClient, settings: Settings, visitor: Visitor
+) -> None:
+    await log_events(log, [fresh(path=f"/{number}") for number in range(7)])
+    async with visitor.visit(query.url) as page:
+        lag = page.get_by_test_id("lag")
+        await expect(lag).to_have_text(re.compile(r"Tables 7 entries behind the log, [\d.]+ s"))
+        await expect(lag).to_have_attribute("data-tone", "wait")
+        async with running_projector(settings):
+            await expect(lag).to_have_text("Tables up to date with the log")
+            await expect(lag).to_have_attribute("data-tone", "calm")
+
+
+async def test_a_page_that_catches_up_says_how_far_it_is_behind(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh(path="/0"))
+    async with visitor.visit(query.url) as page:
+        await says(page, LIVE)
+        await page.keyboard.press("Space")
+        await says(page, "Paused")
+        await log_events(log, [fresh(path=f"/{number}") for number in range(1, 501)])
+        await says(page, "Paused, 500 behind")
+        said = page.get_by_test_id("connection")
+        texts = await said.evaluate_handle(
+            """(element) => {
+                const texts = [];
+                new MutationObserver(() => texts.push(element.textContent))
+                    .observe(element, { subtree: true, childList: true, characterData: true });
+                return texts;
+            }"""
+        )
+        await page.keyboard.press("Space")
+        await says(page, LIVE)
+        assert "Catching up, 500 entries behind" in await texts.json_value()

@@ -1,15 +1,19 @@
 """Going back to a moment, watching it again, and coming back."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 from playwright.async_api import expect
 
 from page.browsing import LIVE, Sockets, fresh, paths, says
 from page.conftest import Visitor
 from query.conftest import QueryService
 from support.events import log_event, log_events
+from support.projector import running_projector, until_projected
 from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
 
 DAY = 86_400.0
 HOUR = 3_600.0
@@ -54,7 +58,7 @@ async def test_a_moment_that_is_picked_is_watched_from_there_on_and_left_for_now
         await page.get_by_role("radio", name="1×", exact=True).check()
         await page.get_by_role("button", name="5 min ago").click()
         await says(page, "Replaying at 1×")
-        await expect(page.get_by_text("Waiting for the first entry from that moment on.")).to_be_visible()
+        await expect(page.get_by_text("The log begins only on")).to_be_visible()
         await expect(page).to_have_url(re.compile(r"\?at=\d{4}-\d\d-\d\dT[\d:.]+Z&speed=1$"))
         assert sockets.said[-1]["kind"] == "seek"
         assert sockets.said[-1]["speed"] == 1
@@ -114,3 +118,103 @@ async def test_a_link_to_a_moment_opens_at_that_moment(query: QueryService, log:
         await expect(paths(page)).to_have_text(["/b"])
         await expect(page.get_by_role("radio", name="24 hours")).to_be_checked()
         await expect(page).to_have_url(re.compile(r"\?range=24h&type=order$"))
+
+
+async def test_a_replay_by_arrival_has_the_logs_time_whatever_the_events_say(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    begun = datetime.now(UTC)
+    await log_events(log, [fresh(path="/imported", ago=40 * DAY), fresh(path="/ahead", ago=-HOUR)])
+    epoch = (await log.state()).epoch
+    async with visitor.visit(f"{query.url}/?at={epoch}:0:&speed=0.1") as page:
+        await expect(paths(page).last).to_have_text("/imported")
+        shown = await page.get_by_test_id("stream-time").locator("time").get_attribute("datetime")
+        assert shown is not None
+        assert abs(datetime.fromisoformat(shown) - begun) < timedelta(minutes=1)
+        await says(page, LIVE)
+        await expect(paths(page)).to_have_text(["/ahead", "/imported"])
+        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        await expect(chart).to_have_attribute("aria-label", re.compile("2 in all"))
+
+
+async def test_an_event_tells_when_it_arrived(query: QueryService, log: LogClient, visitor: Visitor) -> None:
+    await log_event(log, fresh("import", path="/a", ago=2 * DAY))
+    async with visitor.visit(query.url) as page:
+        await paths(page).first.click()
+        facts = page.get_by_role("dialog", name="import").locator(".facts")
+        await expect(facts).to_contain_text(re.compile(rf"Arrived.*{datetime.now():%Y}.*2 days later"))
+
+
+async def test_a_bar_of_the_chart_sets_the_pace_of_its_own_replay_alone(
+    query: QueryService, log: LogClient, settings: Settings, connection: "asyncpg.Connection", visitor: Visitor
+) -> None:
+    await log_events(log, [fresh(path=f"/{number}", ago=number * 60.0) for number in reversed(range(50))])
+    async with running_projector(settings) as projecting:
+        await until_projected(connection, log, projecting)
+    sockets = Sockets()
+    async with visitor.visit(query.url, sockets=sockets) as page:
+        history = page.get_by_role("region", name="History")
+        await history.get_by_role("button", name="Show table").click()
+        await history.get_by_role("button", name="Replay from").last.click()
+        pace = page.get_by_role("combobox", name="What sets the pace")
+        await expect(pace).to_have_value("event")
+        await page.get_by_role("button", name="5 min ago").click()
+        await expect(pace).to_have_value("log")
+        await says(page, "Replaying at 10×")
+        assert "clock=event" not in page.url
+        await pace.select_option("event")
+        await page.get_by_role("button", name="1 hour ago").click()
+        await expect(pace).to_have_value("event")
+    assert any('"clock": "log"' in json.dumps(said) for said in sockets.said)
+
+
+async def test_a_replay_from_before_the_log_began_says_when_that_was_and_skips_to_it(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_events(log, [fresh(path="/a", ago=3 * DAY), fresh(path="/b")])
+    async with visitor.visit(query.url) as page:
+        await says(page, LIVE)
+        await page.get_by_role("radio", name="1×", exact=True).check()
+        await page.get_by_role("button", name="Yesterday").click()
+        await expect(page.get_by_text(re.compile("The log begins only on "))).to_be_visible()
+        time = page.get_by_test_id("stream-time").locator("time")
+        stands = await time.get_attribute("datetime")
+        await expect(page.get_by_text("24 h ago")).to_be_visible()
+        await page.get_by_role("button", name="Skip to it").click()
+        await expect(paths(page)).to_have_text(["/b", "/a"])
+        assert stands is not None
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        assert abs(datetime.fromisoformat(stands) - yesterday) < timedelta(seconds=30)
+
+
+async def test_a_clock_that_is_wrong_here_does_not_spoil_what_is_shown(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh(path="/a"))
+    fast = "const real = Date.now; Date.now = () => real() + 300_000;"
+    sockets = Sockets()
+    async with visitor.visit(query.url, script=fast, sockets=sockets) as page:
+        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        await expect(chart).to_have_attribute("aria-label", re.compile("1 in all"))
+        await says(page, LIVE)
+        await page.get_by_role("button", name="5 min ago").click()
+        await says(page, "Replaying")
+        asked = datetime.fromisoformat(sockets.said[-1]["from"])
+        assert timedelta(minutes=4) < datetime.now(UTC) - asked < timedelta(minutes=6)
+
+
+async def test_controls_stay_where_they_are_during_a_replay(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh(path="/a"))
+    async with visitor.visit(query.url) as page:
+        await says(page, LIVE)
+        button = page.get_by_role("button", name="5 min ago")
+        places = [await button.bounding_box()]
+        for moment in ("2026-01-28T23:58:58Z", "2026-09-30T11:11:11Z"):
+            for speed in (1, 600):
+                await page.goto(f"{query.url}/?at={moment}&speed={speed}")
+                await says(page, f"Replaying at {speed}×")
+                await expect(page.get_by_test_id("stream-time")).to_contain_text("ago")
+                places.append(await button.bounding_box())
+        assert [place for place in places if place != places[0]] == []

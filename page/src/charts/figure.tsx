@@ -13,7 +13,7 @@ interface FigureProps {
   summary: string;
   data: BarsData;
   /** What to say instead where there is nothing to show. */
-  empty?: string | null;
+  empty?: ComponentChildren;
   pick?: (index: number) => void;
   table: () => JSX.Element;
   children?: ComponentChildren;
@@ -31,7 +31,7 @@ export function Figure({ name, summary, data, empty, pick, table, children }: Fi
       ) : (
         <div class="figure-body">
           <Canvas summary={summary} data={data} {...(pick ? { pick } : {})} />
-          {empty && <p class="figure-empty">{empty}</p>}
+          {empty && <div class="figure-empty">{typeof empty === "string" ? <span>{empty}</span> : empty}</div>}
         </div>
       )}
       <figcaption class="figure-foot">

@@ -3,11 +3,12 @@
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { count, many } from "../format/numbers.ts";
-import { bucketName } from "../format/times.ts";
+import { bucketName, moment } from "../format/times.ts";
 import { slices } from "../state/colours.ts";
-import { pace } from "../state/view.ts";
-import { nextStart, type Series } from "../stats/buckets.ts";
-import { failure, known, series } from "../stats/store.ts";
+import { pace, range } from "../state/view.ts";
+import { endOf, type Series } from "../stats/buckets.ts";
+import { EVERYTHING } from "../stats/ranges.ts";
+import { failure, known, newest, outdated, series } from "../stats/store.ts";
 import { replay, streamTime } from "../stream/store.ts";
 import { Figure } from "./figure.tsx";
 import { timeTicks } from "./ticks.ts";
@@ -49,14 +50,36 @@ export function HistoryChart(): JSX.Element {
         partial,
         marker: marker.value,
       }}
-      empty={
-        known.value ? (total === 0 ? `No events ${phrase}.` : null) : failure.value ? "Nothing to show yet." : null
-      }
+      empty={known.value ? total === 0 && <Elsewhere phrase={phrase} /> : failure.value && "Nothing to show yet."}
       pick={from}
       table={() => <HistoryTable found={found} name={name} from={from} />}
     >
       <span>{known.value ? `Events per ${bucket}. Click a bar to replay from there.` : "\u00a0"}</span>
     </Figure>
+  );
+}
+
+/** Says that nothing is in the range, and where something is. */
+function Elsewhere({ phrase }: { phrase: string }): JSX.Element {
+  const at = outdated.value ? null : newest.value;
+  return (
+    <>
+      <span>No events {phrase}.</span>
+      {at !== null && (
+        <>
+          <span>The newest is of {moment(at, Date.now())}.</span>
+          <button
+            type="button"
+            class="button small"
+            onClick={() => {
+              range.value = EVERYTHING;
+            }}
+          >
+            Show all
+          </button>
+        </>
+      )}
+    </>
   );
 }
 
@@ -66,7 +89,7 @@ function markerAt({ starts, bucket }: Series, at: number | null): number | null 
   const index = starts.findLastIndex((start) => start <= at);
   const start = starts[index];
   if (start === undefined) return null;
-  const end = nextStart(start, bucket);
+  const end = endOf(starts, index, bucket);
   return at < end ? index + (at - start) / (end - start) : null;
 }
 

@@ -8,18 +8,24 @@ export interface Tick {
   label: string;
 }
 
-type Step = { every: (date: Date) => boolean; label: (at: number) => string };
+type Step = { every: (date: Date, before: Date | null) => boolean; label: (at: number) => string };
 
 const minutes = (step: number): Step => ({
   every: (date) => (date.getHours() * 60 + date.getMinutes()) % step === 0,
   label: hourAndMinute,
 });
 const days = (step: number): Step => ({
-  every: (date) => date.getHours() * 60 + date.getMinutes() === 0 && dayNumber(date) % step === 0,
+  // a day whose midnight is skipped begins later
+  every: (date, before) =>
+    (before === null ? date.getHours() * 60 + date.getMinutes() === 0 : dayNumber(before) !== dayNumber(date)) &&
+    dayNumber(date) % step === 0,
   label: shortDay,
 });
 const months = (step: number): Step => ({
-  every: (date) => date.getDate() === 1 && date.getHours() === 0 && date.getMonth() % step === 0,
+  every: (date, before) =>
+    date.getDate() === 1 &&
+    (before === null ? date.getHours() === 0 : before.getDate() !== 1) &&
+    date.getMonth() % step === 0,
   label: month,
 });
 
@@ -36,7 +42,11 @@ function dayNumber(date: Date): number {
 /** At most `most` ticks for buckets that begin at `starts`. */
 export function timeTicks(starts: readonly number[], bucket: Bucket, most: number): Tick[] {
   for (const step of STEPS) {
-    const ticks = starts.flatMap((at, index) => (step.every(new Date(at)) ? [{ index, label: step.label(at) }] : []));
+    const ticks = starts.flatMap((at, index) => {
+      const before = starts[index - 1];
+      const wanted = step.every(new Date(at), before === undefined ? null : new Date(before));
+      return wanted ? [{ index, label: step.label(at) }] : [];
+    });
     if (ticks.length <= most && (ticks.length > 1 || starts.length <= 2)) return ticks;
   }
   // weeks, and what no round step fits: evenly, from the first

@@ -5,7 +5,8 @@ import { count, many, percent } from "../format/numbers.ts";
 import { plain } from "../json.ts";
 import { matches } from "../patterns.ts";
 import { selection } from "../state/view.ts";
-import { known, outdated, typesOfRange } from "../stats/store.ts";
+import { paths, pathsOutdated, typesOfRange } from "../stats/store.ts";
+import { AllUsers } from "./filter.tsx";
 import { Swatch, toggleType } from "./legend.tsx";
 
 export function TypesPanel(): JSX.Element {
@@ -15,7 +16,10 @@ export function TypesPanel(): JSX.Element {
   return (
     <section class="panel breakdown" aria-labelledby="types-title">
       <header class="panel-head">
-        <h2 id="types-title">By type</h2>
+        <h2 id="types-title">
+          By type
+          <AllUsers />
+        </h2>
         <p class="hint">choose one to see it alone</p>
       </header>
       <table class="bars">
@@ -59,18 +63,21 @@ export function TypesPanel(): JSX.Element {
 }
 
 export function PathsPanel(): JSX.Element {
-  const top = known.value?.stats.top;
-  const events = known.value?.stats.totals.events ?? 0;
-  const with_ = events - (top?.missing ?? 0);
+  const found = paths.value;
+  const top = found?.top;
+  const with_ = (found?.events ?? 0) - (top?.missing ?? 0);
   return (
     <section class="panel breakdown" aria-labelledby="paths-title">
       <header class="panel-head">
-        <h2 id="paths-title">Top paths</h2>
+        <h2 id="paths-title">
+          Top paths
+          <AllUsers />
+        </h2>
         <p class="hint">
           by <code>event_data.path</code>
         </p>
       </header>
-      <table class="bars" data-outdated={outdated.value}>
+      <table class="bars" data-outdated={pathsOutdated.value}>
         <thead class="unseen">
           <tr>
             <th scope="col">Path</th>
@@ -100,7 +107,13 @@ export function PathsPanel(): JSX.Element {
           {many(top.other, "event")} with other paths, {count(top.missing)} without a path
         </p>
       )}
-      <Nothing there={top !== undefined && (top === null || top.values.length === 0)} what="No event has a path." />
+      {found?.failure ? (
+        <p class="nothing">
+          {found.failure.final ? "Not to be had for this range" : "The last try failed"}: {found.failure.reason}.
+        </p>
+      ) : (
+        <Nothing there={top?.values.length === 0} what="No event has a path." />
+      )}
     </section>
   );
 }

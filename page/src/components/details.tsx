@@ -1,15 +1,15 @@
 // One event in full, and where it is.
 
-import { signal, useSignal } from "@preact/signals";
+import { type ReadonlySignal, signal, useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { EventPlace } from "../contract.ts";
 import { duration, inFull } from "../format/times.ts";
 import { plain } from "../json.ts";
-import { pace, selection } from "../state/view.ts";
+import { selection } from "../state/view.ts";
 import { ask, RefusedError } from "../stats/asking.ts";
 import type { EventRow } from "../stream/rows.ts";
-import { replay, select } from "../stream/store.ts";
+import { replay, select, usualPace } from "../stream/store.ts";
 import { Copy } from "./copy.tsx";
 import { Icon } from "./icons.tsx";
 import { JsonView } from "./json_view.tsx";
@@ -49,6 +49,8 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
   const { event } = row;
   const created = Date.parse(event.created_at);
   const user = plain(event.user_id);
+  const where = useWhereabouts(event.event_id);
+  const logged = event.logged_at ?? where.value.logged_at;
   const json = JSON.stringify(event, null, 2);
   return (
     <article class="details-body">
@@ -65,6 +67,9 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
         <Fact name="Happened">
           {inFull(created)}
           <small>{duration(Date.now() - created)} ago</small>
+        </Fact>
+        <Fact name="Arrived">
+          <Arrival at={logged} happened={created} />
         </Fact>
         <Fact name="User">
           <code>{user}</code>
@@ -87,9 +92,7 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
           <code>{event.cursor}</code>
           <Copy text={event.cursor} label="Copy the cursor" />
         </Fact>
-        <Fact name="Where it is">
-          <Whereabouts id={event.event_id} />
-        </Fact>
+        <Fact name="Where it is">{where.value.text}</Fact>
       </dl>
       <div class="details-json">
         <Copy text={json} label="Copy the event as JSON" />
@@ -101,7 +104,7 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
           class="button primary"
           onClick={() => {
             close();
-            replay(row.before, pace.value);
+            replay(row.before, usualPace());
           }}
         >
           <Icon name="rewind" />
@@ -124,29 +127,54 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
+const SECOND = 1_000;
+
 const PLACES: Record<string, string> = {
   projected: "In the log, and counted in the tables.",
   logged: "In the log; the tables don't have it yet.",
 };
 
+/** When the log took it; undefined: not known yet, or not at all. */
+function Arrival({ at, happened }: { at: string | undefined; happened: number }): JSX.Element {
+  if (at === undefined) return <>…</>;
+  const moment = Date.parse(at);
+  const later = moment - happened;
+  return (
+    <>
+      {inFull(moment)}
+      {Math.abs(later) >= SECOND && (
+        <small>{`${duration(Math.abs(later))} ${later > 0 ? "later" : "before that"}`}</small>
+      )}
+    </>
+  );
+}
+
+interface Whereabouts {
+  text: string;
+  logged_at?: string;
+}
+
 /** Asks where the event has got to. */
-function Whereabouts({ id }: { id: string }): JSX.Element {
-  const text = useSignal("…");
+function useWhereabouts(id: string): ReadonlySignal<Whereabouts> {
+  const found = useSignal<Whereabouts>({ text: "…" });
   useEffect(() => {
     const gone = new AbortController();
     ask<EventPlace>(`/events/${id}`, gone.signal).then(
-      ({ state, parked }) => {
-        text.value = parked ? `Parked: ${parked.reason}` : (PLACES[state] ?? state);
+      ({ state, parked, log }) => {
+        const text = parked ? `Parked: ${parked.reason}` : (PLACES[state] ?? state);
+        found.value = log ? { text, logged_at: log.logged_at } : { text };
       },
       (error: unknown) => {
         if (gone.signal.aborted) return;
-        text.value =
-          error instanceof RefusedError && error.status === 404
-            ? "In the log; the tables don't have it yet."
-            : "Not known: the service does not say.";
+        found.value = {
+          text:
+            error instanceof RefusedError && error.status === 404
+              ? "In the log; the tables don't have it yet."
+              : "Not known: the service does not say.",
+        };
       },
     );
     return () => gone.abort();
   }, [id]);
-  return <>{text.value}</>;
+  return found;
 }

@@ -111,6 +111,11 @@ export function FilterChips(): JSX.Element | null {
   );
 }
 
+/** The read model counts everybody: said where the stream shows one user alone. */
+export function AllUsers(): JSX.Element | null {
+  return selection.value.user === null ? null : <span class="tag plain">all users</span>;
+}
+
 function Chip({ name, note, remove }: { name: string; note?: string; remove: () => void }): JSX.Element {
   return (
     <span class="chip">

@@ -51,6 +51,24 @@ export function Header(): JSX.Element {
   );
 }
 
+/** A problem in a few words: what comes behind them is said below the header. */
+function gistOf(problem: string | undefined): string | undefined {
+  return problem?.split(/: |; /, 1)[0];
+}
+
+/** What somebody has to do something about, in full; the header has room for the gist alone. */
+export function ProblemNotice(): JSX.Element | null {
+  const problem = status.value?.problem;
+  // what does not answer is waited for, and each part says what it lacks
+  if (!problem || problem.code.endsWith("_unavailable")) return null;
+  return (
+    <p class="notice" role="alert">
+      <Icon name="warn" />
+      <span>{problem.message}.</span>
+    </p>
+  );
+}
+
 function ConnectionState(): JSX.Element {
   const { tone, text, spoken } = situation.value;
   return (
@@ -71,23 +89,28 @@ function ConnectionState(): JSX.Element {
   );
 }
 
-/** How far the tables are behind the log. */
+/** How far the tables are behind the log, or what keeps that from being known. */
 function TablesState(): JSX.Element {
   const found = status.value;
   const events = found?.lag_events;
   const seconds = found?.lag_seconds ?? 0;
   const known = events !== undefined && events !== null;
+  const problem = gistOf(found?.problem?.message);
   return (
-    <p class="tables" data-tone={(known || found === undefined) && seconds <= LATE ? "calm" : "wait"} data-testid="lag">
-      <span class="tables-name">Tables</span>{" "}
-      {known
-        ? events && seconds >= PROMPT
-          ? `${many(events, "entry", "entries")} behind the log, ${rate(seconds)} s`
-          : "up to date with the log"
-        : found === undefined
-          ? "…"
-          : found
-            ? "not known: the log or the database does not answer"
+    <p
+      class="tables"
+      data-tone={!problem && (known || found === undefined) && seconds <= LATE ? "calm" : "wait"}
+      data-testid="lag"
+    >
+      {!problem && <span class="tables-name">Tables </span>}
+      {problem
+        ? problem
+        : known
+          ? events && seconds >= PROMPT
+            ? `${many(events, "entry", "entries")} behind the log, ${rate(seconds)} s`
+            : "up to date with the log"
+          : found === undefined
+            ? "…"
             : "not known"}
       {found?.parked ? (
         <span class="parked" title="Log entries that could not be projected: tailrace parked list">

@@ -4,6 +4,7 @@ import { timeOfDay } from "../format/times.ts";
 import { range } from "../state/view.ts";
 import { RANGES } from "../stats/ranges.ts";
 import { failure, known } from "../stats/store.ts";
+import { AllUsers } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
 import { Segments } from "./segments.tsx";
 import { AsOf, Totals } from "./totals.tsx";
@@ -12,12 +13,16 @@ export function HistoryPanel(): JSX.Element {
   return (
     <section class="panel history" aria-labelledby="history-title">
       <header class="panel-head">
-        <h2 id="history-title">History</h2>
+        <h2 id="history-title">
+          History
+          <AllUsers />
+        </h2>
         <Segments
           label="Range"
           options={RANGES}
           chosen={range.value}
           name={({ label }) => label}
+          short={({ short }) => short}
           choose={(wanted) => {
             range.value = wanted;
           }}
@@ -38,8 +43,10 @@ function Failure(): JSX.Element | null {
     <p class="notice" role="alert">
       <Icon name="warn" />
       <span>
-        {known.value ? `These numbers are from ${timeOfDay(known.value.at)}.` : "There are no numbers to show."} The
-        last try failed: {failure.value}. It is tried again by itself.
+        {known.value ? `These numbers are from ${timeOfDay(known.value.at)}.` : "There are no numbers to show."}{" "}
+        {failure.value.final
+          ? `The service refuses what was asked: ${failure.value.reason}.`
+          : `The last try failed: ${failure.value.reason}. It is tried again by itself.`}
       </span>
     </p>
   );

@@ -6,19 +6,29 @@ interface SegmentsProps<T> {
   options: readonly T[];
   chosen: T;
   name: (option: T) => string;
+  /** Its name where there is little room. */
+  short?: (option: T) => string;
   choose: (option: T) => void;
 }
 
 /** One of a few: radio buttons, side by side. */
-export function Segments<T>({ label, options, chosen, name, choose }: SegmentsProps<T>): JSX.Element {
+export function Segments<T>({ label, options, chosen, name, short, choose }: SegmentsProps<T>): JSX.Element {
   const group = useId();
   return (
     <fieldset class="segments">
       <legend class="unseen">{label}</legend>
       {options.map((option) => (
         <label key={name(option)}>
-          <input type="radio" name={group} checked={option === chosen} onChange={() => choose(option)} />
-          <span>{name(option)}</span>
+          <input
+            type="radio"
+            name={group}
+            aria-label={name(option)}
+            checked={option === chosen}
+            onChange={() => choose(option)}
+          />
+          <span data-short={short?.(option)}>
+            <span>{name(option)}</span>
+          </span>
         </label>
       ))}
     </fieldset>

@@ -16,21 +16,38 @@ const KEYS: [string, string][] = [
   ["?", "These keys"],
 ];
 
-/** What the keys do, wherever the focus is; fields and buttons keep theirs. */
+let clicked: Element | null = null; // it keeps the focus unseen, and nobody means it with Space
+
+/** Whether Space is the element's own. */
+function usesSpace(target: HTMLElement): boolean {
+  return target.matches("button, a, select, section[tabindex]") && target !== clicked;
+}
+
+/** What the keys do, wherever the focus is; fields and what the keyboard went to keep theirs. */
 export function listenToKeys(): void {
+  let taken = false; // Space, and its release would press a button
+  document.addEventListener("pointerdown", ({ target }) => {
+    clicked = target instanceof Element ? target.closest("button, a, select, section[tabindex]") : null;
+  });
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && taken) event.preventDefault();
+    if (event.key === " ") taken = false;
+  });
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Tab" || event.key.startsWith("Arrow")) clicked = null;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (document.querySelector("dialog[open]")) return;
     const target = event.target instanceof HTMLElement ? event.target : document.body;
-    const field = target.matches("input, select, textarea");
+    const field = target.matches("input:not([type=radio]), textarea");
     if (event.key === "Escape") {
       if (field) target.blur();
       else if (isReplay.value) goLive();
     } else if (field) {
       return;
-    } else if (event.key === " " && !target.matches("button, a, section[tabindex]")) {
+    } else if (event.key === " " && !usesSpace(target)) {
       event.preventDefault();
-      togglePause();
+      taken = true;
+      if (!event.repeat) togglePause();
     } else if (event.key === "/") {
       event.preventDefault();
       document.getElementById(FILTER_ID)?.focus();

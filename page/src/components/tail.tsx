@@ -4,10 +4,22 @@ import { useSignal } from "@preact/signals";
 import { Component, type JSX } from "preact";
 import type { LogEvent } from "../contract.ts";
 import { many } from "../format/numbers.ts";
-import { inFull, rowTime } from "../format/times.ts";
+import { inFull, moment, rowTime } from "../format/times.ts";
 import { isRaw, plain } from "../json.ts";
 import type { EventRow, Row } from "../stream/rows.ts";
-import { begun, heldBack, hold, isRefused, isReplay, paused, rows, streamTime } from "../stream/store.ts";
+import {
+  awaited,
+  begun,
+  heldBack,
+  hold,
+  isRefused,
+  isReplay,
+  paused,
+  replay,
+  rows,
+  streamTime,
+  usualPace,
+} from "../stream/store.ts";
 import { openEvent } from "./details.tsx";
 import { FilterForm } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
@@ -149,6 +161,21 @@ function gist({ event_data: data }: LogEvent): string {
 }
 
 function Waiting(): JSX.Element {
+  const begins = awaited.value;
+  if (begins !== null && !paused.value) {
+    return (
+      <div class="rows rows-empty" data-testid="rows">
+        <p class="nothing">The log begins only on {moment(begins, 0)}.</p>
+        <button
+          type="button"
+          class="button"
+          onClick={() => replay(new Date(Math.floor(begins)).toISOString(), usualPace())}
+        >
+          Skip to it
+        </button>
+      </div>
+    );
+  }
   const text = isRefused.value
     ? "Nothing comes: the stream was refused."
     : paused.value

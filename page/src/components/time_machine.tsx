@@ -5,11 +5,12 @@ import type { JSX, TargetedSubmitEvent } from "preact";
 import type { Clock } from "../contract.ts";
 import { day, duration, fromInput, timeOfDay, toInput } from "../format/times.ts";
 import { now } from "../state/now.ts";
+import { ahead, serviceNow } from "../state/service_time.ts";
 import { SPEEDS } from "../state/url.ts";
 import { pace } from "../state/view.ts";
 import { speedName } from "../stream/headline.ts";
 import type { Speed } from "../stream/request.ts";
-import { changePace, isReplay, paused, replay, streamTime, togglePause } from "../stream/store.ts";
+import { changePace, isReplay, paused, replay, streamTime, togglePause, usualPace } from "../stream/store.ts";
 import { Icon } from "./icons.tsx";
 import { Segments } from "./segments.tsx";
 
@@ -23,6 +24,10 @@ const CHOICES = [
 export function TimeMachine(): JSX.Element {
   const open = useSignal(false);
   const past = isReplay.value;
+  function begin(moment: number): void {
+    open.value = false; // on a phone it covers what is to be watched
+    replay(new Date(moment).toISOString(), usualPace());
+  }
   return (
     <section class="machine" aria-label="Time machine" data-past={past}>
       <button type="button" class="button pause" onClick={togglePause} title="Space">
@@ -37,6 +42,7 @@ export function TimeMachine(): JSX.Element {
         aria-controls="machine-controls"
         onClick={() => {
           open.value = !open.value;
+          if (open.value) scrollTo({ top: 0 }); // open, it doesn't stay in sight
         }}
       >
         <Icon name="rewind" />
@@ -50,13 +56,13 @@ export function TimeMachine(): JSX.Element {
               class="button"
               key={label}
               title={`Replay from ${label.toLowerCase()}${label === "Yesterday" ? ", this time" : ""}`}
-              onClick={() => replay(isoAgo(ago), pace.value)}
+              onClick={() => begin(serviceNow() - ago)}
             >
               {label}
             </button>
           ))}
         </div>
-        <MomentForm />
+        <MomentForm begin={begin} />
         <Segments<Speed>
           label="Speed"
           options={SPEEDS.includes(pace.value.speed) ? SPEEDS : [pace.value.speed, ...SPEEDS]}
@@ -79,11 +85,6 @@ export function TimeMachine(): JSX.Element {
   );
 }
 
-/** So long ago, as a link has it. */
-function isoAgo(ms: number): string {
-  return new Date(Date.now() - ms).toISOString();
-}
-
 /** What time it is in the stream. */
 function StreamTime(): JSX.Element {
   const past = isReplay.value;
@@ -96,23 +97,23 @@ function StreamTime(): JSX.Element {
       </time>
       <span class="stream-time-day">
         {shown === null ? "\u00a0" : day(shown)}
-        {past && shown !== null && `, ${duration(now.value - shown)} ago`}
+        {past && shown !== null && `, ${duration(now.value + ahead.value - shown)} ago`}
       </span>
     </p>
   );
 }
 
-function MomentForm(): JSX.Element {
-  const wanted = useSignal(toInput(Date.now() - 10 * MINUTE));
+function MomentForm({ begin }: { begin: (moment: number) => void }): JSX.Element {
+  const wanted = useSignal(toInput(serviceNow() - 10 * MINUTE));
   const fault = useSignal<string | null>(null);
   function submit(event: TargetedSubmitEvent<HTMLFormElement>): void {
     event.preventDefault();
     const moment = fromInput(wanted.value);
     if (Number.isNaN(moment)) fault.value = "Choose a day and a time.";
-    else if (moment >= Date.now()) fault.value = "That has not happened yet.";
+    else if (moment >= serviceNow()) fault.value = "That has not happened yet.";
     else {
       fault.value = null;
-      replay(new Date(moment).toISOString(), pace.value);
+      begin(moment);
     }
   }
   return (

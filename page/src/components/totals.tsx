@@ -2,7 +2,8 @@
 
 import type { JSX } from "preact";
 import { count, difference, headline, rate } from "../format/numbers.ts";
-import { type Known, known, outdated } from "../stats/store.ts";
+import { endOf } from "../stats/buckets.ts";
+import { incomparable, type Known, known, outdated } from "../stats/store.ts";
 
 const MINUTE = 60_000;
 
@@ -64,21 +65,13 @@ function figures(found: Known | null): Figure[] {
 }
 
 /** Minutes from the range's beginning to its end; of all there is, from the first bucket on. */
-function lengthOf({ stats, range, at }: Known): number | null {
-  if (range.ms !== null) return range.ms / MINUTE;
-  const first = stats.series[0]?.bucket;
-  const last = stats.series.at(-1)?.bucket;
-  if (first === undefined || last === undefined) return null;
-  return Math.max(1, (Math.min(at, Date.parse(last) + SPAN[stats.bucket]) - Date.parse(first)) / MINUTE);
+function lengthOf({ stats, at }: Known): number | null {
+  if (stats.from !== null && stats.to !== null) return (Date.parse(stats.to) - Date.parse(stats.from)) / MINUTE;
+  const starts = stats.buckets.map((text) => Date.parse(text));
+  const [first, last] = [starts[0], starts.length - 1];
+  if (first === undefined) return null;
+  return Math.max(1, (Math.min(at, endOf(starts, last, stats.bucket)) - first) / MINUTE);
 }
-
-const SPAN = {
-  minute: MINUTE,
-  hour: 60 * MINUTE,
-  day: 1440 * MINUTE,
-  week: 7 * 1440 * MINUTE,
-  month: 31 * 1440 * MINUTE,
-};
 
 function ratio(part: number | null | undefined, whole: number | null | undefined): number | null {
   return part === undefined || part === null || !whole ? null : part / whole;
@@ -87,5 +80,11 @@ function ratio(part: number | null | undefined, whole: number | null | undefined
 /** Where the numbers stand. */
 export function AsOf({ found }: { found: Known }): JSX.Element {
   const { late_pending: late } = found.stats.as_of;
-  return <>{late > 0 && <span class="late">{count(late)} late events are not in the series yet. </span>}</>;
+  const why = incomparable.value;
+  return (
+    <>
+      {late > 0 && <p class="late">{count(late)} late events are not in the series yet.</p>}
+      {why !== null && <p class="late">The period before can't be compared with: {why}.</p>}
+    </>
+  );
 }

@@ -30,8 +30,9 @@ export function headline(value: number): string {
   return value < 10_000_000 ? whole.format(value) : shorter.format(value);
 }
 
-/** A rate or a ratio: decimals only where they matter. */
+/** A rate or a ratio: decimals only where they matter. A little is not nothing. */
 export function rate(value: number): string {
+  if (value > 0 && value < 0.1) return `<${small.format(0.1)}`;
   return value < 100 ? small.format(value) : whole.format(Math.round(value));
 }
 

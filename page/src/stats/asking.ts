@@ -13,15 +13,21 @@ export class RefusedError extends Error {
     super(message);
     this.status = status;
   }
+
+  /** Whether asking the same again is answered the same. */
+  get isFinal(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429;
+  }
 }
 
 /** Asks the service. Its answers are kept by the browser and asked for again by their ETag. */
-export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(path: string, signal?: AbortSignal, heard?: (answer: Response) => void): Promise<T> {
   const patience = AbortSignal.timeout(PATIENCE);
   let answer: Response;
   let text: string;
   try {
     answer = await fetch(path, { signal: signal ? AbortSignal.any([signal, patience]) : patience });
+    heard?.(answer);
     text = await answer.text();
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -1,8 +1,6 @@
-// A series as /stats has it, made whole: every bucket of the range, also where nothing happened.
+// A series as the chart needs it: a number for every bucket, also where nothing happened.
 
 import type { Bucket, SeriesPoint } from "../contract.ts";
-
-const MOST = 2_000; // buckets; the service gives at most 500
 
 export interface Series {
   bucket: Bucket;
@@ -16,28 +14,34 @@ export interface Series {
   cutLast: boolean;
 }
 
-/** The buckets from `from` to `to` (null: of the first and of the last point) in the browser's time zone. */
+const MINUTE = 60_000;
+const DAY = 1_440 * MINUTE;
+
+/** About how long a bucket is; a local day may be longer or shorter. */
+const LENGTHS: Record<Bucket, number> = {
+  minute: MINUTE,
+  hour: 60 * MINUTE,
+  day: DAY,
+  week: 7 * DAY,
+  month: 31 * DAY,
+};
+
+/** The points of a range (`from` and `to` null: all there is) in the service's buckets, which knows every zone's days. */
 export function wholeSeries(
   points: readonly SeriesPoint[],
+  buckets: readonly string[],
   bucket: Bucket,
   from: number | null,
   to: number | null,
 ): Series {
   const times = points.map((point) => Date.parse(point.bucket));
-  const first = from ?? times[0];
-  const last = to ?? times.at(-1);
-  const starts: number[] = [];
-  if (first !== undefined && last !== undefined) {
-    for (let at = startOf(first, bucket); at <= last && starts.length < MOST; at = nextStart(at, bucket))
-      starts.push(at);
-    if (to !== null && starts.at(-1) === to) starts.pop(); // `to` itself is outside
-  }
+  // a point makes its own bucket rather than not being counted
+  const starts = [...new Set([...buckets.map((text) => Date.parse(text)), ...times])].sort((one, other) => one - other);
   const place = new Map(starts.map((at, index) => [at, index]));
   const byType = new Map<string, number[]>();
   const totals = new Array<number>(starts.length).fill(0);
   for (const [number, point] of points.entries()) {
-    const index = place.get(times[number] as number);
-    if (index === undefined) continue;
+    const index = place.get(times[number] as number) as number;
     let counts = byType.get(point.event_type);
     if (!counts) {
       counts = new Array<number>(starts.length).fill(0);
@@ -46,34 +50,17 @@ export function wholeSeries(
     counts[index] = (counts[index] ?? 0) + point.events;
     totals[index] = (totals[index] ?? 0) + point.events;
   }
-  const end = starts.length ? nextStart(starts.at(-1) as number, bucket) : 0;
   return {
     bucket,
     starts,
     byType,
     totals,
     cutFirst: from !== null && (starts[0] ?? from) < from,
-    cutLast: to !== null && end > to,
+    cutLast: to !== null && starts.length > 0 && endOf(starts, starts.length - 1, bucket) > to,
   };
 }
 
-/** When the bucket around a moment begins. */
-export function startOf(at: number, bucket: Bucket): number {
-  const date = new Date(at);
-  if (bucket === "minute") return at - (at % 60_000);
-  if (bucket === "hour") return at - (at % 3_600_000); // hours are UTC's, as the service has them
-  date.setHours(0, 0, 0, 0);
-  if (bucket === "week") date.setDate(date.getDate() - ((date.getDay() + 6) % 7)); // Monday
-  if (bucket === "month") date.setDate(1);
-  return date.getTime();
-}
-
-/** When the next bucket begins; a local day has 23 to 25 hours. */
-export function nextStart(at: number, bucket: Bucket): number {
-  if (bucket === "minute") return at + 60_000;
-  if (bucket === "hour") return at + 3_600_000;
-  const date = new Date(at);
-  if (bucket === "month") date.setMonth(date.getMonth() + 1);
-  else date.setDate(date.getDate() + (bucket === "week" ? 7 : 1));
-  return date.getTime();
+/** When a bucket ends. */
+export function endOf(starts: readonly number[], index: number, bucket: Bucket): number {
+  return starts[index + 1] ?? (starts[index] ?? 0) + LENGTHS[bucket];
 }

@@ -5,7 +5,7 @@ import { parseJson } from "../json.ts";
 import { backoff } from "./backoff.ts";
 import { filterMessage, PAUSE, type Pace, type Selection, seekMessage, streamAddress } from "./request.ts";
 
-const SILENCE = 45_000; // ms: a stream says something every 15 s; after three times that it is dead
+const SILENCE = 12_000; // ms: a stream says something every 5 s; after twice that, and some, it is dead
 const ANSWER = 5_000; // ms: a message is answered at once
 
 export type Connection =

@@ -1,12 +1,10 @@
-// Where a replay is in time. Frames carry when events happened: the clock is the latest of these, and goes on by itself
-// at the replay's speed until the next one.
+// Where a replay is in time: the latest moment that came, and on from there by itself at the replay's speed.
 
-const AHEAD = 2_000; // ms that a producer's clock may be ahead of this one
 const LONGEST_WAIT = 10_000; // ms: the service lets nobody wait longer between two events
 
 export class StreamClock {
   #latest: number | null;
-  #heard: number; // when the last event came, in real time
+  #heard: number | null; // when the last event came, in real time; null: the clock waits for the first
   #shown = Number.NEGATIVE_INFINITY;
   readonly #speed: number;
 
@@ -17,23 +15,27 @@ export class StreamClock {
     this.#speed = speed;
   }
 
-  /** Sees an event of the moment `at`; `today` is the real time. Returns the latest moment seen. */
-  see(at: number, today: number): number {
+  /** Sees an event of the moment `at`; `today` is the real time. Late ones don't turn it back. */
+  see(at: number, today: number): void {
     this.#heard = today;
-    // late ones don't turn it back; one that claims to be of the future would stop it
-    if (at <= today + AHEAD && (this.#latest === null || at > this.#latest)) this.#latest = at;
-    return this.#latest ?? today;
+    if (this.#latest === null || at > this.#latest) this.#latest = at;
   }
 
   /** Goes on after a pause. */
   goOn(today: number): void {
-    this.#heard = today;
+    if (this.#heard !== null) this.#heard = today;
+  }
+
+  /** Stands still until an event comes: there is none for long. */
+  stand(): void {
+    this.#heard = null;
+    this.#shown = Number.NEGATIVE_INFINITY;
   }
 
   /** What the clock shows; null: nothing yet. Never goes back. */
   at(today: number): number | null {
     if (this.#latest === null) return null;
-    const waited = Math.min(today - this.#heard, LONGEST_WAIT);
+    const waited = this.#heard === null ? 0 : Math.min(today - this.#heard, LONGEST_WAIT);
     this.#shown = Math.max(this.#shown, Math.min(this.#latest + waited * this.#speed, today));
     return this.#shown;
   }

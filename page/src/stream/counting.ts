@@ -1,6 +1,6 @@
 // What the chart of a stream counts: by the second while it is live, in its own time while it is a replay.
 
-import type { LogEvent } from "../contract.ts";
+import type { Clock, LogEvent } from "../contract.ts";
 import { StreamClock } from "./clock.ts";
 import { type RateView, RateWindow } from "./rates.ts";
 import type { Pace } from "./request.ts";
@@ -8,28 +8,28 @@ import type { Pace } from "./request.ts";
 export const BUCKETS = 60;
 const SECOND = 1000;
 const HOUR = 3_600_000;
-const PROMPT = 5_000; // ms
 
 export class Counting {
   #seconds = new RateWindow(SECOND, BUCKETS);
   #past: RateWindow | null = null;
+  readonly #by: Clock;
   readonly #clock: StreamClock;
 
   /** Of a replay where `pace` is given, which begins at `start`, ms (null: at its first event); else of now. */
   constructor(today: number, pace: Pace | null = null, start: number | null = null) {
+    this.#by = pace?.clock ?? "log";
     this.#clock = new StreamClock(start, today, pace === null || pace.speed === "max" ? 0 : pace.speed);
     if (pace === null) return;
     this.#past = new RateWindow(widthOf(pace, start, today), BUCKETS);
     if (start !== null) this.#past.advance(start);
   }
 
-  /** Counts an event; `live`: it came now, and is not of what was there before. */
-  count(event: LogEvent, live: boolean, today: number): void {
-    const happened = Date.parse(event.created_at);
-    const moment = this.#clock.see(happened, today);
-    // a live event came when it happened, unless that is long ago or its producer's clock is wrong
-    const prompt = happened <= today && today - happened < PROMPT;
-    this.#seconds.add(live ? (prompt ? happened : today) : moment, event.event_type);
+  count(event: LogEvent, today: number): void {
+    const logged = event.logged_at === undefined ? today : Date.parse(event.logged_at);
+    this.#seconds.add(logged, event.event_type);
+    // nothing happened after the log took it, whatever its producer's clock says
+    const moment = this.#by === "log" ? logged : Math.min(Date.parse(event.created_at), logged);
+    this.#clock.see(moment, today);
     this.#past?.add(moment, event.event_type);
   }
 
@@ -41,6 +41,11 @@ export class Counting {
   /** Goes on after a pause. */
   goOn(today: number): void {
     this.#clock.goOn(today);
+  }
+
+  /** Lets no time go by until something comes. */
+  stand(): void {
+    this.#clock.stand();
   }
 
   /** The replay has become live. */

@@ -9,3 +9,8 @@ export function seqOf(cursor: Cursor): number {
 export function epochOf(cursor: Cursor): string {
   return cursor.split(":", 1)[0] ?? "";
 }
+
+/** Whether the log is another one at `now` than it was at `before`, or has been put back. */
+export function isOther(before: Cursor, now: Cursor): boolean {
+  return epochOf(before) !== epochOf(now) || seqOf(now) < seqOf(before);
+}

@@ -1,6 +1,8 @@
 // What is asked of /ws, as parameters of a new socket and as messages on an open one.
 
-import type { Clock, Cursor } from "../contract.ts";
+import type { Clock, Cursor, LogEvent } from "../contract.ts";
+import { plain } from "../json.ts";
+import { matches } from "../patterns.ts";
 
 /** A factor of the original pace, or `max`: as fast as it goes. */
 export type Speed = number | "max";
@@ -10,6 +12,10 @@ export interface Selection {
   readonly types: readonly string[];
   /** A user's id, all digits; null: everybody. */
   readonly user: string | null;
+}
+
+export function wants({ types, user }: Selection, event: LogEvent): boolean {
+  return matches(types, event.event_type) && (user === null || user === plain(event.user_id));
 }
 
 export interface Pace {

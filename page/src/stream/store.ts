@@ -1,21 +1,21 @@
 // The stream as the page shows it: where it is, what came, how fast.
 
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
-import type { LogEvent } from "../contract.ts";
-import { plain } from "../json.ts";
-import { matches } from "../patterns.ts";
+import type { Cursor, Gap, LogEvent } from "../contract.ts";
 import { noticeTypes } from "../state/colours.ts";
 import { now } from "../state/now.ts";
+import { ahead, serviceNow } from "../state/service_time.ts";
 import { isMoment } from "../state/url.ts";
-import { at, pace, selection } from "../state/view.ts";
+import { at, clock, pace, selection } from "../state/view.ts";
 import { status } from "../stats/store.ts";
+import { beginsLater, learnBeginning, replayStart } from "./beginning.ts";
 import { type Connection, StreamClient } from "./client.ts";
 import { Counting } from "./counting.ts";
-import { seqOf } from "./cursors.ts";
+import { isOther, seqOf } from "./cursors.ts";
 import { headline } from "./headline.ts";
 import { latestEvents, placeOf } from "./lookups.ts";
 import { perSecond, type RateView } from "./rates.ts";
-import type { Pace, Selection } from "./request.ts";
+import { type Pace, type Selection, wants } from "./request.ts";
 import { type Row, Rows } from "./rows.ts";
 
 const LOOK_BACK = "-60s"; // what a stream of now begins with, so that chart and tail are not empty
@@ -39,7 +39,7 @@ const logEnd = signal<number | null>(null);
 
 export const rows = signal<readonly Row[]>([]);
 export const heldBack = signal(0);
-export const rates = signal<RateView>(new Counting(Date.now()).view());
+export const rates = signal<RateView>(new Counting(serviceNow()).view());
 /** Where the stream is in time, ms; null: nowhere yet. */
 export const streamTime = signal<number | null>(null);
 
@@ -50,6 +50,10 @@ export const behind = computed(() =>
 );
 /** Whether the log has no entry at all; null: not known yet. */
 export const logIsEmpty = computed(() => (logEnd.value === null ? null : Math.max(logEnd.value, seen.value) === 0));
+/** When the log begins, where a replay waits for that. */
+export const awaited = computed(() => (isReplay.value && !begun.value ? beginsLater.value : null));
+/** What became of the log that was shown before; null: it is the same. */
+export const otherLog = signal<Gap | null>(null);
 export const isRefused = computed(() => connection.value.kind === "refused");
 export const mayRetry = computed(() => connection.value.kind === "waiting");
 export const situation = computed(() =>
@@ -65,8 +69,9 @@ export const situation = computed(() =>
 );
 
 const tail = new Rows();
-let counting = new Counting(Date.now());
+let counting = new Counting(serviceNow());
 let lost = false; // the connection, after something had come
+let first: Cursor | null = null; // the log's first entry
 let redrawing = false;
 let chartDrawn = 0; // when, ms; 0: not as it is now
 
@@ -78,6 +83,8 @@ const client = new StreamClient(location.href, {
   },
   hello(frame) {
     logEnd.value = frame.last === null ? 0 : seqOf(frame.last);
+    first = frame.first;
+    void learnBeginning(first);
     if (lost) tail.addNote("Connected again: it goes on behind the last entry that came.");
     lost = false;
     redraw();
@@ -92,13 +99,15 @@ const client = new StreamClient(location.href, {
     if (lookedBack.value > MOST_LOOK_BACK) skipToNow();
   },
   gap(frame) {
-    tail.addGap(frame);
+    if (isOther(frame.asked, frame.resumed_at)) followOtherLog(frame);
+    else tail.addGap(frame);
     redraw();
   },
   caughtUp() {
     if (isReplay.value) tail.addNote("The replay has caught up: from here on it is live.");
     batch(() => {
       at.value = null;
+      pace.value = usualPace();
       caughtUp.value = true;
       begun.value = true;
     });
@@ -111,22 +120,30 @@ const client = new StreamClient(location.href, {
   },
 });
 
+/** The log is another one: what was shown is not of it, and all that it has is not what happens now. */
+function followOtherLog(frame: Gap): void {
+  client.leave(); // only a new stream tells where the log ends
+  seen.value = 0;
+  goLive();
+  otherLog.value = frame;
+}
+
 function count(events: readonly LogEvent[]): void {
-  const today = Date.now();
-  for (const event of events) counting.count(event, caughtUp.value, today);
+  const today = serviceNow();
+  for (const event of events) counting.count(event, today);
   noticeTypes(new Set(events.map((event) => event.event_type)));
 }
 
 /** Follows what happens now. */
 export function goLive(): void {
-  begin(null, LIVE);
+  begin(null, { speed: pace.value.speed, clock: clock.value });
   lookedBack.value = 0;
   client.seek(LOOK_BACK, LIVE, selection.value);
 }
 
 function skipToNow(): void {
   lookedBack.value = null;
-  counting = new Counting(Date.now());
+  counting = new Counting(serviceNow());
   client.seek("latest", LIVE);
 }
 
@@ -134,8 +151,10 @@ function skipToNow(): void {
 export function replay(from: string, how: Pace): void {
   begin(from, how);
   const start = isMoment(from) ? Date.parse(from) : null;
-  counting = new Counting(Date.now(), how, start);
+  counting = new Counting(serviceNow(), how, start);
   streamTime.value = start;
+  if (how.clock === "log") replayStart.value = start;
+  void learnBeginning(first);
   if (start === null || how.clock === "log") client.seek(from, how, selection.value);
   else void seekEvents(from, how);
 }
@@ -150,24 +169,31 @@ async function seekEvents(from: string, how: Pace): Promise<void> {
 function begin(from: string | null, how: Pace): void {
   batch(() => {
     at.value = from;
-    if (from !== null) pace.value = how;
+    pace.value = how;
+    replayStart.value = null;
     paused.value = false;
     caughtUp.value = false;
     begun.value = false;
   });
   tail.clear();
-  counting = new Counting(Date.now());
+  counting = new Counting(serviceNow());
   chartDrawn = 0;
   lookedBack.value = null;
   lost = false;
   redraw();
 }
 
+/** How replays go unless something else sets their pace. */
+export function usualPace(): Pace {
+  return { speed: pace.peek().speed, clock: clock.peek() };
+}
+
 /** Goes on at another pace from where the replay is. */
 export function changePace(how: Pace): void {
+  if (how.clock !== pace.value.clock) clock.value = how.clock;
   pace.value = how;
   if (at.value === null) return;
-  counting = new Counting(Date.now(), how, counting.time(Date.now()));
+  counting = new Counting(serviceNow(), how, counting.time(serviceNow()));
   chartDrawn = 0;
   paused.value = false;
   client.seek(client.cursor ?? at.value, how);
@@ -177,7 +203,7 @@ export function togglePause(): void {
   if (paused.value) {
     paused.value = false;
     if (!isReplay.value) caughtUp.value = false;
-    counting.goOn(Date.now());
+    counting.goOn(serviceNow());
     client.resume();
   } else {
     paused.value = true;
@@ -196,15 +222,10 @@ export function select(wanted: Selection): void {
     goLive();
     return;
   }
-  tail.filter(isWanted);
+  tail.filter((event) => wants(wanted, event));
   counting.clear();
   client.filter(wanted);
   redraw();
-}
-
-function isWanted(event: LogEvent): boolean {
-  const { types, user } = selection.value;
-  return matches(types, event.event_type) && (user === null || user === plain(event.user_id));
 }
 
 /** Keeps the rows as they are while somebody points at them. */
@@ -216,9 +237,9 @@ export function hold(held: boolean): void {
 /** Fills the tail from the read model when little happened lately. */
 async function showOlder(): Promise<void> {
   if (tail.shown.length >= FEW_ROWS) return;
-  const asked = selection.value;
-  const events = await latestEvents(asked, FEW_ROWS);
-  if (asked !== selection.value || isReplay.value) return;
+  const stretch = counting;
+  const events = await latestEvents(selection.value, FEW_ROWS);
+  if (stretch !== counting || isReplay.value) return; // it has begun anew meanwhile
   tail.addOlder(events);
   noticeTypes(new Set(events.map((event) => event.event_type)));
   redraw();
@@ -232,7 +253,7 @@ function redraw(): void {
 
 function show(): void {
   redrawing = false;
-  const today = Date.now();
+  const today = serviceNow();
   if (!paused.value) counting.advance(today);
   batch(() => {
     rows.value = speed.value > FAST && !tail.held ? tail.shown.slice(0, ROWS_FAST) : tail.shown;
@@ -258,6 +279,16 @@ export function startStream(): void {
   addEventListener("online", retryNow);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) retryNow();
+  });
+  effect(() => {
+    if (awaited.value !== null) counting.stand();
+  });
+  // what was counted by a clock that is wrong is in the wrong places
+  let agreed = ahead.peek();
+  effect(() => {
+    if (ahead.value === agreed) return;
+    agreed = ahead.value;
+    if (untracked(() => !isReplay.value && !paused.value)) untracked(goLive);
   });
   // the end of the log moves on while the stream is live
   effect(() => {
