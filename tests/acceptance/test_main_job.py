@@ -105,6 +105,7 @@ async def test_the_seeds_event_from_a_plain_nats_client_is_seen_live_and_counted
         assert frame["events"] == [
             {
                 "cursor": frame["cursor"],
+                "logged_at": IsStr(regex=r".*Z"),
                 "event_id": IsUUID(),
                 "event_type": "page_view",
                 "user_id": 123,

@@ -77,7 +77,7 @@ class EmbeddedPostgres:
         _give_away(password)
         try:
             result = subprocess.run(
-                self._as_server_user(
+                self.as_server_user(
                     [
                         str(postgres_bin() / "initdb"),
                         f"--pgdata={half_made.resolve()}",
@@ -125,7 +125,7 @@ class EmbeddedPostgres:
         arguments = [str(postgres_bin() / "postgres"), "-D", str(self.data_dir.resolve())]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
-        return self._as_server_user(arguments)
+        return self.as_server_user(arguments)
 
     def _check_version(self) -> None:
         found = (self.data_dir / "PG_VERSION").read_text().strip()
@@ -137,7 +137,12 @@ class EmbeddedPostgres:
                 "the tables are rebuilt from the log"
             )
 
-    def _as_server_user(self, command: list[str]) -> list[str]:
+    def as_server_user(self, command: list[str]) -> list[str]:
+        """A command line as the user that the server runs as.
+
+        Raises:
+            ConfigurationError: this is root, and nothing here can become another user.
+        """
         if os.geteuid() != 0:
             return command
         setpriv = shutil.which("setpriv")

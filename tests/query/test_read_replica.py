@@ -1,0 +1,74 @@
+"""A streaming replica of Postgres answers for the read model: docs/scaling.md says so."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+from query.conftest import running_query
+from support.events import log_events, some_events
+from support.projector import running_projector
+from support.servers import PostgresServer
+from support.stats import ask
+from support.waiting import until
+from tailrace.migrations.fresh import ensure_database
+from tailrace.ops.embedded.ports import free_port
+from tailrace.ops.embedded.postgres import EmbeddedPostgres, postgres_bin
+from tailrace.runtime.log.client import LogClient
+from tailrace.runtime.settings import Settings
+
+
+@pytest.fixture
+def replica(own_postgres_server: PostgresServer) -> Iterator[PostgresServer]:
+    """A copy of the server that follows it, as pg_basebackup makes it."""
+    primary = own_postgres_server.embedded
+    replica = EmbeddedPostgres(primary.data_dir.with_name("replica"), primary.secret_file, free_port())
+    copy = [str(postgres_bin() / "pg_basebackup"), "--write-recovery-conf", f"--pgdata={replica.data_dir.resolve()}"]
+    where = ["--host=127.0.0.1", f"--port={primary.port}", "--username=tailrace", "--checkpoint=fast"]
+    password = os.environ | {"PGPASSWORD": primary.secret_file.read_text().strip()}
+    subprocess.run(replica.as_server_user(copy + where), env=password, cwd="/", check=True, capture_output=True)
+    with tempfile.TemporaryFile() as output:
+        server = PostgresServer(replica, output)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+async def test_a_query_service_on_a_replica_answers_with_the_position_it_is_of_and_waits_for_another(
+    log: LogClient, settings: Settings, own_postgres_server: PostgresServer, replica: PostgresServer
+) -> None:
+    settings = settings.model_copy(update={"database": own_postgres_server.embedded.dsn("analytics")})
+    await ensure_database(settings)
+    copied = settings.model_copy(update={"database": replica.embedded.dsn("analytics"), "query_port": free_port()})
+    await until(lambda: is_there(copied))
+    async with running_query(copied) as there, running_query(settings) as here, running_projector(settings):
+        for turn in range(1, 4):
+            sent = await log_events(log, some_events(100, seed=turn))
+            state = await log.state()
+            last = await log.get(state.last_seq)
+            assert last is not None
+            cursor = str(last.cursor(state.epoch))
+            answer = await ask(there, min_cursor=cursor)
+            assert answer["as_of"]["cursor"] == cursor
+            assert answer["totals"]["events"] == 100 * turn
+            assert answer == await ask(here, min_cursor=cursor)
+            found = await there.http.get(f"/events/{sent[-1].event_id}")
+            assert found.status_code == 200, found.text
+
+
+async def is_there(settings: Settings) -> bool:
+    """Whether the replica has the database, and is one."""
+    try:
+        connection = await asyncpg.connect(settings.dsn)
+    except asyncpg.InvalidCatalogNameError:
+        return False
+    try:
+        assert await connection.fetchval("select pg_is_in_recovery()")
+        return await connection.fetchval("select to_regclass('public.all_time')") is not None
+    finally:
+        await connection.close()
