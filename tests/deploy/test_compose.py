@@ -120,11 +120,7 @@ async def test_live_clients_and_a_restarted_service_are_allowed_what_they_need(r
     process.wait()
     more = {"TAILRACE_PROJECTION_PORT": str(running.ports["projection"])}
     running.processes["projection"] = running.host.start(service, "projection", **more)
-    try:
-        await until(lambda: healthy(running.host, service, more), timeout=60)
-    finally:
-        running.processes["projection"].terminate()
-        running.processes["projection"].wait(20)
+    await until(lambda: healthy(running.host, service, more), timeout=60)
     allowed_everything(running)
 
 

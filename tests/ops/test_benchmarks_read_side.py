@@ -66,7 +66,14 @@ def test_everything_is_measured_and_on_the_page(bench: Bench, tmp_path_factory: 
     assert list(COMMANDS) == list(SECTIONS) == titles(text)
     for command in COMMANDS.values():
         assert f"```sh\nuv run tailrace bench {command}\n```\n" in text
-    for row in ("share of the live rate", "all time", "FastStream batch subscriber", "live: /stats p95, ms", "p99, ms"):
+    for row in (
+        "share of the live rate",
+        "all time",
+        "as they happened",
+        "scattered",
+        "live: /stats p95, ms",
+        "p99, ms",
+    ):
         assert f"\n| {row} " in text
     assert all(len(line) <= 120 or line.startswith("|") for line in text.splitlines())
 

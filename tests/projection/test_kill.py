@@ -16,7 +16,7 @@ from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
 KILLS = 20
-DATABASE_KILLS = 8
+DATABASE_KILLS = 5
 
 
 async def position(connection: asyncpg.Connection) -> int:

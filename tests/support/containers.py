@@ -86,7 +86,8 @@ def running_compose(postgres_server: EmbeddedPostgres, folder: Path) -> Iterator
                 processes[name] = _start_nats(host, service, ports)
             else:
                 processes[name] = host.start(service, name, **more)
-            ending.callback(_end, processes[name])
+            # whichever runs then: a test may have started it again
+            ending.callback(_end, processes, name)
             if name == "migrate":
                 assert processes[name].wait(60) == 0, host.log(name)
             if "healthcheck" in service:
@@ -127,6 +128,7 @@ async def healthy(host: Host, service: dict[str, Any], more: dict[str, str]) -> 
     return await asyncio.to_thread(host.healthy, service, **more)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(processes: "dict[str, subprocess.Popen[bytes]]", name: str) -> None:
+    process = processes[name]
     process.terminate()
     process.wait(20)

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import httpx
-
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.runtime.settings import Settings, load_settings
 
@@ -40,7 +38,8 @@ class Endpoints:
 
 def local_url(host: str, port: int) -> str:
     """Where a service on this machine is that listens on ``host``."""
-    return str(httpx.URL(scheme="http", host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port=port))
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def service_url(settings: Settings, service: ServiceName) -> str:

@@ -36,9 +36,10 @@ def ago(**age: float) -> datetime:
 
 
 def days_of_events(days: int, per_day: int = 6) -> list[Event]:
-    """Some events on each of the last ``days`` days, the oldest first."""
+    """So many events on each of the last ``days`` days (UTC), the oldest first."""
+    today = ago().replace(hour=0, minute=0, second=0, microsecond=0)
     return [
-        event("click", user, ago(days=day, hours=number))
+        event("click", user, today - timedelta(days=day) + timedelta(hours=6 + number))
         for user, (day, number) in enumerate((day, number) for day in range(days, 0, -1) for number in range(per_day))
     ]
 
