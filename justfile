@@ -15,10 +15,10 @@ up *args:
 down where:
     @exec ./just down "{{where}}"
 
-# two processes more than there are cores: tests wait for servers a good part of their time
+# one process more than there are cores: tests wait for servers a good part of their time
 # Run every test on the real servers; with arguments, what they select (as pytest's own).
 test *args:
-    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n $(($(nproc) + 2)) --maxprocesses 6
+    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n $(($(nproc) + 1)) --maxprocesses 5
 
 # Measure everything at full size and write the figures in docs: some 30 minutes, on a machine that does nothing else.
 bench *args:

@@ -16,7 +16,6 @@ from tailrace.runtime.settings import Settings
 
 SCREENS: dict[str, dict[str, Any]] = {
     "light desktop": {"viewport": DESKTOP, "color_scheme": "light"},
-    "dark desktop": {"viewport": DESKTOP, "color_scheme": "dark"},
     "light phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
     "dark phone": {"viewport": PHONE, "color_scheme": "dark", "has_touch": True},
 }
