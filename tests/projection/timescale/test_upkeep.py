@@ -11,17 +11,16 @@ from dirty_equals import IsPartialDict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projection.timescale.conftest import ago, days_of_events, is_settled
 from query.conftest import running_query
 from support.events import event, log_events, some_events
 from support.projector import running_projector, until_projected
 from support.recount import read_model, recount_log
-from support.servers import NatsServer
 from support.stats import ask, recount, wire
 from support.waiting import until
 from tailrace.contracts.events import Event
 from tailrace.migrations.models import Model, list_models
-from tailrace.migrations.runner import live_model, migrate
-from tailrace.ops.embedded.ports import free_port
+from tailrace.migrations.runner import live_model
 from tailrace.projection.cutover import go_over
 from tailrace.projection.parked import ParkedEvents
 from tailrace.projection.replay import replay
@@ -33,36 +32,6 @@ from tailrace.runtime.settings import Settings
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-async def database(timescale_database: str) -> str:
-    """A migrated database of the timescale flavour."""
-    connection = await asyncpg.connect(timescale_database)
-    await migrate(connection, Settings(flavour="timescale"))
-    await connection.close()
-    return timescale_database
-
-
-@pytest.fixture
-def settings(nats_server: NatsServer, database: str) -> Settings:
-    return Settings(nats_url=nats_server.url, database=database, query_port=free_port(), log_level="debug")
-
-
-def ago(**age: float) -> datetime:
-    return datetime.now(UTC) - timedelta(**age)
-
-
-def days_of_events(days: int, per_day: int = 6) -> list[Event]:
-    """Some events on each of the last ``days`` days, the oldest first."""
-    return [
-        event("click", user, ago(days=day, hours=number))
-        for user, (day, number) in enumerate((day, number) for day in range(days, 0, -1) for number in range(per_day))
-    ]
-
-
-async def settled(connection: "asyncpg.Connection") -> bool:
-    return bool(await connection.fetchval("select not exists (select from late_ranges)"))
-
-
 async def test_late_events_are_pending_until_they_are_in_every_count(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +39,7 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
     async with running_query(settings) as query:
         async with running_projector(settings) as task:
             await until_projected(connection, log, task)
-            await until(lambda: settled(connection))
+            await until(lambda: is_settled(connection))
         # nobody refreshes now, as when the projector was ended right after its commit
         monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
         late = await log_events(log, some_events(30, seed=5))
@@ -86,7 +55,7 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
         )
         monkeypatch.undo()
         async with running_projector(settings):
-            await until(lambda: settled(connection))
+            await until(lambda: is_settled(connection))
         answer = await ask(query, bucket="day", settled="true")
         assert answer["as_of"]["late_pending"] == 0
         assert answer == IsPartialDict(recount([*events, *late], "day"))
@@ -128,7 +97,7 @@ async def test_recent_events_are_never_late(log: LogClient, settings: Settings, 
 async def project_all(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
-        await until(lambda: settled(connection))
+        await until(lambda: is_settled(connection))
 
 
 async def counts_by_day(connection: "asyncpg.Connection") -> dict[datetime, int]:
@@ -235,7 +204,7 @@ async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
     await log_events(log, some_events(200))
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
-        await until(lambda: settled(connection))
+        await until(lambda: is_settled(connection))
     model = await live_model(connection)
     query = "select sum(events)::bigint from public.events_by_{}"
     levels = ("minute", "hour", "day")
