@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
@@ -20,6 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from support.cluster import Cluster, running_cluster
+from support.forked import Tailrace
 from support.processes import run_tailrace, start_service
 from support.servers import database_from
 from support.waiting import until
@@ -45,7 +45,7 @@ class Twins:
     def __init__(self, cluster: Cluster, database: str) -> None:
         self._settings = Settings(nats_url=cluster.url("admin"), database=database, replicas=3)
         self._cluster = cluster
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Tailrace] = {}
         self.ports = {f"{service}-{n}": free_port() for service in ("command", "query", "projection") for n in (1, 2)}
 
     @property

@@ -2,12 +2,12 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
 
 from support.compose import read_compose
 from support.containers import FILE, PASSWORDS, Running
+from support.forked import run_to_end
 from support.page import DOCS, Page
 from tailrace.runtime.log.connect import reader_libraries
 
@@ -33,16 +33,8 @@ CHANGING = ["log accept-gap 999000..999001", "log new-epoch --yes"]
 
 def run(running: Running, service: str, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     environment = running.host.environment(read_compose(FILE, PASSWORDS)["services"][service], **more)
-    return subprocess.run(
-        [sys.executable, "-m", "tailrace", *words.split()],
-        env=environment,
-        cwd=running.host.folder,
-        capture_output=True,
-        text=True,
-        input='{"event_type": "by_hand", "user_id": 1, "event_data": {}}\n',
-        check=False,
-        timeout=100,
-    )
+    event = b'{"event_type": "by_hand", "user_id": 1, "event_data": {}}\n'
+    return run_to_end(tuple(words.split()), environment, given=event, cwd=running.host.folder)
 
 
 @pytest.mark.timeout(400)

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from dirty_equals import IsFloat, IsStr
 
 from support.command import serving_command
+from support.forked import run_to_end
 from support.processes import service_environment
 from support.recount import recount_log
 from support.servers import NatsServer
@@ -35,12 +35,9 @@ async def command(settings: Settings, log: LogClient) -> AsyncIterator[str]:
         yield url
 
 
-def import_command(settings: Settings, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def import_command(settings: Settings, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
     """What a user types."""
-    command = [sys.executable, "-m", "tailrace", "import", "--format", "combined", *arguments]
-    return subprocess.run(
-        command, env=service_environment(settings), input=stdin, capture_output=True, timeout=60, check=False
-    )
+    return run_to_end(("import", "--format", "combined", *arguments), service_environment(settings), given=stdin)
 
 
 def no_progress(progress: Progress) -> None:
@@ -209,7 +206,7 @@ async def test_the_command_line_imports_standard_input_and_shows_bad_lines(
     command: str, settings: Settings, log: LogClient
 ) -> None:
     done = await asyncio.to_thread(import_command, settings, "-", stdin=ODDITIES.read_bytes())
-    shown = done.stderr.decode()
+    shown = done.stderr
     assert done.returncode == 0, shown
     assert "line 24: not_combined: there is no time such as [17/May/2015:10:05:03 +0000]" in shown
     assert "22 of 30 lines are in the log" in shown
@@ -220,4 +217,4 @@ async def test_the_command_line_imports_standard_input_and_shows_bad_lines(
 async def test_a_strict_import_with_bad_lines_ends_the_command_with_an_error(command: str, settings: Settings) -> None:
     done = await asyncio.to_thread(import_command, settings, str(ODDITIES), "--strict")
     assert done.returncode == 1
-    assert done.stderr.decode().endswith("tailrace: 8 of 30 lines are bad; nothing was sent\n")
+    assert done.stderr.endswith("tailrace: 8 of 30 lines are bad; nothing was sent\n")

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,8 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from support.command import serving_command, until_logged
+from support.forked import Tailrace
 from support.processes import running_service, service_environment
 from support.recount import recount_log
+from support.waiting import until
 from tailrace.contracts.errors import ConfigurationError, TailraceError
 from tailrace.ops.endpoints import service_url
 from tailrace.ops.producer.sending import produce
@@ -27,9 +28,8 @@ async def command(settings: Settings, log: LogClient) -> AsyncIterator[str]:
         yield url
 
 
-def start_producer(settings: Settings, *arguments: str, errors: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tailrace", "produce", *arguments]
-    return subprocess.Popen(command, env=service_environment(settings), stderr=errors)
+def start_producer(settings: Settings, *arguments: str, errors: int) -> Tailrace:
+    return Tailrace(("produce", *arguments), service_environment(settings), stderr=errors)
 
 
 async def test_exactly_so_many_events_as_asked_for_are_in_the_log(command: str, log: LogClient) -> None:
@@ -63,17 +63,24 @@ async def test_events_wait_while_the_command_service_is_down(
     """It is away at the start, killed in the middle with events on their way, and comes back."""
     caplog.set_level("INFO", logger="tailrace")
     url = service_url(settings, "command")
+
+    def said() -> list[str]:
+        return [record.message for record in caplog.records if record.name.startswith("tailrace.ops")]
+
+    async def waits_again() -> bool:
+        return sum(line.endswith("events wait") for line in said()) == 2
+
     producing = asyncio.create_task(produce(command_url=url, rate=200, count=1_500, seed=7, stop=asyncio.Event()))
     with running_service(settings, "serve", "command") as process:
         await until_logged(log, 100)
         process.kill()
         process.wait()
+    await until(waits_again)
     async with serving_command(settings):
         assert await producing == 1_500
     assert len((await recount_log(log)).rows) == (await log.state()).last_seq == 1_500
-    said = [record.message for record in caplog.records if record.name.startswith("tailrace.ops")]
-    assert [line.endswith("events wait") for line in said] == [True, False, True, False]
-    assert said[-1] == "the command service takes events again"
+    assert [line.endswith("events wait") for line in said()] == [True, False, True, False]
+    assert said()[-1] == "the command service takes events again"
 
 
 async def test_stopping_is_quick_while_the_command_service_is_down(

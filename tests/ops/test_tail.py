@@ -14,6 +14,7 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from support.events import event, log_event, log_events, some_events
+from support.forked import Tailrace
 from support.losing import allow_losses, lose_and_accept
 from support.processes import run_tailrace, running_service, start_service
 from support.waiting import until
@@ -24,7 +25,7 @@ from tailrace.runtime.settings import Settings
 
 
 @asynccontextmanager
-async def query_service(settings: Settings) -> AsyncIterator["subprocess.Popen[bytes]"]:
+async def query_service(settings: Settings) -> AsyncIterator[Tailrace]:
     with running_service(settings, "serve", "query") as process:
         await until_answers(settings)
         yield process

@@ -14,6 +14,7 @@ from dirty_equals import IsPartialDict
 
 from query.conftest import running_query
 from support.events import log_events, log_raw, some_events
+from support.forked import Tailrace
 from support.processes import run_tailrace, start_service
 from support.projector import running_projector, until_projected
 from support.recount import read_model
@@ -251,7 +252,7 @@ async def test_the_command_killed_twice_still_ends_with_the_right_model(
     await log_events(log, some_events(1_000))
     small = settings.model_copy(update={"batch_size": 10})
 
-    def start(share: str) -> "subprocess.Popen[bytes]":
+    def start(share: str) -> Tailrace:
         return start_service(small, "replay", "--into", target, "--json", "--share", share, stdout=subprocess.PIPE)
 
     reached = 0

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from dotenv.variables import parse_variables
 from ruamel.yaml import YAML
+
+from support.forked import Tailrace, run_to_end
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,25 +62,20 @@ class Host:
         own = {name: self.own(str(value)) for name, value in service.get("environment", {}).items()}
         return kept | own | more
 
-    def start(self, service: Mapping[str, Any], name: str, **more: str) -> "subprocess.Popen[bytes]":
+    def start(self, service: Mapping[str, Any], name: str, **more: str) -> Tailrace:
         """Starts what the image's entry point starts; its output goes to ``name``.log."""
         with (self.folder / f"{name}.log").open("ab") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tailrace", *service["command"]],
-                env=self.environment(service, **more),
-                cwd=self.folder,
-                stdout=output,
-                stderr=output,
-            )
+            environment = self.environment(service, **more)
+            return Tailrace(service["command"], environment, cwd=self.folder, stdout=output, stderr=output)
 
     def healthy(self, service: Mapping[str, Any], **more: str) -> bool:
         """Runs the service's health check once."""
         kind, *command = service["healthcheck"]["test"]
         assert kind == "CMD", command
-        if command[0] == "tailrace":
-            command = [sys.executable, "-m", *command]
         words = [self.own(word) for word in command]
         environment = self.environment(service, **more)
+        if words[0] == "tailrace":
+            return run_to_end(tuple(words[1:]), environment).returncode == 0
         return subprocess.run(words, env=environment, capture_output=True, check=False, timeout=30).returncode == 0
 
     def log(self, name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from support.compose import ROOT, Host, read_compose, start_order
+from support.forked import Tailrace
 from support.waiting import until
 from tailrace.ops.embedded.nats import nats_binary
 from tailrace.ops.embedded.ports import free_port
@@ -38,7 +39,7 @@ class Running(NamedTuple):
 
     host: Host
     services: dict[str, Any]
-    processes: dict[str, "subprocess.Popen[bytes]"]
+    processes: dict[str, "subprocess.Popen[bytes] | Tailrace"]
     healthy: list[str]
     ports: dict[str, int]
     reader: str
@@ -69,7 +70,7 @@ def running_compose(postgres_server: EmbeddedPostgres, folder: Path) -> Iterator
     more = {f"TAILRACE_{name.upper()}_PORT": str(ports[name]) for name in SERVICES}
     started = {name: service for name, service in services.items() if name not in _ELSEWHERE}
     with ExitStack() as ending:
-        processes: dict[str, subprocess.Popen[bytes]] = {}
+        processes: dict[str, subprocess.Popen[bytes] | Tailrace] = {}
         ready: list[str] = []
         for name in start_order(services):
             if name in _ELSEWHERE:
@@ -128,7 +129,7 @@ async def healthy(host: Host, service: dict[str, Any], more: dict[str, str]) -> 
     return await asyncio.to_thread(host.healthy, service, **more)
 
 
-def _end(processes: "dict[str, subprocess.Popen[bytes]]", name: str) -> None:
+def _end(processes: "dict[str, subprocess.Popen[bytes] | Tailrace]", name: str) -> None:
     process = processes[name]
     process.terminate()
     process.wait(20)

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from support.forked import Tailrace, run_to_end
 from tailrace.runtime.settings import Settings
 
 NOBODY_PROJECTS = "no projection service is at work: what comes is in the log, and not counted"
@@ -26,26 +26,18 @@ def service_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def start_service(settings: Settings, *arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+def start_service(settings: Settings, *arguments: str, **options: Any) -> Tailrace:
     """Starts ``tailrace <arguments>``; whoever starts it ends it."""
-    command = [sys.executable, "-m", "tailrace", *arguments]
-    return subprocess.Popen(command, env=service_environment(settings), **options)
+    return Tailrace(arguments, service_environment(settings), **options)
 
 
 def run_tailrace(settings: Settings, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """What a person types, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "tailrace", *arguments],
-        env=service_environment(settings) | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_to_end(arguments, service_environment(settings) | variables)
 
 
 @contextmanager
-def running_service(settings: Settings, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running_service(settings: Settings, *arguments: str) -> Iterator[Tailrace]:
     process = start_service(settings, *arguments)
     try:
         yield process
