@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from support.memory import folder_in_memory, use_folder
 from support.servers import NatsServer, PostgresServer, database_from, remove_streams, running_nats, running_postgres
 from support.timescale import fresh_database, timescale_servers
 from tailrace.migrations.runner import migrate
@@ -116,6 +118,13 @@ async def connection(database: str) -> AsyncIterator["asyncpg.Connection"]:
     connection = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
     yield connection
     await connection.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Puts the run's files into memory where there is room; ``TMPDIR`` names another place."""
+    if "TMPDIR" not in os.environ and (folder := folder_in_memory()) is not None:
+        use_folder(folder)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -54,7 +54,9 @@ def page_tools() -> Path:
 
 
 def find_chromium() -> str | None:
-    return os.environ.get("TAILRACE_TEST_CHROMIUM") or shutil.which("chromium")
+    """The one that is named, or the one without a window's parts, or any."""
+    named = os.environ.get("TAILRACE_TEST_CHROMIUM")
+    return named or shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
 @dataclass
@@ -108,13 +110,19 @@ class Visitor:
             await context.close()
 
 
-@pytest.fixture
-async def visitor(chromium: str, page_tools: Path) -> AsyncIterator[Visitor]:
-    """Somebody with a Chromium."""
+@pytest.fixture(scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """The run's Chromium. Every visit has a profile of its own in it."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium)
-        yield Visitor(browser)
+        yield browser
         await browser.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser, page_tools: Path) -> Visitor:
+    """Somebody with a Chromium."""
+    return Visitor(browser)
 
 
 @pytest.fixture

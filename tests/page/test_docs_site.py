@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from page.conftest import ROOT, Visitor
 
@@ -18,11 +17,8 @@ def site(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def reader(chromium: str) -> AsyncIterator[Visitor]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium)
-        yield Visitor(browser)
-        await browser.close()
+def reader(browser: Browser) -> Visitor:
+    return Visitor(browser)
 
 
 async def test_it_reads_without_a_server_and_asks_nothing_of_anybody(site: str, reader: Visitor) -> None:

@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser
 
-from page.conftest import chromium
+from page.conftest import browser, chromium
 from query.conftest import running_query, seqs_of
 from support.events import log_events, some_events
 from support.servers import NatsServer
@@ -14,7 +14,7 @@ from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
 
-__all__ = ["chromium"]
+__all__ = ["browser", "chromium"]
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -29,14 +29,15 @@ COUNT = "got.flatMap((frame) => JSON.parse(frame).events ?? []).length"
 
 
 async def test_it_comes_again_by_itself_when_the_log_was_away_as_it_connected(
-    own_nats_server: NatsServer, settings: Settings, chromium: str
+    own_nats_server: NatsServer,
+    settings: Settings,
+    browser: Browser,
 ) -> None:
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
     writer = await connect_log(own, "test-writer")
     await ensure_streams(writer, own)
     await log_events(writer, some_events(20))
-    async with running_query(own) as query, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium)
+    async with running_query(own) as query:
         page = await browser.new_page()
         await page.goto(f"{query.url}/ping")
         await asyncio.to_thread(own_nats_server.kill)
@@ -48,7 +49,7 @@ async def test_it_comes_again_by_itself_when_the_log_was_away_as_it_connected(
         got = await page.evaluate("got")
         await log_events(writer, some_events(5, seed=2))
         await page.wait_for_function(f"{COUNT} === 25")
-        await browser.close()
+        await page.close()
     events = [event for frame in got for event in json.loads(frame).get("events", [])]
     assert seqs_of(events) == list(range(1, 21))
     await writer.close()

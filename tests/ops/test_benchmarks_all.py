@@ -1,4 +1,4 @@
-"""``tailrace bench``: the read side's benchmarks at a small size, and the page that all of them write."""
+"""``tailrace bench all`` at a small size: every benchmark measures, and the page that they write."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ COMMANDS = {
     "Replay": "replay --events 1000 --users 50 --days 2 --kills 0",
     "Questions": "questions --events 1000 --users 50 --days 2",
     "Growth": "growth --size 1000 --size 2000 --users 50 --days 2 --asks 5",
-    "Projection": "projection --events 100 --users 50 --days 2 --runs 1",
+    "Projection": "projection --events 100 --users 50 --days 2 --runs 2",
     "Contention": "contention --events 200 --users 50 --days 2 --seconds 1",
     "Live": "live --rate 100 --clients 3 --seconds 1",
     "Fan-out": "fanout --events 500 --clients 3",
@@ -53,9 +53,11 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_everything_is_measured_and_on_the_page(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
     page = tmp_path_factory.mktemp("docs") / "benchmarks.md"
-    small = ("--kills", "0", "--runs", "1", *TINY_LIVE, *TINY_CLIENTS, *TINY_MODELS, *TINY_CLUSTER)
+    small = ("--kills", "0", "--runs", "2", *TINY_LIVE, *TINY_CLIENTS, *TINY_MODELS, *TINY_CLUSTER)
     found = bench.measure("all", *TINY, *small, "--page", str(page))
     check_questions(found["questions"]["questions"])
+    check_projection(found["projection"])
+    check_contention(found["contention"])
     check_live(found["live"]["measured"])
     check_fanout(found["fanout"]["measured"])
     check_clients(found["clients"]["measured"])
@@ -83,6 +85,31 @@ def check_questions(questions: list[dict[str, Any]]) -> None:
     for one in questions:
         assert one["asked"] > 0
         assert 0 < one["p50"] <= one["p95"]
+
+
+def check_projection(found: dict[str, Any]) -> None:
+    for one in found["projectors"]:
+        assert one["per_second"] == [IsPositiveFloat, IsPositiveFloat]
+        assert one["best_per_second"] == max(one["per_second"])
+    ordered, ordered_peer, scattered, scattered_peer = (one["best_per_second"] for one in found["projectors"])
+    assert found["ratios"] == {
+        "as they happened": ordered / ordered_peer,
+        "scattered": scattered / scattered_peer,
+    }
+
+
+def check_contention(found: dict[str, Any]) -> None:
+    for side in ("without", "with"):
+        assert found[side] == IsPartialDict(
+            catch_up_per_second=IsPositiveFloat,
+            asked=IsPositiveInt,
+            stats_p50=IsPositiveFloat,
+            stats_p95=IsPositiveFloat,
+        )
+        assert 0 <= found[side]["lag_events_p95"] <= found[side]["lag_events_max"]
+        assert 0 <= found[side]["lag_seconds_p95"] <= found[side]["lag_seconds_max"]
+    assert found["without"]["appended_per_second"] > 0
+    assert found["ratios"]["stats_p50"] == found["with"]["stats_p50"] / found["without"]["stats_p50"]
 
 
 def check_live(measured: list[dict[str, Any]]) -> None:
