@@ -18,6 +18,7 @@ from support.command import log_entries, until_logged
 from support.events import append
 from support.waiting import until
 from tailrace.command import watch as watch_module
+from tailrace.command.event_types import EventTypes
 from tailrace.command.inbox import CONSUMER
 from tailrace.command.service import command_side, serve
 from tailrace.contracts.errors import ConfigurationError, EventRejectedError, ForeignHistoryError, LogUnavailableError
@@ -164,6 +165,29 @@ async def test_event_types_that_other_services_logged_count_before_long(
         watching.cancel()
         with pytest.raises(EventRejectedError, match="'another' is new"):
             side.event_types.subject("another")
+
+
+async def test_event_types_that_come_while_they_are_read_do_not_keep_the_reading_from_its_end(
+    log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log tells them page by page in the order of their names: new ones in front put off those that were told."""
+    told, new = log.stream_info, ["a", "b"]
+    for name in ("y", "z"):
+        await append(log, subject_of(name), b"x", "")
+
+    async def tell(stream: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        info = await told(stream, body)
+        while new:
+            await append(log, subject_of(new.pop()), b"x", "")
+        return info
+
+    monkeypatch.setattr(log, "stream_info", tell)
+    event_types = EventTypes(10)
+    async with asyncio.timeout(10):
+        await event_types.load(log)
+        assert not new
+        await event_types.load(log)
+    assert len(event_types) == 4
 
 
 async def test_no_server_at_the_start_ends_the_service_with_a_sentence(settings: Settings) -> None:

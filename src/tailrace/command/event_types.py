@@ -20,8 +20,10 @@ class EventTypes:
     async def load(self, client: LogClient) -> None:
         """Reads from the log which types there are, in place of what was known."""
         found: dict[str, str] = {}
-        while page := await _subjects_page(client, len(found)):
+        told = 0  # not what was found: a type that came meanwhile can have one told twice
+        while page := await _subjects_page(client, told):
             found.update((event_type_of(subject), subject) for subject in page)
+            told += len(page)
         self._subjects = found
 
     def __len__(self) -> int:
