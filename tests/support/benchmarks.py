@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from uuid import uuid4
 
 import psutil
 from dirty_equals import IsPartialDict, IsPositiveInt, IsStr
+
+from tailrace.ops.embedded.lifetime import die_with_parent
 
 
 class Bench:
@@ -27,6 +30,7 @@ class Bench:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )
 
     def run(self, *arguments: str, **variables: str) -> str:

@@ -1,6 +1,7 @@
 """Three NATS servers on this machine that are one cluster, by the configuration that the containers have."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 from support.compose import ROOT
 from support.waiting import until
 from tailrace.contracts.errors import LogUnavailableError
+from tailrace.ops.embedded.lifetime import die_with_parent
 from tailrace.ops.embedded.nats import nats_binary
 from tailrace.ops.embedded.ports import free_port
 from tailrace.runtime.log import natspy
@@ -35,7 +37,13 @@ class Cluster:
         with (self.folder / f"{name}.log").open("ab") as output:
             command = [nats_binary(), "-c", str(self.folder / name / "cluster.conf")]
             environment = {**PASSWORDS, "NATS_SERVER_NAME": name}
-            self.processes[name] = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+            self.processes[name] = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                preexec_fn=die_with_parent(signal.SIGKILL),
+            )
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ import asyncpg
 from support.compose import ROOT, Host, read_compose, start_order
 from support.forked import Tailrace
 from support.waiting import until
+from tailrace.ops.embedded.lifetime import die_with_parent
 from tailrace.ops.embedded.nats import nats_binary
 from tailrace.ops.embedded.ports import free_port
 from tailrace.ops.embedded.postgres import EmbeddedPostgres, postgres_bin
@@ -119,7 +121,13 @@ def _start_nats(host: Host, service: dict[str, Any], ports: dict[str, int]) -> "
     words = [word.replace("/etc/nats/nats.conf", str(configuration)) for word in service["command"]]
     with (host.folder / "nats.log").open("ab") as output:
         command = [nats_binary(), *words]
-        return subprocess.Popen(command, env=host.environment(service), stdout=output, stderr=output)
+        return subprocess.Popen(
+            command,
+            env=host.environment(service),
+            stdout=output,
+            stderr=output,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
 
 
 async def healthy(host: Host, service: dict[str, Any], more: dict[str, str]) -> bool:

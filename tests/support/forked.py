@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,8 +17,6 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
-
-from tailrace.ops.embedded.lifetime import die_with_parent
 
 Stream = IO[Any] | int | None
 
@@ -45,9 +44,16 @@ def fork(target: Callable[..., object], *arguments: object) -> ForkServerProcess
 
 
 def _call(target: Callable[..., object], arguments: tuple[object, ...]) -> None:
-    if (arrange := die_with_parent(signal.SIGKILL)) is not None:
-        arrange()
+    threading.Thread(target=_end_with_run, daemon=True).start()
     target(*arguments)
+
+
+def _end_with_run() -> None:
+    """Waits for the end of the test run, which may have been killed: nobody else would end this process then."""
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _Descriptor:

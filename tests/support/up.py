@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from tailrace.ops.embedded.lifetime import die_with_parent
+
 READY_TIMEOUT = 60.0
 STOP_TIMEOUT = 5.0
 ANY_PORTS = [f"--{name}-port=0" for name in ("command", "query", "projection", "nats", "postgres")]
@@ -33,6 +35,7 @@ class UpRun:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),
                 **options,
             )
 
