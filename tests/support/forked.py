@@ -131,7 +131,7 @@ class Tailrace:
             try:
                 said, complained = (one.result(timeout) if one else b"" for one in reading)
                 self.wait(timeout)
-            except TimeoutError:
+            except (TimeoutError, subprocess.TimeoutExpired):
                 self.kill()
                 raise
         self.close()

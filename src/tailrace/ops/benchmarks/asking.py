@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -125,12 +125,45 @@ async def ask_again_and_again(
     await service.ask(question)
     began = time.monotonic()
     while not took or (len(took) < times and time.monotonic() - began < at_most):
-        answer = await service.ask(question)
-        place = answer.body["as_of"]
-        if place["lag_events"] or place["late_pending"] or not answer.body["totals"]["events"]:
-            raise TailraceError(f"/stats does not answer for the whole log: {place}")
-        took.append(answer.seconds)
+        took.append(await _ask_once(service, question))
     return took
+
+
+async def ask_in_turns(
+    services: Sequence[QueryService], question: dict[str, str], *, times: int, at_most: float
+) -> list[list[float]]:
+    """Asks several as ``ask_again_and_again`` asks one; what else the machine does meanwhile is done to all of them.
+
+    Returns:
+        The seconds that the answers of each took; none where the service gave up.
+
+    Raises:
+        TailraceError: one does not answer, or not for the whole log.
+    """
+    took: list[list[float]] = [[] for _ in services]
+    asked = list(zip(services, took, strict=True))
+    for service, _ in asked:
+        with suppress(TooSlowError):
+            await service.ask(question)
+    while asked:
+        for service, seconds in list(asked):
+            try:
+                seconds.append(await _ask_once(service, question))
+            except TooSlowError:
+                seconds.clear()
+                asked.remove((service, seconds))
+            else:
+                if len(seconds) >= times or sum(seconds) >= at_most:
+                    asked.remove((service, seconds))
+    return took
+
+
+async def _ask_once(service: QueryService, question: dict[str, str]) -> float:
+    answer = await service.ask(question)
+    place = answer.body["as_of"]
+    if place["lag_events"] or place["late_pending"] or not answer.body["totals"]["events"]:
+        raise TailraceError(f"/stats does not answer for the whole log: {place}")
+    return answer.seconds
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
