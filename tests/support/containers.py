@@ -68,36 +68,58 @@ def running_compose(postgres_server: EmbeddedPostgres, folder: Path) -> Iterator
         "timescaledb": "127.0.0.1",
         "5432": str(postgres_server.port),
     }
-    host = Host(folder, addresses)
-    more = {f"TAILRACE_{name.upper()}_PORT": str(ports[name]) for name in SERVICES}
-    started = {name: service for name, service in services.items() if name not in _ELSEWHERE}
+    reader = f"postgresql://grafana_reader:r@127.0.0.1:{postgres_server.port}/seed_db"
+    running = Running(Host(folder, addresses), services, {}, [], ports, reader)
     with ExitStack() as ending:
-        processes: dict[str, subprocess.Popen[bytes] | Tailrace] = {}
-        ready: list[str] = []
         for name in start_order(services):
             if name in _ELSEWHERE:
                 continue
-            service = started[name]
             if name == "timescaledb":
-                test = service["healthcheck"]["test"]
+                test = services[name]["healthcheck"]["test"]
                 at = ["-p", str(postgres_server.port), "-h", "127.0.0.1", *test[4:]]
                 command = [str(postgres_bin() / test[1]), *at]
                 assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-                ready.append(name)
+                running.healthy.append(name)
                 continue
-            if name == "nats":
-                processes[name] = _start_nats(host, service, ports)
-            else:
-                processes[name] = host.start(service, name, **more)
             # whichever runs then: a test may have started it again
-            ending.callback(_end, processes, name)
-            if name == "migrate":
-                assert processes[name].wait(60) == 0, host.log(name)
-            if "healthcheck" in service:
-                asyncio.run(until(lambda one=service: healthy(host, one, more), timeout=60))  # type: ignore[misc]
-                ready.append(name)
-        reader = f"postgresql://grafana_reader:r@127.0.0.1:{postgres_server.port}/seed_db"
-        yield Running(host, services, processes, ready, ports, reader)
+            ending.callback(_end, running.processes, name)
+            _start(running, name)
+        yield running
+
+
+def change_environment(running: Running, variables: dict[str, str]) -> set[str]:
+    """What ``docker compose up -d`` does when ``.env`` has other ``variables``: makes anew what they change.
+
+    Returns:
+        The services that were made anew.
+    """
+    services = read_compose(FILE, variables)["services"]
+    changed = [
+        name
+        for name in start_order(services)
+        if name in running.processes and services[name]["environment"] != running.services[name]["environment"]
+    ]
+    running.services.update(services)
+    for name in changed:
+        _end(running.processes, name)
+    for name in changed:
+        _start(running, name)
+    return set(changed)
+
+
+def _start(running: Running, name: str) -> None:
+    """Starts a service, and waits as those do that depend on it."""
+    host, service = running.host, running.services[name]
+    more = {f"TAILRACE_{one.upper()}_PORT": str(running.ports[one]) for one in SERVICES}
+    if name == "nats":
+        running.processes[name] = _start_nats(host, service, running.ports)
+    else:
+        running.processes[name] = host.start(service, name, **more)
+    if name == "migrate":
+        assert running.processes[name].wait(60) == 0, host.log(name)
+    if "healthcheck" in service:
+        asyncio.run(until(lambda: healthy(host, service, more), timeout=60))
+        running.healthy.append(name)
 
 
 async def _make_database(server: EmbeddedPostgres, environment: dict[str, str]) -> None:
@@ -138,6 +160,7 @@ async def healthy(host: Host, service: dict[str, Any], more: dict[str, str]) -> 
 
 
 def _end(processes: "dict[str, subprocess.Popen[bytes] | Tailrace]", name: str) -> None:
-    process = processes[name]
+    if (process := processes.get(name)) is None:
+        return
     process.terminate()
     process.wait(20)

@@ -2,13 +2,14 @@
 
 import os
 import tempfile
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import psutil
 
 SHARED_MEMORY = Path("/dev/shm")
 ROOM = 8 * 1024**3
-"""Bytes that have to be free: a run takes about a quarter of them."""
+"""Bytes that have to be free: a run takes about an eighth of them."""
 
 
 def folder_in_memory() -> Path | None:
@@ -26,5 +27,6 @@ def folder_in_memory() -> Path | None:
 
 def use_folder(folder: Path) -> None:
     """Has this process and all that it starts put temporary files there."""
+    get_temp_dir()  # multiprocessing's own, of this process, is somewhere else: it looks for that after the run
     os.environ["TMPDIR"] = str(folder)
     tempfile.tempdir = None
