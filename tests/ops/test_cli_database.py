@@ -10,7 +10,7 @@ import pytest
 
 from support.events import log_events, some_events
 from support.processes import run_tailrace, start_service
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.roles import Role, a_role
 from support.waiting import until
 from tailrace.ops.embedded.postgres import EmbeddedPostgres
@@ -67,8 +67,7 @@ async def test_a_database_that_breaks_off_in_the_middle_is_a_sentence(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, command: str
 ) -> None:
     await log_events(log, some_events(10))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     waiting = "select pid from pg_locks where not granted and relation::regclass::text like 'model_1.%'"
 
     async def waits() -> bool:

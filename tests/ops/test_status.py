@@ -16,7 +16,7 @@ from dirty_equals import IsPartialDict
 
 from support.events import log_events, some_events
 from support.processes import NOBODY_PROJECTS, run_tailrace, running_service, start_service
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.waiting import until
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
@@ -96,8 +96,7 @@ async def test_rates_are_those_since_the_sample_a_minute_ago(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(60))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     await connection.execute("delete from tailrace.pipeline_samples")
     await connection.execute(
         "insert into tailrace.pipeline_samples (sampled_at, model, log_last_seq, projected_seq, parked, late_pending,"

@@ -14,7 +14,7 @@ from support.events import event, log_events, some_events
 from support.logfiles import blocks, damage, index_of
 from support.losing import allow_losses, lose_and_accept
 from support.processes import run_tailrace
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.recount import read_model, recount_log
 from support.servers import NatsServer
 from support.waiting import until
@@ -157,8 +157,7 @@ async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
     await fill(own)
     log = await connect_log(own, "test")
     async with connected(own.dsn) as connection:
-        async with running_projector(own) as task:
-            await until_projected(connection, log, task)
+        await project(own, log, connection)
         await break_off(own_nats_server, damage, 1, killed=True)
         lost = await missing(log)
         with pytest.raises(LogHoleError, match=f"accept-gap {lost}"):
@@ -170,8 +169,7 @@ async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
         assert receipt.gaps == (lost,)
         # it goes on all the same: what it has is right
         await log_events(log, some_events(5))
-        async with running_projector(own) as task:
-            await until_projected(connection, log, task)
+        await project(own, log, connection)
         assert await connection.fetchval("select count(*) from analytics_events") == ENTRIES + 5
     await log.close()
 
@@ -209,8 +207,7 @@ async def test_entries_that_aged_away_before_they_were_projected_are_named_and_c
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(10))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     await log_events(log, some_events(20, seed=2))
     config = (await log.stream_info(LOG_STREAM))["config"]
     short = {"max_age": 200_000_000, "duplicate_window": 200_000_000}
@@ -226,8 +223,7 @@ async def test_entries_that_aged_away_before_they_were_projected_are_named_and_c
     await log_events(log, some_events(5, seed=3))
     assert await hole(settings) == Gap(11, 30)
     accept(settings, Gap(11, 30))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     assert await gaps_noted(connection) == [Gap(11, 30)]
     assert await connection.fetchval("select count(*) from analytics_events") == 15
     with pytest.raises(LogHoleError, match=r"accept-gap 1\.\.10"):
@@ -240,8 +236,7 @@ async def test_a_model_that_passed_as_lost_what_the_log_has_differs(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(10))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     await connection.execute("insert into model_1.log_gaps (first_seq, last_seq) values (3, 4)")
     [difference] = (await verify(log, connection)).differences
     assert difference == "log_gaps: the model passed log entries 3 to 4 as lost, but the log has them"

@@ -13,7 +13,7 @@ from query.conftest import running_query, seqs_of
 from support.events import log_events, some_events
 from support.logfiles import copy_files, put_back
 from support.processes import run_tailrace
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.recount import Recount, read_model, recount_log
 from support.servers import NatsServer, running_nats
 from support.waiting import until
@@ -50,8 +50,7 @@ async def grow(settings: Settings, count: int, seed: int) -> None:
 async def project_all(settings: Settings) -> Recount:
     """Projects what is in the log; gives what the model has then."""
     async with log_of(settings) as log, connected(settings.dsn) as connection:
-        async with running_projector(settings) as task:
-            await until_projected(connection, log, task)
+        await project(settings, log, connection)
         return await read_model(connection)
 
 

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from support.events import event, log_event
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.recount import read_model, recount_log
 from tailrace.contracts.errors import SchemaError
 from tailrace.runtime.log.client import LogClient
@@ -65,7 +65,6 @@ async def test_an_upkeep_that_breaks_off_for_something_that_may_pass_begins_agai
 
     monkeypatch.setattr("tailrace.projection.projecting.keep_up", break_off_once)
     await log_event(log, event())
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     assert begun == 2
     assert await read_model(connection) == await recount_log(log)

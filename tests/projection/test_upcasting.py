@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from support.events import event, log_event, log_events, some_events
 from support.processes import run_tailrace
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.recount import read_model
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.contracts.events import Event
@@ -68,8 +68,7 @@ async def test_three_generations_are_one_clean_model_and_a_replay_gives_it_again
 ) -> None:
     await log_events(log, generations(40))
     await log_events(log, some_events(30))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     rows = await connection.fetch(
         "select event_data, count(*) as events from analytics_events where event_type = 'order_completed' group by 1"
     )
@@ -94,8 +93,7 @@ async def test_what_an_upcaster_fails_on_is_parked_and_counts_once_it_is_mended(
     broken.write_text(BROKEN)
     await log_events(log, generations(2))
     await log_events(log, some_events(5))
-    async with running_projector(settings.model_copy(update={"upcasters": str(broken)})) as task:
-        await until_projected(connection, log, task)
+    await project(settings.model_copy(update={"upcasters": str(broken)}), log, connection)
     parked = await (await ParkedEvents.of(connection)).list()
     assert [(one.seq, one.code) for one in parked] == [(1, "upcast_failed"), (4, "upcast_failed")]
     assert parked[0].reason.endswith("version 1 of order_completed can't be made version 2: KeyError: 'sum'")
@@ -118,8 +116,7 @@ async def test_a_version_from_the_future_is_parked_until_the_program_knows_it(
 ) -> None:
     await log_event(log, order('{"amount":{"cents":1,"currency":"EUR"}}', 3))
     older = settings.model_copy(update={"upcasters": None})
-    async with running_projector(older) as task:
-        await until_projected(connection, log, task)
+    await project(older, log, connection)
     parked = await ParkedEvents.of(connection)
     [one] = await parked.list()
     assert (one.code, one.reason) == (
@@ -136,8 +133,7 @@ async def test_a_new_upcaster_for_what_is_projected_already_is_told_by_verify_an
     log: LogClient, settings: Settings, connection: asyncpg.Connection, target: str
 ) -> None:
     await log_event(log, order('{"total":12.5}', 1))
-    async with running_projector(settings.model_copy(update={"upcasters": None})) as task:
-        await until_projected(connection, log, task)
+    await project(settings.model_copy(update={"upcasters": None}), log, connection)
     [difference] = (await verified(log, connection, settings)).differences
     assert difference.endswith("the row is not what log entry 1 says")
     await replay(log, settings.model_copy(update={"database": target}), asyncio.Event())

@@ -13,7 +13,7 @@ from dirty_equals import IsPartialDict, IsStr
 from query.conftest import QueryService, events_of, running_query, seqs_of
 from support.events import BASE, event, log_event, log_events, some_events
 from support.listing import ask_page, ids_of, pick, range_of, walk
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.servers import NatsServer
 from support.stats import wire
 from tailrace.contracts.cursors import Cursor, marks_agree
@@ -27,11 +27,6 @@ from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
 
 SECOND = timedelta(seconds=1)
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
 
 
 async def cursor_of(log: LogClient, seq: int) -> str:

@@ -13,7 +13,7 @@ from query.conftest import QueryService, running_query
 from support.events import event, log_event, log_events, log_raw, some_events
 from support.listing import commit
 from support.losing import allow_losses, lose
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.servers import NatsServer
 from tailrace.contracts.cursors import Cursor
 from tailrace.contracts.entries import Gap
@@ -26,11 +26,6 @@ from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.log.history import new_epoch
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
 
 
 async def project_without_a_service(log: LogClient, database: str) -> None:

@@ -11,7 +11,7 @@ from dirty_equals import IsFloat, IsPartialDict, IsStr
 
 from query.conftest import QueryService, running_query
 from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.servers import NatsServer
 from support.stats import ask, check_questions, floor, wire
 from tailrace.contracts.cursors import Cursor
@@ -23,11 +23,6 @@ from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
 
 
 async def test_the_answer_has_the_documented_shape(

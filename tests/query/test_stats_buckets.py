@@ -10,7 +10,7 @@ import pytest
 
 from query.conftest import QueryService
 from support.events import BASE, event, log_events
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.stats import ask, local_begin, local_wire, wire
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
@@ -39,8 +39,7 @@ async def test_every_bucket_is_named_and_the_series_over_them_is_the_total(
         log,
         (event(created_at=chance.choice(changes) + timedelta(hours=chance.uniform(-30, 30))) for _ in range(300)),
     )
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     for zone, change in zip(CHANGES, changes, strict=True):
         for bucket, away in AWAY.items():
             start, end = (change + sign * away * chance.uniform(0.5, 1) for sign in (-1, 1))
@@ -82,8 +81,7 @@ async def test_an_open_end_is_where_the_events_end(
     last: str,
 ) -> None:
     await log_events(log, [event(created_at=BASE), event(created_at=BASE + timedelta(days=4))])
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     buckets = (await ask(query, bucket="day", **asked))["buckets"]
     assert (buckets[0], buckets[-1]) == (first, last)
     steps = [datetime.fromisoformat(one) for one in buckets]

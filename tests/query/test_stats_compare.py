@@ -10,18 +10,13 @@ from dirty_equals import IsPartialDict, IsStr
 
 from query.conftest import QueryService
 from support.events import TYPES, event, log_events
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.stats import ask, between, recount, wire
 from tailrace.contracts.events import Event
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
 BERLIN = "Europe/Berlin"
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
 
 
 async def events_between(log: LogClient, start: datetime, end: datetime, count: int = 250) -> list[Event]:

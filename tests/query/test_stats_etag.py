@@ -9,7 +9,7 @@ import pytest
 
 from query.conftest import QueryService, running_query
 from support.events import BASE, event, log_events, some_events
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.stats import ask, wire
 from support.waiting import until
 from tailrace.runtime.log.client import LogClient
@@ -38,11 +38,6 @@ async def filled(
     await log_events(log, some_events(30))
     await project(settings, log, connection)
     return query
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
 
 
 async def get(query: QueryService, etag: str | None = None, **question: Any) -> httpx.Response:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from query.conftest import QueryService
 from support.events import event, log_events
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.stats import ask, wire
 from tailrace.query.stats.models import EXAMPLE, Stats
 from tailrace.runtime.log.client import LogClient
@@ -129,8 +129,7 @@ async def test_an_answer_has_exactly_the_documented_members(
 ) -> None:
     now = datetime.now(UTC)
     await log_events(log, (event("click", number, now - timedelta(minutes=45 * number)) for number in range(4)))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     schemas = (await query.http.get("/openapi.json")).json()["components"]["schemas"]
     everything = {"from": wire(now - timedelta(hours=1)), "compare": "previous", "top": "event_data.path",
                   "tz": "Asia/Kolkata"}  # fmt: skip

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from query.conftest import QueryService
 from support.events import event, log_events
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.stats import between, is_in_order, recount, wire
 from tailrace.query.stats.buckets import MAX_BUCKETS
 from tailrace.runtime.log.client import LogClient
@@ -76,8 +76,7 @@ async def test_every_answer_is_that_of_a_naive_count(
         log,
         [event(chance.choice(TYPES), chance.randrange(60), chance.choice(CHANGES) + away(chance)) for _ in range(700)],
     )
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
 
     @hypothesis_settings(
         max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], report_multiple_bugs=False

@@ -12,18 +12,13 @@ from dirty_equals import IsPartialDict, IsStr
 
 from query.conftest import QueryService, running_query
 from support.events import BASE, event, log_events
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.stats import ask, wire
 from tailrace.contracts.events import Event
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.settings import Settings
 
 HOUR = timedelta(hours=1)
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
 
 
 async def log_data(log: LogClient, *data: str) -> None:

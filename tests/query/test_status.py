@@ -11,7 +11,7 @@ from dirty_equals import IsPartialDict, IsStr
 from query.conftest import QueryService, running_query
 from support.events import log_events, some_events
 from support.losing import allow_losses, lose
-from support.projector import running_projector, until_projected
+from support.projector import project
 from support.servers import NatsServer
 from tailrace.contracts.entries import Gap
 from tailrace.contracts.subjects import LOG_STREAM
@@ -21,11 +21,6 @@ from tailrace.runtime.log.connect import connect_log
 from tailrace.runtime.log.history import new_epoch
 from tailrace.runtime.log.topology import ensure_streams
 from tailrace.runtime.settings import Settings
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
 
 
 def problem(code: str, message: str) -> dict[str, Any]:

@@ -33,3 +33,9 @@ async def until_projected(
             if task is not None and task.done():
                 task.result()
             await asyncio.sleep(0.01)
+
+
+async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
+    """Runs a projector until the model has seen the whole log."""
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)

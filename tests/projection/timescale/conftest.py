@@ -10,6 +10,7 @@ from support.projector import running_projector, until_projected
 from support.servers import NatsServer
 from support.waiting import until
 from tailrace.contracts.events import Event
+from tailrace.migrations.models import Model
 from tailrace.migrations.runner import migrate
 from tailrace.ops.embedded.ports import free_port
 from tailrace.runtime.log.client import LogClient
@@ -58,3 +59,12 @@ async def project_all(settings: Settings, log: LogClient, connection: "asyncpg.C
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
         await until(lambda: is_settled(connection))
+
+
+def stop_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody refreshes any more but the test."""
+
+    async def keep_up(settings: Settings, model: Model) -> None:
+        del settings, model
+
+    monkeypatch.setattr("tailrace.projection.projecting.keep_up", keep_up)

@@ -9,15 +9,14 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict
 
-from projection.timescale.conftest import ago, is_settled, pending, project_all
+from projection.timescale.conftest import ago, is_settled, pending, project_all, stop_upkeep
 from query.conftest import running_query
 from support.events import event, log_events, some_events
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.recount import read_model, recount_log
 from support.stats import ask, recount
 from support.waiting import until
 from tailrace.contracts.events import Event
-from tailrace.migrations.models import Model
 from tailrace.migrations.runner import live_model
 from tailrace.ops.verifying import describe
 from tailrace.projection.upkeep import REFRESH, Upkeep
@@ -105,19 +104,7 @@ class Interrupting:
 @pytest.fixture
 def no_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody refreshes but the test."""
-    _stop_upkeep(monkeypatch)
-
-
-def _stop_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def keep_up(settings: Settings, model: Model) -> None:
-        del settings, model
-
-    monkeypatch.setattr("tailrace.projection.projecting.keep_up", keep_up)
-
-
-async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    stop_upkeep(monkeypatch)
 
 
 @pytest.mark.usefixtures("no_upkeep")
@@ -196,7 +183,7 @@ async def test_hours_whose_late_events_are_on_their_way_are_left_out_and_the_rec
     monkeypatch.setattr("tailrace.projection.verify.run.SETTLING", 0.5)
     await log_events(log, [event("click", number, ago(days=3, hours=number)) for number in range(20)])
     await project_all(settings, log, connection)
-    _stop_upkeep(monkeypatch)
+    stop_upkeep(monkeypatch)
     moment = ago(days=3)
     await log_events(log, [event("click", 1, moment) for _ in range(300)])
     await project(settings, log, connection)

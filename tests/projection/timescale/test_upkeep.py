@@ -11,15 +11,15 @@ from dirty_equals import IsPartialDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projection.timescale.conftest import ago, days_of_events, is_settled
+from projection.timescale.conftest import ago, days_of_events, is_settled, project_all, stop_upkeep
 from query.conftest import running_query
 from support.events import event, log_events, some_events
-from support.projector import running_projector, until_projected
+from support.projector import project, running_projector, until_projected
 from support.recount import read_model, recount_log
 from support.stats import ask, recount, wire
 from support.waiting import until
 from tailrace.contracts.events import Event
-from tailrace.migrations.models import Model, list_models
+from tailrace.migrations.models import list_models
 from tailrace.migrations.runner import live_model
 from tailrace.projection.cutover import go_over
 from tailrace.projection.parked import ParkedEvents
@@ -37,14 +37,11 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
 ) -> None:
     events = await log_events(log, some_events(100))
     async with running_query(settings) as query:
-        async with running_projector(settings) as task:
-            await until_projected(connection, log, task)
-            await until(lambda: is_settled(connection))
+        await project_all(settings, log, connection)
         # nobody refreshes now, as when the projector was ended right after its commit
-        monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
+        stop_upkeep(monkeypatch)
         late = await log_events(log, some_events(30, seed=5))
-        async with running_projector(settings) as task:
-            await until_projected(connection, log, task)
+        await project(settings, log, connection)
         answer = await ask(query, bucket="day")
         assert answer["as_of"]["late_pending"] == 30
         assert answer["totals"]["events"] == 130
@@ -59,10 +56,6 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
         answer = await ask(query, bucket="day", settled="true")
         assert answer["as_of"]["late_pending"] == 0
         assert answer == IsPartialDict(recount([*events, *late], "day"))
-
-
-async def _no_upkeep(settings: Settings, model: Model) -> None:
-    del settings, model
 
 
 async def test_whenever_nothing_is_pending_the_answer_is_a_recount_of_its_position(
@@ -92,12 +85,6 @@ async def test_recent_events_are_never_late(log: LogClient, settings: Settings, 
         answer = await ask(query, **{"from": wire(ago(hours=1))})
         assert answer["as_of"]["late_pending"] == 0
         assert answer["totals"] == {"events": 5, "users": 5}
-
-
-async def project_all(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
-        await until(lambda: is_settled(connection))
 
 
 async def counts_by_day(connection: "asyncpg.Connection") -> dict[datetime, int]:
@@ -150,10 +137,9 @@ async def test_where_rows_were_dropped_whole_hours_can_be_asked_for(
 async def test_rows_are_not_dropped_before_their_counts_are_final(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
+    stop_upkeep(monkeypatch)
     await log_events(log, days_of_events(12))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     upkeep = Upkeep(connection, await live_model(connection))
     assert await upkeep.drop_rows(timedelta(days=5)) is None
     assert await connection.fetchval("select count(*) from analytics_events") == 72
@@ -202,9 +188,7 @@ async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
 ) -> None:
     """Natively alone: in WASM all connections share one backend, so nothing is under way beside a transaction."""
     await log_events(log, some_events(200))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
-        await until(lambda: is_settled(connection))
+    await project_all(settings, log, connection)
     model = await live_model(connection)
     query = "select sum(events)::bigint from public.events_by_{}"
     levels = ("minute", "hour", "day")
@@ -213,8 +197,7 @@ async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
         await planned.fetchval(query.format(level))
     fresh = await asyncpg.connect(settings.dsn)
     await log_events(log, [event("click", 1, ago(minutes=minutes)) for minutes in range(60)])
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     async with (
         planned.transaction(isolation="repeatable_read", readonly=True),
         fresh.transaction(isolation="repeatable_read", readonly=True),
@@ -234,10 +217,9 @@ async def test_while_a_refresh_is_under_way_every_answer_is_exact(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Natively alone, as above."""
-    monkeypatch.setattr("tailrace.projection.projecting.keep_up", _no_upkeep)
+    stop_upkeep(monkeypatch)
     await log_events(log, (event("click", number, ago(days=3, minutes=number)) for number in range(2_000)))
-    async with running_projector(settings) as task:
-        await until_projected(connection, log, task)
+    await project(settings, log, connection)
     reader = await asyncpg.connect(settings.dsn)
     refreshing = asyncio.create_task(Upkeep(connection, await live_model(connection)).refresh())
     seen = 0

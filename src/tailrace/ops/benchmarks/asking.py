@@ -140,21 +140,23 @@ async def ask_in_turns(
     Raises:
         TailraceError: one does not answer, or not for the whole log.
     """
+
+    async def asks_on(service: QueryService, seconds: list[float]) -> bool:
+        try:
+            seconds.append(await _ask_once(service, question))
+        except TooSlowError:
+            seconds.clear()
+            return False
+        return len(seconds) < times and sum(seconds) < at_most
+
     took: list[list[float]] = [[] for _ in services]
-    asked = list(zip(services, took, strict=True))
-    for service, _ in asked:
+    asked = []
+    for service, seconds in zip(services, took, strict=True):
         with suppress(TooSlowError):
             await service.ask(question)
+            asked.append((service, seconds))
     while asked:
-        for service, seconds in list(asked):
-            try:
-                seconds.append(await _ask_once(service, question))
-            except TooSlowError:
-                seconds.clear()
-                asked.remove((service, seconds))
-            else:
-                if len(seconds) >= times or sum(seconds) >= at_most:
-                    asked.remove((service, seconds))
+        asked = [one for one in asked if await asks_on(*one)]
     return took
 
 
