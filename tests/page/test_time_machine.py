@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 
 from page.browsing import LIVE, Sockets, fresh, paths, says
 from page.conftest import Visitor
@@ -17,6 +17,7 @@ from tailrace.runtime.settings import Settings
 
 DAY = 86_400.0
 HOUR = 3_600.0
+FAST_CLOCK = "const real = Date.now; Date.now = () => real() + 300_000;"
 
 
 async def test_what_happened_yesterday_is_replayed_at_ten_times_its_pace_by_its_own_clock(
@@ -191,9 +192,8 @@ async def test_a_clock_that_is_wrong_here_does_not_spoil_what_is_shown(
     query: QueryService, log: LogClient, visitor: Visitor
 ) -> None:
     await log_event(log, fresh(path="/a"))
-    fast = "const real = Date.now; Date.now = () => real() + 300_000;"
     sockets = Sockets()
-    async with visitor.visit(query.url, script=fast, sockets=sockets) as page:
+    async with visitor.visit(query.url, script=FAST_CLOCK, sockets=sockets) as page:
         chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("1 in all"))
         await says(page, LIVE)
@@ -201,6 +201,27 @@ async def test_a_clock_that_is_wrong_here_does_not_spoil_what_is_shown(
         await says(page, "Replaying")
         asked = datetime.fromisoformat(sockets.said[-1]["from"])
         assert timedelta(minutes=4) < datetime.now(UTC) - asked < timedelta(minutes=6)
+
+
+async def test_a_wrong_clock_is_found_out_while_the_stream_connects_without_connecting_anew(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    await log_event(log, fresh(path="/a"))
+    streams: list[str] = []
+    async with visitor.visit("about:blank", script=FAST_CLOCK) as page:
+        async with page.expect_response(lambda answer: answer.url.endswith("/status")) as told:
+
+            async def connect(stream: WebSocketRoute) -> None:
+                streams.append(stream.url)
+                await (await told.value).finished()
+                stream.connect_to_server()
+
+            await page.route_web_socket(re.compile("/ws"), connect)
+            await page.goto(query.url)
+        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        await expect(chart).to_have_attribute("aria-label", re.compile("1 in all"))
+        await says(page, LIVE)
+    assert len(streams) == 1
 
 
 async def test_controls_stay_where_they_are_during_a_replay(

@@ -176,11 +176,15 @@ function begin(from: string | null, how: Pace): void {
     begun.value = false;
   });
   tail.clear();
-  counting = new Counting(serviceNow());
-  chartDrawn = 0;
+  countAnew();
   lookedBack.value = null;
   lost = false;
   redraw();
+}
+
+function countAnew(): void {
+  counting = new Counting(serviceNow());
+  chartDrawn = 0;
 }
 
 /** How replays go unless something else sets their pace. */
@@ -288,7 +292,9 @@ export function startStream(): void {
   effect(() => {
     if (ahead.value === agreed) return;
     agreed = ahead.value;
-    if (untracked(() => !isReplay.value && !paused.value)) untracked(goLive);
+    if (untracked(() => isReplay.value || paused.value)) return;
+    if (client.cursor === null) countAnew();
+    else untracked(goLive);
   });
   // the end of the log moves on while the stream is live
   effect(() => {
