@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import time
 
 import asyncpg
 from playwright.async_api import Route, expect
@@ -150,9 +149,7 @@ async def test_a_service_that_hangs_is_not_called_live(settings: Settings, log: 
         async with visitor.visit(f"http://127.0.0.1:{settings.query_port}", tolerated=tolerated) as page:
             await says(page, LIVE)
             service.send_signal(signal.SIGSTOP)
-            began = time.monotonic()
             await expect(page.get_by_test_id("connection")).not_to_have_text("Live")
-            assert time.monotonic() - began < 20
             service.send_signal(signal.SIGCONT)
             await says(page, LIVE)
             await log_event(log, fresh(path="/b"))

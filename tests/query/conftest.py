@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from support.waiting import until
 from tailrace.query.service import serve
@@ -94,6 +95,17 @@ class LiveSocket:
             if "cursor" in frame:
                 return str(frame["cursor"])
         raise AssertionError("no frame has a position")
+
+
+async def until_closed(connection: ClientConnection) -> tuple[Any, Any, Any]:
+    """The frames that still come, then the close code and the reason; the code is None if there was no close frame."""
+    frames = []
+    async with asyncio.timeout(PATIENCE):
+        try:
+            while True:
+                frames.append(json.loads(await connection.recv()))
+        except ConnectionClosed as closed:
+            return (frames, closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (frames, None, "")
 
 
 def events_of(frames: Iterable[Frame]) -> list[Frame]:

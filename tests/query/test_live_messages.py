@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import LiveSocket, QueryService, events_of, seqs_of
-from query.test_live import until_closed
+from query.conftest import LiveSocket, QueryService, events_of, seqs_of, until_closed
 from support.events import BASE, event, log_event, log_events, some_events
 from tailrace.runtime.log.client import LogClient
 

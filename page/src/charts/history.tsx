@@ -9,7 +9,8 @@ import { pace, range } from "../state/view.ts";
 import { endOf, type Series } from "../stats/buckets.ts";
 import { EVERYTHING } from "../stats/ranges.ts";
 import { failure, known, newest, outdated, series } from "../stats/store.ts";
-import { replay, streamTime } from "../stream/store.ts";
+import { replay } from "../stream/control.ts";
+import { streamTime } from "../stream/store.ts";
 import { Figure } from "./figure.tsx";
 import { timeTicks } from "./ticks.ts";
 

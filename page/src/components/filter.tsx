@@ -6,7 +6,7 @@ import { useEffect } from "preact/hooks";
 import { faultOfPattern, faultOfUser, toggled } from "../patterns.ts";
 import { selection } from "../state/view.ts";
 import { typesOfRange } from "../stats/store.ts";
-import { select } from "../stream/store.ts";
+import { select } from "../stream/control.ts";
 import { Icon } from "./icons.tsx";
 
 export const FILTER_ID = "filter-type";

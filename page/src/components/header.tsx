@@ -2,7 +2,8 @@ import type { JSX } from "preact";
 import { many, rate } from "../format/numbers.ts";
 import { theme, toggleTheme } from "../state/theme.ts";
 import { status } from "../stats/store.ts";
-import { goLive, isReplay, mayRetry, retryNow, situation } from "../stream/store.ts";
+import { goLive, retryNow } from "../stream/control.ts";
+import { isReplay, mayRetry, situation } from "../stream/store.ts";
 import { Icon, Mark } from "./icons.tsx";
 import { shortcutsOpen } from "./shortcuts.tsx";
 

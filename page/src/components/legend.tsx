@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { matches, toggled } from "../patterns.ts";
 import { colourOf, slotOf } from "../state/colours.ts";
 import { selection } from "../state/view.ts";
-import { select } from "../stream/store.ts";
+import { select } from "../stream/control.ts";
 
 const MOST = 12;
 

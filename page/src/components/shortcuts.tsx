@@ -1,7 +1,8 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { goLive, isReplay, togglePause } from "../stream/store.ts";
+import { goLive, togglePause } from "../stream/control.ts";
+import { isReplay } from "../stream/store.ts";
 import { FILTER_ID } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
 

@@ -6,20 +6,9 @@ import type { LogEvent } from "../contract.ts";
 import { many } from "../format/numbers.ts";
 import { inFull, moment, rowTime } from "../format/times.ts";
 import { isRaw, plain } from "../json.ts";
+import { hold, replay } from "../stream/control.ts";
 import type { EventRow, Row } from "../stream/rows.ts";
-import {
-  awaited,
-  begun,
-  heldBack,
-  hold,
-  isRefused,
-  isReplay,
-  paused,
-  replay,
-  rows,
-  streamTime,
-  usualPace,
-} from "../stream/store.ts";
+import { awaited, begun, heldBack, isRefused, isReplay, paused, rows, streamTime, usualPace } from "../stream/store.ts";
 import { openEvent } from "./details.tsx";
 import { FilterForm } from "./filter.tsx";
 import { Icon } from "./icons.tsx";

@@ -8,9 +8,10 @@ import { now } from "../state/now.ts";
 import { ahead, serviceNow } from "../state/service_time.ts";
 import { SPEEDS } from "../state/url.ts";
 import { pace } from "../state/view.ts";
+import { changePace, replay, togglePause } from "../stream/control.ts";
 import { speedName } from "../stream/headline.ts";
 import type { Speed } from "../stream/request.ts";
-import { changePace, isReplay, paused, replay, streamTime, togglePause, usualPace } from "../stream/store.ts";
+import { isReplay, paused, streamTime, usualPace } from "../stream/store.ts";
 import { Icon } from "./icons.tsx";
 import { Segments } from "./segments.tsx";
 
