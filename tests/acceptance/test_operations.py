@@ -52,7 +52,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpRun]:
 @pytest.fixture
 def own(own_nats_server: NatsServer, settings: Settings, operator: Operator) -> Settings:
     """Servers of one's own."""
-    return operator.use(settings.model_copy(update={"nats_url": own_nats_server.url}))
+    own = {"nats_url": own_nats_server.url, "projection_port": free_port()}
+    return operator.use(settings.model_copy(update=own))
 
 
 @pytest.fixture

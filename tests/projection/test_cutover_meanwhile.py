@@ -14,6 +14,7 @@ from support.recount import read_model, recount_log
 from support.waiting import until
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.migrations.models import list_models
+from tailrace.migrations.runner import migration_lock
 from tailrace.projection import cutover
 from tailrace.projection.cutover import NotSwappedError, drop_old, go_over
 from tailrace.projection.replay import replay
@@ -157,6 +158,31 @@ async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
         ]
         assert await read_model(connection) == await recount_log(log)
         assert [model.name for model in await drop_old(connection)] == ["model_1"]
+
+
+async def test_a_model_that_somebody_still_reads_is_not_dropped_and_is_projected_on(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
+) -> None:
+    await log_events(log, some_events(20))
+    async with two_models(settings, log, connection):
+        await go_over(log, connection, "cutover", check=False)
+        reader = await another()
+        process = await reader.fetchval("select pg_backend_pid()")
+        end = await reading(reader, "model_1.analytics_events")
+        with pytest.raises(ConfigurationError, match=rf"model_1 is still being read: .* \(process {process}\) to end"):
+            await drop_old(connection, patience=3)
+        async with asyncio.timeout(10), migration_lock(await another()):
+            pass  # a service that starts now does not wait for the reader
+        await log_events(log, some_events(10, seed=2))
+        await until(lambda: _is_at(connection, "model_1", 30))
+        assert (await go_over(log, connection, "rollback", check=False)).new.name == "model_1"
+        await go_over(log, connection, "cutover", check=False)
+        await end()
+        assert [model.name for model in await drop_old(connection)] == ["model_1"]
+
+
+async def _is_at(connection: "asyncpg.Connection", model: str, seq: int) -> bool:
+    return bool(await connection.fetchval(f"select seq = {seq} from {model}.projection_position"))
 
 
 async def _waits_for_the_migration_lock(connection: "asyncpg.Connection") -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -105,8 +106,14 @@ class Operator:
         return program
 
     def serve(self, *services: str) -> list[Program]:
-        """Starts services."""
-        return [self.start(f"tailrace serve {service}") for service in services]
+        """Starts services; each is ready, or has ended, when this returns."""
+        programs = [self.start(f"tailrace serve {service}") for service in services]
+        for service, program in zip(services, programs, strict=True):
+            self._until_started(program, getattr(self.settings, f"{service}_port"))
+        return programs
+
+    def _until_started(self, program: Program, port: int) -> None:
+        until("its start", lambda: not program.runs or listens(port), lambda: program.output)
 
     def follow(self, name: str) -> list[Program]:
         """Takes the next step of a block, which is all of it where the page has nothing to be done by hand in between.
@@ -191,6 +198,15 @@ class Operator:
 
     def _own(self, text: str) -> str:
         return re.sub("|".join(map(re.escape, self.own)), lambda match: self.own[match[0]], text)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def environment() -> dict[str, str]:

@@ -20,6 +20,7 @@ from tailrace.contracts.upcasting import NO_UPCASTERS, Upcasters
 from tailrace.migrations.models import Model, change_state, list_models, live_of, lock_model
 from tailrace.migrations.runner import live_model, migration_lock, show_model
 from tailrace.projection.projecting import lock_of
+from tailrace.projection.store import projection_sql
 from tailrace.projection.verify.receipt import Receipt
 from tailrace.projection.verify.run import verify
 from tailrace.runtime.log.client import LogClient
@@ -86,8 +87,10 @@ async def go_over(
 async def drop_old(connection: "asyncpg.Connection", *, patience: float = 15.0) -> list[Model]:
     """Drops every model but the live one; its projector is told to stop and waited for, ``patience`` seconds.
 
+    So long too it waits for whoever reads it, and then changes nothing: a service that starts meanwhile waits with it.
+
     Raises:
-        ConfigurationError: somebody still projects into it, or readers went over to it meanwhile.
+        ConfigurationError: somebody still projects into it or reads it, or readers went over to it meanwhile.
     """
     await live_model(connection)
     dropped = [model for model in await list_models(connection) if not model.live]
@@ -107,6 +110,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
         raise ConfigurationError(f"{model.name} is still being projected into; stop its replay first")
     try:
         async with migration_lock(connection), connection.transaction():
+            await connection.execute(f"set local lock_timeout = {patience * 1000:.0f}")
             # another drop-old may have given up meanwhile, and set the state back
             found = await _unseen(connection, model)
             if found is None:
@@ -118,6 +122,12 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
             await connection.execute(f"drop schema if exists {model.name} cascade")
             await connection.execute("delete from tailrace.migrations where scope = $1", model.name)
             await connection.execute("delete from tailrace.models where name = $1", model.name)
+    except asyncpg.LockNotAvailableError:
+        await change_state(connection, model.name, "dropping", before.state)
+        readers = await connection.fetchval(projection_sql("readers_of"), model.name) or "somebody's transaction"
+        raise ConfigurationError(
+            f"{model.name} is still being read: wait for {readers} to end (or end it), then `tailrace drop-old` again"
+        ) from None
     finally:
         await connection.execute("select pg_advisory_unlock($1)", lock_of(model))
 
