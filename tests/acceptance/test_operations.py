@@ -163,7 +163,8 @@ def test_a_database_that_was_restored_goes_on_by_itself(own: Settings, operator:
 def test_a_database_with_timescaledb_that_was_restored_goes_on_by_itself(
     timescale_database: str, own_nats_server: NatsServer, operator: Operator
 ) -> None:
-    operator.use(Settings(nats_url=own_nats_server.url, database=timescale_database))
+    own = Settings(nats_url=own_nats_server.url, database=timescale_database, projection_port=free_port())
+    operator.use(own)
     operator.type("tailrace migrate")
     restore(operator, f"{DATABASE} 3")
 

@@ -16,6 +16,7 @@ from dirty_equals import IsPartialDict
 from query.conftest import QueryService, running_query
 from support.events import TYPES, event, some_events
 from support.listing import Question, ask_page, ids_of, pick, project, range_of, walk
+from support.timescale import drop_rows, run_compression
 from tailrace.contracts.events import Event
 from tailrace.migrations.models import Model
 from tailrace.migrations.runner import live_model, migrate
@@ -99,11 +100,35 @@ async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_a
         await check_pages(query, events, random.Random(1), 12)
         await upkeep.refresh()
         assert await writer.fetchval("select count(*) from late_ranges") == 0
-        await run_compression(writer)
+        assert await run_compression(writer) >= 3
         await check_pages(query, events, random.Random(2), 12)
         for one in random.Random(3).sample(events, 10):
             found = (await query.http.get(f"/events/{one.event_id}")).json()
             assert (found["state"], found["event"]["event_type"]) == ("projected", one.event_type)
+
+
+async def test_events_of_one_moment_are_all_listed_where_timescaledb_sorts_a_chunk(
+    log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailrace.query.events.listing.LOOKED_AT", 10)
+    moment = datetime.now(UTC) - 10 * DAY
+    events = [event("click", 1, moment - 10 * DAY - timedelta(seconds=number)) for number in range(3_000)]
+    events += [event("rare", 21, moment) for _ in range(30)]
+    await project(writer, model, events)
+    index = await writer.fetchval(
+        """
+        select indexrelid::regclass::text from pg_index join pg_attribute on attrelid = indexrelid and attnum = 1
+        where attname = 'created_at' and indrelid = (
+            select max(inhrelid) from pg_inherits where inhparent = 'analytics_events'::regclass
+        )
+        """
+    )
+    await writer.execute(f"drop index {index}; analyze")
+    async with running_query(settings) as query:
+        questions: list[Question] = [{}, {"event_type": ["rare"]}, {"user_id": 21}, {"event_type": [">"]}]
+        for question in questions:
+            pages = cycle([7, 500])
+            assert ids_of(await walk(query, pages, **question)) == pick(events, question), question
 
 
 async def test_what_was_dropped_is_told_and_its_events_are_expired(
@@ -114,8 +139,7 @@ async def test_what_was_dropped_is_told_and_its_events_are_expired(
     await project(writer, model, events)
     upkeep = Upkeep(writer, model)
     await upkeep.refresh()
-    kept_from = await upkeep.drop_rows(7 * DAY)
-    assert kept_from is not None
+    kept_from = await drop_rows(upkeep, 7 * DAY)
     async with running_query(settings) as query:
         shown = pick(events, range_of(kept_from, None))
         assert 20 < len(shown) < 40
@@ -128,13 +152,3 @@ async def test_what_was_dropped_is_told_and_its_events_are_expired(
         assert first.json() == IsPartialDict(state="expired", event=None, parked=None)
         last = await query.http.get(f"/events/{events[0].event_id}")
         assert last.json() == IsPartialDict(state="projected")
-
-
-async def run_compression(connection: "asyncpg.Connection") -> None:
-    """What the database's scheduler does from time to time."""
-    job = await connection.fetchval(
-        "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'"
-    )
-    await connection.execute(f"call run_job({job})")
-    query = "select count(*) from timescaledb_information.chunks where is_compressed"
-    assert await connection.fetchval(query) >= 3

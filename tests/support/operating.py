@@ -113,6 +113,7 @@ class Operator:
         return programs
 
     def _until_started(self, program: Program, port: int) -> None:
+        assert port, "a port to be looked at has to be a fixed one"
         until("its start", lambda: not program.runs or listens(port), lambda: program.output)
 
     def follow(self, name: str) -> list[Program]:

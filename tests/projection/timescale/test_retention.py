@@ -9,6 +9,7 @@ from dirty_equals import IsStr
 from projection.timescale.conftest import ago, days_of_events, project_all
 from support.events import event, log_events
 from support.projector import running_projector
+from support.timescale import drop_rows
 from support.waiting import until
 from tailrace.migrations.runner import live_model
 from tailrace.projection.upkeep import Upkeep
@@ -41,7 +42,7 @@ async def dropped(log: LogClient, settings: Settings, connection: asyncpg.Connec
     """A model of 12 days whose rows are kept for 5, and of which a late event was parked."""
     await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
-    assert await Upkeep(connection, await live_model(connection)).drop_rows(timedelta(days=5)) is not None
+    await drop_rows(Upkeep(connection, await live_model(connection)), timedelta(days=5))
     await connection.execute("reset search_path")
     await log_events(log, [event("click", 900, ago(days=10)), event("click", 901, ago(days=2))])
     await project_all(settings, log, connection)

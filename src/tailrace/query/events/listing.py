@@ -75,7 +75,8 @@ async def newest(ask: Snapshot, question: EventsQuestion, raw_from: datetime | N
             unlooked -= found[0]["looked_at"]
             if unlooked > 0 or len(rows) == count:
                 continue  # that was the whole window, or the page
-            window = window._replace(end=found[0]["oldest"])
+            place = Place(found[0]["oldest"], found[0]["oldest_seq"])
+            window = window._replace(end=place.end)
         if stretches := await locate(ask, wanted, window, count - len(rows)):
             starts, ends = [one.start for one in stretches], [one.end for one in stretches]
             range_and_place = (starts[-1], ends[0], *place)

@@ -34,7 +34,7 @@ class Stretch(NamedTuple):
 
 def windows(first: datetime, place: Place, now: datetime) -> Iterator[Stretch]:
     """Everything from ``first`` up to and including ``place``, in stretches that grow, the newest first."""
-    end = place.created_at + timedelta(microseconds=1)
+    end = place.end
     anchor = _whole_hour(min(end, now))
     for start in (*(anchor - length for length in LOOKED_BACK), first):
         start = max(start, first)

@@ -27,6 +27,11 @@ class Place(NamedTuple):
     seq: int
 
     @property
+    def end(self) -> datetime:
+        """Where a range ends (exclusive) that holds everything behind the place."""
+        return self.created_at + _MICROSECOND
+
+    @property
     def token(self) -> str:
         """The place as clients get it."""
         packed = _PACKED.pack((self.created_at - _EPOCH) // _MICROSECOND, self.seq)
