@@ -190,10 +190,10 @@ CHECKS: dict[tuple[str, str], Callable[[Seen, list[Any]], None]] = {
 def some_events_for_it() -> list[Event]:
     """Of the last two hours, three days and twenty days; and in every minute in which somebody may ask."""
     chance = random.Random(3)
-    begin = datetime.now(UTC) - MINUTE
+    begin = datetime.now(UTC) - 2 * MINUTE
     now = [
         event(TYPES[number % len(TYPES)], number % 30, begin + number * timedelta(seconds=5), '{"path":"/now"}')
-        for number in range(132)
+        for number in range(144)
     ]
     return now + [
         event(

@@ -1,7 +1,8 @@
--- What the database's room is used for. TimescaleDB keeps a table per chunk, and another for what is compressed of it.
+-- What the database's room is used for. TimescaleDB keeps a table per chunk, and another for what is compressed of it:
+-- compress_hyper_2_3_chunk up to 2.29, _hyper_1_3_chunk_compressed since.
 select
     case
-        when relname like 'compress\_hyper\_%' then 'compressed chunks'
+        when relname like 'compress\_hyper\_%' or relname like '%\_chunk\_compressed' then 'compressed chunks'
         when nspname = '_timescaledb_internal' then 'chunks'
         else nspname || '.' || relname
     end as part,
