@@ -189,7 +189,9 @@ def test_a_damaged_database_is_one_sentence(tmp_path: Path) -> None:
         run.until_ready()
         run.stop()
     (tmp_path / "data" / "postgres" / "global" / "pg_control").unlink()
-    assert "postgres ended at its start" in refusal(tmp_path / "data")
+    said = refusal(tmp_path / "data")
+    assert "postgres ended at its start" in said
+    assert "pg_control" in said
 
 
 def test_a_missing_part_is_one_sentence(tmp_path: Path) -> None:

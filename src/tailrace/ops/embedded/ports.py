@@ -3,16 +3,15 @@
 import socket
 
 import psutil
+from ephemeral_port_reserve import reserve
 
 from tailrace.contracts.errors import ConfigurationError
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free, and for a minute nobody else's choice: the kernel keeps it for who asks for it by number."""
+    port: int = reserve()
+    return port
 
 
 def require_free(port: int, what: str, option: str) -> None:

@@ -15,6 +15,11 @@ LONGEST_PAUSE = 30.0
 STEADY = 30.0
 """Seconds after which a child counts as healthy again, so that the pauses begin anew."""
 
+_FATAL = ("FATAL: ", "PANIC: ", "[FTL] ")
+"""How Postgres and nats-server mark the line that says why they end."""
+_LAST = 5
+"""Lines that Postgres may write after it, and its own; further up it may be about a client's session."""
+
 
 @dataclass
 class Child:
@@ -82,14 +87,15 @@ class Child:
         self.state = "stopped"
 
     def last_words(self) -> str:
-        """The last line of its output, as a continuation of a sentence; "" where there is none."""
+        """Why it ended, by its output, as a continuation of a sentence: the last fatal line, else the last of all."""
         try:
             with self.log_file.open("rb") as output:
                 output.seek(max(0, self.log_file.stat().st_size - 4096))
-                lines = output.read().decode(errors="replace").strip().splitlines()
+                lines = output.read().decode(errors="replace").strip().splitlines()[-_LAST:]
         except OSError:
             return ""
-        return f": {lines[-1].strip()[:600]}" if lines else ""
+        reasons = [line for line in lines if any(severity in line for severity in _FATAL)] or lines
+        return f": {reasons[-1].strip()[:600]}" if reasons else ""
 
 
 def describe_exit(code: int) -> str:

@@ -27,6 +27,13 @@ from tailrace.runtime.upcasters import located
 
 READY_TIMEOUT = 60.0
 _LOOK = 0.05
+_PORT_OF = {
+    "command": "the command service",
+    "query": "the query service",
+    "projection": "the projection service",
+    "nats": "NATS",
+    "postgres": "Postgres",
+}
 
 
 @dataclass(frozen=True)
@@ -46,16 +53,24 @@ class Ports:
         Raises:
             ConfigurationError: one is in use.
         """
-        for port, what, option in (
-            (command, "the command service", "--command-port"),
-            (query, "the query service", "--query-port"),
-            (projection, "the projection service", "--projection-port"),
-            (nats, "NATS", "--nats-port"),
-            (postgres, "Postgres", "--postgres-port"),
-        ):
+        asked = {"command": command, "query": query, "projection": projection, "nats": nats, "postgres": postgres}
+        for name, port in asked.items():
             if port:
-                require_free(port, what, option)
-        return cls(*(port or free_port() for port in (command, query, projection, nats, postgres)))
+                _require_free(name, port)
+        return cls(**{name: port or free_port() for name, port in asked.items()})
+
+    def require_free(self, name: str) -> None:
+        """Makes sure that nobody else listens where ``name`` should.
+
+        Raises:
+            ConfigurationError: somebody does.
+        """
+        if name in _PORT_OF:
+            _require_free(name, getattr(self, name))
+
+
+def _require_free(name: str, port: int) -> None:
+    require_free(port, _PORT_OF[name], f"--{name}-port")
 
 
 class System:
@@ -164,6 +179,7 @@ class System:
         deadline = time.monotonic() + READY_TIMEOUT
         while not await ready():
             if child.process is not None and child.process.returncode is not None:
+                self._ports.require_free(name)
                 raise TailraceError(
                     f"{name} ended at its start ({describe_exit(child.process.returncode)}{child.last_words()}); "
                     f"its output is in {child.log_file}"
