@@ -48,6 +48,14 @@ class QueryService:
         found: dict[str, Any] = (await self.http.get("/status")).json()
         return found
 
+    async def until_answers(self, path: str) -> None:
+        """Asks until it is answered: on a machine that has other things to do, a short time may be over again."""
+
+        async def answers() -> bool:
+            return (await self.http.get(path)).status_code == 200
+
+        await until(answers)
+
 
 @dataclass
 class LiveSocket:
