@@ -202,6 +202,20 @@ async def test_an_error_of_the_database_that_no_event_causes_is_waited_out_and_p
     assert await read_model(connection) == await recount_log(log)
 
 
+async def test_an_error_that_nobody_expects_ends_it_and_says_where_it_was_made(
+    log: LogClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("state")
+
+    monkeypatch.setattr("tailrace.projection.projector.decode", broken)
+    await log_event(log, event())
+    async with running_projector(settings) as task:
+        with pytest.raises(KeyError) as raised:
+            await asyncio.wait_for(task, 30)
+    assert broken.__name__ in {frame.name for frame in raised.traceback}
+
+
 async def test_a_position_of_another_log_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:

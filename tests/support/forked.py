@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib.util import find_spec
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -44,8 +45,17 @@ def fork(target: Callable[..., object], *arguments: object) -> ForkServerProcess
 
 
 def _call(target: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    _forget_identifiers()
     threading.Thread(target=_end_with_run, daemon=True).start()
     target(*arguments)
+
+
+def _forget_identifiers() -> None:
+    """natsio counts its inboxes on from a start drawn at its import: forks would get one another's answers."""
+    if find_spec("natsio"):
+        from natsio._internal import nuid  # only importable from Python 3.13 on
+
+        nuid._GLOBAL = nuid.NUID()
 
 
 def _end_with_run() -> None:

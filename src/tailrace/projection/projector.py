@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import time
-from contextlib import suppress
 
 from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import TailraceError
 from tailrace.contracts.upcasting import Upcasters
 from tailrace.projection.batch import Batch, decode, park
 from tailrace.projection.guard import ParkedGuard
@@ -80,8 +78,8 @@ class Projector:
         finally:
             stopping.cancel()
             reading.cancel()
-            with suppress(asyncio.CancelledError, TailraceError):
-                await reading
+            # not awaited: what it failed with is on its way already, and would lose where it was made
+            await asyncio.gather(reading, return_exceptions=True)
             await reader.close()
 
     def _arrived(self, position: Cursor) -> bool:
