@@ -18,6 +18,8 @@ from tailrace.contracts.subjects import LOG_STREAM
 from tailrace.contracts.upcasting import NO_UPCASTERS
 from tailrace.migrations.models import Model
 from tailrace.projection.batch import decode
+from tailrace.projection.observing import Observer
+from tailrace.projection.projecting import project
 from tailrace.projection.store import PositionMovedError, Store
 from tailrace.runtime.log.client import LogClient
 from tailrace.runtime.log.reader import LogReader
@@ -214,6 +216,26 @@ async def test_an_error_that_nobody_expects_ends_it_and_says_where_it_was_made(
         with pytest.raises(KeyError) as raised:
             await asyncio.wait_for(task, 30)
     assert broken.__name__ in {frame.name for frame in raised.traceback}
+
+
+async def test_an_error_that_nobody_expects_is_raised_while_it_stops_too(
+    log: LogClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, stop = asyncio.Event(), asyncio.Event()
+
+    async def broken(*_: object) -> None:
+        reading.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise KeyError("state")
+
+    monkeypatch.setattr(LogReader, "read", broken)
+    task = asyncio.create_task(project(log, settings, NO_UPCASTERS, MODEL, stop, observer=Observer()))
+    await asyncio.wait_for(reading.wait(), 30)
+    stop.set()
+    with pytest.raises(KeyError):
+        await asyncio.wait_for(task, 30)
 
 
 async def test_a_position_of_another_log_is_refused(

@@ -5,6 +5,7 @@ import logging
 import time
 
 from tailrace.contracts.cursors import Cursor
+from tailrace.contracts.errors import TailraceError
 from tailrace.contracts.upcasting import Upcasters
 from tailrace.projection.batch import Batch, decode, park
 from tailrace.projection.guard import ParkedGuard
@@ -78,9 +79,11 @@ class Projector:
         finally:
             stopping.cancel()
             reading.cancel()
-            # not awaited: what it failed with is on its way already, and would lose where it was made
-            await asyncio.gather(reading, return_exceptions=True)
+            # not awaited: result() may have raised its error already, and a second time loses where it was made
+            [ended] = await asyncio.gather(reading, return_exceptions=True)
             await reader.close()
+            if isinstance(ended, Exception) and not isinstance(ended, TailraceError):
+                raise ended
 
     def _arrived(self, position: Cursor) -> bool:
         self._observer.at(position)
