@@ -2,6 +2,7 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ async def test_who_took_the_port_before_the_server_could_is_named(tmp_path: Path
     with socket.socket() as taker:
         taker.bind(("127.0.0.1", 0))  # and doesn't listen: nothing waits for its answer
         port = taker.getsockname()[1]
-        free = {server: free_port() for server in ("command", "query", "projection", "nats", "postgres")}
-        system = System(tmp_path, Ports(**free | {name: port}), Settings(), rate=None)
+        ports = Ports.choose(command=0, query=0, projection=0, nats=0, postgres=0)
+        system = System(tmp_path, replace(ports, **{name: port}), Settings(), rate=None)
         try:
             with pytest.raises(ConfigurationError) as refused:
                 await system.start_servers()

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from importlib.util import find_spec
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
+
+from tailrace.runtime.log.connect import reader_libraries
 
 Stream = IO[Any] | int | None
 
@@ -52,7 +53,7 @@ def _call(target: Callable[..., object], arguments: tuple[object, ...]) -> None:
 
 def _forget_identifiers() -> None:
     """natsio counts its inboxes on from a start drawn at its import: forks would get one another's answers."""
-    if find_spec("natsio"):
+    if "natsio" in reader_libraries():
         from natsio._internal import nuid  # only importable from Python 3.13 on
 
         nuid._GLOBAL = nuid.NUID()

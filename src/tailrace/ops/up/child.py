@@ -18,7 +18,7 @@ STEADY = 30.0
 _FATAL = ("FATAL: ", "PANIC: ", "[FTL] ")
 """How Postgres and nats-server mark the line that says why they end."""
 _LAST = 5
-"""Lines that Postgres may write after it, and its own; further up it may be about a client's session."""
+"""Lines of output among which it is looked for: further up it may be about a client's session."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Child:
         self.state = "stopped"
 
     def last_words(self) -> str:
-        """Why it ended, by its output, as a continuation of a sentence: the last fatal line, else the last of all."""
+        """Its last fatal line, else its last of all, as a continuation of a sentence; "" where there is none."""
         try:
             with self.log_file.open("rb") as output:
                 output.seek(max(0, self.log_file.stat().st_size - 4096))

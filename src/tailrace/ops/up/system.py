@@ -27,7 +27,7 @@ from tailrace.runtime.upcasters import located
 
 READY_TIMEOUT = 60.0
 _LOOK = 0.05
-_PORT_OF = {
+_LISTENERS = {
     "command": "the command service",
     "query": "the query service",
     "projection": "the projection service",
@@ -59,18 +59,9 @@ class Ports:
                 _require_free(name, port)
         return cls(**{name: port or free_port() for name, port in asked.items()})
 
-    def require_free(self, name: str) -> None:
-        """Makes sure that nobody else listens where ``name`` should.
-
-        Raises:
-            ConfigurationError: somebody does.
-        """
-        if name in _PORT_OF:
-            _require_free(name, getattr(self, name))
-
 
 def _require_free(name: str, port: int) -> None:
-    require_free(port, _PORT_OF[name], f"--{name}-port")
+    require_free(port, _LISTENERS[name], f"--{name}-port")
 
 
 class System:
@@ -179,7 +170,7 @@ class System:
         deadline = time.monotonic() + READY_TIMEOUT
         while not await ready():
             if child.process is not None and child.process.returncode is not None:
-                self._ports.require_free(name)
+                _require_free(name, getattr(self._ports, name))
                 raise TailraceError(
                     f"{name} ended at its start ({describe_exit(child.process.returncode)}{child.last_words()}); "
                     f"its output is in {child.log_file}"
