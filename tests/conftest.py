@@ -9,16 +9,23 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from support.memory import folder_in_memory, use_folder
-from support.servers import NatsServer, PostgresServer, database_from, remove_streams, running_nats, running_postgres
-from support.timescale import fresh_database, timescale_servers
-from tailrace.migrations.runner import migrate
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from migrations.runner import migrate
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.memory import folder_in_memory, use_folder
+from tests.support.servers import (
+    NatsServer,
+    PostgresServer,
+    database_from,
+    remove_streams,
+    running_nats,
+    running_postgres,
+)
+from tests.support.timescale import fresh_database, timescale_servers
 
 # several projection services run here at the same time
 os.environ.setdefault("TAILRACE_PROJECTION_PORT", "0")

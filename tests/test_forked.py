@@ -6,10 +6,10 @@ import nats
 import pytest
 from nats.aio.msg import Msg
 
-from support.asking import start_asking
-from support.servers import NatsServer
-from tailrace.runtime.log.connect import reader_libraries
-from tailrace.runtime.settings import Settings
+from runtime.log.connect import reader_libraries
+from runtime.settings import Settings
+from tests.support.asking import start_asking
+from tests.support.servers import NatsServer
 
 
 @pytest.mark.parametrize("library", reader_libraries())

@@ -8,10 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from support.timescale import install
-from support.waiting import until
-from tailrace.contracts.errors import ConfigurationError
-from tailrace.ops.embedded.ports import free_port
+from contracts.errors import ConfigurationError
+from tailrace.embedded.ports import free_port
+from tests.support.timescale import install
+from tests.support.waiting import until
 
 Connect = Callable[..., Awaitable["asyncpg.Connection"]]
 NOW = datetime.now(UTC)

@@ -16,19 +16,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from support.books import Books
-from support.closing import close
-from support.doors import ANSWERED, Door, Doors, Form
-from support.drafts import BAD, GOOD, Draft
-from support.models import TABLES, Interruption, Models
-from support.programs import NEXT
-from support.servers import NatsServer, database_from, remove_streams
-from tailrace.contracts.errors import ConfigurationError
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.errors import ConfigurationError
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.books import Books
+from tests.support.closing import close
+from tests.support.doors import ANSWERED, Door, Doors, Form
+from tests.support.drafts import BAD, GOOD, Draft
+from tests.support.models import TABLES, Interruption, Models
+from tests.support.programs import NEXT
+from tests.support.servers import NatsServer, database_from, remove_streams
 
 SETTINGS = hypothesis_settings(
     max_examples=12,

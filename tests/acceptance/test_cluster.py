@@ -18,16 +18,16 @@ from nats.errors import Error as NatsError
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from support.cluster import Cluster, running_cluster
-from support.forked import Tailrace
-from support.processes import run_tailrace, start_service
-from support.servers import database_from
-from support.waiting import until
-from tailrace.contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.log import natspy
-from tailrace.runtime.settings import Settings
+from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
+from runtime.log import natspy
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.forked import Tailrace
+from tests.support.processes import run_tailrace, start_service
+from tests.support.servers import database_from
+from tests.support.waiting import until
 
 PACE = 0.01
 """Seconds between two requests of one sender."""

@@ -20,7 +20,7 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr, IsUUID
 from websockets.asyncio.client import connect as websocket
 
-from support.up import UpRun, running_up
+from tests.support.up import UpRun, running_up
 
 pytestmark = pytest.mark.timeout(240)
 

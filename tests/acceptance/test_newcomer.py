@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.up import ANY_PORTS, STOP_TIMEOUT
+from tests.support.up import ANY_PORTS, STOP_TIMEOUT
 
 ROOT = Path(__file__).parents[2]
 FIRST_START = 420.0

@@ -16,15 +16,15 @@ from dirty_equals import IsPartialDict, IsPositiveInt, IsStr
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 
-from support.collector import Collector, Span, running_collector
-from support.metrics import Family, families, listed_metrics, rows
-from support.processes import run_tailrace, start_service
-from support.servers import NatsServer, database_from, remove_streams
-from support.waiting import until
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.settings import Settings
+from runtime.log.connect import connect_log
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.collector import Collector, Span, running_collector
+from tests.support.metrics import Family, families, listed_metrics, rows
+from tests.support.processes import run_tailrace, start_service
+from tests.support.servers import NatsServer, database_from, remove_streams
+from tests.support.waiting import until
 
 SERVICES = ("command", "projection", "query")
 POSTED = "0af7651916cd43dd8448eb211c80319c"

@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 import pytest
 import typer
 
-from support.logfiles import blocks, copy_files, damage, put_back
-from support.operating import UP, Follows, Operator, at, environment, needs_nats_command
-from support.page import Page
-from support.servers import NatsServer, running_nats
-from support.up import UpRun, running_up
-from tailrace.ops.cli import app
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.endpoints import settings_for
-from tailrace.runtime.settings import Settings
+from runtime.settings import Settings
+from tailrace.cli import app
+from tailrace.embedded.ports import free_port
+from tailrace.endpoints import settings_for
+from tests.support.logfiles import blocks, copy_files, damage, put_back
+from tests.support.operating import UP, Follows, Operator, at, environment, needs_nats_command
+from tests.support.page import Page
+from tests.support.servers import NatsServer, running_nats
+from tests.support.up import UpRun, running_up
 
 PAGE = Page.read("operations.md")
 follows = Follows(PAGE)

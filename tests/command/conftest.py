@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.client import Client
 
-from support.command import Command, nats_client, running_command
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.command import Command, nats_client, running_command
 
 
 @pytest.fixture

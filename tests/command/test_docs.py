@@ -9,15 +9,15 @@ from uuid import uuid4
 import pytest
 from nats.aio.client import Client
 
-from support.asyncapi import exactly, follow, references_in
-from support.command import Command, running_command, until_inbox_is_empty
-from tailrace.command.rejected import Rejected
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.events import read_entry, read_event
-from tailrace.contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM, SUBMIT
-from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from command.rejected import Rejected
+from contracts.cursors import Cursor
+from contracts.events import read_entry, read_event
+from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM, SUBMIT
+from contracts.upcasting import NO_UPCASTERS
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.asyncapi import exactly, follow, references_in
+from tests.support.command import Command, running_command, until_inbox_is_empty
 
 LOGGED, REFUSED, REPLY = "analytics.events.{event_type}", "analytics.rejected.{code}", "analytics.submit:reply"
 SEED = {

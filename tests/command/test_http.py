@@ -9,12 +9,12 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict, IsStr, IsUUID
 
-from support.command import Command, log_entries, logged_events, running_command
-from support.events import append
-from tailrace.contracts.cursors import Cursor, marks_agree
-from tailrace.contracts.subjects import subject_of
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor, marks_agree
+from contracts.subjects import subject_of
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.command import Command, log_entries, logged_events, running_command
+from tests.support.events import append
 
 SEED = {
     "event_type": "page_view",

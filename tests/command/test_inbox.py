@@ -10,7 +10,19 @@ from uuid import uuid4
 from dirty_equals import IsDatetime, IsNow
 from nats.aio.client import Client
 
-from support.command import (
+from command.appender import Appender
+from command.event_types import EventTypes
+from command.inbox import CONSUMER, Inbox, make_consumer
+from command.ingest import Ingest
+from command.metrics import CommandMetrics
+from command.rejected import Rejected, list_rejected
+from contracts.subjects import INBOX, INBOX_STREAM
+from contracts.upcasting import NO_UPCASTERS
+from runtime.log.client import LogClient, epoch_of
+from runtime.log.deliveries import entry_from
+from runtime.settings import Settings
+from runtime.tracing import Tracing
+from tests.support.command import (
     Command,
     logged_events,
     nats_client,
@@ -18,19 +30,7 @@ from support.command import (
     until_inbox_is_empty,
     until_logged,
 )
-from support.waiting import until
-from tailrace.command.appender import Appender
-from tailrace.command.event_types import EventTypes
-from tailrace.command.inbox import CONSUMER, Inbox, make_consumer
-from tailrace.command.ingest import Ingest
-from tailrace.command.metrics import CommandMetrics
-from tailrace.command.rejected import Rejected, list_rejected
-from tailrace.contracts.subjects import INBOX, INBOX_STREAM
-from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.runtime.log.client import LogClient, epoch_of
-from tailrace.runtime.log.deliveries import entry_from
-from tailrace.runtime.settings import Settings
-from tailrace.runtime.tracing import Tracing
+from tests.support.waiting import until
 
 SEED = b'{"event_type":"page_view","user_id":123,"created_at":"2025-10-10T10:00:00Z","event_data":{"path":"/home"}}'
 BARE = b'{"event_type":"page_view","user_id":123,"event_data":{"path":"/home"}}'

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from support.command import Command, running_command, set_log_limit
-from support.openapi import agrees, judge_of
-from tailrace.command.messages import SEED_EVENT
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from command.messages import SEED_EVENT
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.command import Command, running_command, set_log_limit
+from tests.support.openapi import agrees, judge_of
 
 BAD = {"event_type": "x"}
 CASES: list[tuple[int, Any, dict[str, str]]] = [

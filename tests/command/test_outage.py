@@ -10,7 +10,13 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 from nats.aio.client import Client
 
-from support.command import (
+from command.openapi import openapi_document
+from contracts.errors import LogUnavailableError
+from contracts.subjects import INBOX, INBOX_STREAM, SUBMIT
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.settings import Settings
+from tests.support.command import (
     Command,
     log_entries,
     nats_client,
@@ -19,15 +25,9 @@ from support.command import (
     until_inbox_is_empty,
     until_logged,
 )
-from support.openapi import agrees
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.command.openapi import openapi_document
-from tailrace.contracts.errors import LogUnavailableError
-from tailrace.contracts.subjects import INBOX, INBOX_STREAM, SUBMIT
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.settings import Settings
+from tests.support.openapi import agrees
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
 
 SEED: dict[str, Any] = {
     "event_type": "page_view",

@@ -14,18 +14,18 @@ import httpx
 import pytest
 from nats.aio.client import Client
 
-from support.command import log_entries, until_logged
-from support.events import append
-from support.waiting import until
-from tailrace.command import watch as watch_module
-from tailrace.command.event_types import EventTypes
-from tailrace.command.inbox import CONSUMER
-from tailrace.command.service import command_side, serve
-from tailrace.contracts.errors import ConfigurationError, EventRejectedError, ForeignHistoryError, LogUnavailableError
-from tailrace.contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, subject_of
-from tailrace.runtime.log.client import LogClient, StreamMissingError
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from command import watch as watch_module
+from command.event_types import EventTypes
+from command.inbox import CONSUMER
+from command.service import command_side, serve
+from contracts.errors import ConfigurationError, EventRejectedError, ForeignHistoryError, LogUnavailableError
+from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, subject_of
+from runtime.log.client import LogClient, StreamMissingError
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.support.command import log_entries, until_logged
+from tests.support.events import append
+from tests.support.waiting import until
 
 SEED: dict[str, Any] = {
     "event_type": "page_view",

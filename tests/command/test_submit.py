@@ -9,10 +9,10 @@ import pytest
 from dirty_equals import IsStr, IsUUID
 from nats.aio.client import Client
 
-from support.command import Command, log_entries, running_command, set_log_limit
-from tailrace.contracts.subjects import SUBMIT
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.subjects import SUBMIT
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.command import Command, log_entries, running_command, set_log_limit
 
 SEED = b'{"event_type":"page_view","user_id":123,"created_at":"2025-10-10T10:00:00Z","event_data":{"path":"/home"}}'
 

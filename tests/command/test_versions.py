@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from support.command import (
+from command.rejected import list_rejected
+from contracts.errors import ConfigurationError
+from contracts.subjects import INBOX, SUBMIT
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.command import (
     Command,
     log_entries,
     logged_events,
@@ -15,11 +20,6 @@ from support.command import (
     running_command,
     until_inbox_is_empty,
 )
-from tailrace.command.rejected import list_rejected
-from tailrace.contracts.errors import ConfigurationError
-from tailrace.contracts.subjects import INBOX, SUBMIT
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "upcasters.py"
 

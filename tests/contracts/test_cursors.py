@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.contracts.cursors import Cursor, full_mark, id_mark, marks_agree
-from tailrace.contracts.errors import BadCursorError
+from contracts.cursors import Cursor, full_mark, id_mark, marks_agree
+from contracts.errors import BadCursorError
 
 EPOCHS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 TIMES = st.integers(0, 2**63 - 1)

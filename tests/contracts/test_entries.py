@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.contracts.entries import LogEntry
+from contracts.entries import LogEntry
 
 
 @given(st.integers(min_value=0, max_value=2**32 * 10**9 - 1))

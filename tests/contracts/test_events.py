@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tailrace.contracts.errors import EventRejectedError
-from tailrace.contracts.events import (
+from contracts.errors import EventRejectedError
+from contracts.events import (
     EARLIEST,
     FUTURE_TOLERANCE,
     MAX_DEPTH,
@@ -24,7 +24,7 @@ from tailrace.contracts.events import (
     read_event,
     readable_id,
 )
-from tailrace.contracts.upcasting import NO_UPCASTERS
+from contracts.upcasting import NO_UPCASTERS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = UUID("0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177")

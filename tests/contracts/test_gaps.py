@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.contracts.entries import Gap, LogEntry, gap_around, gaps_passed, merged, uncovered
+from contracts.entries import Gap, LogEntry, gap_around, gaps_passed, merged, uncovered
 
 some_gaps = st.lists(st.builds(lambda first, more: Gap(first, first + more), st.integers(1, 60), st.integers(0, 9)))
 

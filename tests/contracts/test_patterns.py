@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.contracts.patterns import BadPatternError, TypePattern, matching, subject_filters
-from tailrace.contracts.subjects import subject_of
+from contracts.patterns import BadPatternError, TypePattern, matching, subject_filters
+from contracts.subjects import subject_of
 
 TOKENS = st.sampled_from(["", "a", "b", "checkout", "ä", "*", ">", "%", "a b"])
 TYPES = st.lists(TOKENS, min_size=1, max_size=4).map(".".join).filter(bool)

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from support.events import append
-from tailrace.contracts.events import MAX_EVENT_TYPE
-from tailrace.contracts.subjects import EVENTS_PREFIX, LOG_STREAM, event_type_of, subject_of
-from tailrace.runtime.log.client import LogClient
+from contracts.events import MAX_EVENT_TYPE
+from contracts.subjects import EVENTS_PREFIX, LOG_STREAM, event_type_of, subject_of
+from runtime.log.client import LogClient
+from tests.support.events import append
 
 PRINTABLE = st.text(st.characters().filter(str.isprintable), min_size=1, max_size=MAX_EVENT_TYPE)
 AWKWARD = st.text(st.sampled_from(list(".*>% a/é页😀$\\_-")), min_size=1, max_size=MAX_EVENT_TYPE)

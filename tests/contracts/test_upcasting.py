@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from tailrace.contracts.errors import ConfigurationError, EventRejectedError
-from tailrace.contracts.events import MAX_DEPTH, MAX_EVENT_DATA, Event, encode_event, read_entry, read_event, upcast
-from tailrace.contracts.upcasting import NO_UPCASTERS, Upcaster, Upcasters
+from contracts.errors import ConfigurationError, EventRejectedError
+from contracts.events import MAX_DEPTH, MAX_EVENT_DATA, Event, encode_event, read_entry, read_event, upcast
+from contracts.upcasting import NO_UPCASTERS, Upcaster, Upcasters
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = UUID("0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.containers import Running, running_compose
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.containers import Running, running_compose
 
 
 @pytest.fixture(scope="package")

@@ -12,10 +12,10 @@ import msgspec
 import nats
 import pytest
 
-from support.compose import ROOT, Host, read_compose, variables_of
-from support.containers import FILE, PASSWORDS, SERVICES, Running, healthy
-from support.waiting import until
-from tailrace.ops.embedded.nats import nats_binary
+from tailrace.embedded.nats import nats_binary
+from tests.support.compose import ROOT, Host, read_compose, variables_of
+from tests.support.containers import FILE, PASSWORDS, SERVICES, Running, healthy
+from tests.support.waiting import until
 
 FILES = (FILE, "docker-compose.cluster.yml")
 DIFFERENT = {("nats", "command"), ("nats", "healthcheck")}

@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.compose import ROOT
-from support.dockerfile import Builder, read_dockerfile
-from support.processes import service_environment
-from support.waiting import until
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.compose import ROOT
+from tests.support.dockerfile import Builder, read_dockerfile
+from tests.support.processes import service_environment
+from tests.support.waiting import until
 
 STAGES = read_dockerfile(ROOT / "Dockerfile")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices
 
-from support.compose import ROOT, passed_on, read_compose, variables_of
-from support.dockerfile import read_dockerfile
-from tailrace.ops.documents.configuration import configuration_page
-from tailrace.runtime.log.addresses import read_address
-from tailrace.runtime.settings import Settings
+from runtime.log.addresses import read_address
+from runtime.settings import Settings
+from tests.support.compose import ROOT, passed_on, read_compose, variables_of
+from tests.support.dockerfile import read_dockerfile
+from tools.documents.configuration import configuration_page
 
 FILES = ("docker-compose.yml", "docker-compose.cluster.yml")
 OTHERS = ("POSTGRES_", "GF_", "NATS_", "GRAF_", "TIMESCALEDB_")

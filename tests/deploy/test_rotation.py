@@ -10,9 +10,9 @@ import nats
 import pytest
 from nats.errors import Error as NatsError
 
-from support.containers import PASSWORDS, Running, change_environment, running_compose
-from support.servers import PostgresServer
-from support.waiting import until
+from tests.support.containers import PASSWORDS, Running, change_environment, running_compose
+from tests.support.servers import PostgresServer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

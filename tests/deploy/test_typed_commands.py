@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from support.compose import read_compose
-from support.containers import FILE, PASSWORDS, Running
-from support.forked import run_to_end
-from support.page import DOCS, Page
-from tailrace.runtime.log.connect import reader_libraries
+from runtime.log.connect import reader_libraries
+from tests.support.compose import read_compose
+from tests.support.containers import FILE, PASSWORDS, Running
+from tests.support.forked import run_to_end
+from tests.support.page import DOCS, Page
 
 PAGE = Page.read("operations.md")
 ELSEWHERE = {"up", "serve", "health", "tail", "rollback"}

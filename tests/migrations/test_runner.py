@@ -8,13 +8,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tailrace.contracts.errors import ConfigurationError, SchemaError
-from tailrace.migrations import runner
-from tailrace.migrations.files import Migration, database_migrations, model_migrations, read_migrations
-from tailrace.migrations.models import Model
-from tailrace.migrations.runner import live_model, migrate
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.settings import Settings
+from contracts.errors import ConfigurationError, SchemaError
+from migrations import runner
+from migrations.files import Migration, database_migrations, model_migrations, read_migrations
+from migrations.models import Model
+from migrations.runner import live_model, migrate
+from runtime.settings import Settings
+from tailrace.embedded.postgres import EmbeddedPostgres
 
 SETTINGS = Settings(flavour="postgres")
 

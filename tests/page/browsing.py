@@ -7,8 +7,8 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, WebSocket, expect
 
-from support.events import event
-from tailrace.contracts.events import Event
+from contracts.events import Event
+from tests.support.events import event
 
 LIVE, PAUSED = "Live", "Paused"
 LARGE_ID = 2**63 - 1

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
-from page.browsing import Sockets
-from query.conftest import QueryService, running_query
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.page.browsing import Sockets
+from tests.query.conftest import QueryService, running_query
 
 ROOT = Path(__file__).parents[2]
 MAKE = ROOT / "page" / "make"

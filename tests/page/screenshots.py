@@ -16,13 +16,13 @@ from typing import Any
 import httpx
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from page.conftest import PATIENCE, ROOT, find_chromium
-from support.up import running_up
-from support.waiting import until
-from tailrace.contracts.events import encode_event
-from tailrace.ops.command_client import CommandClient
-from tailrace.ops.producer.sending import produce
-from tailrace.ops.producer.source import EventSource
+from contracts.events import encode_event
+from tailrace.command_client import CommandClient
+from tailrace.producer.sending import produce
+from tailrace.producer.source import EventSource
+from tests.page.conftest import PATIENCE, ROOT, find_chromium
+from tests.support.up import running_up
+from tests.support.waiting import until
 
 SPAN = timedelta(hours=50)
 RATE = 0.4

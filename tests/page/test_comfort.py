@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from page.browsing import LIVE, fresh, rows, says
-from page.conftest import DESKTOP, PHONE, Check, Visitor
-from query.conftest import QueryService, running_query
-from support.events import log_events, log_raw
-from support.projector import running_projector
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.page.browsing import LIVE, fresh, rows, says
+from tests.page.conftest import DESKTOP, PHONE, Check, Visitor
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import log_events, log_raw
+from tests.support.projector import running_projector
 
 SCREENS: dict[str, dict[str, Any]] = {
     "light desktop": {"viewport": DESKTOP, "color_scheme": "light"},

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from page.conftest import ROOT, Visitor
+from tests.page.conftest import ROOT, Visitor
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> str:
-    subprocess.run([sys.executable, "-m", "tailrace.ops.documents.site", ROOT, tmp_path / "site"], check=True)
+    subprocess.run([sys.executable, "-m", "tools.documents.site", ROOT, tmp_path / "site"], check=True)
     return (tmp_path / "site").as_uri()
 
 

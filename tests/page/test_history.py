@@ -7,13 +7,13 @@ import asyncpg
 import pytest
 from playwright.async_api import expect
 
-from page.browsing import fresh, paths, says
-from page.conftest import Visitor
-from query.conftest import QueryService
-from support.events import log_events
-from support.projector import running_projector, until_projected
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.page.browsing import fresh, paths, says
+from tests.page.conftest import Visitor
+from tests.query.conftest import QueryService
+from tests.support.events import log_events
+from tests.support.projector import running_projector, until_projected
 
 HOUR = 3_600.0
 

@@ -5,11 +5,11 @@ import re
 
 from playwright.async_api import expect
 
-from page.browsing import LARGE_ID, LIVE, Sockets, fresh, paths, rows, says
-from page.conftest import Visitor
-from query.conftest import QueryService
-from support.events import log_event, log_events, log_raw
-from tailrace.runtime.log.client import LogClient
+from runtime.log.client import LogClient
+from tests.page.browsing import LARGE_ID, LIVE, Sockets, fresh, paths, rows, says
+from tests.page.conftest import Visitor
+from tests.query.conftest import QueryService
+from tests.support.events import log_event, log_events, log_raw
 
 
 async def test_what_happens_appears_at_once_newest_first(query: QueryService, log: LogClient, visitor: Visitor) -> None:

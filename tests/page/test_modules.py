@@ -6,7 +6,7 @@ import random
 import subprocess
 from pathlib import Path
 
-from tailrace.contracts.patterns import TypePattern
+from contracts.patterns import TypePattern
 
 
 def test_the_pages_modules_pass_their_own_tests_and_know_patterns_as_the_service_does(

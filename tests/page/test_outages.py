@@ -8,20 +8,20 @@ import signal
 import asyncpg
 from playwright.async_api import Route, expect
 
-from page.browsing import LIVE, Sockets, fresh, paths, rows, says
-from page.conftest import Visitor
-from query.conftest import QueryService, running_query
-from support.events import log_event, log_events
-from support.processes import running_service, start_service
-from support.projector import running_projector
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.history import new_epoch
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.history import new_epoch
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.page.browsing import LIVE, Sockets, fresh, paths, rows, says
+from tests.page.conftest import Visitor
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import log_event, log_events
+from tests.support.processes import running_service, start_service
+from tests.support.projector import running_projector
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
 
 NO_SERVICE = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to"
 """What Chromium says of its own accord when a service is away."""

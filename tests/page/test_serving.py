@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
-from query.conftest import QueryService
-from tailrace.query.page.routes import page_routes
+from query.page.routes import page_routes
+from tests.query.conftest import QueryService
 
 
 async def test_the_page_and_its_parts_are_served_and_need_nothing_from_elsewhere(

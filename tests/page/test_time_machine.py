@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from playwright.async_api import WebSocketRoute, expect
 
-from page.browsing import LIVE, Sockets, fresh, paths, says
-from page.conftest import Visitor
-from query.conftest import QueryService
-from support.events import log_event, log_events
-from support.projector import running_projector, until_projected
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.page.browsing import LIVE, Sockets, fresh, paths, says
+from tests.page.conftest import Visitor
+from tests.query.conftest import QueryService
+from tests.support.events import log_event, log_events
+from tests.support.projector import running_projector, until_projected
 
 DAY = 86_400.0
 HOUR = 3_600.0

@@ -8,13 +8,13 @@ import asyncpg
 import pytest
 from playwright.async_api import Page, expect
 
-from page.browsing import fresh
-from page.conftest import Visitor
-from query.conftest import QueryService
-from support.events import event, log_events
-from support.projector import running_projector, until_projected
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.page.browsing import fresh
+from tests.page.conftest import Visitor
+from tests.query.conftest import QueryService
+from tests.support.events import event, log_events
+from tests.support.projector import running_projector, until_projected
 
 ZONES = ["Asia/Kolkata", "Australia/Adelaide", "Africa/Cairo", "America/Santiago", "Europe/Berlin"]
 CHANGED = [datetime(2026, 4, 5, tzinfo=UTC), datetime(2026, 4, 24, tzinfo=UTC), datetime(2026, 9, 6, tzinfo=UTC),

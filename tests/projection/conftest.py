@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.embedded.postgres import EmbeddedPostgres
 
 CopyDatabase = Callable[[str], Awaitable[str]]
 

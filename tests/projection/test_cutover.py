@@ -8,21 +8,21 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict
 
-from query.conftest import running_query
-from support.beside import live, two_models
-from support.events import BASE, event, log_events, log_raw, some_events
-from support.processes import run_tailrace
-from support.projector import running_projector, until_projected
-from support.recount import read_model, recount_log
-from support.waiting import until
-from tailrace.contracts.errors import ConfigurationError
-from tailrace.migrations.models import list_models
-from tailrace.projection import cutover
-from tailrace.projection.cutover import NotSwappedError, drop_old, go_over
-from tailrace.projection.replay import replay
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.errors import ConfigurationError
+from migrations.models import list_models
+from projection import cutover
+from projection.cutover import NotSwappedError, drop_old, go_over
+from projection.replay import replay
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import running_query
+from tests.support.beside import live, two_models
+from tests.support.events import BASE, event, log_events, log_raw, some_events
+from tests.support.processes import run_tailrace
+from tests.support.projector import running_projector, until_projected
+from tests.support.recount import read_model, recount_log
+from tests.support.waiting import until
+from verification.run import verify
 
 SWAPS = 10
 CLIENTS = 4

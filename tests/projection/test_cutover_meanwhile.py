@@ -8,20 +8,20 @@ from typing import Any
 import asyncpg
 import pytest
 
-from support.beside import live, two_models
-from support.events import log_events, some_events
-from support.recount import read_model, recount_log
-from support.waiting import until
-from tailrace.contracts.errors import ConfigurationError
-from tailrace.migrations.models import list_models
-from tailrace.migrations.runner import migration_lock
-from tailrace.projection import cutover
-from tailrace.projection.cutover import NotSwappedError, drop_old, go_over
-from tailrace.projection.replay import replay
-from tailrace.projection.verify.receipt import Receipt
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.errors import ConfigurationError
+from migrations.models import list_models
+from migrations.runner import migration_lock
+from projection import cutover
+from projection.cutover import NotSwappedError, drop_old, go_over
+from projection.replay import replay
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.beside import live, two_models
+from tests.support.events import log_events, some_events
+from tests.support.recount import read_model, recount_log
+from tests.support.waiting import until
+from verification.receipt import Receipt
+from verification.run import verify
 
 Another = Callable[[], Awaitable["asyncpg.Connection"]]
 

@@ -8,25 +8,25 @@ import asyncpg
 import pytest
 from dirty_equals import IsStr
 
-from projection.conftest import connected
-from query.conftest import events_of, running_query, seqs_of
-from support.events import event, log_events, some_events
-from support.logfiles import blocks, damage, index_of
-from support.losing import allow_losses, lose_and_accept
-from support.processes import run_tailrace
-from support.projector import project, running_projector, until_projected
-from support.recount import read_model, recount_log
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.contracts.entries import Gap
-from tailrace.contracts.errors import LogHoleError
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.projection.replay import replay
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.entries import Gap
+from contracts.errors import LogHoleError
+from contracts.subjects import LOG_STREAM
+from projection.replay import replay
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.projection.conftest import connected
+from tests.query.conftest import events_of, running_query, seqs_of
+from tests.support.events import event, log_events, some_events
+from tests.support.logfiles import blocks, damage, index_of
+from tests.support.losing import allow_losses, lose_and_accept
+from tests.support.processes import run_tailrace
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.recount import read_model, recount_log
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
+from verification.run import verify
 
 ENTRIES = 700
 """Of 30 kB: two full blocks of nearly 280 entries, and a third."""
@@ -178,7 +178,7 @@ async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
 async def test_a_lost_end_is_named_though_nothing_follows_and_a_replay_ends_before_it(
     own_nats_server: NatsServer, own: Settings, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
     own = own.model_copy(update={"log_library": library})
     await fill(own)
     await break_off(own_nats_server, Path.unlink, 2, killed=False)

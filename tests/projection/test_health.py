@@ -4,11 +4,11 @@ import asyncio
 
 import httpx
 
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.ops.embedded.ports import free_port
-from tailrace.projection.service import serve
-from tailrace.runtime.settings import Settings
+from projection.service import serve
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
 
 
 async def test_the_projection_service_is_ready_again_when_the_log_is_back(

@@ -8,22 +8,22 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from projection.conftest import CopyDatabase, connected
-from query.conftest import running_query, seqs_of
-from support.events import log_events, some_events
-from support.logfiles import copy_files, put_back
-from support.processes import run_tailrace
-from support.projector import project, running_projector, until_projected
-from support.recount import Recount, read_model, recount_log
-from support.servers import NatsServer, running_nats
-from support.waiting import until
-from tailrace.contracts.errors import ForeignHistoryError
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.history import new_epoch
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.errors import ForeignHistoryError
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.history import new_epoch
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.projection.conftest import CopyDatabase, connected
+from tests.query.conftest import running_query, seqs_of
+from tests.support.events import log_events, some_events
+from tests.support.logfiles import copy_files, put_back
+from tests.support.processes import run_tailrace
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.recount import Recount, read_model, recount_log
+from tests.support.servers import NatsServer, running_nats
+from tests.support.waiting import until
+from verification.run import verify
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ async def test_a_database_that_is_ahead_of_an_older_log_is_refused(
 async def test_a_projector_that_runs_while_a_new_epoch_is_declared_stops(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
     await log_events(log, some_events(20))
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
@@ -245,7 +245,7 @@ async def steady_traffic(log: LogClient) -> AsyncIterator[None]:
 async def test_a_new_epoch_is_noticed_though_events_keep_coming(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.COMPARE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.COMPARE", 0.1)
     await log_events(log, some_events(20))
     async with running_projector(settings) as task, steady_traffic(log):
         await until_seen(connection, 20)
@@ -266,7 +266,7 @@ async def until_seen(connection: "asyncpg.Connection", seq: int) -> None:
 async def test_a_live_client_is_told_of_a_new_epoch_though_events_keep_coming(
     log: LogClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.COMPARE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.COMPARE", 0.1)
     await log_events(log, some_events(5))
     async with running_query(settings) as query, query.socket() as socket, steady_traffic(log):
         await socket.events(5)

@@ -6,14 +6,14 @@ import random
 import asyncpg
 import pytest
 
-from support.events import log_event, some_events
-from support.processes import running_service, start_service
-from support.projector import until_projected
-from support.recount import read_model, recount_log
-from support.servers import PostgresServer
-from tailrace.migrations.fresh import ensure_database
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from migrations.fresh import ensure_database
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.events import log_event, some_events
+from tests.support.processes import running_service, start_service
+from tests.support.projector import until_projected
+from tests.support.recount import read_model, recount_log
+from tests.support.servers import PostgresServer
 
 KILLS = 20
 DATABASE_KILLS = 5

@@ -8,16 +8,16 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from support.events import event, log_event, log_events, log_raw, some_events
-from support.processes import run_tailrace
-from support.projector import running_projector, until_projected
-from support.recount import read_model, recount_log
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import ForeignHistoryError
-from tailrace.projection.parked import ParkedEvents, Retried
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.errors import ForeignHistoryError
+from projection.parked import ParkedEvents, Retried
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.events import event, log_event, log_events, log_raw, some_events
+from tests.support.processes import run_tailrace
+from tests.support.projector import running_projector, until_projected
+from tests.support.recount import read_model, recount_log
+from verification.run import verify
 
 CAUSE = "alter table model_1.analytics_events add constraint no_666 check (user_id <> 666)"
 MEND = "alter table model_1.analytics_events drop constraint no_666"

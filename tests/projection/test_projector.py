@@ -8,22 +8,22 @@ import asyncpg
 import pytest
 from dirty_equals import IsInt, IsPartialDict, IsStr
 
-from support.events import BASE, event, log_event, log_events, log_raw, some_events
-from support.projector import running_projector, until_projected
-from support.recount import read_model, recount_log
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, SchemaError, TooManyParkedError
-from tailrace.contracts.events import encode_event
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.migrations.models import Model
-from tailrace.projection.batch import decode
-from tailrace.projection.observing import Observer
-from tailrace.projection.projecting import project
-from tailrace.projection.store import PositionMovedError, Store
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.reader import LogReader
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.errors import ForeignHistoryError, LogHoleError, SchemaError, TooManyParkedError
+from contracts.events import encode_event
+from contracts.subjects import LOG_STREAM
+from contracts.upcasting import NO_UPCASTERS
+from migrations.models import Model
+from projection.batch import decode
+from projection.observing import Observer
+from projection.projecting import project
+from projection.store import PositionMovedError, Store
+from runtime.log.client import LogClient
+from runtime.log.reader import LogReader
+from runtime.settings import Settings
+from tests.support.events import BASE, event, log_event, log_events, log_raw, some_events
+from tests.support.projector import running_projector, until_projected
+from tests.support.recount import read_model, recount_log
 
 MODEL = Model("model_1", "postgres", live=True, state="ready")
 
@@ -210,7 +210,7 @@ async def test_an_error_that_nobody_expects_ends_it_and_says_where_it_was_made(
     def broken(*_: object) -> None:
         raise KeyError("state")
 
-    monkeypatch.setattr("tailrace.projection.projector.decode", broken)
+    monkeypatch.setattr("projection.projector.decode", broken)
     await log_event(log, event())
     async with running_projector(settings) as task:
         with pytest.raises(KeyError) as raised:
@@ -251,7 +251,7 @@ async def test_a_position_of_another_log_is_refused(
 async def test_a_log_made_anew_while_projecting_is_noticed(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
     await log_events(log, some_events(5))
     async with running_projector(settings) as task:
         await until_projected(connection, log)

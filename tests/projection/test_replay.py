@@ -12,26 +12,26 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict
 
-from query.conftest import running_query
-from support.events import log_events, log_raw, some_events
-from support.forked import Tailrace
-from support.processes import run_tailrace, start_service
-from support.projector import running_projector, until_projected
-from support.recount import read_model
-from support.roles import Role, a_role
-from support.stats import ask, recount
-from support.timescale import fresh_database, timescale_servers
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import ConfigurationError, ForeignHistoryError
-from tailrace.migrations.models import list_models
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.projection.cutover import drop_old
-from tailrace.projection.projecting import project
-from tailrace.projection.replay import Step, replay
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.history import new_epoch
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.errors import ConfigurationError, ForeignHistoryError
+from migrations.models import list_models
+from projection.cutover import drop_old
+from projection.projecting import project
+from projection.replay import Step, replay
+from runtime.log.client import LogClient
+from runtime.log.history import new_epoch
+from runtime.settings import Settings
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.query.conftest import running_query
+from tests.support.events import log_events, log_raw, some_events
+from tests.support.forked import Tailrace
+from tests.support.processes import run_tailrace, start_service
+from tests.support.projector import running_projector, until_projected
+from tests.support.recount import read_model
+from tests.support.roles import Role, a_role
+from tests.support.stats import ask, recount
+from tests.support.timescale import fresh_database, timescale_servers
+from verification.run import verify
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ async def test_a_model_that_is_dropped_before_its_replay_has_finished_is_not_ann
         else:
             await drop_old(connection)
 
-    monkeypatch.setattr("tailrace.projection.replay.project", project_and_meanwhile)
+    monkeypatch.setattr("projection.replay.project", project_and_meanwhile)
     with pytest.raises(ConfigurationError, match=r"model_2 was dropped meanwhile .*`tailrace replay` makes another"):
         await replay(log, settings, asyncio.Event(), beside=True)
     assert {model.state for model in await list_models(connection) if not model.live} == (
@@ -186,7 +186,7 @@ async def test_a_model_that_is_dropped_before_its_replay_begins_is_said_to_be(
         await drop_old(connection)
         await project(*arguments, **options)
 
-    monkeypatch.setattr("tailrace.projection.replay.project", project_meanwhile)
+    monkeypatch.setattr("projection.replay.project", project_meanwhile)
     with pytest.raises(ConfigurationError, match="model_2 was dropped meanwhile"):
         await replay(log, settings, asyncio.Event(), beside=True)
 

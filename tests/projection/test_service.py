@@ -5,12 +5,12 @@ import asyncio
 import asyncpg
 import pytest
 
-from support.events import event, log_event
-from support.projector import project, running_projector, until_projected
-from support.recount import read_model, recount_log
-from tailrace.contracts.errors import SchemaError
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.errors import SchemaError
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.events import event, log_event
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.recount import read_model, recount_log
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ async def test_an_upkeep_that_dies_of_an_unforeseen_error_ends_the_service_with_
         await until_projected(connection, log)
         raise ZeroDivisionError("unforeseen")
 
-    monkeypatch.setattr("tailrace.projection.projecting.keep_up", die)
+    monkeypatch.setattr("projection.projecting.keep_up", die)
     await log_event(log, event())
     async with running_projector(settings) as task:
         with pytest.raises(ZeroDivisionError, match="unforeseen"):
@@ -63,7 +63,7 @@ async def test_an_upkeep_that_breaks_off_for_something_that_may_pass_begins_agai
         if begun == 1:
             raise asyncpg.PostgresError("passing")
 
-    monkeypatch.setattr("tailrace.projection.projecting.keep_up", break_off_once)
+    monkeypatch.setattr("projection.projecting.keep_up", break_off_once)
     await log_event(log, event())
     await project(settings, log, connection)
     assert begun == 2

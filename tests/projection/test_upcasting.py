@@ -11,21 +11,21 @@ import pytest
 from dirty_equals import IsPartialDict
 from msgspec.structs import replace
 
-from support.events import event, log_event, log_events, some_events
-from support.processes import run_tailrace
-from support.projector import project
-from support.recount import read_model
-from tailrace.contracts.errors import ConfigurationError
-from tailrace.contracts.events import Event
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.projection.parked import ParkedEvents
-from tailrace.projection.replay import replay
-from tailrace.projection.service import serve
-from tailrace.projection.verify.receipt import Receipt
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
-from tailrace.runtime.upcasters import load_upcasters
+from contracts.errors import ConfigurationError
+from contracts.events import Event
+from projection.parked import ParkedEvents
+from projection.replay import replay
+from projection.service import serve
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from runtime.upcasters import load_upcasters
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.events import event, log_event, log_events, some_events
+from tests.support.processes import run_tailrace
+from tests.support.projector import project
+from tests.support.recount import read_model
+from verification.receipt import Receipt
+from verification.run import verify
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "upcasters.py"
 BROKEN = 'UPCASTERS = {("order_completed", 1): lambda data: {"total_cents": data["sum"]}, ("order_completed", 2): dict}'

@@ -12,10 +12,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from support.waiting import until
-from tailrace.query.service import serve
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from query.service import serve
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.waiting import until
 
 PATIENCE = 30.0
 

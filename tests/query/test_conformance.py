@@ -14,21 +14,21 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import QueryService, running_query
-from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
-from support.projector import running_projector, until_projected
-from support.recount import read_model, recount_log
-from support.servers import NatsServer, database_from
-from support.stats import ask, between, check_questions, floor, local_begin, recount, wire
-from support.timescale import fresh_database, run_compression, timescale_servers
-from support.waiting import until
-from tailrace.contracts.events import Event
-from tailrace.migrations.runner import live_model, migrate
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.events import Event
+from migrations.runner import live_model, migrate
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
+from tests.support.projector import running_projector, until_projected
+from tests.support.recount import read_model, recount_log
+from tests.support.servers import NatsServer, database_from
+from tests.support.stats import ask, between, check_questions, floor, local_begin, recount, wire
+from tests.support.timescale import fresh_database, run_compression, timescale_servers
+from tests.support.waiting import until
+from verification.run import verify
 
 HOUR = timedelta(hours=1)
 ZONES = ("Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns")

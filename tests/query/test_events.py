@@ -10,21 +10,21 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import QueryService, events_of, running_query, seqs_of
-from support.events import BASE, event, log_event, log_events, some_events
-from support.listing import ask_page, ids_of, pick, range_of, walk
-from support.projector import project, running_projector, until_projected
-from support.servers import NatsServer
-from support.stats import wire
-from tailrace.contracts.cursors import Cursor, marks_agree
-from tailrace.contracts.events import Event
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.query.events.cursors import look
-from tailrace.query.events.models import EventsPage
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor, marks_agree
+from contracts.events import Event
+from query.events.cursors import look
+from query.events.models import EventsPage
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.query.conftest import QueryService, events_of, running_query, seqs_of
+from tests.support.events import BASE, event, log_event, log_events, some_events
+from tests.support.listing import ask_page, ids_of, pick, range_of, walk
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.servers import NatsServer
+from tests.support.stats import wire
 
 SECOND = timedelta(seconds=1)
 

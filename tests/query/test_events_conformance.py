@@ -13,17 +13,17 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict
 
-from query.conftest import QueryService, running_query
-from support.events import TYPES, event, some_events
-from support.listing import Question, ask_page, ids_of, pick, project, range_of, walk
-from support.timescale import drop_rows, run_compression
-from tailrace.contracts.events import Event
-from tailrace.migrations.models import Model
-from tailrace.migrations.runner import live_model, migrate
-from tailrace.ops.embedded.ports import free_port
-from tailrace.projection.upkeep import Upkeep
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.events import Event
+from migrations.models import Model
+from migrations.runner import live_model, migrate
+from projection.upkeep import Upkeep
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import TYPES, event, some_events
+from tests.support.listing import Question, ask_page, ids_of, pick, project, range_of, walk
+from tests.support.timescale import drop_rows, run_compression
 
 DAY = timedelta(days=1)
 PATTERNS = (*TYPES, "checkout.*", ">", "nothing")
@@ -84,7 +84,7 @@ async def check_pages(query: QueryService, events: Sequence[Event], chance: rand
 async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_are_in_the_counts(
     log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.events.listing.LOOKED_AT", 10)
+    monkeypatch.setattr("query.events.listing.LOOKED_AT", 10)
     events = [*some_events(120), *recent_events(120, 0.2), event("click", 1, datetime.now(UTC) + DAY)]
     await project(writer, model, events)
     upkeep = Upkeep(writer, model)
@@ -110,7 +110,7 @@ async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_a
 async def test_events_of_one_moment_are_all_listed_where_timescaledb_sorts_a_chunk(
     log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.events.listing.LOOKED_AT", 10)
+    monkeypatch.setattr("query.events.listing.LOOKED_AT", 10)
     moment = datetime.now(UTC) - 10 * DAY
     events = [event("click", 1, moment - 10 * DAY - timedelta(seconds=number)) for number in range(3_000)]
     events += [event("rare", 21, moment) for _ in range(30)]

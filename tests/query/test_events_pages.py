@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from query.conftest import QueryService
-from support.events import event
-from support.listing import Question, ids_of, pick, project, range_of, walk
-from tailrace.contracts.events import Event
-from tailrace.migrations.runner import live_model
-from tailrace.query.database import Snapshot
-from tailrace.query.events.listing import newest
-from tailrace.query.events.models import EventsQuestion
+from contracts.events import Event
+from migrations.runner import live_model
+from query.database import Snapshot
+from query.events.listing import newest
+from query.events.models import EventsQuestion
+from tests.query.conftest import QueryService
+from tests.support.events import event
+from tests.support.listing import Question, ids_of, pick, project, range_of, walk
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 TYPES = ("page_view", "checkout.paid", "checkout.refund.partial", "页面")
@@ -95,7 +95,7 @@ async def test_all_pages_together_are_a_naive_pick_of_the_events(
     limits: list[int],
     looked_at: int,
 ) -> None:
-    monkeypatch.setattr("tailrace.query.events.listing.LOOKED_AT", looked_at)
+    monkeypatch.setattr("query.events.listing.LOOKED_AT", looked_at)
     await forget(writer)
     if events:
         await project(writer, await live_model(writer), events)
@@ -131,7 +131,7 @@ def days_of_events(count: int) -> list[Event]:
 async def test_only_what_may_match_is_read(
     writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, question: Question, found: int, at_most: int
 ) -> None:
-    monkeypatch.setattr("tailrace.query.events.listing.LOOKED_AT", 100)
+    monkeypatch.setattr("query.events.listing.LOOKED_AT", 100)
     await project(writer, await live_model(writer), days_of_events(4_000))
     await writer.execute("analyze")
     async with writer.transaction(isolation="repeatable_read", readonly=True):

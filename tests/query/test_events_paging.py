@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.contracts.events import EARLIEST
-from tailrace.query.events.locating import windows
-from tailrace.query.events.paging import BadTokenError, Place
-from tailrace.query.stats.ranges import LATEST
+from contracts.events import EARLIEST
+from query.events.locating import windows
+from query.events.paging import BadTokenError, Place
+from query.stats.ranges import LATEST
 
 MICROSECOND = timedelta(microseconds=1)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))

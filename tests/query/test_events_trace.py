@@ -9,23 +9,23 @@ import pytest
 from dirty_equals import IsFloat, IsPartialDict, IsStr
 from msgspec.structs import replace
 
-from query.conftest import QueryService, running_query
-from support.events import event, log_event, log_events, log_raw, some_events
-from support.listing import commit
-from support.losing import allow_losses, lose
-from support.projector import project, running_projector, until_projected
-from support.servers import NatsServer
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import Gap
-from tailrace.migrations.runner import live_model
-from tailrace.projection.cutover import go_over
-from tailrace.projection.replay import replay
-from tailrace.query.events.models import TracedEvent
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.history import new_epoch
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.entries import Gap
+from migrations.runner import live_model
+from projection.cutover import go_over
+from projection.replay import replay
+from query.events.models import TracedEvent
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.history import new_epoch
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import event, log_event, log_events, log_raw, some_events
+from tests.support.listing import commit
+from tests.support.losing import allow_losses, lose
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.servers import NatsServer
 
 
 async def project_without_a_service(log: LogClient, database: str) -> None:
@@ -144,12 +144,12 @@ async def test_a_search_that_is_cut_short_says_so(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = await log_events(log, some_events(12))
-    monkeypatch.setattr("tailrace.query.events.searching.MAX_ENTRIES", 10)
+    monkeypatch.setattr("query.events.searching.MAX_ENTRIES", 10)
     assert (await trace(query, events[9].event_id))["state"] == "logged"
     assert "nor among the next 10 entries of the log, and 2 more were not looked at: the projection lags" in (
         await not_found(query, events[10].event_id)
     )
-    monkeypatch.setattr("tailrace.query.events.searching.MAX_SECONDS", 0)
+    monkeypatch.setattr("query.events.searching.MAX_SECONDS", 0)
     assert "nor among the next 0 entries of the log, and 12 more" in await not_found(query, events[0].event_id)
 
 

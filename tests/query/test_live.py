@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from dirty_equals import IsStr
 
-from query.conftest import QueryService, events_of, running_query, seqs_of
-from support.events import event, log_event, log_events, some_events
-from tailrace.contracts.cursors import Cursor
-from tailrace.query.live.places import parse_start, wire
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from query.live.places import parse_start, wire
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import QueryService, events_of, running_query, seqs_of
+from tests.support.events import event, log_event, log_events, some_events
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -139,8 +139,8 @@ async def test_a_client_that_falls_off_the_ring_is_fed_from_the_log(settings: Se
 async def test_an_idle_stream_says_that_it_is_alive(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
     await log_event(log, event())
     async with query.socket() as socket:
         caught_up = await socket.until("caught_up")

@@ -6,14 +6,14 @@ import pytest
 from dirty_equals import IsList, IsPartialDict, IsStr
 from websockets.asyncio.client import connect
 
-from query.conftest import LiveSocket, QueryService, events_of, running_query, seqs_of, until_closed
-from support.events import event, log_events, some_events
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.query.conftest import LiveSocket, QueryService, events_of, running_query, seqs_of, until_closed
+from tests.support.events import event, log_events, some_events
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -22,8 +22,8 @@ async def test_a_client_that_takes_nothing_holds_up_nobody_and_is_told_that_it_i
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "tailrace.query")
-    monkeypatch.setattr("tailrace.query.live.sending.STALLED", 1.0)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.1)
+    monkeypatch.setattr("query.live.sending.STALLED", 1.0)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.1)
     async with running_query(settings) as query, query.socket() as quick:
         slow = await connect(f"{query.url.replace('http', 'ws')}/ws", max_queue=1, proxy=None, compression=None)
         await until(lambda: _clients(query, 2))

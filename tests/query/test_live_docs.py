@@ -8,14 +8,14 @@ import pytest
 from dirty_equals import IsPartialDict
 from jsonschema_rs import Draft7Validator
 
-from query.conftest import Frame, QueryService, running_query
-from query.test_live_schemas import CLOSE_CODES, FRAMES, SAID
-from support.asyncapi import Document, exactly, examples_of, messages_of
-from support.events import event, log_event, log_events, log_raw
-from support.losing import allow_losses, lose_and_accept
-from tailrace.contracts.entries import Gap
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.entries import Gap
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import Frame, QueryService, running_query
+from tests.query.test_live_schemas import CLOSE_CODES, FRAMES, SAID
+from tests.support.asyncapi import Document, exactly, examples_of, messages_of
+from tests.support.events import event, log_event, log_events, log_raw
+from tests.support.losing import allow_losses, lose_and_accept
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -53,8 +53,8 @@ def parameters_of(document: Document) -> Document:
 async def test_what_is_sent_has_exactly_the_documented_members(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
     await allow_losses(log)
     async with running_query(settings.model_copy(update={"upcasters": str(UPCASTERS)})) as query:
         document = await document_of(query)

@@ -3,13 +3,13 @@
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import Frame, QueryService, events_of, running_query, seqs_of
-from support.events import log_events, some_events
-from support.losing import allow_losses, lose_and_accept
-from tailrace.contracts.entries import Gap
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.history import new_epoch
-from tailrace.runtime.settings import Settings
+from contracts.entries import Gap
+from runtime.log.client import LogClient
+from runtime.log.history import new_epoch
+from runtime.settings import Settings
+from tests.query.conftest import Frame, QueryService, events_of, running_query, seqs_of
+from tests.support.events import log_events, some_events
+from tests.support.losing import allow_losses, lose_and_accept
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -89,7 +89,7 @@ async def test_a_cursor_within_a_gap_is_told_of_the_rest_of_it(settings: Setting
 async def test_a_new_epoch_is_a_gap_and_then_the_log_from_its_beginning(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
     await log_events(log, some_events(3))
     async with query.socket() as socket:
         await socket.until("caught_up")

@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from query.conftest import QueryService, events_of, running_query, seqs_of
-from query.test_sse import source
-from support.events import BASE, event, log_event, log_events, some_events
-from support.servers import NatsServer
-from tailrace.contracts.cursors import Cursor
-from tailrace.query.live import sending
-from tailrace.query.live.documents.asyncapi import READING
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from query.live import sending
+from query.live.documents.asyncapi import READING
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.query.conftest import QueryService, events_of, running_query, seqs_of
+from tests.query.test_sse import source
+from tests.support.events import BASE, event, log_event, log_events, some_events
+from tests.support.servers import NatsServer
 
 pytestmark = pytest.mark.writes_no_table
 
 
 @pytest.fixture
 def quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
 
 
 async def test_the_documented_interval_is_kept(query: QueryService, log: LogClient) -> None:
@@ -76,8 +76,8 @@ async def test_a_stream_is_alive_while_it_waits_for_the_time_of_an_event(query: 
 async def test_a_heartbeat_never_goes_back_behind_what_was_sent(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.0)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.0)
+    monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.0)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.0)
     chance = random.Random(3)
     sent = list(some_events(600))
     async with query.socket("earliest", **asked) as socket:

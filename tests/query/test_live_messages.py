@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import LiveSocket, QueryService, events_of, seqs_of, until_closed
-from support.events import BASE, event, log_event, log_events, some_events
-from tailrace.runtime.log.client import LogClient
+from runtime.log.client import LogClient
+from tests.query.conftest import LiveSocket, QueryService, events_of, seqs_of, until_closed
+from tests.support.events import BASE, event, log_event, log_events, some_events
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -36,8 +36,8 @@ async def test_a_paused_stream_says_nothing_and_goes_on_where_it_was(query: Quer
 async def test_an_idle_pause_says_that_the_stream_is_alive(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
     async with query.socket() as socket:
         await socket.until("caught_up")
         state = await socket.say("pause")

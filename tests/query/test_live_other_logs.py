@@ -3,12 +3,12 @@
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import QueryService, events_of, seqs_of
-from support.events import event, log_event, log_events, log_raw, some_events
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.subjects import LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.query.conftest import QueryService, events_of, seqs_of
+from tests.support.events import event, log_event, log_events, log_raw, some_events
 
 pytestmark = pytest.mark.writes_no_table
 

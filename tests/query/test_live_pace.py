@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from query.conftest import QueryService, events_of, seqs_of
-from support.events import BASE, event, log_event, log_events
-from tailrace.contracts.cursors import Cursor
-from tailrace.query.live.frames import Item
-from tailrace.query.live.pacing import LONGEST_WAIT, Pacer
-from tailrace.runtime.log.client import LogClient
+from contracts.cursors import Cursor
+from query.live.frames import Item
+from query.live.pacing import LONGEST_WAIT, Pacer
+from runtime.log.client import LogClient
+from tests.query.conftest import QueryService, events_of, seqs_of
+from tests.support.events import BASE, event, log_event, log_events
 
 pytestmark = pytest.mark.writes_no_table
 

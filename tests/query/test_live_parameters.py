@@ -9,17 +9,17 @@ import pytest
 from dirty_equals import IsStr
 from websockets.exceptions import ConnectionClosed
 
-from query.conftest import Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
-from support.events import event, log_event, log_events, some_events
-from support.losing import allow_losses, lose_and_accept
-from support.waiting import until
-from tailrace.contracts.entries import Gap, LogEntry
-from tailrace.contracts.patterns import TypePattern
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.contracts.upcasting import Upcasters
-from tailrace.query.live.frames import Item, encode_entry
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.entries import Gap, LogEntry
+from contracts.patterns import TypePattern
+from contracts.subjects import LOG_STREAM
+from contracts.upcasting import Upcasters
+from query.live.frames import Item, encode_entry
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
+from tests.support.events import event, log_event, log_events, some_events
+from tests.support.losing import allow_losses, lose_and_accept
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -147,8 +147,8 @@ async def test_a_frame_has_at_most_so_many_events_as_asked(query: QueryService, 
 async def test_a_stretch_without_a_match_is_told_as_progress(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
     async with query.socket(user_id=999) as socket:
         await socket.until("caught_up")
         await log_events(log, some_events(5))
@@ -165,7 +165,7 @@ async def test_the_logs_server_passes_over_types_that_are_not_asked_for(
         came.append(entry.seq)
         return encode_entry(entry, epoch, upcasters)
 
-    monkeypatch.setattr("tailrace.query.live.tail.encode_entry", counting)
+    monkeypatch.setattr("query.live.tail.encode_entry", counting)
     await log_events(log, [*some_events(400), event("rare"), *some_events(400, seed=2)])
     async with running_query(settings) as query, query.socket("earliest", event_type="rare") as socket:
         await socket.until("caught_up")

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.asyncapi import Document, exactly, examples_of, follow, messages_of, references_in
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import BadCursorError
-from tailrace.contracts.events import Event, read_stored
-from tailrace.query.live import sending
-from tailrace.query.live.documents.asyncapi import asyncapi_document
-from tailrace.query.live.requests import BadStreamRequestError, read_message, read_request
-from tailrace.query.live.routes import SSE, WS
+from contracts.cursors import Cursor
+from contracts.errors import BadCursorError
+from contracts.events import Event, read_stored
+from query.live import sending
+from query.live.documents.asyncapi import asyncapi_document
+from query.live.requests import BadStreamRequestError, read_message, read_request
+from query.live.routes import SSE, WS
+from tests.support.asyncapi import Document, exactly, examples_of, follow, messages_of, references_in
 
 FRAMES = {"hello", "events", "caught_up", "progress", "gap", "end", "state"}
 SAID = {"pause", "resume", "seek", "filter"}

@@ -11,18 +11,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from query.conftest import PATIENCE, Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
-from query.test_sse import EventSource, source
-from support.events import log_event, some_events
-from support.processes import start_service
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.contracts.errors import LogUnavailableError
-from tailrace.contracts.events import Event
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.errors import LogUnavailableError
+from contracts.events import Event
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.query.conftest import PATIENCE, Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
+from tests.query.test_sse import EventSource, source
+from tests.support.events import log_event, some_events
+from tests.support.processes import start_service
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.writes_no_table
 

@@ -6,14 +6,14 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 from msgspec.structs import replace
 
-from query.conftest import QueryService
-from support.events import event, log_event
-from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.events import Event, encode_event
-from tailrace.query.live.frames import encode_entry
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
-from tailrace.runtime.upcasters import load_upcasters
+from contracts.entries import LogEntry
+from contracts.events import Event, encode_event
+from query.live.frames import encode_entry
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from runtime.upcasters import load_upcasters
+from tests.query.conftest import QueryService
+from tests.support.events import event, log_event
 
 pytestmark = pytest.mark.writes_no_table
 

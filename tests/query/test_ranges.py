@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.query.stats.buckets import BUCKETS, buckets_of
-from tailrace.query.stats.ranges import (
+from query.stats.buckets import BUCKETS, buckets_of
+from query.stats.ranges import (
     LATEST,
     Bucket,
     Range,

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from query.conftest import running_query
-from support.events import log_events, some_events
-from support.projector import running_projector
-from support.servers import PostgresServer
-from support.stats import ask
-from support.waiting import until
-from tailrace.migrations.fresh import ensure_database
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import EmbeddedPostgres, postgres_bin
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from migrations.fresh import ensure_database
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import EmbeddedPostgres, postgres_bin
+from tests.query.conftest import running_query
+from tests.support.events import log_events, some_events
+from tests.support.projector import running_projector
+from tests.support.servers import PostgresServer
+from tests.support.stats import ask
+from tests.support.waiting import until
 
 
 @pytest.fixture

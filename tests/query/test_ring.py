@@ -2,15 +2,15 @@
 
 import pytest
 
-from support.events import event
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.events import encode_event
-from tailrace.contracts.patterns import TypePattern
-from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.query.live.frames import Frame, Item, encode_entry
-from tailrace.query.live.ring import Ring
-from tailrace.query.live.selection import EVERYTHING, Selection
+from contracts.cursors import Cursor
+from contracts.entries import LogEntry
+from contracts.events import encode_event
+from contracts.patterns import TypePattern
+from contracts.upcasting import NO_UPCASTERS
+from query.live.frames import Frame, Item, encode_entry
+from query.live.ring import Ring
+from query.live.selection import EVERYTHING, Selection
+from tests.support.events import event
 
 START = Cursor("log", 10, "0123456789abcdef")
 
@@ -43,7 +43,7 @@ def test_it_keeps_the_latest_and_forgets_the_rest() -> None:
 
 
 def test_it_keeps_fewer_when_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailrace.query.live.ring.MAX_CHARS", 100_000)
+    monkeypatch.setattr("query.live.ring.MAX_CHARS", 100_000)
     ring = Ring(START, 100)
     ring.extend(items(11, 30, size=10_000))
     assert ring.first_seq == 22
@@ -122,8 +122,8 @@ def test_what_is_no_event_is_told_to_everybody() -> None:
 
 
 def test_frames_for_many_places_are_kept_up_to_a_bound_while_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED_CHARS", 200_000)
-    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED", 40)
+    monkeypatch.setattr("query.live.ring.MAX_SHARED_CHARS", 200_000)
+    monkeypatch.setattr("query.live.ring.MAX_SHARED", 40)
     ring = Ring(START, 5_000)
     ring.extend(items(11, 2_010))
     places = [START, *(item.cursor for item in items(11, 2_000))]
@@ -141,7 +141,7 @@ def test_frames_for_many_places_are_kept_up_to_a_bound_while_nothing_comes(monke
 
 
 def test_what_is_asked_for_again_and_again_stays_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED", 3)
+    monkeypatch.setattr("query.live.ring.MAX_SHARED", 3)
     ring = Ring(START, 5_000)
     ring.extend(items(11, 40))
     popular = behind(ring, START)
@@ -151,7 +151,7 @@ def test_what_is_asked_for_again_and_again_stays_shared(monkeypatch: pytest.Monk
 
 
 def test_a_frame_larger_than_all_that_is_shared_is_made_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailrace.query.live.ring.MAX_SHARED_CHARS", 1_000)
+    monkeypatch.setattr("query.live.ring.MAX_SHARED_CHARS", 1_000)
     ring = Ring(START, 100)
     ring.extend(items(11, 12, size=10_000))
     assert behind(ring, START) == behind(ring, START)

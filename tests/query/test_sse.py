@@ -11,12 +11,12 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import Frame, QueryService, events_of, running_query, seqs_of
-from support.events import event, log_event, log_events, some_events
-from support.waiting import until
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.subjects import LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import Frame, QueryService, events_of, running_query, seqs_of
+from tests.support.events import event, log_event, log_events, some_events
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -148,9 +148,9 @@ async def _clients(query: QueryService, count: int) -> bool:
 async def test_a_client_that_takes_nothing_is_let_go_and_holds_up_nobody(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.live.sending.STALLED", 0.5)
-    monkeypatch.setattr("tailrace.query.live.sending.LOOK", 0.1)
-    monkeypatch.setattr("tailrace.query.live.sending.LAST_CHANCE", 0.5)
+    monkeypatch.setattr("query.live.sending.STALLED", 0.5)
+    monkeypatch.setattr("query.live.sending.LOOK", 0.1)
+    monkeypatch.setattr("query.live.sending.LAST_CHANCE", 0.5)
     async with running_query(settings) as query, query.socket() as quick:
         async with source(query) as slow:
             await until(lambda: _clients(query, 2))

@@ -6,13 +6,13 @@ import json
 import pytest
 from playwright.async_api import Browser
 
-from page.conftest import browser, chromium
-from query.conftest import running_query, seqs_of
-from support.events import log_events, some_events
-from support.servers import NatsServer
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from runtime.log.connect import connect_log
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.page.conftest import browser, chromium
+from tests.query.conftest import running_query, seqs_of
+from tests.support.events import log_events, some_events
+from tests.support.servers import NatsServer
 
 __all__ = ["browser", "chromium"]
 

@@ -9,20 +9,20 @@ import asyncpg
 import pytest
 from dirty_equals import IsFloat, IsPartialDict, IsStr
 
-from query.conftest import QueryService, running_query
-from support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
-from support.projector import project, running_projector, until_projected
-from support.servers import NatsServer
-from support.stats import ask, check_questions, floor, wire
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.errors import SchemaError
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.query.service import serve
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.entries import LogEntry
+from contracts.errors import SchemaError
+from query.service import serve
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.servers import NatsServer
+from tests.support.stats import ask, check_questions, floor, wire
 
 
 async def test_the_answer_has_the_documented_shape(
@@ -188,7 +188,7 @@ async def test_min_cursor_waits_until_the_answer_includes_it(
 async def test_min_cursor_says_when_the_projection_is_not_there_in_time(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.query.stats.waiting.PATIENCE", 0.1)
+    monkeypatch.setattr("query.stats.waiting.PATIENCE", 0.1)
     epoch = (await log.state()).epoch
     answer = await query.http.get("/stats", params={"min_cursor": f"{epoch}:5:01234567"})
     assert (answer.status_code, answer.headers["content-type"]) == (504, "application/problem+json")

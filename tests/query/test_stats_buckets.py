@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from query.conftest import QueryService
-from support.events import BASE, event, log_events
-from support.projector import project
-from support.stats import ask, local_begin, local_wire, wire
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import QueryService
+from tests.support.events import BASE, event, log_events
+from tests.support.projector import project
+from tests.support.stats import ask, local_begin, local_wire, wire
 
 QUARTER = timedelta(minutes=15)
 CHANGES = {

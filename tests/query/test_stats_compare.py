@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import QueryService
-from support.events import TYPES, event, log_events
-from support.projector import project
-from support.stats import ask, between, recount, wire
-from tailrace.contracts.events import Event
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.events import Event
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import QueryService
+from tests.support.events import TYPES, event, log_events
+from tests.support.projector import project
+from tests.support.stats import ask, between, recount, wire
 
 BERLIN = "Europe/Berlin"
 

@@ -7,13 +7,13 @@ import asyncpg
 import httpx
 import pytest
 
-from query.conftest import QueryService, running_query
-from support.events import BASE, event, log_events, some_events
-from support.projector import project
-from support.stats import ask, wire
-from support.waiting import until
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import BASE, event, log_events, some_events
+from tests.support.projector import project
+from tests.support.stats import ask, wire
+from tests.support.waiting import until
 
 QUESTIONS: tuple[dict[str, Any], ...] = (
     {},

@@ -8,13 +8,13 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 from pydantic import TypeAdapter
 
-from query.conftest import QueryService
-from support.events import event, log_events
-from support.projector import project
-from support.stats import ask, wire
-from tailrace.query.stats.models import EXAMPLE, Stats
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from query.stats.models import EXAMPLE, Stats
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import QueryService
+from tests.support.events import event, log_events
+from tests.support.projector import project
+from tests.support.stats import ask, wire
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from query.conftest import QueryService
-from support.events import event, log_events
-from support.projector import project
-from support.stats import between, is_in_order, recount, wire
-from tailrace.query.stats.buckets import MAX_BUCKETS
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from query.stats.buckets import MAX_BUCKETS
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import QueryService
+from tests.support.events import event, log_events
+from tests.support.projector import project
+from tests.support.stats import between, is_in_order, recount, wire
 
 TYPES = tuple(f"type.{number}" for number in range(12))
 ZONES = (

@@ -10,13 +10,13 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import QueryService, running_query
-from support.events import BASE, event, log_events
-from support.projector import project
-from support.stats import ask, wire
-from tailrace.contracts.events import Event
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.events import Event
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import BASE, event, log_events
+from tests.support.projector import project
+from tests.support.stats import ask, wire
 
 HOUR = timedelta(hours=1)
 

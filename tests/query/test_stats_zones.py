@@ -9,9 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from support.stats import local_begin
-from tailrace.contracts.events import EARLIEST
-from tailrace.query.stats.buckets import (
+from contracts.events import EARLIEST
+from query.stats.buckets import (
     AUTO_BUCKETS,
     BUCKETS,
     MAX_BUCKETS,
@@ -20,9 +19,10 @@ from tailrace.query.stats.buckets import (
     fitting_buckets,
     named_buckets,
 )
-from tailrace.query.stats.compare import range_before
-from tailrace.query.stats.ranges import LATEST, Bucket, Range
-from tailrace.query.stats.zones import clocks, read_zone
+from query.stats.compare import range_before
+from query.stats.ranges import LATEST, Bucket, Range
+from query.stats.zones import clocks, read_zone
+from tests.support.stats import local_begin
 
 ZONES = (
     "UTC",

@@ -8,19 +8,19 @@ from typing import Any
 import asyncpg
 from dirty_equals import IsPartialDict, IsStr
 
-from query.conftest import QueryService, running_query
-from support.events import log_events, some_events
-from support.losing import allow_losses, lose
-from support.projector import project
-from support.servers import NatsServer
-from tailrace.contracts.entries import Gap
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.log.history import new_epoch
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.entries import Gap
+from contracts.subjects import LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.log.history import new_epoch
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.query.conftest import QueryService, running_query
+from tests.support.events import log_events, some_events
+from tests.support.losing import allow_losses, lose
+from tests.support.projector import project
+from tests.support.servers import NatsServer
 
 
 def problem(code: str, message: str) -> dict[str, Any]:

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.events import append
-from support.losing import allow_losses, lose
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import Gap, LogEntry
-from tailrace.contracts.subjects import subject_of
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.reader import LogReader
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.entries import Gap, LogEntry
+from contracts.subjects import subject_of
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.reader import LogReader
+from runtime.settings import Settings
+from tests.support.events import append
+from tests.support.losing import allow_losses, lose
 
 
 @pytest.fixture(params=reader_libraries())

@@ -5,7 +5,7 @@ import re
 from base64 import b64encode
 from typing import Any
 
-from tailrace.runtime.asyncapi_page import HEADERS, render_page
+from runtime.asyncapi_page import HEADERS, render_page
 
 ORDER = {
     "description": "Something was `bought`.",

@@ -11,24 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.command import service
-from tailrace.command.metrics import CommandMetrics
-from tailrace.contracts.errors import LogUnavailableError
-from tailrace.ops.embedded.lifetime import die_with_parent
-from tailrace.ops.embedded.nats import nats_binary
-from tailrace.ops.embedded.ports import free_port
-from tailrace.runtime.log import natspy
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import reader_libraries
-from tailrace.runtime.settings import Settings
-from tailrace.runtime.tracing import Tracing
+from command import service
+from command.metrics import CommandMetrics
+from contracts.errors import LogUnavailableError
+from runtime.log import natspy
+from runtime.log.client import LogClient
+from runtime.log.connect import reader_libraries
+from runtime.settings import Settings
+from runtime.tracing import Tracing
+from tailrace.embedded.lifetime import die_with_parent
+from tailrace.embedded.nats import nats_binary
+from tailrace.embedded.ports import free_port
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
 
 Connect = Callable[[str], Awaitable[LogClient]]
 FIRST_COUNTS = {"natsio": "no_randomize", "nats-py": "dont_randomize"}
 """By library, the option to connect to the first server of an address that answers; by itself to any."""
-MODULES = {"natsio": "tailrace.runtime.log.natsio_client", "nats-py": "tailrace.runtime.log.natspy"}
+MODULES = {"natsio": "runtime.log.natsio_client", "nats-py": "runtime.log.natspy"}
 
 
 @pytest.fixture(params=[*reader_libraries(), "the broker"])

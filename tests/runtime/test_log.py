@@ -5,20 +5,20 @@ from typing import Any
 
 import pytest
 
-from runtime.conftest import append_and_lose, append_numbers, read_until, start
-from support.events import append
-from support.servers import NatsServer
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import Gap, LogEntry
-from tailrace.contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
-from tailrace.contracts.subjects import LOG_STREAM, subject_of
-from tailrace.ops.embedded.ports import free_port
-from tailrace.runtime.log.addresses import read_address
-from tailrace.runtime.log.client import LogClient, Reply
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.reader import LogReader
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.entries import Gap, LogEntry
+from contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from contracts.subjects import LOG_STREAM, subject_of
+from runtime.log.addresses import read_address
+from runtime.log.client import LogClient, Reply
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.reader import LogReader
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tests.runtime.conftest import append_and_lose, append_numbers, read_until, start
+from tests.support.events import append
+from tests.support.servers import NatsServer
 
 
 async def test_entries_come_in_log_order_each_once(client: LogClient) -> None:
@@ -56,7 +56,7 @@ async def test_a_repeated_message_id_is_stored_once(client: LogClient) -> None:
 async def test_a_consumer_deleted_behind_the_readers_back_is_made_anew(
     client: LogClient, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
     await append_numbers(client, 1)
     reader = LogReader(client, await start(client))
     await read_until(reader, 1)

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.cluster import NAMES, Cluster, running_cluster
-from support.events import append
-from support.waiting import until
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.errors import LogUnavailableError
-from tailrace.contracts.subjects import LOG_STREAM, subject_of
-from tailrace.runtime.log import natspy
-from tailrace.runtime.log.reader import verify_position
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.errors import LogUnavailableError
+from contracts.subjects import LOG_STREAM, subject_of
+from runtime.log import natspy
+from runtime.log.reader import verify_position
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.support.cluster import NAMES, Cluster, running_cluster
+from tests.support.events import append
+from tests.support.waiting import until
 
 MORE = 40
 SIZE = 500_000

@@ -4,19 +4,19 @@ import asyncio
 
 import pytest
 
-from runtime.conftest import append_and_lose, append_numbers, read_until, start
-from support.logfiles import blocks, index_of
-from support.servers import NatsServer
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import Gap, gaps_passed
-from tailrace.contracts.errors import ConfigurationError, ForeignHistoryError, LogHoleError
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.history import accept_gap, new_epoch
-from tailrace.runtime.log.reader import LogReader, verify_position
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.cursors import Cursor
+from contracts.entries import Gap, gaps_passed
+from contracts.errors import ConfigurationError, ForeignHistoryError, LogHoleError
+from contracts.subjects import LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.history import accept_gap, new_epoch
+from runtime.log.reader import LogReader, verify_position
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tests.runtime.conftest import append_and_lose, append_numbers, read_until, start
+from tests.support.logfiles import blocks, index_of
+from tests.support.servers import NatsServer
 
 
 async def test_a_recorded_gap_is_jumped_over_wherever_it_is(client: LogClient, log: LogClient) -> None:
@@ -84,7 +84,7 @@ async def test_a_position_whose_entry_is_lost_names_the_whole_hole(client: LogCl
 async def test_what_is_lost_at_the_end_is_noticed_though_nothing_follows(
     client: LogClient, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.runtime.log.reader.SILENCE", 0.1)
+    monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
     await append_and_lose(log, 7, Gap(6, 7))
     reader = LogReader(client, await start(client))
     assert [entry.seq for entry in await read_until(reader, 5)] == [1, 2, 3, 4, 5]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from runtime.conftest import append_numbers, start
-from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.errors import LogUnavailableError
-from tailrace.contracts.subjects import LOG_STREAM, subject_of
-from tailrace.runtime.log.client import LogClient, Reply
-from tailrace.runtime.log.deliveries import Fetcher
-from tailrace.runtime.log.selecting import SelectingReader
+from contracts.entries import LogEntry
+from contracts.errors import LogUnavailableError
+from contracts.subjects import LOG_STREAM, subject_of
+from runtime.log.client import LogClient, Reply
+from runtime.log.deliveries import Fetcher
+from runtime.log.selecting import SelectingReader
+from tests.runtime.conftest import append_numbers, start
 
 SUBJECTS = [subject_of("test")]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tailrace.runtime.settings import Settings, load_settings, slips
+from runtime.settings import Settings, load_settings, slips
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.contracts.errors import ConfigurationError
-from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.runtime.settings import load_settings
-from tailrace.runtime.upcasters import load_upcasters, located
+from contracts.errors import ConfigurationError
+from contracts.upcasting import NO_UPCASTERS
+from runtime.settings import load_settings
+from runtime.upcasters import load_upcasters, located
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "upcasters.py"
 GOOD = 'UPCASTERS = {("signed_up", 1): lambda data: {**data, "plan": "free"}}\n'

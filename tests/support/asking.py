@@ -3,9 +3,9 @@
 import asyncio
 from multiprocessing.context import ForkServerProcess
 
-from support.forked import fork
-from tailrace.runtime.log.connect import connect_log
-from tailrace.runtime.settings import Settings
+from runtime.log.connect import connect_log
+from runtime.settings import Settings
+from tests.support.forked import fork
 
 
 def start_asking(settings: Settings, subject: str) -> ForkServerProcess:

@@ -1,4 +1,4 @@
-"""Running ``tailrace bench`` as people do, and seeing that nothing of it is left."""
+"""Running ``just bench`` as people do, and seeing that nothing of it is left."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from uuid import uuid4
 import psutil
 from dirty_equals import IsPartialDict, IsPositiveInt, IsStr
 
-from tailrace.ops.embedded.lifetime import die_with_parent
+from tailrace.embedded.lifetime import die_with_parent
 
 
 class Bench:
-    """Runs ``tailrace bench`` with a folder for temporary files of its own; its processes can be told by a mark."""
+    """Runs ``just bench`` with a folder for temporary files of its own; its processes can be told by a mark."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,7 +25,7 @@ class Bench:
 
     def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "tailrace", "bench", *arguments],
+            [sys.executable, "-m", "tools.benchmarks", *arguments],
             env=self._environment | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

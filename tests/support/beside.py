@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from support.projector import running_projector, until_projected
-from tailrace.projection.replay import replay
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from projection.replay import replay
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.projector import running_projector, until_projected
 
 
 @asynccontextmanager

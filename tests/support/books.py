@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from support.drafts import Draft, number_of
-from support.events import BASE
-from support.programs import FIRST
-from support.recount import Recount
-from tailrace.contracts.entries import LogEntry
+from contracts.entries import LogEntry
+from tests.support.drafts import Draft, number_of
+from tests.support.events import BASE
+from tests.support.programs import FIRST
+from tests.support.recount import Recount
 
 Fate = Literal["stored", "repeated", "refused"]
 """In the log; known to the log by its message id; refused by a door."""

@@ -3,13 +3,13 @@
 import re
 from dataclasses import replace
 
-from support.books import Accounts, Books
-from support.drafts import number_of, read_by_hand
-from support.models import Models, View, connected
-from support.recount import Recount, read_model, recount_log
-from tailrace.command.rejected import list_rejected
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
+from command.rejected import list_rejected
+from runtime.log.client import LogClient
+from tests.support.books import Accounts, Books
+from tests.support.drafts import number_of, read_by_hand
+from tests.support.models import Models, View, connected
+from tests.support.recount import Recount, read_model, recount_log
+from verification.run import verify
 
 OTHER_DATA = re.compile("the row is not what log entry|more days and types differ")
 """What verify says of a row that shows what another release made of its entry."""

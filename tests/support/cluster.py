@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.compose import ROOT
-from support.waiting import until
-from tailrace.contracts.errors import LogUnavailableError
-from tailrace.ops.embedded.lifetime import die_with_parent
-from tailrace.ops.embedded.nats import nats_binary
-from tailrace.ops.embedded.ports import free_port
-from tailrace.runtime.log import natspy
+from contracts.errors import LogUnavailableError
+from runtime.log import natspy
+from tailrace.embedded.lifetime import die_with_parent
+from tailrace.embedded.nats import nats_binary
+from tailrace.embedded.ports import free_port
+from tests.support.compose import ROOT
+from tests.support.waiting import until
 
 PASSWORDS = {f"NATS_{user}_PASS": user.lower() for user in ("ADMIN", "COMMAND", "PROJECTION", "QUERY", "PRODUCER")}
 NAMES = ("nats-1", "nats-2", "nats-3")

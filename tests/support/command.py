@@ -10,14 +10,14 @@ import nats
 import uvicorn
 from nats.aio.client import Client
 
-from support.waiting import until
-from tailrace.command.service import CommandSide, command_side
-from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.events import Event, read_stored
-from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM
-from tailrace.ops.endpoints import service_url
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from command.service import CommandSide, command_side
+from contracts.entries import LogEntry
+from contracts.events import Event, read_stored
+from contracts.subjects import INBOX_STREAM, LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tailrace.endpoints import service_url
+from tests.support.waiting import until
 
 
 class Command(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 from dotenv.variables import parse_variables
 from ruamel.yaml import YAML
 
-from support.forked import Tailrace, run_to_end
+from tests.support.forked import Tailrace, run_to_end
 
 ROOT = Path(__file__).parents[2]
 

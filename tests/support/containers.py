@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from support.compose import ROOT, Host, read_compose, start_order
-from support.forked import Tailrace
-from support.waiting import until
-from tailrace.ops.embedded.lifetime import die_with_parent
-from tailrace.ops.embedded.nats import nats_binary
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import EmbeddedPostgres, postgres_bin
+from tailrace.embedded.lifetime import die_with_parent
+from tailrace.embedded.nats import nats_binary
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import EmbeddedPostgres, postgres_bin
+from tests.support.compose import ROOT, Host, read_compose, start_order
+from tests.support.forked import Tailrace
+from tests.support.waiting import until
 
 FILE = "docker-compose.yml"
 SERVICES = ("command", "projection", "query")

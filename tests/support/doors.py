@@ -7,15 +7,15 @@ from typing import Any, Literal
 
 from nats.aio.client import Client
 
-from support.books import Books, Letter
-from support.command import Command, nats_client, running_command, until_inbox_is_empty
-from support.events import append
-from support.programs import UPCASTERS
-from support.waiting import until
-from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.subjects import INBOX, INBOX_STREAM, SUBMIT, subject_of
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.entries import LogEntry
+from contracts.subjects import INBOX, INBOX_STREAM, SUBMIT, subject_of
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.books import Books, Letter
+from tests.support.command import Command, nats_client, running_command, until_inbox_is_empty
+from tests.support.events import append
+from tests.support.programs import UPCASTERS
+from tests.support.waiting import until
 
 Form = Literal["one by one", "array", "lines"]
 Door = Literal["POST", "request", "publish", "publish and forget", "append", "append beyond the window"]

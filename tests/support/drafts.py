@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from support.events import BASE
-from support.programs import FIRST
+from tests.support.events import BASE
+from tests.support.programs import FIRST
 
 Data = dict[str, Any]
 REFUSED_USER = 13

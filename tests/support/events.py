@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from tailrace.contracts.entries import Appended
-from tailrace.contracts.events import Event, encode_event
-from tailrace.contracts.subjects import subject_of
-from tailrace.runtime.log.client import LogClient, read_ack
+from contracts.entries import Appended
+from contracts.events import Event, encode_event
+from contracts.subjects import subject_of
+from runtime.log.client import LogClient, read_ack
 
 BASE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TYPES = ("page_view", "click", "checkout.completed", "Order Completed", "页面")

@@ -18,7 +18,7 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
 
-from tailrace.runtime.log.connect import reader_libraries
+from runtime.log.connect import reader_libraries
 
 Stream = IO[Any] | int | None
 
@@ -27,13 +27,13 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
         "pytest",
-        "tailrace.command.service",
-        "tailrace.ops.cli",
-        "tailrace.ops.status.display",
-        "tailrace.ops.tailing.display",
-        "tailrace.projection.service",
-        "tailrace.query.service",
-        "tailrace.runtime.log.natsio_client",
+        "command.service",
+        "tailrace.cli",
+        "tailrace.status.display",
+        "tailrace.tailing.display",
+        "projection.service",
+        "query.service",
+        "runtime.log.natsio_client",
     ]
 )
 
@@ -206,6 +206,6 @@ def _main(arguments: tuple[str, ...], environment: dict[str, str], folder: Path,
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     sys.argv = ["tailrace", *arguments]
-    from tailrace.ops.cli import main
+    from tailrace.cli import main
 
     main()

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from multiprocessing.context import ForkServerProcess
 
-from support.forked import fork
-from tailrace.projection import projecting, service
-from tailrace.runtime.settings import Settings
+from projection import projecting, service
+from runtime.settings import Settings
+from tests.support.forked import fork
 
 QUICK = 0.05
 """Seconds between looks at what a person may wait a second for."""

@@ -7,15 +7,15 @@ from typing import Any
 
 import asyncpg
 
-from query.conftest import QueryService
-from support.stats import wire
-from tailrace.contracts.cursors import Cursor
-from tailrace.contracts.entries import LogEntry
-from tailrace.contracts.events import Event, encode_event
-from tailrace.contracts.upcasting import NO_UPCASTERS
-from tailrace.migrations.models import Model, use_model
-from tailrace.projection.batch import decode
-from tailrace.projection.store import Store
+from contracts.cursors import Cursor
+from contracts.entries import LogEntry
+from contracts.events import Event, encode_event
+from contracts.upcasting import NO_UPCASTERS
+from migrations.models import Model, use_model
+from projection.batch import decode
+from projection.store import Store
+from tests.query.conftest import QueryService
+from tests.support.stats import wire
 
 Question = dict[str, Any]
 EPOCH = "0123456789ab"

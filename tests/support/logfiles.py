@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from support.servers import NatsServer
-from tailrace.contracts.subjects import LOG_STREAM
+from contracts.subjects import LOG_STREAM
+from tests.support.servers import NatsServer
 
 
 def copy_files(server: NatsServer, to: Path) -> None:

@@ -1,9 +1,9 @@
 """Taking entries away from a log, which its stream doesn't allow as it is."""
 
-from tailrace.contracts.entries import Gap
-from tailrace.contracts.subjects import LOG_STREAM
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.log.history import accept_gap
+from contracts.entries import Gap
+from contracts.subjects import LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.log.history import accept_gap
 
 
 async def allow_losses(log: LogClient) -> None:

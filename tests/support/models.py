@@ -10,19 +10,19 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from support.books import Books
-from support.drafts import REFUSED_USER
-from support.killable import start_projector
-from support.programs import FIRST, UPCASTERS
-from support.waiting import until
-from tailrace.contracts.upcasting import Upcasters
-from tailrace.migrations.models import Model, list_models, use_model
-from tailrace.projection.cutover import Direction, drop_old, go_over
-from tailrace.projection.parked import ParkedEvents
-from tailrace.projection.replay import Step, replay
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
-from tailrace.runtime.upcasters import load_upcasters
+from contracts.upcasting import Upcasters
+from migrations.models import Model, list_models, use_model
+from projection.cutover import Direction, drop_old, go_over
+from projection.parked import ParkedEvents
+from projection.replay import Step, replay
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from runtime.upcasters import load_upcasters
+from tests.support.books import Books
+from tests.support.drafts import REFUSED_USER
+from tests.support.killable import start_projector
+from tests.support.programs import FIRST, UPCASTERS
+from tests.support.waiting import until
 
 MakeDatabase = Callable[[], Awaitable[str]]
 """Makes a migrated, empty database and gives its address."""

@@ -12,18 +12,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.command import until_inbox_is_empty
-from support.events import append, event, log_events, log_raw
-from support.page import Page, missing
-from support.terminal import Program, Terminal, until
-from support.up import ANY_PORTS
-from tailrace.contracts.subjects import INBOX
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import postgres_bin
-from tailrace.ops.endpoints import endpoints_file, settings_for
-from tailrace.runtime.log.connect import connect_log, reader_libraries
-from tailrace.runtime.log.topology import ensure_streams
-from tailrace.runtime.settings import Settings
+from contracts.subjects import INBOX
+from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.topology import ensure_streams
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import postgres_bin
+from tailrace.endpoints import endpoints_file, settings_for
+from tests.support.command import until_inbox_is_empty
+from tests.support.events import append, event, log_events, log_raw
+from tests.support.page import Page, missing
+from tests.support.terminal import Program, Terminal, until
+from tests.support.up import ANY_PORTS
 
 Test = Callable[..., object]
 UP = "./just up"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from support.forked import Tailrace, run_to_end
-from tailrace.runtime.settings import Settings
+from runtime.settings import Settings
+from tests.support.forked import Tailrace, run_to_end
 
 NOBODY_PROJECTS = "no projection service is at work: what comes is in the log, and not counted"
 """The problem that ``tailrace status`` has with a log and a database alone."""

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from tailrace.projection.service import serve
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from projection.service import serve
+from runtime.log.client import LogClient
+from runtime.settings import Settings
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tailrace.runtime.log.client import LogClient
+from runtime.log.client import LogClient
 
 
 @dataclass

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
+from tailrace.embedded.postgres import EmbeddedPostgres
 
 
 @dataclass

@@ -15,14 +15,14 @@ from uuid import uuid4
 import asyncpg
 import psutil
 
-from tailrace.contracts.errors import LogUnavailableError
-from tailrace.contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
-from tailrace.ops.embedded.lifetime import die_with_parent
-from tailrace.ops.embedded.nats import EmbeddedNats
-from tailrace.ops.embedded.ports import free_port
-from tailrace.ops.embedded.postgres import EmbeddedPostgres
-from tailrace.runtime.log import natspy
-from tailrace.runtime.log.client import JetStreamApiError, LogClient, StreamMissingError
+from contracts.errors import LogUnavailableError
+from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
+from runtime.log import natspy
+from runtime.log.client import JetStreamApiError, LogClient, StreamMissingError
+from tailrace.embedded.lifetime import die_with_parent
+from tailrace.embedded.nats import EmbeddedNats
+from tailrace.embedded.ports import free_port
+from tailrace.embedded.postgres import EmbeddedPostgres
 
 START_TIMEOUT = 30.0
 

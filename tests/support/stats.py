@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from dirty_equals import IsPartialDict
 
-from query.conftest import QueryService
-from support.events import TYPES
-from tailrace.contracts.events import Event
+from contracts.events import Event
+from tests.query.conftest import QueryService
+from tests.support.events import TYPES
 
 MINUTE = timedelta(minutes=1)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from tailrace.ops.embedded.lifetime import die_with_parent
+from tailrace.embedded.lifetime import die_with_parent
 
 READY_TIMEOUT = 60.0
 STOP_TIMEOUT = 5.0

@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from support.events import event
-from support.projector import running_projector, until_projected
-from support.servers import NatsServer
-from support.waiting import until
-from tailrace.contracts.events import Event
-from tailrace.migrations.models import Model
-from tailrace.migrations.runner import migrate
-from tailrace.ops.embedded.ports import free_port
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.events import Event
+from migrations.models import Model
+from migrations.runner import migrate
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tests.support.events import event
+from tests.support.projector import running_projector, until_projected
+from tests.support.servers import NatsServer
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -67,4 +67,4 @@ def stop_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
     async def keep_up(settings: Settings, model: Model) -> None:
         del settings, model
 
-    monkeypatch.setattr("tailrace.projection.projecting.keep_up", keep_up)
+    monkeypatch.setattr("projection.projecting.keep_up", keep_up)

@@ -9,21 +9,21 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict
 
-from projection.timescale.conftest import ago, is_settled, pending, project_all, stop_upkeep
-from query.conftest import running_query
-from support.events import event, log_events, some_events
-from support.projector import project, running_projector, until_projected
-from support.recount import read_model, recount_log
-from support.stats import ask, recount
-from support.waiting import until
-from tailrace.contracts.events import Event
-from tailrace.migrations.runner import live_model
-from tailrace.ops.verifying import describe
-from tailrace.projection.upkeep import REFRESH, Upkeep
-from tailrace.projection.verify.receipt import Receipt
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.events import Event
+from migrations.runner import live_model
+from projection.upkeep import REFRESH, Upkeep
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tailrace.verifying import describe
+from tests.projection.timescale.conftest import ago, is_settled, pending, project_all, stop_upkeep
+from tests.query.conftest import running_query
+from tests.support.events import event, log_events, some_events
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.recount import read_model, recount_log
+from tests.support.stats import ask, recount
+from tests.support.waiting import until
+from verification.receipt import Receipt
+from verification.run import verify
 
 LATE_BY = 6.0
 """Minutes by which a producer's clock is behind."""
@@ -180,7 +180,7 @@ async def test_a_model_is_verified_though_late_events_never_stop_coming(
 async def test_hours_whose_late_events_are_on_their_way_are_left_out_and_the_receipt_says_so(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.projection.verify.run.SETTLING", 0.5)
+    monkeypatch.setattr("verification.run.SETTLING", 0.5)
     await log_events(log, [event("click", number, ago(days=3, hours=number)) for number in range(20)])
     await project_all(settings, log, connection)
     stop_upkeep(monkeypatch)
@@ -213,7 +213,7 @@ async def _verified(settings: Settings, log: LogClient) -> Receipt:
 async def test_late_events_that_nobody_refreshes_are_a_difference(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.projection.verify.run.PATIENCE", 0.5)
+    monkeypatch.setattr("verification.run.PATIENCE", 0.5)
     await log_events(log, some_events(50))
     await project(settings, log, connection)
     assert (await verify(log, connection)).differences == [

@@ -6,16 +6,16 @@ import asyncpg
 import pytest
 from dirty_equals import IsStr
 
-from projection.timescale.conftest import ago, days_of_events, project_all
-from support.events import event, log_events
-from support.projector import running_projector
-from support.timescale import drop_rows
-from support.waiting import until
-from tailrace.migrations.runner import live_model
-from tailrace.projection.upkeep import Upkeep
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from migrations.runner import live_model
+from projection.upkeep import Upkeep
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.projection.timescale.conftest import ago, days_of_events, project_all
+from tests.support.events import event, log_events
+from tests.support.projector import running_projector
+from tests.support.timescale import drop_rows
+from tests.support.waiting import until
+from verification.run import verify
 
 
 async def test_the_service_drops_rows_that_are_older_than_its_retention(

@@ -11,24 +11,24 @@ from dirty_equals import IsPartialDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projection.timescale.conftest import ago, days_of_events, is_settled, project_all, stop_upkeep
-from query.conftest import running_query
-from support.events import event, log_events, some_events
-from support.projector import project, running_projector, until_projected
-from support.recount import read_model, recount_log
-from support.stats import ask, recount, wire
-from support.timescale import drop_rows
-from support.waiting import until
-from tailrace.contracts.events import Event
-from tailrace.migrations.models import list_models
-from tailrace.migrations.runner import live_model
-from tailrace.projection.cutover import go_over
-from tailrace.projection.parked import ParkedEvents
-from tailrace.projection.replay import replay
-from tailrace.projection.upkeep import DAY, HOUR, MINUTE, Stretch, Upkeep, stretches
-from tailrace.projection.verify.run import verify
-from tailrace.runtime.log.client import LogClient
-from tailrace.runtime.settings import Settings
+from contracts.events import Event
+from migrations.models import list_models
+from migrations.runner import live_model
+from projection.cutover import go_over
+from projection.parked import ParkedEvents
+from projection.replay import replay
+from projection.upkeep import DAY, HOUR, MINUTE, Stretch, Upkeep, stretches
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.projection.timescale.conftest import ago, days_of_events, is_settled, project_all, stop_upkeep
+from tests.query.conftest import running_query
+from tests.support.events import event, log_events, some_events
+from tests.support.projector import project, running_projector, until_projected
+from tests.support.recount import read_model, recount_log
+from tests.support.stats import ask, recount, wire
+from tests.support.timescale import drop_rows
+from tests.support.waiting import until
+from verification.run import verify
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -237,7 +237,7 @@ async def test_rows_are_not_dropped_under_an_open_snapshot(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Natively alone, as above."""
-    monkeypatch.setattr("tailrace.projection.upkeep.SNAPSHOTS_END", 0.2)
+    monkeypatch.setattr("projection.upkeep.SNAPSHOTS_END", 0.2)
     await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
     upkeep = Upkeep(connection, await live_model(connection))

@@ -3,5 +3,5 @@ third has a new shape.
 """
 
 FIRST, MENDED, NEXT = range(3)
-UPCASTERS = ("support.programs.first", "support.programs.mended", "support.programs.next")
+UPCASTERS = ("tests.support.programs.first", "tests.support.programs.mended", "tests.support.programs.next")
 """What the setting ``upcasters`` names, for each."""

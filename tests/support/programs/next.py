@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from support.programs import mended
+from tests.support.programs import mended
 
 
 def name_the_currency(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,282 @@
+"""The event: its shape, its limits, and the one place where both are checked.
+
+``read_event`` is the door: it fills in what a sender may leave out. ``read_entry`` reads what the log holds, where
+nothing may be missing, in the current shape of its type. Both raise ``EventRejectedError`` with a reason; whatever
+passes fits a Postgres row.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, NoReturn, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from contracts.errors import EventRejectedError
+from contracts.upcasting import Upcasters, upcast_failure
+
+MAX_EVENT_TYPE = 128
+"""Characters of an event type."""
+MAX_EVENT_DATA = 32 * 1024
+"""Bytes of ``event_data`` as JSON text."""
+MAX_DEPTH = 64
+"""Levels of nesting in ``event_data``."""
+MAX_NUMBER = 300
+"""Characters of one number in ``event_data``; no double needs more, and jsonb refuses far longer ones."""
+MAX_EXPONENT = 308
+"""Magnitude of a number's exponent: the doubles that JSON readers use end there."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+FUTURE_TOLERANCE = timedelta(days=1)
+LOG_FUTURE_TOLERANCE = timedelta(days=2)
+"""Wider than the door's, so that clocks that differ can't turn an accepted event into one that can't be projected."""
+
+EventType = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_EVENT_TYPE, description="1 to 128 printable characters", examples=["page_view"]),
+]
+UserId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="a signed 64-bit integer")]
+CreatedAt = Annotated[datetime, Meta(tz=True, description="when it happened: RFC 3339 with a zone")]
+EventVersion = Annotated[int, Meta(ge=1, le=2**31 - 1, description="which of its type's shapes event_data has")]
+
+
+class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One thing that happened. ``event_data`` is a JSON object, kept as the text its sender wrote."""
+
+    event_id: UUID
+    event_type: EventType
+    user_id: UserId
+    created_at: CreatedAt
+    event_data: Raw
+    event_version: EventVersion = 1
+
+
+class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
+    """An event as a sender may write it: ``event_id`` and ``created_at`` are made where they are missing."""
+
+    event_type: EventType
+    user_id: UserId
+    event_data: Raw
+    created_at: CreatedAt | None = None
+    event_id: UUID | None = None
+    event_version: EventVersion = 1
+
+
+_incoming = msgspec.json.Decoder(IncomingEvent)
+_stored = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+_any = msgspec.json.Decoder()
+
+
+def encode_event(event: Event) -> bytes:
+    """The event as the log keeps it: one compact JSON object that begins with its id; version 1 is left out."""
+    return _encoder.encode(event)
+
+
+def read_event(
+    raw: bytes,
+    *,
+    now: datetime,
+    new_id: Callable[[], UUID],
+    default_created_at: datetime | None = None,
+    upcasters: Upcasters | None = None,
+) -> Event:
+    """Reads and checks what a sender wrote.
+
+    ``now`` bounds ``created_at``. What is missing is filled in: ``event_id`` by ``new_id``, ``created_at`` by
+    ``default_created_at`` (``now`` where that is None). An older version is tried on ``upcasters`` and stays as it
+    was sent; without them versions are left to whoever stores the event.
+
+    Raises:
+        EventRejectedError: with a code and a reason.
+    """
+    incoming = _decode(_incoming, raw)
+    created_at = incoming.created_at
+    if created_at is None:
+        created_at = default_created_at or now
+    event = Event(
+        incoming.event_id or new_id(),
+        incoming.event_type,
+        incoming.user_id,
+        _utc(created_at),
+        incoming.event_data,
+        incoming.event_version,
+    )
+    _check(event, latest=now + FUTURE_TOLERANCE)
+    if upcasters is not None:
+        upcast(event, upcasters)
+    return event
+
+
+def read_entry(payload: bytes, *, logged_at: datetime, upcasters: Upcasters) -> Event:
+    """Reads and checks what the log holds, and turns it into the current version of its type.
+
+    The answer depends on the entry and the upcasters alone, so every replay gives the same.
+
+    Raises:
+        EventRejectedError: with a code and a reason.
+    """
+    return upcast(read_stored(payload, logged_at=logged_at), upcasters)
+
+
+def read_stored(payload: bytes, *, logged_at: datetime) -> Event:
+    """Reads and checks what the log holds, in the version it was sent in.
+
+    Raises:
+        EventRejectedError: with a code and a reason.
+    """
+    event = _decode(_stored, payload)
+    _check(event, latest=logged_at + LOG_FUTURE_TOLERANCE)
+    return event
+
+
+def upcast(event: Event, upcasters: Upcasters) -> Event:
+    """The event in the current version of its type: itself where it is that already.
+
+    Raises:
+        EventRejectedError: ``unknown_version``, or ``upcast_failed`` with the reason.
+    """
+    version, current = event.event_version, upcasters.current_version(event.event_type)
+    if version == current:
+        return event
+    data = upcasters.upcast(event.event_type, version, bytes(event.event_data))
+    try:
+        _check_data(data)
+    except EventRejectedError as error:
+        reason = error.message.removeprefix("event_data: ")
+        raise upcast_failure(event.event_type, version, current, reason) from None
+    return Event(event.event_id, event.event_type, event.user_id, event.created_at, Raw(data), current)
+
+
+class _OnlyId(Struct):
+    event_id: UUID
+
+
+_only_id = msgspec.json.Decoder(_OnlyId)
+
+
+def readable_id(payload: bytes) -> UUID | None:
+    """The event id of a payload that may be unreadable otherwise."""
+    try:
+        return _only_id.decode(payload).event_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+_T = TypeVar("_T", Event, IncomingEvent)
+
+
+def _decode(decoder: "msgspec.json.Decoder[_T]", raw: bytes) -> _T:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise EventRejectedError(_code(str(error)), _sentence(str(error))) from None
+    except UnicodeDecodeError:
+        raise EventRejectedError("invalid_json", "the text is not valid UTF-8") from None
+    except RecursionError:
+        raise EventRejectedError("invalid_event_data", f"event_data: {_TOO_DEEP}") from None
+    except msgspec.DecodeError as error:
+        lone_surrogate = _SURROGATE.search(_PAIR.sub(b"", raw))
+        reason = "a lone surrogate (\\ud800 to \\udfff) is no character" if lone_surrogate else _plain(str(error))
+        raise EventRejectedError("invalid_json", f"the text is not valid JSON: {reason}") from None
+
+
+_FIELD = re.compile(r"`\$\.(\w+)")
+_NAMED = re.compile(r"(missing required|unknown) field `([^`]*)`")
+
+
+def _code(message: str) -> str:
+    if named := _NAMED.search(message):
+        return "missing_field" if named[1].startswith("missing") else "unknown_field"
+    field = _FIELD.search(message)
+    return f"invalid_{field[1]}" if field else "invalid_event"
+
+
+def _sentence(message: str) -> str:
+    if named := _NAMED.search(message):
+        return (
+            f"{named[2]} is missing"
+            if named[1].startswith("missing")
+            else f"{named[2][:64]} is not a field of an event"
+        )
+    field = _FIELD.search(message)
+    reason = _plain(message.split(" - at ")[0])
+    return f"{field[1]}: {reason}" if field else f"the event: {reason}"
+
+
+def _plain(message: str) -> str:
+    message = message.replace("`", "").removeprefix("JSON is malformed: ")
+    return message[:1].lower() + message[1:]
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise EventRejectedError("invalid_created_at", "created_at: out of range") from None
+
+
+def _check(event: Event, *, latest: datetime) -> None:
+    if not event.event_type.isprintable():
+        raise EventRejectedError("invalid_event_type", "event_type: only printable characters are allowed")
+    if not EARLIEST <= event.created_at <= latest:
+        bound = "before 2000-01-01" if event.created_at < EARLIEST else "too far in the future"
+        raise EventRejectedError("invalid_created_at", f"created_at: {event.created_at.isoformat()} is {bound}")
+    _check_data(bytes(event.event_data))
+
+
+def _check_data(raw: bytes) -> None:
+    if not raw.startswith(b"{"):
+        _refuse_data("expected an object")
+    if len(raw) > MAX_EVENT_DATA:
+        _refuse_data(f"{len(raw):,} bytes, at most {MAX_EVENT_DATA:,} are allowed", "event_data_too_large")
+    try:
+        _any.decode(raw)
+    except UnicodeDecodeError:
+        _refuse_data("not valid UTF-8")
+    except RecursionError:
+        _refuse_data(_TOO_DEEP)
+    except msgspec.MsgspecError as error:
+        _refuse_data(_plain(str(error).split(" - at ")[0]))
+    # judged by the text: a reader shows only the last of repeated keys, Postgres parses them all
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        _refuse_data(_TOO_DEEP)
+    if _SUSPICIOUS.search(raw):
+        if _NUL.search(raw):
+            _refuse_data("the character \\u0000 can't be stored")
+        json.loads(raw, parse_float=_check_number, parse_int=_check_number)
+
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
+# one pass for what is rare; only where it finds something is it looked at closely
+_SUSPICIOUS = re.compile(rb"\\u0000|[0-9.]{300}|[eE][+-]?[0-9]{3}")
+
+
+def _check_number(literal: str) -> None:
+    if len(literal) > MAX_NUMBER:
+        _refuse_data(f"a number of {len(literal):,} characters, at most {MAX_NUMBER} are allowed")
+    exponent = re.split("[eE]", literal)[1:]
+    if exponent and abs(int(exponent[0])) > MAX_EXPONENT:
+        _refuse_data(f"the number {literal[:32]} is out of range")
+
+
+def _refuse_data(reason: str, code: str = "invalid_event_data") -> NoReturn:
+    raise EventRejectedError(code, f"event_data: {reason}")
+
+
+def _depth(raw: bytes) -> int:
+    depth = deepest = 0
+    for token in _TOKENS.finditer(raw):
+        sign = token[0]
+        if sign in (b"{", b"["):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in (b"}", b"]"):
+            depth -= 1
+    return deepest

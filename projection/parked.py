@@ -1,0 +1,131 @@
+"""Parked events: looking at them, and trying them again once what was wrong is mended.
+
+A retry takes the position row's lock, which the projector takes too, so the two never meet half-way. It fills the place
+that the entry has held since it was parked and raises the revision: (position, revision) names a state of the model.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from contracts.cursors import Cursor
+from contracts.errors import EventRejectedError, ForeignHistoryError
+from contracts.events import Event, read_entry
+from contracts.upcasting import NO_UPCASTERS, Upcasters
+from migrations.models import Model, use_model
+from migrations.runner import live_model
+from projection.batch import Projected
+from projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, project_events, projection_sql
+
+LAST = 2**63 - 1
+CHUNK = 500
+
+
+class ParkedEvent(NamedTuple):
+    """A log entry that could not be projected, and why. ``event_id`` is None where none can be read."""
+
+    seq: int
+    event_id: UUID | None
+    code: str
+    reason: str
+    payload: bytes
+    logged_at: datetime
+    parked_at: datetime
+
+
+class Retried(NamedTuple):
+    """What became of a parked entry: projected if ``reason`` is None, else still parked because of it."""
+
+    seq: int
+    reason: str | None
+
+
+class _RolledBackError(Exception):
+    """Rolls a transaction back."""
+
+
+class ParkedEvents:
+    """The parked events of one model."""
+
+    def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
+        self.model = model
+        self._connection = connection
+
+    @classmethod
+    async def of(cls, connection: "asyncpg.Connection", model: Model | None = None) -> "ParkedEvents":
+        """Takes a connection for a model, the live one if it is not given.
+
+        Raises:
+            SchemaError: this program doesn't know the database's schema.
+        """
+        model = model or await live_model(connection)
+        await use_model(connection, model)
+        return cls(connection, model)
+
+    async def list(self, *, first: int = 0, last: int = LAST, limit: int = CHUNK) -> list[ParkedEvent]:
+        """The oldest ``limit`` from sequence ``first`` to ``last``."""
+        rows = await self._connection.fetch(projection_sql("list_parked"), first, last, limit)
+        return [ParkedEvent(**dict(row)) for row in rows]
+
+    async def get(self, seq: int) -> ParkedEvent | None:
+        """The one of log entry ``seq``; None if it isn't parked."""
+        found = await self.list(first=seq, last=seq)
+        return found[0] if found else None
+
+    async def retry(
+        self, upcasters: Upcasters = NO_UPCASTERS, *, until: Cursor | None = None, dry_run: bool = False
+    ) -> AsyncIterator[Retried]:
+        """Tries each again, the oldest first, each in a transaction of its own; ``dry_run`` keeps nothing.
+
+        Raises:
+            ForeignHistoryError: ``until`` is of another log than the model.
+        """
+        if until is not None:
+            epoch = await self._connection.fetchval("select epoch from projection_position")
+            if until.epoch != epoch:
+                raise ForeignHistoryError(f"{until} is of another log than the read model, whose epoch is {epoch}")
+        last = LAST if until is None else until.seq
+        first = 0
+        while chunk := await self.list(first=first, last=last):
+            for parked in chunk:
+                yield Retried(parked.seq, await self._retry(parked, upcasters, dry_run=dry_run))
+            first = chunk[-1].seq + 1
+
+    async def _retry(self, parked: ParkedEvent, upcasters: Upcasters, *, dry_run: bool) -> str | None:
+        try:
+            event = read_entry(parked.payload, logged_at=parked.logged_at, upcasters=upcasters)
+        except EventRejectedError as error:
+            return error.message
+        try:
+            async with self._connection.transaction():
+                reason = await self._fill_place(parked, event)
+                if dry_run or reason is not None:
+                    raise _RolledBackError
+        except _RolledBackError:
+            return reason
+        except CAUSED_BY_DATA as error:
+            return f"the database refuses it: {error.args[0]}"
+        return None
+
+    async def _fill_place(self, parked: ParkedEvent, event: Event) -> str | None:
+        raw_from = await self._connection.fetchval(
+            "update projection_position set revision = revision + 1 returning raw_from"
+        )
+        if raw_from is not None and event.created_at < raw_from:
+            return BEFORE_RETENTION.format(raw_from)
+        if (
+            await self._connection.fetchval("delete from parked_events where seq = $1 returning seq", parked.seq)
+            is None
+        ):
+            return "somebody else has just retried it"
+        # it may hold its id since it was parked; projecting claims it again, unless another entry has it
+        await self._connection.execute(
+            "delete from event_ids where event_id = $1 and seq = $2", event.event_id, parked.seq
+        )
+        if await project_events(self._connection, self.model.flavour, [Projected(parked.seq, event)]):
+            return None
+        counts = await self._connection.fetchval("select seq from event_ids where event_id = $1", event.event_id)
+        return f"log entry {counts} counts for its event_id"

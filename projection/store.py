@@ -1,0 +1,147 @@
+"""The read model's side of a batch: everything it changes, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from contracts.cursors import Cursor
+from contracts.errors import TailraceError
+from migrations.flavours import Flavour
+from migrations.models import Model
+from projection.batch import Batch, Parked, Projected
+from runtime.sql import read_sql
+
+CAUSED_BY_DATA = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""Errors of the database that an event's own content causes; every other is the surroundings' and tried again."""
+
+
+BEFORE_RETENTION = "created_at: single events are kept from {:%Y-%m-%d} on (retention), and counts before are final"
+"""Why an event is parked that belongs to a time whose rows were dropped."""
+
+
+class PositionMovedError(TailraceError):
+    """The model is not where this projector left it: read the position again and go on from there.
+
+    Another projector is active, or a commit whose answer was lost did happen.
+    """
+
+
+class Committed(NamedTuple):
+    """What became of a batch: entries stored as rows, parked, and repetitions of an id."""
+
+    stored: int
+    parked: int
+    duplicates: int
+
+
+projection_sql = partial(read_sql, "projection")
+"""The text of one of this package's statements."""
+
+
+class Store:
+    """One read model, through one connection whose ``search_path`` is the model's schema (``use_model``)."""
+
+    def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
+        self.model = model
+        self._connection = connection
+        self._read_position = projection_sql("read_position")
+        self._move_position = projection_sql("move_position")
+        self._claim_ids = projection_sql("claim_ids")
+        self._park_events = projection_sql("park_events")
+        self._note_gap = projection_sql("note_gap")
+
+    async def position(self) -> Cursor | None:
+        """Up to where the model has seen the log; None if it has seen nothing."""
+        row = await self._connection.fetchrow(self._read_position)
+        return Cursor(row["epoch"], row["seq"], row["mark"]) if row["epoch"] else None
+
+    async def commit(self, batch: Batch, expected: Cursor) -> Committed:
+        """Projects a batch that begins right behind ``expected``: all of it or, on any error, nothing.
+
+        Raises:
+            PositionMovedError: the model is not at ``expected``.
+            asyncpg.PostgresError: see ``CAUSED_BY_DATA``.
+        """
+        position = batch.position(expected.epoch)
+        async with self._connection.transaction():
+            moved = await self._connection.fetchrow(
+                self._move_position,
+                position.epoch,
+                position.seq,
+                position.mark,
+                batch.entries[-1].logged_at,
+                expected.seq,
+            )
+            if moved is None:
+                raise PositionMovedError(f"the read model is not at {expected} any more")
+            events, candidates = _kept(batch, moved["raw_from"])
+            stored = await project_events(self._connection, self.model.flavour, events) if events else 0
+            parked = await self._park(candidates) if candidates else 0
+            if gaps := batch.gaps(expected.seq):
+                await self._connection.executemany(self._note_gap, gaps)
+        return Committed(stored, parked, len(batch.entries) - stored - parked)
+
+    async def _park(self, candidates: list[Parked]) -> int:
+        """Parks those that no earlier entry's id stands for; how many that are."""
+        claims = [(item.event_id, item.entry.seq) for item in candidates if item.event_id is not None]
+        rows: list[Any] = await self._connection.fetch(
+            self._claim_ids, [event_id for event_id, _ in claims], [seq for _, seq in claims]
+        )
+        claimed = {row[0] for row in rows}
+        parked = [item for item in candidates if item.event_id is None or item.entry.seq in claimed]
+        await self._connection.execute(
+            self._park_events,
+            [item.entry.seq for item in parked],
+            [item.event_id for item in parked],
+            [item.code for item in parked],
+            [item.reason for item in parked],
+            [item.entry.payload for item in parked],
+            [item.entry.logged_at for item in parked],
+        )
+        return len(parked)
+
+
+def _kept(batch: Batch, raw_from: datetime | None) -> tuple[list[Projected], list[Parked]]:
+    """What may become rows, and what is parked.
+
+    To the latter belong events of a time whose rows were dropped (before ``raw_from``): the aggregates there can't be
+    made anew, so nothing is added.
+    """
+    if raw_from is None:
+        return batch.events, batch.parked
+    late = {item.seq: item.event.event_id for item in batch.events if item.event.created_at < raw_from}
+    reason = BEFORE_RETENTION.format(raw_from)
+    too_old = [
+        Parked(entry, late[entry.seq], "before_retention", reason) for entry in batch.entries if entry.seq in late
+    ]
+    return [item for item in batch.events if item.seq not in late], batch.parked + too_old
+
+
+async def project_events(connection: "asyncpg.Connection", flavour: Flavour, events: Sequence[Projected]) -> int:
+    """Makes rows of events and adds them to every count, unless their ids are claimed; to be called in a transaction.
+
+    Answers how many became rows.
+    """
+    return int(
+        await connection.fetchval(
+            _project_events(flavour),
+            [item.event.event_id for item in events],
+            [item.event.event_type for item in events],
+            [item.event.user_id for item in events],
+            [item.event.created_at for item in events],
+            [bytes(item.event.event_data).decode() for item in events],
+            [item.seq for item in events],
+        )
+    )
+
+
+@cache
+def _project_events(flavour: Flavour) -> str:
+    return projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))

@@ -1,0 +1,39 @@
+"""The HTTP app: its parts put together."""
+
+import asyncpg
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from query.events.routes import events_routes
+from query.health import health_routes
+from query.live.documents.routes import document_routes
+from query.live.routes import live_routes
+from query.live.sending import LiveClients
+from query.page.routes import page_routes
+from query.problems import answer_problems, describe_problems
+from query.stats.routes import stats_routes
+from runtime.log.client import LogClient
+from runtime.metrics import serve_metrics
+
+DESCRIPTION = """
+The read side of Tailrace: `/stats` answers from the read model, `/ws` streams the log itself. Both name positions of
+the log by the same cursors, `<epoch>:<sequence>:<mark>`. Errors are problem+json (RFC 9457).
+"""
+
+
+def make_app(
+    pool: "asyncpg.Pool", log: LogClient, clients: LiveClients, registry: CollectorRegistry, *, stats_timeout: float
+) -> FastAPI:
+    """The app over an open pool and a connected log; ``stats_timeout`` in seconds."""
+    # no pages of the framework's own: they load their scripts from elsewhere
+    app = FastAPI(title="Tailrace query", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    answer_problems(app)
+    describe_problems(app)
+    app.include_router(page_routes())
+    app.include_router(health_routes(pool, log, clients))
+    app.include_router(stats_routes(pool, log, stats_timeout))
+    app.include_router(events_routes(pool, log, stats_timeout))
+    app.include_router(live_routes(clients))
+    app.include_router(document_routes())
+    serve_metrics(app, registry)
+    return app

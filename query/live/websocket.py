@@ -1,0 +1,49 @@
+"""``/ws``: frames over a WebSocket."""
+
+from collections.abc import Callable
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from query.live.frames import Frame
+from query.live.requests import BadStreamRequestError, Message, read_message, read_request
+from query.live.sending import BAD_REQUEST, Carrier, ClientGoneError, LiveClients
+
+_MAX_REASON = 123  # bytes: what RFC 6455 leaves of a control frame
+
+
+async def serve_websocket(websocket: WebSocket, clients: LiveClients) -> None:
+    """Serves one client until either side ends it."""
+    await websocket.accept()
+    carrier = WebSocketCarrier(websocket)
+    try:
+        request = read_request(websocket.query_params.multi_items())
+    except BadStreamRequestError as error:
+        clients.on_closed(BAD_REQUEST)
+        return await carrier.close(BAD_REQUEST, str(error))
+    return await clients.serve(carrier, clients.stream(request))
+
+
+class WebSocketCarrier(Carrier):
+    """A client of ``/ws``: each frame is one text message."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def send(self, frame: Frame) -> None:
+        """See ``Carrier.send``."""
+        try:
+            await self._websocket.send_text(frame.text)
+        except WebSocketDisconnect:
+            raise ClientGoneError from None
+
+    async def listen(self, tell: Callable[[Message], None]) -> None:
+        """See ``Carrier.listen``."""
+        while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
+            tell(read_message(message.get("text") or message.get("bytes") or ""))
+
+    async def close(self, code: int, reason: str) -> None:
+        """See ``Carrier.close``."""
+        try:
+            await self._websocket.close(code, reason.encode()[:_MAX_REASON].decode(errors="ignore"))
+        except WebSocketDisconnect:
+            raise ClientGoneError from None

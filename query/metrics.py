@@ -1,0 +1,54 @@
+"""What the query service measures: every name is here, and in docs/metrics.md."""
+
+from collections.abc import Iterable
+
+import asyncpg
+from prometheus_client import Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from query.live.sending import LiveClients
+from query.live.tail import Tail
+from runtime.metrics import new_registry
+
+
+class QueryMetrics:
+    """The query service's metrics, in a registry of their own."""
+
+    def __init__(self, pool: "asyncpg.Pool", tail: Tail, clients: LiveClients) -> None:
+        self.registry = new_registry()
+        closed = Counter(
+            "tailrace_live_closed",
+            "Live clients that the service closed, by close code (docs of /ws); clients that left by themselves: 0.",
+            ["code"],
+            registry=self.registry,
+        )
+        clients.on_closed = lambda code: closed.labels(str(code)).inc()
+        self.registry.register(_Now(pool, tail, clients))
+
+
+class _Now(Collector):
+    """Read when somebody asks: sending costs no more for it."""
+
+    def __init__(self, pool: "asyncpg.Pool", tail: Tail, clients: LiveClients) -> None:
+        self._pool = pool
+        self._tail = tail
+        self._clients = clients
+
+    def collect(self) -> Iterable[Metric]:
+        connections = GaugeMetricFamily(
+            "tailrace_database_connections", "Connections to the database by state: busy, idle.", labels=["state"]
+        )
+        idle = self._pool.get_idle_size()
+        connections.add_metric(["busy"], self._pool.get_size() - idle)
+        connections.add_metric(["idle"], idle)
+        yield connections
+        yield GaugeMetricFamily("tailrace_live_clients", "Clients of /ws and /sse.", self._clients.count)
+        yield CounterMetricFamily("tailrace_live_frames", "Frames sent to live clients.", self._clients.frames)
+        ring = self._tail.ring
+        yield GaugeMetricFamily(
+            "tailrace_live_sequence",
+            "The last log entry that live clients can get; 0 while the log can't be followed.",
+            ring.end.seq if ring else 0,
+        )

@@ -1,0 +1,86 @@
+"""The query service: what it holds, in the order it is opened and closed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+
+from migrations.runner import live_model
+from query.app import make_app
+from query.live.sending import LiveClients
+from query.live.tail import Tail
+from query.metrics import QueryMetrics
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.postgres import connect_pool
+from runtime.serving import serve_http
+from runtime.settings import Settings
+from runtime.tracing import start_tracing
+from runtime.upcasters import load_upcasters
+
+CONNECTIONS = 8
+"""To the database; more questions at once than that wait for each other."""
+CLOSE_TIMEOUT = 0.5
+"""Seconds a connection may take to close in good order."""
+
+logger = logging.getLogger("tailrace.query")
+
+
+async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
+    """Answers questions and streams until SIGINT or SIGTERM (or ``stop``), through outages of the log and the database.
+
+    Both have to be there at the start.
+
+    Raises:
+        LogUnavailableError: the log's server does not answer at the start.
+        DatabaseUnavailableError: the database does not.
+        SchemaError: the database is not the one this program works with.
+        ConfigurationError: an address or the port is wrong, or the upcasters can't be loaded.
+    """
+    upcasters = load_upcasters(settings)
+    tracing = start_tracing("query")
+    async with AsyncExitStack() as opened:
+        pool = await opened.enter_async_context(_pool(settings))
+        log = await opened.enter_async_context(_log(settings))
+        tail = Tail(log, settings.live_ring, upcasters)
+        clients = LiveClients(log, tail)
+        opened.callback(tracing.close)
+        metrics = QueryMetrics(pool, tail, clients)
+        app = make_app(pool, log, clients, metrics.registry, stats_timeout=settings.stats_timeout)
+        tracing.trace_http(app)
+        await serve_http(
+            app,
+            host=settings.host,
+            port=settings.query_port,
+            background=[tail.run()],
+            on_stop=clients.stop,
+            stop=stop,
+        )
+
+
+@asynccontextmanager
+async def _pool(settings: Settings) -> "AsyncIterator[asyncpg.Pool]":
+    # the pool reports an outage with a traceback for each of its tries; /health and every question say it better
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+    pool = await connect_pool(settings.dsn, name="query", size=CONNECTIONS)
+    try:
+        async with pool.acquire() as connection:
+            model = await live_model(connection)
+        logger.info("questions are answered from %s, %s flavour", model.name, model.flavour)
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT)
+        except TimeoutError:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def _log(settings: Settings) -> AsyncIterator[LogClient]:
+    log = await connect_log(settings, "query")
+    try:
+        yield log
+    finally:
+        await asyncio.wait([asyncio.create_task(log.close())], timeout=CLOSE_TIMEOUT)

@@ -1,0 +1,116 @@
+"""Running an ASGI app until it is told to stop, or until something it can't do without has failed."""
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from contracts.errors import ConfigurationError
+
+MAX_READ = 1024 * 1024
+"""Bytes of a WebSocket message that are read. Who sends more may not hear why the connection ends: what is unread then
+resets it."""
+GRACE = 2
+"""Seconds that open requests and sockets get at shutdown; everything has to be down in 5."""
+
+
+async def serve_http(
+    app: Callable[..., Awaitable[None]],
+    *,
+    host: str,
+    port: int,
+    background: "list[Coroutine[Any, Any, None]] | None" = None,
+    on_stop: Callable[[], Awaitable[None]] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serves ``app`` until SIGINT or SIGTERM (or ``stop``), or until one of ``background`` ends; its error is raised.
+
+    ``on_stop`` is awaited as the stop begins, before uvicorn closes open sockets: to end streams that never end. It has
+    to be quick.
+
+    Raises:
+        ConfigurationError: the port can't be had.
+    """
+    try:
+        listening = _listen(host, port)
+    except ConfigurationError:
+        for coroutine in background or []:
+            coroutine.close()
+        raise
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=MAX_READ,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=GRACE,
+            server_header=False,
+        ),
+        on_stop,
+    )
+    tasks = [asyncio.create_task(coroutine) for coroutine in background or []]
+    if stop is not None:
+        tasks.append(asyncio.create_task(_until_set(stop)))
+    serving = asyncio.create_task(server.serve([listening]))
+    try:
+        await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        await asyncio.wait([serving])
+        listening.close()
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(serving, *tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # uvicorn would leave the process by sys.exit, from inside a task, if the port can't be had
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise ConfigurationError(f"{host}:{port} can't be listened on: {error.strerror or error}") from None
+    listening.setblocking(False)
+    return listening
+
+
+async def _until_set(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], Awaitable[None]] | None) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        if self._on_stop is not None:
+            await self._on_stop()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn's own sends itself the signal again at the end, which kills the process before its caller has closed
+        # what it holds
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

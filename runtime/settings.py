@@ -1,0 +1,140 @@
+"""Every setting, with a default that is right for a first run.
+
+Read from the environment (``TAILRACE_<NAME>``, or the seed's ``DB_USER``, ``DB_PASS``, ``DB_NAME``) and a ``.env``
+file in the working directory; the environment wins.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Literal
+from urllib.parse import quote
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import ConfigurationError
+
+MEBIBYTE = 1024 * 1024
+ALIKE = 0.88
+"""How like a setting's name, from 0 to 1, a variable's has to be to be taken for a slip."""
+logger = logging.getLogger("tailrace.runtime")
+
+
+class Settings(BaseSettings):
+    """What a service can be told. Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TAILRACE_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    nats_url: str = Field(
+        "nats://127.0.0.1:4222", description="where the log's server is; of a cluster several, with commas"
+    )
+    database: str | None = Field(None, description="the database as postgresql://…; wins over the parts below")
+    database_host: str = Field("127.0.0.1", description="the database server's host")
+    database_port: int = Field(5432, ge=1, le=65535, description="the database server's port")
+    db_user: str = Field(
+        "user", validation_alias=AliasChoices("TAILRACE_DB_USER", "DB_USER"), description="the database's user"
+    )
+    db_pass: str = Field(
+        "password", validation_alias=AliasChoices("TAILRACE_DB_PASS", "DB_PASS"), description="the user's password"
+    )
+    db_name: str = Field(
+        "analytics", validation_alias=AliasChoices("TAILRACE_DB_NAME", "DB_NAME"), description="the database's name"
+    )
+
+    reader_user: str | None = Field(
+        None, description="a database role that may read everything and write nothing: `tailrace migrate` makes it"
+    )
+    reader_pass: str | None = Field(None, description="that role's password")
+
+    host: str = Field("127.0.0.1", description="the address the HTTP services listen on")
+    command_port: int = Field(8081, ge=0, le=65535, description="port of the command service; 0 takes a free one")
+    query_port: int = Field(8080, ge=0, le=65535, description="port of the query service; 0 takes a free one")
+    projection_port: int = Field(
+        8082, ge=0, le=65535, description="port of the projection service's health and metrics; 0 takes a free one"
+    )
+    command_url: str | None = Field(None, description="where the command service is, for the producer and the importer")
+    query_url: str | None = Field(None, description="where the query service is, for `tailrace tail` and `status`")
+    projection_url: str | None = Field(
+        None, description="where the projection service is, for `tailrace health` and `status`"
+    )
+
+    log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
+    replicas: int = Field(1, ge=1, le=5, description="copies of each stream, in a cluster of NATS servers")
+    log_max_bytes: int = Field(
+        -1, ge=-1, description="size at which the log refuses new events; -1: what the disk gives"
+    )
+    inbox_max_bytes: PositiveInt = Field(1024 * MEBIBYTE, description="size at which the inbox refuses new messages")
+    rejected_max_bytes: PositiveInt = Field(1024 * MEBIBYTE, description="size of what is kept of refused messages")
+    dedupe_window: PositiveFloat = Field(120.0, description="how long the log itself recognizes a repeated event_id")
+    max_event_types: PositiveInt = Field(10_000, description="distinct event types; the log's server remembers each")
+    upcasters: str | None = Field(
+        None, description="what reads old versions of events: an importable module, or a file ending in .py"
+    )
+
+    publish_timeout: PositiveFloat = Field(5.0, description="how long the log may take to acknowledge an event")
+    max_body_bytes: PositiveInt = Field(16 * MEBIBYTE, description="size of one request to POST /events")
+    max_pending_events: PositiveInt = Field(
+        20_000, description="events on their way into the log at once; more are answered with 429"
+    )
+
+    flavour: Literal["auto", "postgres", "timescale"] = Field(
+        "auto", description="what a new read model is made of; auto: timescale where the server offers it"
+    )
+    chunk_days: PositiveFloat = Field(1.0, description="timescale: days in one chunk of the events")
+    compress_after_days: float = Field(
+        7.0, ge=0, description="timescale: days after which chunks are compressed; 0: never"
+    )
+    retention_days: float = Field(
+        0.0, ge=0, description="timescale: days after which single events are dropped, their counts kept; 0: never"
+    )
+
+    batch_size: PositiveInt = Field(2_000, description="events the projector commits at once, at most")
+    replay_share: float = Field(
+        0.5, gt=0, le=1, description="share of the time that a replay works: the rest is the live system's"
+    )
+    parked_stop_ratio: float = Field(0.5, gt=0, le=1, description="share of parked events that stops the projector")
+    parked_stop_minimum: PositiveInt = Field(100, description="parked events in a stretch before that share counts")
+
+    live_ring: PositiveInt = Field(20_000, description="events the query service keeps ready for live clients")
+    stats_timeout: PositiveFloat = Field(30.0, description="how long one question to the database may take")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what the services print")
+    log_format: Literal["text", "json"] = Field("text", description="how they print it: for people, or for machines")
+
+    @property
+    def dsn(self) -> str:
+        """The database as a postgresql:// address."""
+        if self.database:
+            return self.database
+        user, password, name = (quote(part, safe="") for part in (self.db_user, self.db_pass, self.db_name))
+        return f"postgresql://{user}:{password}@{self.database_host}:{self.database_port}/{name}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Reads the environment; ``overrides`` win where they are not None.
+
+    Raises:
+        ConfigurationError: naming each setting that is wrong.
+    """
+    for slip, meant in slips({*os.environ, *dotenv_values(".env")}):
+        logger.warning("%s is no setting, and ignored: is %s meant?", slip, meant)
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors()
+        )
+        raise ConfigurationError(f"a setting is wrong: {reasons}") from None
+
+
+def slips(variables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Variables that are nearly the name of a setting, each with that name."""
+    names = {f"TAILRACE_{name.upper()}" for name in Settings.model_fields}
+    for variable in sorted(variables):
+        if variable.startswith("TAILRACE_") and variable not in names:
+            yield from ((variable, name) for name in get_close_matches(variable, names, n=1, cutoff=ALIKE))

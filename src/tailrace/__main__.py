@@ -1,5 +1,0 @@
-"""``python -m tailrace``."""
-
-from tailrace.ops.cli import main
-
-main()

@@ -1,1 +1,0 @@
-"""``tailrace bench``: measures this program as users run it, on servers of its own, and writes docs/benchmarks.md."""

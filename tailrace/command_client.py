@@ -1,0 +1,155 @@
+"""Sends batches of events to the command service, again where that may help.
+
+Sending again is safe because every event carries its id: the log and the tables count it once.
+"""
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import httpx
+import msgspec
+import stamina
+from msgspec import Struct
+
+from contracts.errors import ConfigurationError, TailraceError
+
+PATIENCE = 60.0
+"""Seconds one batch is tried for: longer than the command service or the log takes to start again."""
+
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_LONGEST_RETRY_AFTER = 30.0
+_ANSWERED = {202, 207, 422}
+_RETRIED = {429, 500, 502, 503, 504}
+
+
+class Refusal(Struct, frozen=True):
+    """An event that was refused for good; ``index`` counts the sent events from 0."""
+
+    index: int
+    code: str
+    message: str
+
+
+class Answer(Struct, frozen=True):
+    """``accepted`` events are in the log, now or from before; ``cursor`` is the last one's, None if there is none."""
+
+    accepted: int
+    rejected: list[Refusal]
+    cursor: str | None = None
+
+
+class CommandUnavailableError(TailraceError):
+    """The command service can't take events now: nothing was promised, try again (after that many seconds)."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CommandClient:
+    """A connection to the command service, as an async context manager. Batches may be sent side by side.
+
+    ``patience`` is how long one batch is tried for, in seconds; ``on_retry`` gets the reason of each new try.
+
+    Raises:
+        ConfigurationError: ``url`` is not an http(s) address.
+    """
+
+    def __init__(
+        self, url: str, *, patience: float = PATIENCE, on_retry: Callable[[CommandUnavailableError], None] | None = None
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._patience = patience
+        self._on_retry = on_retry
+        try:
+            parsed = httpx.URL(self._url)
+        except httpx.InvalidURL:
+            parsed = httpx.URL()
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ConfigurationError(f"{url!r} is not the address of a command service: expected http://host:port")
+        # trust_env off: a proxy meant for the internet must not get a service's own events
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def send(self, events: Sequence[bytes]) -> Answer:
+        """Sends 1 or more events, each one line of JSON that has its ``event_id``.
+
+        Raises:
+            CommandUnavailableError: it could not be done in time; some of the events may be in the log.
+            TailraceError: the service refuses the request as such.
+        """
+        response = await self._post(b"\n".join(events) + b"\n")
+        if response.status_code in _ANSWERED:
+            try:
+                return msgspec.json.decode(response.content, type=Answer)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                raise TailraceError(f"what answers at {self._url} is not a command service") from None
+        if response.status_code == 413:
+            return await self._send_parts(events)
+        raise TailraceError(f"the command service at {self._url} refused the request: {_reason(response)}")
+
+    async def _send_parts(self, events: Sequence[bytes]) -> Answer:
+        if len(events) == 1:
+            return Answer(0, [Refusal(0, "too_large", "the event is larger than the command service takes")])
+        middle = len(events) // 2
+        first = await self.send(events[:middle])
+        second = await self.send(events[middle:])
+        rejected = [Refusal(refusal.index + middle, refusal.code, refusal.message) for refusal in second.rejected]
+        return Answer(first.accepted + second.accepted, first.rejected + rejected, second.cursor or first.cursor)
+
+    async def _post(self, body: bytes) -> httpx.Response:
+        retries = stamina.retry_context(
+            on=self._when_again, attempts=None, timeout=self._patience, wait_initial=0.2, wait_max=5, wait_jitter=0.2
+        )
+        try:
+            async for attempt in retries:
+                with attempt:
+                    return await self._post_once(body)
+        except CommandUnavailableError as error:
+            raise CommandUnavailableError(f"{error}; gave up after {self._patience:g} s", error.retry_after) from None
+        raise AssertionError("unreachable")
+
+    async def _post_once(self, body: bytes) -> httpx.Response:
+        headers = {"Content-Type": "application/x-ndjson"}
+        try:
+            response = await self._http.post(f"{self._url}/events", content=body, headers=headers)
+        except httpx.RequestError as error:
+            reason = str(error) or type(error).__name__
+            raise CommandUnavailableError(f"the command service at {self._url} does not answer: {reason}") from error
+        if response.status_code in _RETRIED:
+            raise CommandUnavailableError(
+                f"the command service at {self._url} can't take events now: {_reason(response)}", _retry_after(response)
+            )
+        return response
+
+    def _when_again(self, error: Exception) -> bool | float:
+        if not isinstance(error, CommandUnavailableError):
+            return False
+        if self._on_retry is not None:
+            self._on_retry(error)
+        return True if error.retry_after is None else error.retry_after
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    # its other form, a date, is for pages that come back tomorrow; our own back-off does instead
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), _LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() else None
+
+
+class _Problem(Struct):
+    detail: str
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        return f"{msgspec.json.decode(response.content, type=_Problem).detail} (HTTP {response.status_code})"
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return f"HTTP {response.status_code} {response.reason_phrase}".rstrip()

@@ -1,0 +1,122 @@
+"""Imports a file: batches on their way to the command service, a few at a time.
+
+Reading and parsing happen in a thread, so that a slow disk or pipe doesn't hold up the answers. With several batches
+in flight, their order in the log is not the file's; ``in_flight=1`` keeps it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from contracts.errors import ConfigurationError, TailraceError
+from tailrace.command_client import PATIENCE, CommandClient, CommandUnavailableError
+from tailrace.importing.batches import Batch, Format, batches
+from tailrace.importing.lines import STDIN, LineSource, open_lines
+from tailrace.importing.report import BadLine, BadLinesError, ImportReport, Progress, Tally
+
+
+async def import_file(
+    path: Path,
+    *,
+    format: Format,
+    command_url: str,
+    strict: bool = False,
+    batch_size: int = 500,
+    in_flight: int = 4,
+    patience: float = PATIENCE,
+    on_progress: Callable[[Progress], None],
+    on_retry: Callable[[CommandUnavailableError], None] | None = None,
+) -> ImportReport:
+    """Sends a file's events to the command service. Importing it again, whole or after a break, adds nothing.
+
+    Bad lines are counted and left out. With ``strict`` the whole file is checked first and nothing is sent if there
+    are any. ``on_progress`` is called after each batch; ``on_retry`` when one has to be sent again, which is tried for
+    ``patience`` seconds.
+
+    Raises:
+        BadLinesError: with ``strict``, there were bad lines.
+        ConfigurationError: the file, the address, or a combination of arguments can't be used.
+        TailraceError: the file breaks off, or the command service does not take the events; what was sent stays.
+    """
+    started = time.monotonic()
+    if strict:
+        if path == STDIN:
+            raise ConfigurationError("standard input can't be imported strictly: the file is read twice")
+        await _check(path, format, batch_size, on_progress, started)
+    with open_lines(path) as source:
+        tally = Tally("sending", source.size)
+        async with CommandClient(command_url, patience=patience, on_retry=on_retry) as client:
+            try:
+                await _send_all(client, source, format, batch_size, in_flight, tally, on_progress)
+            except TailraceError as error:
+                raise TailraceError(
+                    f"{error}; at least {tally.accepted:,} events were imported, and importing the file again "
+                    "adds only the others"
+                ) from None
+    report = tally.report(time.monotonic() - started)
+    if strict and report.rejected:
+        raise BadLinesError(f"{report.rejected:,} of {report.read:,} lines were refused, the others sent", report)
+    return report
+
+
+async def _check(
+    path: Path, format: Format, batch_size: int, on_progress: Callable[[Progress], None], started: float
+) -> None:
+    with open_lines(path) as source:
+        tally = Tally("checking", source.size)
+        async for batch in _in_thread(source, format, batch_size):
+            _count(tally, batch, on_progress)
+    if tally.rejected:
+        report = tally.report(time.monotonic() - started)
+        raise BadLinesError(f"{report.rejected:,} of {report.read:,} lines are bad; nothing was sent", report)
+
+
+async def _send_all(
+    client: CommandClient,
+    source: LineSource,
+    format: Format,
+    batch_size: int,
+    in_flight: int,
+    tally: Tally,
+    on_progress: Callable[[Progress], None],
+) -> None:
+    free = asyncio.Semaphore(in_flight)
+
+    async def send(batch: Batch) -> None:
+        try:
+            if batch.events:
+                answer = await client.send(batch.events)
+                tally.accepted += answer.accepted
+                tally.add_cursor(answer.cursor)
+                tally.add_bad([BadLine(batch.numbers[one.index], one.code, one.message) for one in answer.rejected])
+            _count(tally, batch, on_progress)
+        finally:
+            free.release()
+
+    broken: TailraceError | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            try:
+                async for batch in _in_thread(source, format, batch_size):
+                    await free.acquire()
+                    group.create_task(send(batch))
+            except TailraceError as error:
+                broken = error  # what came before it is still sent
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    if broken is not None:
+        raise broken
+
+
+async def _in_thread(source: LineSource, format: Format, batch_size: int) -> AsyncIterator[Batch]:
+    upcoming = batches(source, format, batch_size)
+    while (batch := await asyncio.to_thread(next, upcoming, None)) is not None:
+        yield batch
+
+
+def _count(tally: Tally, batch: Batch, on_progress: Callable[[Progress], None]) -> None:
+    tally.read += batch.lines
+    tally.position = max(tally.position, batch.end)
+    tally.add_bad(batch.bad)
+    on_progress(tally.progress())

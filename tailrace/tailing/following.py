@@ -1,0 +1,81 @@
+"""A client of ``/ws`` that goes on where it was, whatever happens to the service or the way there."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import stamina
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from contracts.errors import TailraceError
+
+LONGEST_PAUSE = 5.0
+"""Seconds between tries to connect again."""
+MAX_FRAME = 4 * 1024 * 1024
+"""Bytes of a frame: one event can be larger than what a frame usually has."""
+
+_ENDED = 1000
+_REFUSED = {3501, 3503}
+_GONE = (OSError, InvalidHandshake, ConnectionClosed)
+
+Frame = dict[str, Any]
+
+
+class StreamRefusedError(TailraceError):
+    """The query service does not give what was asked for: ask for something else."""
+
+
+class QueryUnavailableError(TailraceError):
+    """The query service does not answer: is it running?"""
+
+
+async def follow(
+    url: str, asked: dict[str, Any], on_lost: Callable[[str], None] = lambda reason: None
+) -> AsyncIterator[Frame]:
+    """The frames of a stream, from what was ``asked`` for (parameters of ``/ws``) to its end.
+
+    When the connection is lost it is made anew, for ever, and goes on behind the last frame; ``on_lost`` is told.
+
+    Raises:
+        StreamRefusedError: the service refuses what is asked for.
+        QueryUnavailableError: it does not answer the first time.
+    """
+    asked = dict(asked)
+    connection = await _connect_first(url, asked)
+    while True:
+        try:
+            async with connection:
+                async for message in connection:
+                    frame: Frame = json.loads(message)
+                    position = frame["resumed_at"] if frame["kind"] == "gap" else frame["cursor"]
+                    yield frame
+                    asked["from"] = position
+            return  # closed with 1000
+        except ConnectionClosed as closed:
+            code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "the connection broke")
+            if code == _ENDED:
+                return
+            if code in _REFUSED:
+                raise StreamRefusedError(reason) from None
+            on_lost(reason)
+        async for attempt in stamina.retry_context(on=_GONE, attempts=None, timeout=None, wait_max=LONGEST_PAUSE):
+            with attempt:
+                connection = await _connect(url, asked)
+
+
+async def _connect_first(url: str, asked: dict[str, Any]) -> ClientConnection:
+    try:
+        return await _connect(url, asked)
+    except _GONE as error:
+        raise QueryUnavailableError(
+            f"no query service answers at {url}: start it with `tailrace up`, or name another with --data-dir or "
+            "TAILRACE_QUERY_URL"
+        ) from error
+
+
+async def _connect(url: str, asked: dict[str, Any]) -> ClientConnection:
+    return await connect(
+        f"{url.replace('http', 'ws', 1)}/ws?{httpx.QueryParams(asked)}", compression=None, max_size=MAX_FRAME
+    )

@@ -1,0 +1,183 @@
+"""What ``tailrace up`` shows: one live panel on a terminal, plain lines without one."""
+
+import time
+from collections import deque
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from tailrace.endpoints import Endpoints
+from tailrace.up.child import Child
+from tailrace.up.vitals import Reading
+
+PLAIN_INTERVAL = 10.0
+RECENT = 4
+
+
+class Display(Protocol):
+    """Shows a run to a person."""
+
+    def step(self, what: str) -> None:
+        """A slow step begins."""
+
+    def say(self, sentence: str) -> None:
+        """Something happened."""
+
+    def ready(self, endpoints: Endpoints) -> None:
+        """Everything answers."""
+
+    def show(self, children: dict[str, Child], reading: Reading) -> None:
+        """The state now."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def make_display() -> Display:
+    """The panel on a terminal, plain lines elsewhere."""
+    console = Console()
+    return PanelDisplay(console) if console.is_terminal else PlainDisplay(console)
+
+
+def _addresses(endpoints: Endpoints) -> list[tuple[str, str]]:
+    host = endpoints.database.split("@")[-1]
+    return [
+        ("page", endpoints.query),
+        ("stats", f"{endpoints.query}/stats"),
+        ("live", f"{endpoints.query.replace('http', 'ws', 1)}/ws?from=earliest"),
+        ("send", f"POST {endpoints.command}/events"),
+        ("docs", f"{endpoints.asyncapi}  {endpoints.query}/openapi.json"),
+        ("nats", f"{endpoints.nats}  subject: analytics"),
+        ("database", f"postgresql://{host}  (with its password: endpoints.json)"),
+    ]
+
+
+def _count(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+class PlainDisplay:
+    """Lines, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown = 0.0
+
+    def step(self, what: str) -> None:
+        """See ``Display``."""
+        self._print(f"{what} …")
+
+    def say(self, sentence: str) -> None:
+        """See ``Display``."""
+        self._print(sentence)
+
+    def ready(self, endpoints: Endpoints) -> None:
+        """See ``Display``."""
+        for name, address in _addresses(endpoints):
+            self._print(f"{name}: {address}")
+        self._print("ready")
+
+    def show(self, children: dict[str, Child], reading: Reading) -> None:
+        """See ``Display``; prints every 10 s."""
+        if time.monotonic() - self._shown < PLAIN_INTERVAL:
+            return
+        self._shown = time.monotonic()
+        down = [name for name, child in children.items() if child.pid is None]
+        self._print(
+            f"in {_count(reading.events_in)} ({_count(reading.in_per_second)}/s), "
+            f"projected {_count(reading.events_projected)} ({_count(reading.projected_per_second)}/s), "
+            f"lag {_count(reading.lag_events)}, live clients {_count(reading.live_clients)}, "
+            f"parked {_count(reading.parked)}" + (f", down: {', '.join(down)}" if down else "")
+        )
+
+    def _print(self, line: str) -> None:
+        self._console.print(f"tailrace: {line}", markup=False, highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+class PanelDisplay:
+    """One panel that stays where it is."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
+        self._endpoints: Endpoints | None = None
+        self._happened: deque[str] = deque(maxlen=RECENT)
+        self._ended = False
+
+    def step(self, what: str) -> None:
+        """See ``Display``."""
+        self._live.update(Spinner("dots", f" {what} …"))
+
+    def say(self, sentence: str) -> None:
+        """See ``Display``."""
+        if self._ended:
+            self._console.print(f"tailrace: {sentence}", markup=False, highlight=False, soft_wrap=True)
+        else:
+            self._happened.append(f"{time.strftime('%H:%M:%S')}  {sentence}")
+
+    def ready(self, endpoints: Endpoints) -> None:
+        """See ``Display``."""
+        self._endpoints = endpoints
+
+    def show(self, children: dict[str, Child], reading: Reading) -> None:
+        """See ``Display``."""
+        where = Table.grid(padding=(0, 2))
+        for name, address in _addresses(self._endpoints) if self._endpoints else []:
+            where.add_row(Text(name, "dim"), Text(address, overflow="fold"))
+        parts: list[Table | Text] = [where, Text(), _numbers(reading), Text(), _processes(children)]
+        if self._happened:
+            parts += [Text(), *(Text(line, "yellow") for line in self._happened)]
+        title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops it; the data stays", "dim"))
+        panel = Panel(Group(*parts), title=title, title_align="left", border_style="cyan", padding=(1, 2))
+        # the cursor rests on a line of its own: the terminal's echo of ^C must not wrap and shift the panel
+        self._live.update(Group(panel, Text()))
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+        self._ended = True
+
+
+def _numbers(reading: Reading) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    for column in ("events in", "projected", "lag", "live clients", "parked"):
+        table.add_column(column, justify="right")
+    behind = "–" if reading.lag_events is None else f"{reading.lag_events:,} events"
+    if reading.lag_events and reading.lag_seconds is not None:
+        behind += f", {reading.lag_seconds:.1f} s"
+    table.add_row(
+        f"[bold]{_count(reading.events_in)}[/]  {_count(reading.in_per_second)}/s",
+        f"[bold]{_count(reading.events_projected)}[/]  {_count(reading.projected_per_second)}/s",
+        behind,
+        _count(reading.live_clients),
+        f"[red]{reading.parked:,}[/]" if reading.parked else _count(reading.parked),
+    )
+    return table
+
+
+def _processes(children: dict[str, Child]) -> Text:
+    text = Text()
+    for name, child in children.items():
+        up = child.pid is not None
+        text.append("● " if up else "○ ", "green" if up else "red")
+        text.append(name if up else f"{name} ({child.state})", "" if up else "red")
+        text.append("   ")
+    return text

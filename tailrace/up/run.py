@@ -1,0 +1,102 @@
+"""Runs the system: start with progress, watch, show, stop in order."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from contracts.errors import TailraceError
+from runtime.settings import Settings
+from runtime.upcasters import load_upcasters
+from runtime.waiting import pause, stop_event
+from tailrace.up.folder import claimed, end_leftovers
+from tailrace.up.panel import Display, make_display
+from tailrace.up.system import Ports, System
+from tailrace.up.vitals import Vitals
+
+REFRESH = 0.5
+
+
+async def run_up(
+    data_dir: Path,
+    settings: Settings,
+    *,
+    rate: float | None,
+    command_port: int,
+    query_port: int,
+    projection_port: int,
+    nats_port: int,
+    postgres_port: int,
+) -> None:
+    """Runs everything in ``data_dir`` until SIGINT or SIGTERM. ``rate`` None starts no producer.
+
+    Raises:
+        TailraceError: it can't be started; says why in a sentence.
+    """
+    load_upcasters(settings)  # what is wrong with them is said before anything is started
+    stop = stop_event()
+    with claimed(data_dir), make_display() as display:
+        # what an earlier run left behind may still hold the ports
+        await asyncio.to_thread(end_leftovers, data_dir)
+        ports = Ports.choose(
+            command=command_port,
+            query=query_port,
+            projection=projection_port,
+            nats=nats_port,
+            postgres=postgres_port,
+        )
+        system = System(data_dir, ports, settings, rate=rate)
+        try:
+            await _start(system, display, stop)
+            if not stop.is_set():
+                await _watch(system, display, data_dir, stop)
+        finally:
+            stop.set()
+            display.step("stopping")
+            await system.stop()
+    display.say("stopped; the data stays in " + str(data_dir))
+
+
+async def _start(system: System, display: Display, stop: asyncio.Event) -> None:
+    async def start() -> None:
+        first = not system.postgres.is_initialized
+        display.step(
+            "making the database folder (once) and starting NATS and Postgres"
+            if first
+            else "starting NATS and Postgres"
+        )
+        await system.start_servers()
+        display.step("starting the services")
+        await system.start_services()
+
+    starting = asyncio.create_task(start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        with suppress(asyncio.CancelledError, TailraceError):
+            await starting
+        return
+    starting.result()
+
+
+async def _watch(system: System, display: Display, data_dir: Path, stop: asyncio.Event) -> None:
+    system.endpoints.write(data_dir)
+    display.ready(system.endpoints)
+
+    def changed(sentence: str) -> None:
+        display.say(sentence)
+        system.endpoints.write(data_dir)
+
+    watchers = [asyncio.create_task(child.watch(stop, changed)) for child in system.children.values()]
+    vitals = Vitals(system.endpoints.query)
+    try:
+        while not stop.is_set():
+            display.show(system.children, await vitals.read())
+            await pause(stop, REFRESH)
+    finally:
+        stop.set()
+        for watcher in watchers:
+            watcher.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)
+        await vitals.close()

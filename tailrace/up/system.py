@@ -1,0 +1,235 @@
+"""What the system consists of: the servers, the services, how each is started and when it is ready."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from contracts.errors import LogUnavailableError, TailraceError
+from migrations.fresh import ensure_database
+from migrations.readers import ensure_reader
+from runtime.log import natspy
+from runtime.settings import Settings
+from runtime.upcasters import located
+from tailrace.embedded.nats import EmbeddedNats
+from tailrace.embedded.ports import free_port, require_free
+from tailrace.embedded.postgres import EmbeddedPostgres
+from tailrace.endpoints import Endpoints
+from tailrace.up.child import Child, describe_exit
+from tailrace.up.folder import POSTGRES
+
+READY_TIMEOUT = 60.0
+_LOOK = 0.05
+_LISTENERS = {
+    "command": "the command service",
+    "query": "the query service",
+    "projection": "the projection service",
+    "nats": "NATS",
+    "postgres": "Postgres",
+}
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of a run; 0 has been replaced by a free one."""
+
+    command: int
+    query: int
+    projection: int
+    nats: int
+    postgres: int
+
+    @classmethod
+    def choose(cls, *, command: int, query: int, projection: int, nats: int, postgres: int) -> "Ports":
+        """Takes free ports where 0 is asked for and checks the others.
+
+        Raises:
+            ConfigurationError: one is in use.
+        """
+        asked = {"command": command, "query": query, "projection": projection, "nats": nats, "postgres": postgres}
+        for name, port in asked.items():
+            if port:
+                _require_free(name, port)
+        return cls(**{name: port or free_port() for name, port in asked.items()})
+
+
+def _require_free(name: str, port: int) -> None:
+    require_free(port, _LISTENERS[name], f"--{name}-port")
+
+
+class System:
+    """The servers and services of one run in a data folder."""
+
+    def __init__(self, data_dir: Path, ports: Ports, settings: Settings, *, rate: float | None) -> None:
+        self.nats = EmbeddedNats(data_dir / "nats", ports.nats)
+        self.postgres = EmbeddedPostgres(data_dir / POSTGRES, data_dir / "postgres.secret", ports.postgres)
+        self._settings = settings
+        self._data_dir = data_dir
+        self._ports = ports
+        self._rate = rate
+        self.children: dict[str, Child] = {}
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything is."""
+        command = f"http://127.0.0.1:{self._ports.command}"
+        return Endpoints(
+            command=command,
+            query=f"http://127.0.0.1:{self._ports.query}",
+            projection=f"http://127.0.0.1:{self._ports.projection}",
+            asyncapi=f"{command}/asyncapi",
+            nats=self.nats.url,
+            database=self.postgres.dsn(self._settings.db_name),
+            upcasters=located(self._settings),
+            pids={name: child.pid for name, child in self.children.items() if child.pid is not None},
+        )
+
+    async def start_servers(self) -> None:
+        """Starts NATS and Postgres and brings the database up to date.
+
+        Raises:
+            TailraceError: one can't be started; says why.
+        """
+        await asyncio.gather(asyncio.to_thread(self.nats.prepare), asyncio.to_thread(self.postgres.prepare))
+        self._add("nats", self.nats.command())
+        self._add("postgres", self.postgres.command(), stop_signal=signal.SIGINT)  # SIGINT: fast shutdown
+        await self._start(["nats", "postgres"])
+        await asyncio.gather(
+            self._until("nats", self._nats_answers),
+            self._until("postgres", self._postgres_answers),
+        )
+        await self._prepare_database()
+
+    async def start_services(self) -> None:
+        """Starts the services and waits until each answers.
+
+        Raises:
+            TailraceError: one can't be started; says why.
+        """
+        program = [sys.executable, "-m", "tailrace"]
+        services = ["command", "projection", "query"]
+        for service in services:
+            self._add(service, [*program, "serve", service])
+        await self._start(services)
+        endpoints = self.endpoints
+        connection = await asyncpg.connect(endpoints.database)
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+                await asyncio.gather(
+                    self._until("command", lambda: _healthy(http, f"{endpoints.command}/health/ready")),
+                    self._until("query", lambda: _healthy(http, f"{endpoints.query}/health/ready")),
+                    self._until("projection", lambda: self._projector_settled(connection)),
+                )
+        finally:
+            await connection.close()
+        if self._rate is not None:
+            self._add("producer", [*program, "produce", "--rate", f"{self._rate:g}"])
+            await self._start(["producer"])
+
+    async def stop(self) -> None:
+        """Stops everything in the order data flows, within 5 s; what has not ended by then is killed."""
+        for names, timeout in ((["producer"], 0.7), (["command"], 1.3), (["projection", "query"], 1.3)):
+            await self._stop(names, timeout)
+        await self._stop(["nats", "postgres"], 1.5)
+
+    def _add(self, name: str, command: list[str], *, stop_signal: signal.Signals = signal.SIGTERM) -> None:
+        endpoints = self.endpoints
+        environment = os.environ | {
+            "TAILRACE_NATS_URL": endpoints.nats,
+            "TAILRACE_DATABASE": endpoints.database,
+            "TAILRACE_COMMAND_PORT": str(self._ports.command),
+            "TAILRACE_QUERY_PORT": str(self._ports.query),
+            "TAILRACE_PROJECTION_PORT": str(self._ports.projection),
+            "TAILRACE_COMMAND_URL": endpoints.command,
+            "TAILRACE_HOST": "127.0.0.1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        log_file = self._data_dir / "logs" / f"{name}.log"
+        self.children[name] = Child(name, command, log_file, environment, stop_signal)
+
+    async def _start(self, names: list[str]) -> None:
+        for name in names:
+            self.children[name].log_file.unlink(missing_ok=True)
+            try:
+                await self.children[name].start()
+            except OSError as error:
+                raise TailraceError(f"{name} can't be started: {error}") from None
+
+    async def _stop(self, names: list[str], timeout: float) -> None:
+        await asyncio.gather(*(self.children[name].stop(timeout) for name in names if name in self.children))
+
+    async def _until(self, name: str, ready: Callable[[], Awaitable[bool]]) -> None:
+        child = self.children[name]
+        deadline = time.monotonic() + READY_TIMEOUT
+        while not await ready():
+            if child.process is not None and child.process.returncode is not None:
+                _require_free(name, getattr(self._ports, name))
+                raise TailraceError(
+                    f"{name} ended at its start ({describe_exit(child.process.returncode)}{child.last_words()}); "
+                    f"its output is in {child.log_file}"
+                )
+            if time.monotonic() > deadline:
+                raise TailraceError(
+                    f"{name} is not ready after {READY_TIMEOUT:.0f} s{child.last_words()}; "
+                    f"its output is in {child.log_file}"
+                )
+            await asyncio.sleep(_LOOK)
+
+    async def _projector_settled(self, connection: "asyncpg.Connection") -> bool:
+        # one that has ended refuses this log: a person has to decide, and needs everything else for that
+        process = self.children["projection"].process
+        return (process is not None and process.returncode is not None) or await _projector_is_active(connection)
+
+    async def _nats_answers(self) -> bool:
+        try:
+            client = await natspy.connect(self.nats.url, "up", allow_reconnect=False)
+        except LogUnavailableError:
+            return False
+        try:
+            await client.api("INFO")
+            return True
+        except LogUnavailableError:
+            return False
+        finally:
+            await client.close()
+
+    async def _postgres_answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.postgres.dsn("postgres"), timeout=5)
+        except asyncpg.InvalidAuthorizationSpecificationError:
+            raise TailraceError(
+                f"the database refuses its own password: {self.postgres.secret_file} is not the one that belongs to "
+                f"{self.postgres.data_dir}; put it back, or move the folder away: the tables are rebuilt from the log"
+            ) from None
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+    async def _prepare_database(self) -> None:
+        dsn = self.postgres.dsn(self._settings.db_name)
+        await ensure_database(self._settings.model_copy(update={"database": dsn}))
+        if {"db_user", "db_pass"} <= self._settings.model_fields_set:
+            # for psql and Grafana with the address somebody has in a .env already
+            connection = await asyncpg.connect(dsn)
+            await ensure_reader(connection, self._settings.db_user, self._settings.db_pass)
+            await connection.close()
+
+
+async def _projector_is_active(connection: "asyncpg.Connection") -> bool:
+    held = "select exists (select from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'"
+    return bool(await connection.fetchval(f"{held} and application_name = 'tailrace-projection')"))
+
+
+async def _healthy(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).status_code == 200
+    except httpx.HTTPError:
+        return False

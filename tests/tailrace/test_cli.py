@@ -1,0 +1,122 @@
+"""The command line: each service alone, by environment; what it prints and how it ends."""
+
+import json
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from dirty_equals import IsPartialDict, IsStr
+
+from runtime.log.addresses import shown_address
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.events import log_events, some_events
+from tests.support.processes import NOBODY_PROJECTS, run_tailrace, running_service
+from tests.support.servers import remove_streams
+from tests.support.waiting import until
+
+
+async def test_services_run_alone_by_environment(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    with (
+        running_service(settings, "serve", "command"),
+        running_service(settings, "serve", "projection"),
+        running_service(settings, "serve", "query"),
+    ):
+        async with httpx.AsyncClient() as http:
+
+            async def healthy() -> bool:
+                try:
+                    ports = (settings.command_port, settings.query_port)
+                    answers = [await http.get(f"http://127.0.0.1:{port}/health") for port in ports]
+                except httpx.HTTPError:
+                    return False
+                return all(answer.status_code == 200 for answer in answers)
+
+            await until(healthy, timeout=30)
+            assert run_tailrace(settings, "produce", "--count", "50", "--rate", "500", "--seed", "1").returncode == 0
+
+            async def counted() -> bool:
+                answer = await http.get(f"http://127.0.0.1:{settings.query_port}/stats")
+                events: int = answer.json()["totals"]["events"]
+                return events == 50
+
+            await until(counted)
+
+
+async def test_status_tells_how_far_the_read_model_is(log: LogClient, settings: Settings) -> None:
+    await log_events(log, some_events(7))
+    result = run_tailrace(settings, "status", "--json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout) == IsPartialDict(
+        problems=[NOBODY_PROJECTS],
+        lag_events=7,
+        log=IsPartialDict(last_seq=7, rejected=0),
+        read_model=IsPartialDict(seq=0, parked=0),
+    )
+    assert "7 events" in run_tailrace(settings, "status").stdout
+
+
+def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) -> None:
+    away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
+    result = run_tailrace(away, "status", "--json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["problems"] == [
+        IsStr(regex="no NATS server answers at nats://127.0.0.1:1: .*"),
+        NOBODY_PROJECTS,
+    ]
+    assert "secret" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("service", ["command", "projection", "query"])
+def test_a_service_without_its_log_ends_with_a_sentence(settings: Settings, service: str) -> None:
+    away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
+    result = run_tailrace(away, "serve", service)
+    assert result.returncode == 1
+    assert "tailrace: no NATS server answers at nats://127.0.0.1:1" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_a_wrong_setting_is_named(settings: Settings) -> None:
+    result = run_tailrace(settings, "serve", "query", TAILRACE_BATCH_SIZE="many")
+    assert result.returncode == 1
+    assert result.stderr == IsStr(regex=r"tailrace: a setting is wrong: .*batch_size.*integer.*\n")
+
+
+async def test_migrate_says_what_it_did(log: LogClient, settings: Settings) -> None:
+    assert run_tailrace(settings, "migrate").stdout == "the database is up to date\nthe log is up to date\n"
+    await remove_streams(log)
+    would = run_tailrace(settings, "migrate", "--dry-run").stdout
+    assert "would do: the stream ANALYTICS is made" in would
+    assert would == run_tailrace(settings, "migrate", "--dry-run").stdout
+    assert "\nthe stream ANALYTICS is made\n" in run_tailrace(settings, "migrate").stdout
+    wrong = run_tailrace(settings, "migrate", TAILRACE_DATABASE="postgresql://nobody:wrong@127.0.0.1:1/none")
+    assert wrong.returncode == 1
+    assert wrong.stderr == IsStr(regex="tailrace: the database does not answer: .*\n")
+
+
+def test_nothing_rejected_is_said(log: LogClient, settings: Settings) -> None:
+    assert run_tailrace(settings, "rejected", "list").stdout == "nothing was rejected\n"
+
+
+def test_version_and_help_answer(settings: Settings) -> None:
+    assert run_tailrace(settings, "--version").stdout == IsStr(regex=r"tailrace \d+\.\d+\.\d+\n")
+    said = run_tailrace(settings, "--help").stdout
+    for command in ("up", "serve", "produce", "import", "migrate", "status", "rejected"):
+        assert command in said
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
+        ("nats://user:p@ss@host:4222", "nats://host:4222"),
+        ("tls://token@a,nats://b", "tls://a,nats://b"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_addresses_are_shown_without_their_password(url: Any, shown: str) -> None:
+    assert shown_address(url) == shown

@@ -1,0 +1,135 @@
+"""Reading files by line, ids from lines, and NDJSON events."""
+
+import gzip
+import io
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from contracts.errors import ConfigurationError, TailraceError
+from tailrace.importing.batches import Batch, batches
+from tailrace.importing.ids import LineIds
+from tailrace.importing.lines import MAX_LINE, STDIN, Line, open_lines
+
+EVENT = b'{"event_type":"test","user_id":%d,"created_at":"2025-01-01T00:00:00Z","event_data":{}}'
+
+
+def lines_of(path: Path) -> list[Line]:
+    with open_lines(path) as source:
+        return list(source)
+
+
+def parse(path: Path, batch_size: int = 500) -> list[Batch]:
+    with open_lines(path) as source:
+        return list(batches(source, "ndjson", batch_size))
+
+
+def bad_codes(path: Path) -> dict[int, str]:
+    return {bad.number: bad.code for batch in parse(path) for bad in batch.bad}
+
+
+def ids_of(path: Path) -> list[UUID]:
+    return [UUID(msgspec.json.decode(event)["event_id"]) for batch in parse(path) for event in batch.events]
+
+
+def test_line_endings_blank_lines_and_a_byte_order_mark_are_not_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"\xef\xbb\xbfone\r\n\n  \t\ntwo\nthree")
+    assert lines_of(path) == [Line(1, b"one"), Line(4, b"two"), Line(5, b"three")]
+
+
+def test_an_endless_line_is_skipped_in_constant_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * MAX_LINE + b"\n" + b"y" * (3 * MAX_LINE + 2) + b"\nafter\n")
+    first, endless, after = lines_of(path)
+    assert first.text == b"x" * MAX_LINE
+    assert endless == Line(2, None)
+    assert after == Line(3, b"after")
+    assert bad_codes(path)[2] == "line_too_long"
+
+
+def test_gzip_is_read_by_its_suffix_with_progress_in_compressed_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(b"one\ntwo\n" * 1000))
+    with open_lines(path) as source:
+        assert len(list(source)) == 2000
+        assert source.position == source.size == path.stat().st_size
+
+
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
+    assert lines_of(STDIN) == [Line(1, b"one"), Line(2, b"two")]
+
+
+def test_what_precedes_a_break_in_the_file_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "file.gz"
+    whole = gzip.compress(b"".join(EVENT % n + b"\n" for n in range(5000)))
+    path.write_bytes(whole[: len(whole) // 2])
+    seen: list[Batch] = []
+    with open_lines(path) as source, pytest.raises(TailraceError, match="can't be read to its end"):
+        seen.extend(iter(batches(source, "ndjson", 1_000_000)))
+    assert seen
+    assert seen[0].events
+
+
+@pytest.mark.parametrize("name", ["missing", ""])
+def test_a_file_that_can_not_be_opened_is_said_in_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"can't be read: (No such file|Is a directory)"):
+        lines_of(tmp_path / name)
+
+
+def test_ids_depend_on_the_line_and_its_occurrence_alone() -> None:
+    one, other = LineIds(), LineIds()
+    first = [one.next_id(line) for line in (b"a", b"b", b"a", b"a 1")]
+    assert first == [other.next_id(line) for line in (b"a", b"b", b"a", b"a 1")]
+    assert len(set(first)) == 4
+    assert str(first[0]) == "3cf22666-923a-829e-8bf7-acdae4d8bffb"  # may never change: old imports must be recognized
+
+
+def test_a_missing_event_id_is_derived_and_a_given_one_kept(tmp_path: Path) -> None:
+    given = "0197b0a0-0000-7000-8000-000000000001"
+    path = tmp_path / "file"
+    with_id = EVENT.replace(b"{", b'{"event_id":"%s",' % given.encode(), 1) % 2
+    path.write_bytes(b"\n".join([EVENT % 1, EVENT % 1, with_id]))
+    ids = ids_of(path)
+    assert len(set(ids)) == 3
+    assert ids[2] == UUID(given)
+    assert ids_of(path) == ids
+
+
+def test_bad_events_are_named_by_line_and_the_others_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(
+        b"\n".join(
+            [
+                EVENT % 1,
+                b"not json",
+                b"",
+                b'{"event_type":"\xff","user_id":1,"event_data":{}}',
+                b'{"event_type":"test","event_data":{}}',
+                b'{"event_type":"test","user_id":1,"event_data":{"a":"\\u0000"}}',
+                b"[]",
+                EVENT % 2,
+            ]
+        )
+    )
+    assert bad_codes(path) == {
+        2: "invalid_json",
+        4: "invalid_json",
+        5: "missing_field",
+        6: "invalid_event_data",
+        7: "invalid_event",
+    }
+    assert [number for batch in parse(path) for number in batch.numbers] == [1, 8]
+
+
+def test_batches_are_bounded_by_lines_and_by_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"bad\n" * 25 + (EVENT % 1 + b"\n") * 25)
+    assert max(batch.lines for batch in parse(path, batch_size=10)) == 10
+    assert sum(batch.lines for batch in parse(path, batch_size=10)) == 50
+    large = EVENT.replace(b"{}", b'{"a":"%s"}' % (b"x" * 30_000))
+    path.write_bytes(b"".join(large % n + b"\n" for n in range(100)))
+    assert max(sum(map(len, batch.events)) for batch in parse(path)) < 1_100_000

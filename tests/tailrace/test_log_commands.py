@@ -1,0 +1,80 @@
+"""``tailrace log``: what it prints, what it changes, and what it refuses."""
+
+import json
+import subprocess
+
+import pytest
+
+from contracts.entries import Gap
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.events import log_events, some_events
+from tests.support.losing import allow_losses, lose
+from tests.support.processes import run_tailrace, start_service
+
+
+async def test_a_gap_is_recorded_and_shown(log: LogClient, settings: Settings) -> None:
+    await allow_losses(log)
+    await log_events(log, some_events(9))
+    await lose(log, Gap(4, 6))
+    recorded = run_tailrace(settings, "log", "accept-gap", "4..6")
+    assert recorded.stdout.startswith("entries 4 to 6 are recorded as lost")
+    again = run_tailrace(settings, "log", "accept-gap", "4..5")
+    assert (again.returncode, again.stdout) == (
+        0,
+        "entries 4 to 5 were recorded as lost before; nothing has changed\n",
+    )
+    state = await log.state()
+    assert state.gaps == (Gap(4, 6),)
+    shown = run_tailrace(settings, "log", "show").stdout
+    assert f"epoch    {state.epoch}\n" in shown
+    assert "entries  1 to 9\n" in shown
+    assert "lost     4..6 (3 entries), recorded as lost" in shown
+    assert json.loads(run_tailrace(settings, "log", "show", "--json").stdout) == {
+        "epoch": state.epoch,
+        "first_seq": 1,
+        "last_seq": 9,
+        "issued_seq": 9,
+        "bytes": state.bytes,
+        "subjects": state.subjects,
+        "gaps": [[4, 6]],
+        "entries": 6,
+    }
+    status = run_tailrace(settings, "status")
+    assert "6 events" in status.stdout
+    assert "entries 4 to 6 are recorded as lost" in status.stdout
+
+
+@pytest.mark.parametrize(
+    ("gap", "sentence"),
+    [
+        ("2..3", "the log's entry 2 can be read"),
+        ("7..8", "the log ends at sequence 5"),
+        ("3", "'3' is no gap"),
+        ("5..4", "5..4 is no gap"),
+        ("a..b", "'a..b' is no gap"),
+        ("1..2..3", "'1..2..3' is no gap"),
+    ],
+)
+async def test_what_is_no_gap_of_the_log_is_refused(
+    log: LogClient, settings: Settings, gap: str, sentence: str
+) -> None:
+    await log_events(log, some_events(5))
+    refused = run_tailrace(settings, "log", "accept-gap", gap)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"tailrace: {sentence}")
+    assert (await log.state()).gaps == ()
+
+
+async def test_a_new_epoch_is_asked_for_and_told(log: LogClient, settings: Settings) -> None:
+    before = (await log.state()).epoch
+    asked = start_service(settings, "log", "new-epoch", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    output, _ = asked.communicate(b"n\n", timeout=60)
+    assert asked.returncode == 1
+    assert b"Declare a new epoch? [y/N]" in output
+    assert (await log.state()).epoch == before
+    declared = run_tailrace(settings, "log", "new-epoch", "--yes")
+    after = (await log.state()).epoch
+    assert after != before
+    assert declared.stdout.startswith(f"epoch {before} -> {after}\n")
+    assert "tailrace replay" in declared.stdout

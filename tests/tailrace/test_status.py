@@ -1,0 +1,133 @@
+"""``tailrace status``: what a monitor is told, and what somebody who watches sees."""
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+import asyncpg
+import httpx
+import pytest
+from dirty_equals import IsPartialDict
+
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.events import log_events, some_events
+from tests.support.processes import NOBODY_PROJECTS, run_tailrace, running_service, start_service
+from tests.support.projector import project
+from tests.support.waiting import until
+
+
+@asynccontextmanager
+async def idle_projector(settings: Settings) -> AsyncIterator[None]:
+    """What is taken for a projector at work, and projects nothing."""
+    connection = await asyncpg.connect(settings.dsn, server_settings={"application_name": "tailrace-projection"})
+    await connection.execute("select pg_advisory_lock(1)")
+    try:
+        yield
+    finally:
+        await connection.close()
+
+
+async def test_nothing_but_servers_is_a_problem(log: LogClient, settings: Settings) -> None:
+    told = run_tailrace(settings, "status")
+    assert told.returncode == 1
+    assert "problem     no projection service is at work: what comes is in the log, and not counted" in told.stdout
+    async with idle_projector(settings):
+        assert run_tailrace(settings, "status").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["command", "projection", "query"])
+async def test_a_silent_service_is_a_problem_where_its_address_is_given(
+    log: LogClient, settings: Settings, name: str
+) -> None:
+    """It takes connections, as one does that is stopped, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        url = f"http://127.0.0.1:{hangs.getsockname()[1]}"
+        async with idle_projector(settings):
+            told = run_tailrace(settings, "status", "--json", **{f"TAILRACE_{name.upper()}_URL": url})
+            assert run_tailrace(settings, "status").returncode == 0
+    assert told.returncode == 1
+    assert json.loads(told.stdout)["problems"] == [f"the {name} service does not answer at {url}"]
+
+
+async def test_versions_are_shown_to_people_too(log: LogClient, settings: Settings) -> None:
+    with running_service(settings, "serve", "command"):
+        await until(lambda: answers(f"http://127.0.0.1:{settings.command_port}/health/ready"), timeout=60)
+        told = run_tailrace(settings, "status").stdout
+    assert f"tailrace    {version('tailrace')}\n" in told
+    assert f"command: ready ({version('tailrace')})\n" in told
+    assert "projection: does not answer here\n" in told
+
+
+async def answers(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        async with httpx.AsyncClient(trust_env=False) as http:
+            return (await http.get(url)).status_code == 200
+    return False
+
+
+async def test_a_lag_or_parked_events_beyond_a_limit_are_a_problem(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(3))
+    async with idle_projector(settings):
+        await limits_hold(settings, connection)
+
+
+async def limits_hold(settings: Settings, connection: asyncpg.Connection) -> None:
+    assert run_tailrace(settings, "status").returncode == 0
+    lags = run_tailrace(settings, "status", "--json", "--max-lag", "0")
+    assert lags.returncode == 1
+    assert "has been in the log for" in json.loads(lags.stdout)["problems"][0]
+    await connection.execute("insert into model_1.parked_events (seq, code, reason, payload, logged_at)"
+                             " values (1, 'x', 'y', '', now())")  # fmt: skip
+    assert run_tailrace(settings, "status").returncode == 0
+    parked = run_tailrace(settings, "status", "--max-parked", "0")
+    assert parked.returncode == 1
+    assert "1 events are parked: `tailrace parked list` tells why" in parked.stdout
+
+
+async def test_rates_are_those_since_the_sample_a_minute_ago(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, some_events(60))
+    await project(settings, log, connection)
+    await connection.execute("delete from tailrace.pipeline_samples")
+    await connection.execute(
+        "insert into tailrace.pipeline_samples (sampled_at, model, log_last_seq, projected_seq, parked, late_pending,"
+        " database_bytes) values ($1, 'model_1', 0, 30, 0, 0, 0)",
+        datetime.now(UTC) - timedelta(seconds=30),
+    )
+    away = run_tailrace(settings.model_copy(update={"nats_url": "nats://127.0.0.1:1"}), "status", "--json")
+    assert json.loads(away.stdout) == IsPartialDict(log=None, in_per_second=None, lag_events=None)
+    found = json.loads(run_tailrace(settings, "status", "--json").stdout)
+    assert 1 < found["in_per_second"] <= 2
+    assert 0.5 < found["projected_per_second"] <= 1
+
+
+def test_watching_shows_it_again_and_again_until_interrupted(settings: Settings, log: LogClient) -> None:
+    arguments = ("status", "--watch", "--json", "--every", "0.5")
+    process = start_service(settings, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    for _ in range(2):
+        assert json.loads(process.stdout.readline()) == IsPartialDict(problems=[NOBODY_PROJECTS], lag_events=0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+
+
+def test_watching_into_a_pipe_shows_each_look(settings: Settings, log: LogClient) -> None:
+    process = start_service(settings, "status", "--watch", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    seen = b""
+    while seen.count(b"services") < 2:
+        seen += process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.wait(10)
+    assert seen.count(b"read model") == 2

@@ -1,0 +1,1 @@
+"""Development tools: benchmarks, generated documents, Grafana dashboards. Not installed with the product."""

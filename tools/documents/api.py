@@ -1,0 +1,39 @@
+"""docs/api: what the services serve at /asyncapi.json and /openapi.json, made without running them."""
+
+import json
+from typing import Any, cast
+
+from command.openapi import openapi_document
+from command.service import described
+from contracts.upcasting import NO_UPCASTERS
+from query.app import make_app
+from query.live.documents.asyncapi import asyncapi_document
+from query.live.sending import LiveClients
+from query.live.tail import Tail
+from query.metrics import QueryMetrics
+from runtime.settings import Settings
+
+
+def api_documents() -> dict[str, str]:
+    """The documents by their files' names."""
+    settings = Settings.model_construct()
+    return {
+        "asyncapi.command.json": pretty(described(settings)),
+        "asyncapi.query.json": pretty(asyncapi_document()),
+        "openapi.command.json": pretty(openapi_document()),
+        "openapi.query.json": pretty(_query_openapi(settings)),
+    }
+
+
+def pretty(document: dict[str, Any]) -> str:
+    """The same document always as the same text."""
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _query_openapi(settings: Settings) -> dict[str, Any]:
+    # an app asks nothing of what it is made over until it is asked itself
+    nothing = cast("Any", None)
+    tail = Tail(nothing, 1, NO_UPCASTERS)
+    clients = LiveClients(nothing, tail)
+    metrics = QueryMetrics(nothing, tail, clients)
+    return make_app(nothing, nothing, clients, metrics.registry, stats_timeout=settings.stats_timeout).openapi()

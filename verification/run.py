@@ -1,0 +1,220 @@
+"""Compares a read model with the log, up to the position the model names."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from contracts.cursors import Cursor
+from contracts.entries import Gap, merged, uncovered
+from contracts.upcasting import NO_UPCASTERS, Upcasters
+from migrations.models import Model
+from migrations.runner import live_model
+from runtime.log.client import LogClient
+from runtime.log.history import last_entry_until
+from runtime.log.reader import verify_position
+from verification.derived import compare_derived
+from verification.digests import ROWS, Cell, add_to, every_relation
+from verification.receipt import NAMED, Receipt
+from verification.recount import Recount, Refused, Row, read_rows
+from verification.tables import Late, Tables
+
+SEARCHED = 3
+"""Differing cells (day and type) whose rows are compared one by one."""
+SETTLING = 5.0
+"""Seconds to wait for late events that are on their way into the aggregates: more may come all the time."""
+PATIENCE = 30.0
+"""Seconds to wait until somebody brings any of them there."""
+POLL = 0.2
+
+
+async def verify(
+    client: LogClient,
+    connection: "asyncpg.Connection",
+    on_read: Callable[[int, int], None] = lambda done, of: None,
+    *,
+    model: Model | None = None,
+    upcasters: Upcasters = NO_UPCASTERS,
+) -> Receipt:
+    """Reads the log again and compares. Nothing is locked; the projector may go on meanwhile.
+
+    The live model, if no other is given. ``on_read`` is told how many entries of how many were read.
+
+    Raises:
+        SchemaError: this program doesn't know the database's schema.
+        ForeignHistoryError, LogHoleError: the log is not the one the model was built from, or a part of it is gone.
+        LogUnavailableError: the log does not answer.
+    """
+    model = model or await live_model(connection)
+    waiting = _Waiting()
+    while True:
+        # in the snapshot that is compared: a look before it would say nothing of it
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute("select set_config('search_path', $1, true)", model.name)
+            tables = Tables(connection, model)
+            if waiting.is_over(late := await tables.late()):
+                return await _verify(client, tables, model, late, waiting, upcasters, on_read)
+        await asyncio.sleep(POLL)
+
+
+class _Waiting:
+    """Waits until no late event is on its way: not for ever, since more may come all the time."""
+
+    def __init__(self) -> None:
+        self.refreshed = False
+        """Whether somebody brings them into the aggregates."""
+        self._began = time.monotonic()
+        self._before: dict[datetime, Late] = {}
+
+    def is_over(self, late: dict[datetime, Late]) -> bool:
+        """Whether to compare now, with what is ``late`` now."""
+        self.refreshed = self.refreshed or any(_went(was, late.get(hour)) for hour, was in self._before.items())
+        self._before = late
+        waited = time.monotonic() - self._began
+        return not late or waited >= PATIENCE or (self.refreshed and waited >= SETTLING)
+
+
+def _went(was: Late, now: Late | None) -> bool:
+    """Whether late events of an hour were brought into the aggregates: each batch since then has brought some more."""
+    return now is None or now.gen < was.gen or now.events < was.events + now.gen - was.gen
+
+
+async def _verify(
+    client: LogClient,
+    tables: Tables,
+    model: Model,
+    late: dict[datetime, Late],
+    waiting: _Waiting,
+    upcasters: Upcasters,
+    on_read: Callable[[int, int], None],
+) -> Receipt:
+    position, log_from = await tables.position()
+    if position is None:
+        state = await client.state()
+        return Receipt(model.name, Cursor(state.epoch, 0), log_from)
+    state = await verify_position(client, position)
+    end = await last_entry_until(client, position.seq, state)
+    receipt = Receipt(
+        model.name,
+        position,
+        log_from,
+        raw_from=await tables.raw_from(),
+        late_pending=sum(one.events for one in late.values()),
+        late_hours=sorted(late),
+    )
+    if late and not waiting.refreshed:
+        receipt.differ(
+            f"late_ranges: {receipt.late_pending:,} late events are not in the aggregates yet; "
+            "is the projection service running?"
+        )
+    return await _Verification(client, tables, upcasters, receipt, end, on_read).run()
+
+
+class _Verification:
+    def __init__(
+        self,
+        client: LogClient,
+        tables: Tables,
+        upcasters: Upcasters,
+        receipt: Receipt,
+        end: int,
+        on_read: Callable[[int, int], None],
+    ) -> None:
+        self._client = client
+        self._tables = tables
+        self._upcasters = upcasters
+        self._receipt = receipt
+        self._end = end
+        self._on_read = on_read
+        self._refused = Refused(frozenset(), frozenset(), None)
+
+    async def run(self) -> Receipt:
+        receipt = self._receipt
+        parked = await self._tables.parked()
+        self._refused = Refused(
+            frozenset(seq for seq, code in parked.items() if code == "database_refused"),
+            frozenset(seq for seq, code in parked.items() if code == "before_retention"),
+            receipt.raw_from,
+        )
+        recount, logged, kept = Recount(), every_relation(), every_relation()
+        async for rows in self._rows(recount):
+            add_to(logged, await self._tables.hash_rows(rows, receipt.late_hours))
+        async for found in self._tables.hash_all(receipt.late_hours):
+            add_to(kept, found)
+        receipt.count(recount, logged, kept)
+        if cells := receipt.tables[ROWS].differing:
+            await self._name_rows(cells)
+        self._compare_parked(recount.parked, parked)
+        self._compare_gaps(recount.gaps, await self._tables.gaps())
+        await self._compare_ledger(recount.claims)
+        await compare_derived(self._tables, receipt, recount)
+        return receipt
+
+    def _rows(self, recount: Recount) -> AsyncIterator[list[Row]]:
+        receipt = self._receipt
+        # before the first entry it counts from there is nothing to compare a mark with
+        start = Cursor(receipt.position.epoch, receipt.log_from - 1)
+
+        def on_read(seq: int) -> None:
+            self._on_read(seq - receipt.log_from + 1, self._end - receipt.log_from + 1)
+
+        return read_rows(self._client, start, self._end, self._refused, self._upcasters, recount, on_read)
+
+    async def _name_rows(self, cells: list[Cell]) -> None:
+        searched = set(cells[:SEARCHED])
+        there: list[Row] = []
+        async for rows in self._rows(Recount()):
+            there += [row for row in rows if row.cell in searched]
+        for row in await self._tables.differing_rows(there, sorted(searched), NAMED):
+            if row["kept_seq"] is None:
+                what = f"the row of log entry {row['logged_seq']} is missing"
+            elif row["logged_seq"] is None:
+                what = f"the table has a row (log entry {row['kept_seq']}) that the log does not ask for here"
+            else:
+                what = f"the row is not what log entry {row['logged_seq']} says"
+            self._receipt.differ(f"analytics_events, event {row['event_id']}: {what}")
+        if len(cells) > SEARCHED:
+            self._receipt.differ(f"analytics_events: {len(cells) - SEARCHED} more days and types differ")
+
+    def _compare_parked(self, logged: set[int], kept: dict[int, str]) -> None:
+        for seq in sorted(logged - kept.keys())[:NAMED]:
+            self._receipt.differ(f"parked_events: log entry {seq} can't be projected and is not there")
+        for seq in sorted(kept.keys() - logged)[:NAMED]:
+            self._receipt.differ(f"parked_events: log entry {seq} is there, but nothing is wrong with it")
+
+    def _compare_gaps(self, passed: list[Gap], kept: tuple[Gap, ...]) -> None:
+        """What the log has lost the model must not have, and know that it hasn't."""
+        receipt = self._receipt
+        if self._end < receipt.position.seq:
+            passed.append(Gap(max(self._end + 1, receipt.log_from), receipt.position.seq))
+        receipt.gaps = merged(passed)
+        for gap in receipt.gaps:
+            for part in uncovered(gap, kept):
+                self._receipt.differ(
+                    f"log_gaps: log entries {part.first} to {part.last} are lost, but the model saw them before: "
+                    "it holds more than a replay would"
+                )
+        for gap in kept:
+            for part in uncovered(gap, receipt.gaps):
+                self._receipt.differ(
+                    f"log_gaps: the model passed log entries {part.first} to {part.last} as lost, but the log has them"
+                )
+
+    async def _compare_ledger(self, claims: dict[UUID, int]) -> None:
+        """Empties ``claims``: what is left in the end is missing. They may be millions, so there is no copy."""
+        named = 0
+        async for event_id, seq in self._tables.ledger():
+            wanted = claims.pop(event_id, None)
+            if wanted == seq:
+                continue
+            named += 1
+            if named <= NAMED:
+                right = f"log entry {wanted} counts" if wanted else "the log has no such id"
+                self._receipt.differ(f"event_ids, event {event_id}: it is claimed for log entry {seq}, but {right}")
+        for event_id, seq in list(claims.items())[:NAMED]:
+            self._receipt.differ(f"event_ids, event {event_id}: the id of log entry {seq} is missing")
+        if len(claims) > NAMED:
+            self._receipt.differ(f"event_ids: {len(claims) - NAMED:,} more ids are missing")
