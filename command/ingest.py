@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from command.appender import BATCH, Appender, Message
 from command.event_types import EventTypes
 from command.metrics import CommandMetrics
-from contracts.cursors import Cursor, id_mark
+from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import Appended
 from contracts.errors import EventRejectedError, LogUnavailableError, TailraceError
 from contracts.events import Event, encode_event, read_event, readable_id
@@ -152,7 +152,7 @@ class Ingest:
             return Unstored(event_id, outcome)
         self.counters.accepted += 1
         self.counters.duplicates += outcome.duplicate
-        return Accepted(event_id, Cursor(self._epoch, outcome.seq, id_mark(str(event_id))), outcome.duplicate)
+        return Accepted(event_id, Cursor(self._epoch, outcome.seq, id_fingerprint(str(event_id))), outcome.duplicate)
 
     def _count_rejected(self, error: EventRejectedError) -> None:
         self.counters.rejected += 1

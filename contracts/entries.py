@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from contracts.cursors import Cursor, full_mark
+from contracts.cursors import Cursor, full_fingerprint
 from contracts.events import readable_id
 
 
@@ -36,7 +36,7 @@ class LogEntry(NamedTuple):
 
     def cursor(self, epoch: str) -> Cursor:
         """The position of whoever has seen this entry."""
-        return Cursor(epoch, self.seq, full_mark(self.message_id, self.time_ns))
+        return Cursor(epoch, self.seq, full_fingerprint(self.message_id, self.time_ns))
 
 
 class Gap(NamedTuple):

@@ -1,7 +1,7 @@
 -- What readers use: stable names in public over the model that search_path names. The position comes first: a cut-over
 -- takes its lock first too, so no reader can see an old position with new rows.
 create or replace view public.projection_position as
-    select epoch, seq, mark, logged_at, revision, log_from, raw_from, settled_seq
+    select epoch, seq, fingerprint, logged_at, revision, log_from, raw_from, settled_seq
     from projection_position;
 create or replace view public.analytics_events as
     select event_id, event_type, user_id, created_at, event_data, seq from analytics_events;

@@ -108,7 +108,7 @@ async def _check_position(
     client: LogClient, connection: "asyncpg.Connection", model: Model, until: int | None, *, beside: bool
 ) -> None:
     """A model never goes back, and one of another log never goes on."""
-    found = await connection.fetchrow(f"select epoch, seq, mark from {model.name}.projection_position")
+    found = await connection.fetchrow(f"select epoch, seq, fingerprint from {model.name}.projection_position")
     position = Cursor(*found)
     if not position.epoch:
         return

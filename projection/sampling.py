@@ -80,7 +80,7 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
     try:
         async with asyncio.timeout(PATIENCE):
             state = await log.state()
-            lag = await lag_behind(log, state, Cursor(row["epoch"], row["seq"], row["mark"]))
+            lag = await lag_behind(log, state, Cursor(row["epoch"], row["seq"], row["fingerprint"]))
             waiting, rejected = await asyncio.gather(_messages(log, INBOX_STREAM), _messages(log, REJECTED_STREAM))
         lag_events, lag_seconds = lag.events, lag.seconds
         sample = LogSample(state.first_seq, state.last_seq, state.entries, state.bytes, waiting, rejected)

@@ -60,7 +60,7 @@ class Store:
     async def position(self) -> Cursor | None:
         """Up to where the model has seen the log; None if it has seen nothing."""
         row = await self._connection.fetchrow(self._read_position)
-        return Cursor(row["epoch"], row["seq"], row["mark"]) if row["epoch"] else None
+        return Cursor(row["epoch"], row["seq"], row["fingerprint"]) if row["epoch"] else None
 
     async def commit(self, batch: Batch, expected: Cursor) -> Committed:
         """Projects a batch that begins right behind ``expected``: all of it or, on any error, nothing.
@@ -75,7 +75,7 @@ class Store:
                 self._move_position,
                 position.epoch,
                 position.seq,
-                position.mark,
+                position.fingerprint,
                 batch.entries[-1].logged_at,
                 expected.seq,
             )

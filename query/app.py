@@ -17,7 +17,7 @@ from runtime.metrics import serve_metrics
 
 DESCRIPTION = """
 The read side of Tailrace: `/stats` answers from the read model, `/ws` streams the log itself. Both name positions of
-the log by the same cursors, `<epoch>:<sequence>:<mark>`. Errors are problem+json (RFC 9457).
+the log by the same cursors, `<epoch>:<sequence>:<fingerprint>`. Errors are problem+json (RFC 9457).
 """
 
 

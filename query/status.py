@@ -80,7 +80,7 @@ async def _projected(pool: "asyncpg.Pool") -> _Projected | StatusProblem:
         return StatusProblem(code="database_unavailable", message=str(error))
     except QuestionTooSlowError:
         return StatusProblem(code="database_unavailable", message=f"the database did not answer in {PATIENCE:g} s")
-    return _Projected(Cursor(row["epoch"], row["seq"], row["mark"]), row["parked"])
+    return _Projected(Cursor(row["epoch"], row["seq"], row["fingerprint"]), row["parked"])
 
 
 async def _compare(log: LogClient, position: Cursor) -> StatusProblem | None:

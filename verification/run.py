@@ -155,7 +155,7 @@ class _Verification:
 
     def _rows(self, recount: Recount) -> AsyncIterator[list[Row]]:
         receipt = self._receipt
-        # before the first entry it counts from there is nothing to compare a mark with
+        # before the first entry it counts from there is nothing to compare a fingerprint with
         start = Cursor(receipt.position.epoch, receipt.log_from - 1)
 
         def on_read(seq: int) -> None:

@@ -36,8 +36,8 @@ class Tables:
 
     async def position(self) -> tuple[Cursor | None, int]:
         """Up to where the model has seen the log (None: nothing), and the first sequence it counts from."""
-        row = await self._connection.fetchrow("select epoch, seq, mark, log_from from projection_position")
-        return (Cursor(row["epoch"], row["seq"], row["mark"]) if row["epoch"] else None), row["log_from"]
+        row = await self._connection.fetchrow("select epoch, seq, fingerprint, log_from from projection_position")
+        return (Cursor(row["epoch"], row["seq"], row["fingerprint"]) if row["epoch"] else None), row["log_from"]
 
     async def parked(self) -> dict[int, str]:
         """Parked sequences and their codes."""

@@ -1,6 +1,6 @@
 // What the query service sends, as /openapi.json and the description of /ws have it.
 
-/** A position of the log: `<epoch>:<sequence>:<mark>`. Exclusive: what has been seen. */
+/** A position of the log: `<epoch>:<sequence>:<fingerprint>`. Exclusive: what has been seen. */
 export type Cursor = string;
 
 /** A JSON value. Integers that a number can't hold are kept digit by digit (see json.ts). */

@@ -1,2 +1,2 @@
 -- Up to where this model has seen the log.
-select epoch, seq, mark from projection_position
+select epoch, seq, fingerprint from projection_position

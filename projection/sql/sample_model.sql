@@ -3,7 +3,7 @@ select
     (select name from tailrace.models where live) as model,
     epoch,
     seq,
-    mark,
+    fingerprint,
     (select count(*) from public.parked_events) as parked,
     (select coalesce(sum(events), 0)::bigint from public.late_ranges) as late_pending,
     pg_database_size(current_database()) as database_bytes

@@ -1,11 +1,11 @@
-"""The cursors of projected events. Rows know their sequence alone; the mark is the log's to give."""
+"""The cursors of projected events. Rows know their sequence alone; the fingerprint is the log's to give."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from contracts.cursors import Cursor, id_mark
+from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import LogEntry
 from contracts.errors import LogUnavailableError
 from query.live.places import wire
@@ -29,8 +29,8 @@ class Looked(NamedTuple):
 async def look(log: LogClient, epoch: str, events: Iterable[tuple[int, UUID]]) -> Sequence[Looked]:
     """Looks at the entries, by sequence and event id, that a model of the log ``epoch`` has projected.
 
-    Every cursor can be gone on from with ``/ws?from=``. One without a mark is compared with nothing; where the log has
-    another event than the model, the cursor says so to whoever compares it.
+    Any of these cursors is a valid ``from`` of ``/ws``. A cursor without a fingerprint is not compared. If the log
+    holds another event than the model, comparing the cursor reveals it.
     """
     wanted = list(events)
     try:
@@ -54,5 +54,5 @@ def _compared(place: Cursor, event_id: UUID, entry: LogEntry | None, answered: b
     if entry is None:
         return Looked(wire(place), None, answered)
     if entry.event_id != event_id:
-        return Looked(wire(place._replace(mark=id_mark(str(event_id)))), None, answered)
+        return Looked(wire(place._replace(fingerprint=id_fingerprint(str(event_id)))), None, answered)
     return Looked(wire(entry.cursor(place.epoch)), entry, answered)

@@ -22,7 +22,7 @@ them the counts are asked where the others are."""
 
 
 async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQuestion, timeout: float) -> dict[str, Any]:
-    """A page, as ``EventsPage`` describes it; without the log it has cursors without marks.
+    """A page, as ``EventsPage`` describes it; without the log it has cursors without fingerprints.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
@@ -34,7 +34,7 @@ async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQues
         rows = await newest(ask, question, position["raw_from"], question.limit + 1)
     shown = rows[: question.limit]
     looked = await look(log, position["epoch"], ((row["seq"], row["event_id"]) for row in shown))
-    projected = Cursor(position["epoch"], position["seq"], position["mark"])
+    projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
     return {
         "events": [show(row, row["event_id"], found.cursor) for row, found in zip(shown, looked, strict=True)],
         "next": Place(shown[-1]["created_at"], shown[-1]["seq"]).token if len(rows) > len(shown) else None,

@@ -32,7 +32,7 @@ async def trace_event(pool: "asyncpg.Pool", log: LogClient, event_id: UUID, time
     async with snapshot(pool, timeout) as ask:
         position = await ask.row("position")
         rows = await ask.rows("events_traced", event_id)
-    projected = Cursor(position["epoch"], position["seq"], position["mark"])
+    projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
     if rows:
         found, lag = await asyncio.gather(_projected(log, projected, event_id, rows[0]), measure_lag(log, projected))
     else:

@@ -9,8 +9,8 @@ from contracts.errors import LogUnavailableError
 from query.moments import parse_moment
 from runtime.log.client import LogClient
 
-UNKNOWN_MARK = "00000000"
-"""On the wire, the mark of a place whose entry is gone from the log: there is nothing to compare it with."""
+UNKNOWN_FINGERPRINT = "00000000"
+"""On the wire, the fingerprint of a place whose entry is gone from the log: there is nothing to compare it with."""
 
 Start = Literal["latest", "earliest"] | Cursor | datetime
 
@@ -74,7 +74,7 @@ def parse_end(text: str, now: datetime | None = None) -> Cursor | datetime:
         return parse_moment(text, now)
     except ValueError:
         cursor = Cursor.parse(text)
-    return cursor._replace(mark="") if cursor.mark == UNKNOWN_MARK else cursor
+    return cursor._replace(fingerprint="") if cursor.fingerprint == UNKNOWN_FINGERPRINT else cursor
 
 
 async def position_of(start: Start, ends: LogEnds, log: LogClient) -> Cursor:
@@ -98,4 +98,4 @@ async def position_of(start: Start, ends: LogEnds, log: LogClient) -> Cursor:
 
 def wire(cursor: Cursor) -> str:
     """A cursor as clients get it; ``parse_start`` reads it back."""
-    return str(cursor._replace(mark=UNKNOWN_MARK) if cursor.seq and not cursor.mark else cursor)
+    return str(cursor._replace(fingerprint=UNKNOWN_FINGERPRINT) if cursor.seq and not cursor.fingerprint else cursor)

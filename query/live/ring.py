@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from contracts.cursors import Cursor, marks_agree
+from contracts.cursors import Cursor, fingerprints_agree
 from query.live.frames import MAX_EVENTS, Frame, Item, entries_frame
 from query.live.selection import EVERYTHING, Selection
 
@@ -62,11 +62,11 @@ class Ring:
         if position.epoch != self.start.epoch or position.seq + 1 < self.first_seq:
             return False
         if position.seq == self.start.seq:
-            return marks_agree(position.mark, self.start.mark)
+            return fingerprints_agree(position.fingerprint, self.start.fingerprint)
         item = self._items.get(position.seq)
         if item is None:  # it went, or is still to come; or the position is within a gap
             return position.seq < self.first_seq or position.seq > self.end.seq
-        return marks_agree(position.mark, item.cursor.mark)
+        return fingerprints_agree(position.fingerprint, item.cursor.fingerprint)
 
     def frame_behind(
         self, position: Cursor, selection: Selection = EVERYTHING, limit: int = MAX_EVENTS

@@ -65,7 +65,7 @@ async def answer(
         if is_named(etag, if_none_match) and not position["late_pending"]:
             return Answer(etag, None)
         _check_kept(question, position["raw_from"])
-        projected = Cursor(position["epoch"], position["seq"], position["mark"])
+        projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
         measuring = asyncio.create_task(measure_lag(log, projected))
         try:
             counted = await _count(ask, question)

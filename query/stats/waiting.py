@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from contracts.cursors import Cursor, marks_agree
+from contracts.cursors import Cursor, fingerprints_agree
 from contracts.errors import TailraceError
 from query.database import snapshot
 
@@ -35,12 +35,12 @@ async def until_projected(pool: "asyncpg.Pool", wanted: Cursor, timeout: float) 
     while True:
         async with snapshot(pool, timeout) as ask:
             row = await ask.row("position")
-        projected = Cursor(row["epoch"], row["seq"], row["mark"])
+        projected = Cursor(row["epoch"], row["seq"], row["fingerprint"])
         if projected.epoch and projected.epoch != wanted.epoch:
             raise AnotherLogError(
                 f"min_cursor: {wanted} is of another log than the read model, whose epoch is {projected.epoch}"
             )
-        if projected.seq == wanted.seq and not marks_agree(projected.mark, wanted.mark):
+        if projected.seq == wanted.seq and not fingerprints_agree(projected.fingerprint, wanted.fingerprint):
             raise AnotherLogError(f"min_cursor: the read model has {projected}, another history than that of {wanted}")
         if projected.seq >= wanted.seq:
             return

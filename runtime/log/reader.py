@@ -9,7 +9,7 @@ position is compared with the log. A new epoch makes no noise: it is looked for 
 
 import time
 
-from contracts.cursors import Cursor, marks_agree
+from contracts.cursors import Cursor, fingerprints_agree
 from contracts.entries import Gap, LogEntry, LogState, gap_around, uncovered
 from contracts.errors import ForeignHistoryError, LogUnavailableError
 from runtime.log.client import LogClient
@@ -47,7 +47,7 @@ async def verify_position(client: LogClient, position: Cursor) -> LogState:
         raise lost(
             gone[0], f"the log begins at sequence {state.first_seq}; what follows the position {position} is gone"
         )
-    if position.seq >= state.first_seq and position.mark:
+    if position.seq >= state.first_seq and position.fingerprint:
         await _compare(client, position, state)
     return state
 
@@ -76,7 +76,7 @@ async def _compare(client: LogClient, position: Cursor, state: LogState) -> None
             )
         raise LogUnavailableError(f"one server of the log has no entry {position.seq} yet, another has")
     found = entry.cursor(state.epoch)
-    if not marks_agree(found.mark, position.mark):
+    if not fingerprints_agree(found.fingerprint, position.fingerprint):
         raise ForeignHistoryError(
             f"the log holds another message at sequence {position.seq}: {found}, not {position}; "
             "it was put back from an older copy and has grown again",

@@ -77,7 +77,7 @@ def _wrong_with(name: str, service: Status, settings: Settings) -> str | None:
 
 async def _lag(settings: Settings, log: Status, model: Status, before: "asyncpg.Record | None") -> Status:
     """How far the model is behind, and the rates of the last minute; a position of another history has no lag."""
-    projected = Cursor(model["epoch"], model["seq"], model["mark"])
+    projected = Cursor(model["epoch"], model["seq"], model["fingerprint"])
     client = await connect_log(settings, "status")
     try:
         if model["epoch"]:
@@ -152,7 +152,9 @@ async def _read_model(settings: Settings) -> Status:
     connection = await connect(settings.dsn, name="status")
     try:
         model = await live_model(connection)
-        position = await connection.fetchrow("select epoch, seq, mark, logged_at, revision from projection_position")
+        position = await connection.fetchrow(
+            "select epoch, seq, fingerprint, logged_at, revision from projection_position"
+        )
         counts = await connection.fetchrow("select events, users from all_time where event_type = ''")
         parked = await connection.fetchval("select count(*) from parked_events")
         late = await connection.fetchval("select coalesce(sum(events), 0)::bigint from late_ranges")
@@ -169,8 +171,8 @@ async def _read_model(settings: Settings) -> Status:
         "server": f"PostgreSQL {server}" + (f", TimescaleDB {extension}" if extension else ""),
         "epoch": position["epoch"],
         "seq": position["seq"],
-        "mark": position["mark"],
-        "cursor": f"{position['epoch']}:{position['seq']}:{position['mark']}" if position["epoch"] else None,
+        "fingerprint": position["fingerprint"],
+        "cursor": f"{position['epoch']}:{position['seq']}:{position['fingerprint']}" if position["epoch"] else None,
         "logged_at": position["logged_at"].isoformat() if position["logged_at"] else None,
         "revision": position["revision"],
         "events": counts["events"] if counts else 0,

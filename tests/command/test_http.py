@@ -9,7 +9,7 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict, IsStr, IsUUID
 
-from contracts.cursors import Cursor, marks_agree
+from contracts.cursors import Cursor, fingerprints_agree
 from contracts.subjects import subject_of
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -46,7 +46,7 @@ async def test_one_event_is_answered_with_its_id_and_position_once_the_log_has_i
     cursor, [entry] = Cursor.parse(answer.json()["cursor"]), await log_entries(log)
     full = entry.cursor((await log.state()).epoch)
     assert cursor[:2] == full[:2]
-    assert marks_agree(cursor.mark, full.mark)
+    assert fingerprints_agree(cursor.fingerprint, full.fingerprint)
 
 
 @pytest.mark.parametrize(

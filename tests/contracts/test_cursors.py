@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.cursors import Cursor, full_mark, id_mark, marks_agree
+from contracts.cursors import Cursor, fingerprints_agree, full_fingerprint, id_fingerprint
 from contracts.errors import BadCursorError
 
 EPOCHS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
@@ -13,13 +13,13 @@ TIMES = st.integers(0, 2**63 - 1)
 
 @given(EPOCHS, st.integers(1, 2**63 - 1), st.text(), TIMES)
 def test_a_cursor_reads_back_as_it_was_written(epoch: str, seq: int, message_id: str, time_ns: int) -> None:
-    for mark in (id_mark(message_id), full_mark(message_id, time_ns)):
-        cursor = Cursor(epoch, seq, mark)
+    for fingerprint in (id_fingerprint(message_id), full_fingerprint(message_id, time_ns)):
+        cursor = Cursor(epoch, seq, fingerprint)
         assert Cursor.parse(str(cursor)) == cursor
 
 
 @given(EPOCHS)
-def test_the_place_before_the_first_message_has_no_mark(epoch: str) -> None:
+def test_the_place_before_the_first_message_has_no_fingerprint(epoch: str) -> None:
     assert Cursor.parse(str(Cursor(epoch, 0))) == (epoch, 0, "")
 
 
@@ -54,8 +54,13 @@ def test_what_is_nearly_a_cursor_is_refused(text: str) -> None:
 
 
 @given(st.text(), TIMES, st.text(), TIMES)
-def test_marks_agree_exactly_where_both_sides_know(one: str, one_ns: int, other: str, other_ns: int) -> None:
-    same_id, same_time = id_mark(one) == id_mark(other), full_mark("", one_ns) == full_mark("", other_ns)
-    assert marks_agree(full_mark(one, one_ns), full_mark(other, other_ns)) == (same_id and same_time)
-    assert marks_agree(id_mark(one), full_mark(other, other_ns)) == same_id
-    assert marks_agree("", full_mark(other, other_ns))
+def test_fingerprints_agree_in_the_parts_that_both_sides_know(one: str, one_ns: int, other: str, other_ns: int) -> None:
+    same_id, same_time = (
+        id_fingerprint(one) == id_fingerprint(other),
+        full_fingerprint("", one_ns) == full_fingerprint("", other_ns),
+    )
+    assert fingerprints_agree(full_fingerprint(one, one_ns), full_fingerprint(other, other_ns)) == (
+        same_id and same_time
+    )
+    assert fingerprints_agree(id_fingerprint(one), full_fingerprint(other, other_ns)) == same_id
+    assert fingerprints_agree("", full_fingerprint(other, other_ns))

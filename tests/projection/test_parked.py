@@ -85,7 +85,7 @@ async def test_until_leaves_what_is_behind_it(
     end = entry.cursor((await log.state()).epoch)
     assert [one.seq for one in await retried(parked, until=end)] == [11, 12]
     with pytest.raises(ForeignHistoryError):
-        await retried(parked, until=Cursor("elsewhere", 12, end.mark))
+        await retried(parked, until=Cursor("elsewhere", 12, end.fingerprint))
 
 
 async def test_a_retry_while_the_projector_works_counts_everything_once(

@@ -242,7 +242,9 @@ async def test_a_position_of_another_log_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(5))
-    await connection.execute("update model_1.projection_position set epoch = 'elsewhere', seq = 3, mark = '00000000'")
+    await connection.execute(
+        "update model_1.projection_position set epoch = 'elsewhere', seq = 3, fingerprint = '00000000'"
+    )
     async with running_projector(settings) as task:
         with pytest.raises(ForeignHistoryError, match="another log"):
             await asyncio.wait_for(task, 10)
@@ -294,7 +296,7 @@ async def test_the_position_carries_the_mark_of_the_last_entry(
         await until_projected(connection, log)
     entry = await log.get(1)
     assert entry is not None
-    row = await connection.fetchrow("select epoch, seq, mark, logged_at from projection_position")
-    assert Cursor(row["epoch"], row["seq"], row["mark"]) == entry.cursor((await log.state()).epoch)
+    row = await connection.fetchrow("select epoch, seq, fingerprint, logged_at from projection_position")
+    assert Cursor(row["epoch"], row["seq"], row["fingerprint"]) == entry.cursor((await log.state()).epoch)
     assert row["logged_at"] == entry.logged_at
     assert entry.payload == encode_event(event(event_id=entry.event_id))

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from contracts.cursors import Cursor, marks_agree
+from contracts.cursors import Cursor, fingerprints_agree
 from contracts.events import Event
 from query.events.cursors import look
 from query.events.models import EventsPage
@@ -186,7 +186,7 @@ async def test_a_cursor_says_when_the_log_has_another_event_than_the_read_model(
     same, other, gone = await look(log, epoch, [(1, there.event_id), (1, elsewhere.event_id), (9, there.event_id)])
     assert same.cursor == await cursor_of(log, 1)
     assert same.entry is not None
-    assert not marks_agree(Cursor.parse(other.cursor).mark, Cursor.parse(same.cursor).mark)
+    assert not fingerprints_agree(Cursor.parse(other.cursor).fingerprint, Cursor.parse(same.cursor).fingerprint)
     assert (other.entry, gone.entry, gone.answered) == (None, None, True)
     assert gone.cursor == f"{epoch}:9:00000000"
 

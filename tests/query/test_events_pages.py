@@ -72,7 +72,7 @@ async def forget(writer: "asyncpg.Connection") -> None:
         set search_path = model_1;
         truncate event_ids, analytics_events, events_by_minute, events_by_hour, events_by_day, users, users_by_type,
             users_by_hour, all_time;
-        update projection_position set epoch = '', seq = 0, mark = '';
+        update projection_position set epoch = '', seq = 0, fingerprint = '';
         """
     )
 

@@ -70,7 +70,7 @@ async def test_what_is_sent_has_exactly_the_documented_members(
     assert {one["user_id"] for one in shown} >= {-(2**63), 2**63 - 1}
     assert {one.get("event_version", 1) for one in shown} == {1, 3}
     gaps = [frame["resumed_at"].split(":")[1:] for frame in frames if frame["kind"] == "gap"]
-    assert {mark for _, mark in gaps} >= {"", "00000000"}  # another log's beginning, and what is gone
+    assert {fingerprint for _, fingerprint in gaps} >= {"", "00000000"}  # another log's beginning, and what is gone
 
 
 async def frames_of_an_empty_log(query: QueryService) -> list[Frame]:

@@ -76,7 +76,7 @@ def test_it_does_not_continue_another_history() -> None:
     assert ring.continues(known)
     for other in (START, known):
         assert not ring.continues(other._replace(epoch="another"))
-        assert not ring.continues(other._replace(mark="f" * 16))
+        assert not ring.continues(other._replace(fingerprint="f" * 16))
 
 
 def test_a_gap_is_an_item_that_clients_pass_in_one_step() -> None:

@@ -102,7 +102,7 @@ async def test_what_only_waits_is_no_other_question(filled: QueryService) -> Non
     [
         ("revision = revision + 1", "revision = revision - 1"),
         ("seq = seq - 1", "seq = seq + 1"),
-        ("mark = reverse(mark)", "mark = reverse(mark)"),
+        ("fingerprint = reverse(fingerprint)", "fingerprint = reverse(fingerprint)"),
         ("epoch = 'another'", None),
         ("raw_from = '2000-01-01Z'", "raw_from = null"),
     ],

@@ -60,7 +60,7 @@ async def test_a_log_that_was_put_back_and_has_grown_again_is_another_history_to
     await log_events(log, some_events(5))
     await project(settings, log, connection)
     await log_events(log, some_events(3, seed=2))
-    await connection.execute("update model_1.projection_position set mark = repeat('f', 16)")
+    await connection.execute("update model_1.projection_position set fingerprint = repeat('f', 16)")
     assert await query.status() == IsPartialDict(
         last_seq=8, lag_events=None, lag_seconds=None, problem=problem("another_history", ".*another message.*")
     )
@@ -75,7 +75,7 @@ async def test_entries_that_are_gone_are_named(
     assert entry is not None
     # as a projector would have: one that runs sets the stream up again, and then nothing can be taken away
     await connection.execute(
-        "update model_1.projection_position set (epoch, seq, mark) = ($1, $2, $3)",
+        "update model_1.projection_position set (epoch, seq, fingerprint) = ($1, $2, $3)",
         *entry.cursor((await log.state()).epoch),
     )
     assert await query.status() == IsPartialDict(lag_events=0, problem=None)
