@@ -1,5 +1,4 @@
-"""The read model's tables as numbered SQL files, and the runner that applies them.
+"""The read models' tables as numbered SQL files, the runner that applies them, and the catalogue of models.
 
-``database/`` is applied once per database, ``model/<flavour>/`` once per read model, ``views.sql`` whenever the live
-model changes.
+``database/`` is applied once per database, ``model/`` once per read model, ``views.sql`` when the live model changes.
 """

@@ -1,7 +1,7 @@
-"""The numbered SQL files. A file that differs between the flavours is there twice: ``0003_name.<flavour>.sql``.
+"""The numbered SQL files. A file that differs between the flavours exists twice: ``0003_name.<flavour>.sql``.
 
 A file runs in a transaction of its own, unless its first line is ``-- transaction: none``: then it is one statement
-that Postgres refuses in a transaction, written so that running it twice does no harm.
+that Postgres refuses in a transaction, and running it twice does no harm.
 """
 
 import hashlib
@@ -9,10 +9,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
-from migrations.models import Model
-
 DATABASE = "database"
-"""The scope of what all models share."""
+"""The scope of the tables that all models share."""
 _NO_TRANSACTION = "-- transaction: none"
 
 
@@ -26,12 +24,12 @@ class Migration(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        """Tells whether an applied file was changed afterwards."""
+        """Reveals an applied file that was changed afterwards."""
         return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
 
     @property
     def in_transaction(self) -> bool:
-        """Whether it may, and does, run in one."""
+        """Whether the file runs in a transaction."""
         return not self.sql.startswith(_NO_TRANSACTION)
 
     def __str__(self) -> str:
@@ -39,17 +37,17 @@ class Migration(NamedTuple):
 
 
 def database_migrations() -> list[Migration]:
-    """What all models share, in order."""
+    """Returns the files for the tables that all models share, in order."""
     return read_migrations(files("migrations") / "database", DATABASE)
 
 
-def model_migrations(model: Model) -> list[Migration]:
-    """A model's own, in order."""
-    return read_migrations(files("migrations") / "model", model.name, model.flavour)
+def model_migrations(name: str, flavour: str) -> list[Migration]:
+    """Returns the files of a model of a flavour, in order."""
+    return read_migrations(files("migrations") / "model", name, flavour)
 
 
 def read_migrations(folder: Traversable, scope: str, flavour: str = "") -> list[Migration]:
-    """The numbered files of a folder, in order, without those of another flavour."""
+    """Returns the numbered files of a folder, in order, without those of another flavour."""
     found = []
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         name, *only = file.name.removesuffix(".sql").split(".")
@@ -59,5 +57,5 @@ def read_migrations(folder: Traversable, scope: str, flavour: str = "") -> list[
 
 
 def views_sql() -> str:
-    """The views in ``public``, over the model that ``search_path`` names."""
+    """Returns the views in ``public`` over the model that ``search_path`` names."""
     return (files("migrations") / "views.sql").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The two flavours of a read model, and which one a server can have."""
+"""The two flavours of a read model, and the choice between them."""
 
 from typing import Literal
 
@@ -13,10 +13,10 @@ OLDEST = (2, 23)
 
 
 async def choose_flavour(connection: "asyncpg.Connection", wanted: Literal["auto"] | Flavour) -> Flavour:
-    """The flavour of a new model: the one ``wanted``, or the best that the server offers.
+    """Returns the flavour of a new model: the one ``wanted``, or with ``auto`` the best that the server supports.
 
     Raises:
-        ConfigurationError: timescale is wanted, and the server can't; says why.
+        ConfigurationError: timescale is wanted and the server does not support it; the message says why.
     """
     if wanted == "postgres":
         return "postgres"
@@ -29,7 +29,7 @@ async def choose_flavour(connection: "asyncpg.Connection", wanted: Literal["auto
 
 
 async def timescale_obstacle(connection: "asyncpg.Connection") -> str | None:
-    """Why this database can't have the timescale flavour; None if it can, as far as can be told before it is tried."""
+    """Returns why the database does not support the timescale flavour; None if nothing speaks against it."""
     found = await connection.fetchrow(
         "select installed_version, coalesce(installed_version, default_version) as version"
         " from pg_available_extensions where name = 'timescaledb'"
@@ -39,7 +39,7 @@ async def timescale_obstacle(connection: "asyncpg.Connection") -> str | None:
     if tuple(int(part) for part in found["version"].split("-")[0].split(".")[:2]) < OLDEST:
         return f"TimescaleDB {found['version']} is too old: {'.'.join(map(str, OLDEST))} or newer is needed"
     if found["installed_version"] is None:
-        # the loader brings this setting; the license is known only once the extension is made
+        # the loader defines this setting; the license is known only after the extension is created
         loaded = await connection.fetchval("select current_setting('timescaledb.max_background_workers', true)")
         return None if loaded else "TimescaleDB is installed but not loaded: add it to shared_preload_libraries"
     return await _license_obstacle(connection)
@@ -53,16 +53,16 @@ async def _license_obstacle(connection: "asyncpg.Connection") -> str | None:
 
 
 async def ensure_timescale(connection: "asyncpg.Connection") -> None:
-    """Makes the extension where it isn't there.
+    """Creates the TimescaleDB extension if it is missing.
 
     Raises:
-        ConfigurationError: the user may not, or it is another edition.
+        ConfigurationError: the user lacks the right, or the server has another edition.
     """
     try:
         await connection.execute("create extension if not exists timescaledb")
     except asyncpg.InsufficientPrivilegeError as error:
         raise ConfigurationError(
-            f"the extension timescaledb can't be made ({error}): have an administrator run `create extension "
+            f"the extension timescaledb can't be created ({error}): have an administrator run `create extension "
             "timescaledb`, or set TAILRACE_FLAVOUR=postgres"
         ) from None
     if obstacle := await _license_obstacle(connection):
@@ -70,7 +70,7 @@ async def ensure_timescale(connection: "asyncpg.Connection") -> None:
 
 
 async def extension_schema(connection: "asyncpg.Connection") -> str:
-    """The schema that TimescaleDB's functions are in; ``public`` where there is none."""
+    """Returns the schema of TimescaleDB's functions; ``public`` without the extension."""
     schema: str | None = await connection.fetchval(
         "select quote_ident(nspname) from pg_extension join pg_namespace n on n.oid = extnamespace "
         "where extname = 'timescaledb'"

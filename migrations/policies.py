@@ -1,19 +1,19 @@
-"""What the settings ask of a model of the timescale flavour: the length of a chunk, and when chunks are compressed.
+"""TimescaleDB policies from the settings: the length of a chunk and the age at which chunks are compressed.
 
-Policies are no migrations: a setting may change at any time, and `tailrace migrate` brings the database to it.
+Policies are not migrations: a setting may change at any time, and `tailrace migrate` applies it.
 """
 
 from datetime import timedelta
 
 import asyncpg
 
+from migrations.catalogue import Model
 from migrations.flavours import extension_schema
-from migrations.models import Model
 from runtime.settings import Settings
 
 
 async def reconcile_policies(connection: "asyncpg.Connection", model: Model, settings: Settings) -> list[str]:
-    """Brings a model's policies to the settings; returns a sentence for each change."""
+    """Applies the settings to a model's policies. Returns one sentence per change."""
     if model.flavour != "timescale":
         return []
     async with connection.transaction():
@@ -47,9 +47,9 @@ async def _compression(connection: "asyncpg.Connection", model: Model, after: ti
         return ""
     await connection.execute("select remove_compression_policy('analytics_events', if_exists => true)")
     if after is None:
-        return "chunks are not compressed any more"
+        return "chunks are no longer compressed"
     await connection.execute("select add_compression_policy('analytics_events', compress_after => $1::interval)", after)
-    return f"chunks are compressed when they are {_days(after)} old"
+    return f"chunks are compressed at an age of {_days(after)}"
 
 
 def _days(length: timedelta) -> str:

@@ -17,9 +17,8 @@ import asyncpg
 
 from contracts.errors import ConfigurationError, ForeignHistoryError, TailraceError
 from contracts.upcasting import NO_UPCASTERS, Upcasters
-from migrations.models import Model, change_state, list_models, live_of, lock_model
-from migrations.runner import live_model, migration_lock, show_model
-from projection.projecting import lock_of
+from migrations.catalogue import Model, change_state, list_models, live_of, lock_model, remove_model, set_live
+from migrations.runner import migration_lock, require_current_schema, show_model
 from projection.store import projection_sql
 from runtime.log.client import LogClient
 from verification.receipt import Receipt
@@ -70,7 +69,7 @@ async def go_over(
         ForeignHistoryError: the model is of another log.
         NotSwappedError: the model stays behind the live one, or batches or readers left no moment to swap in.
     """
-    await live_model(connection)
+    await require_current_schema(connection)
     old, new = _choose(await list_models(connection), direction)
     state = await client.state()
     epoch = await connection.fetchval(f"select epoch from {new.name}.projection_position")
@@ -92,7 +91,7 @@ async def drop_old(connection: "asyncpg.Connection", *, patience: float = 15.0) 
     Raises:
         ConfigurationError: somebody still projects into it or reads it, or readers went over to it meanwhile.
     """
-    await live_model(connection)
+    await require_current_schema(connection)
     dropped = [model for model in await list_models(connection) if not model.live]
     for model in dropped:
         await _drop(connection, model, patience)
@@ -120,8 +119,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
             # the table first: of a hypertable, a dropped schema alone leaves compressed chunks behind
             await connection.execute(f"drop table if exists {model.name}.analytics_events cascade")
             await connection.execute(f"drop schema if exists {model.name} cascade")
-            await connection.execute("delete from tailrace.migrations where scope = $1", model.name)
-            await connection.execute("delete from tailrace.models where name = $1", model.name)
+            await remove_model(connection, model.name)
     except asyncpg.LockNotAvailableError:
         await change_state(connection, model.name, "dropping", before.state)
         readers = await connection.fetchval(projection_sql("readers_of"), model.name) or "somebody's transaction"
@@ -129,7 +127,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
             f"{model.name} is still being read: wait for {readers} to end (or end it), then `tailrace drop-old` again"
         ) from None
     finally:
-        await connection.execute("select pg_advisory_unlock($1)", lock_of(model))
+        await connection.execute("select pg_advisory_unlock($1)", model.projector_lock)
 
 
 async def _unseen(connection: "asyncpg.Connection", model: Model) -> Model | None:
@@ -191,10 +189,9 @@ async def _swap(connection: "asyncpg.Connection", old: Model, new: Model) -> Non
     await connection.execute(
         f"update {new.name}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
     )
-    await connection.execute("update tailrace.models set live = false where live")
-    await connection.execute("update tailrace.models set live = true where name = $1", new.name)
+    await set_live(connection, new.name)
     try:
-        await show_model(connection, new, patience=READERS_WAIT)
+        await show_model(connection, new, timeout=READERS_WAIT)
     except asyncpg.LockNotAvailableError:
         raise NotSwappedError("somebody's transaction reads the tables all the time") from None
 
@@ -235,7 +232,7 @@ async def _position(connection: "asyncpg.Connection", model: Model, lock: str = 
 
 async def _projector_ended(connection: "asyncpg.Connection", model: Model, patience: float) -> bool:
     deadline = time.monotonic() + patience
-    while not await connection.fetchval("select pg_try_advisory_lock($1)", lock_of(model)):
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_POLL)

@@ -15,8 +15,8 @@ from contracts.cursors import Cursor
 from contracts.errors import EventRejectedError, ForeignHistoryError
 from contracts.events import Event, read_entry
 from contracts.upcasting import NO_UPCASTERS, Upcasters
-from migrations.models import Model, use_model
-from migrations.runner import live_model
+from migrations.catalogue import Model, get_live_model, use_model
+from migrations.runner import require_current_schema
 from projection.batch import Projected
 from projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, project_events, projection_sql
 
@@ -61,7 +61,9 @@ class ParkedEvents:
         Raises:
             SchemaError: this program doesn't know the database's schema.
         """
-        model = model or await live_model(connection)
+        if model is None:
+            await require_current_schema(connection)
+            model = await get_live_model(connection)
         await use_model(connection, model)
         return cls(connection, model)
 

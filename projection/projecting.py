@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from zlib import crc32
 
 import asyncpg
 
 from contracts.errors import ConfigurationError, LogUnavailableError
 from contracts.upcasting import Upcasters
-from migrations.models import Model, list_models, use_model
-from migrations.runner import live_model
+from migrations.catalogue import Model, list_models, use_model
+from migrations.runner import require_current_schema
 from projection.guard import ParkedGuard
 from projection.observing import Observer
 from projection.projector import Projector
@@ -88,14 +87,14 @@ async def acquire(
         ConfigurationError: another one is active, and this one may not stand by.
         SchemaError: this program doesn't know the database's schema.
     """
-    await live_model(connection)
+    await require_current_schema(connection)
     await use_model(connection, model)
     said = False
     while not stop.is_set():
         known = {one.name: one for one in await list_models(connection)}
         if model.name not in known or known[model.name].state == "dropping":
             return False
-        if await connection.fetchval("select pg_try_advisory_lock($1)", lock_of(model)):
+        if await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
             return True
         if not standby:
             raise ConfigurationError(
@@ -107,11 +106,6 @@ async def acquire(
             said = True
         await pause(stop, STANDBY_POLL)
     return False
-
-
-def lock_of(model: Model) -> int:
-    """The advisory lock that a model's active projector holds."""
-    return crc32(f"tailrace projector {model.name}".encode())
 
 
 async def _with_upkeep(projector: Projector, settings: Settings, model: Model, stop: asyncio.Event) -> None:

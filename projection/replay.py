@@ -9,9 +9,9 @@ import asyncpg
 from contracts.cursors import Cursor
 from contracts.entries import LogState
 from contracts.errors import ConfigurationError, LogHoleError
-from migrations.fresh import ensure_database
-from migrations.models import Model, change_state
-from migrations.runner import live_model, model_beside
+from migrations.bootstrap import ensure_database
+from migrations.catalogue import Model, change_state, get_live_model
+from migrations.runner import ensure_candidate
 from projection.observing import Observer
 from projection.projecting import project
 from projection.upkeep import Upkeep
@@ -64,7 +64,7 @@ async def replay(
         await ensure_database(settings)
     connection = await connect(settings.dsn, name="replay")
     try:
-        model = await (model_beside(connection, settings) if beside else live_model(connection))
+        model = await (ensure_candidate(connection, settings) if beside else get_live_model(connection))
         state = await client.state() if until is None else await verify_position(client, until)
         await _check_beginning(connection, model, state, partial=partial)
         end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)

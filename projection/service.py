@@ -9,8 +9,8 @@ import asyncpg
 
 from contracts.errors import TailraceError
 from contracts.upcasting import Upcasters
-from migrations.models import Model, list_models
-from migrations.runner import live_model
+from migrations.catalogue import Model, list_models
+from migrations.runner import require_current_schema
 from projection.http import make_app
 from projection.metrics import ModelObserver, ProjectionMetrics
 from projection.projecting import project
@@ -169,5 +169,5 @@ class _Models:
 async def _known_models(connection: "asyncpg.Connection") -> list[Model]:
     """The ready ones. In one snapshot: a model that is being dropped must not look like one that was never migrated."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await live_model(connection)
+        await require_current_schema(connection)
         return [model for model in await list_models(connection) if model.state == "ready"]

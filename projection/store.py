@@ -9,8 +9,8 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.errors import TailraceError
+from migrations.catalogue import Model
 from migrations.flavours import Flavour
-from migrations.models import Model
 from projection.batch import Batch, Parked, Projected
 from runtime.sql import read_sql
 

@@ -16,8 +16,8 @@ from zlib import crc32
 import asyncpg
 
 from contracts.errors import TailraceError
+from migrations.catalogue import Model
 from migrations.flavours import extension_schema
-from migrations.models import Model
 from projection.store import projection_sql
 from runtime.postgres import UNAVAILABLE, connect
 from runtime.settings import Settings

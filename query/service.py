@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
-from migrations.runner import live_model
+from migrations.catalogue import get_live_model
+from migrations.runner import require_current_schema
 from query.app import make_app
 from query.live.sending import LiveClients
 from query.live.tail import Tail
@@ -67,7 +68,8 @@ async def _pool(settings: Settings) -> "AsyncIterator[asyncpg.Pool]":
     pool = await connect_pool(settings.dsn, name="query", size=CONNECTIONS)
     try:
         async with pool.acquire() as connection:
-            model = await live_model(connection)
+            await require_current_schema(connection)
+            model = await get_live_model(connection)
         logger.info("questions are answered from %s, %s flavour", model.name, model.flavour)
         yield pool
     finally:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from contracts.errors import ConfigurationError, LogUnavailableError, TailraceError
-from migrations.readers import ensure_reader
+from migrations.roles import ensure_reader
 from migrations.runner import migrate
 from runtime.log.connect import connect_log
 from runtime.log.topology import Reconciled, ensure_streams

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError
-from migrations.models import list_models
-from migrations.runner import live_model
+from migrations.catalogue import list_models
+from migrations.runner import require_current_schema
 from projection.parked import ParkedEvent, ParkedEvents
 from runtime.postgres import connect
 from runtime.settings import Settings
@@ -58,7 +58,7 @@ async def retry_parked(settings: Settings, *, until: str | None, dry_run: bool) 
     end = Cursor.parse(until) if until else None
     connection = await connect(settings.dsn, name="parked")
     try:
-        await live_model(connection)
+        await require_current_schema(connection)
         ready = [model for model in await list_models(connection) if model.state == "ready"]
         for model in ready:
             parked = await ParkedEvents.of(connection, model)

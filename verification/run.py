@@ -11,8 +11,8 @@ import asyncpg
 from contracts.cursors import Cursor
 from contracts.entries import Gap, merged, uncovered
 from contracts.upcasting import NO_UPCASTERS, Upcasters
-from migrations.models import Model
-from migrations.runner import live_model
+from migrations.catalogue import Model, get_live_model
+from migrations.runner import require_current_schema
 from runtime.log.client import LogClient
 from runtime.log.history import last_entry_until
 from runtime.log.reader import verify_position
@@ -48,7 +48,9 @@ async def verify(
         ForeignHistoryError, LogHoleError: the log is not the one the model was built from, or a part of it is gone.
         LogUnavailableError: the log does not answer.
     """
-    model = model or await live_model(connection)
+    if model is None:
+        await require_current_schema(connection)
+        model = await get_live_model(connection)
     waiting = _Waiting()
     while True:
         # in the snapshot that is compared: a look before it would say nothing of it

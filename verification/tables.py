@@ -9,7 +9,7 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap, merged
-from migrations.models import Model
+from migrations.catalogue import Model
 from runtime.sql import read_sql
 from verification.digests import LEVELS, Cell
 from verification.recount import Row

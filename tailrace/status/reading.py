@@ -14,8 +14,8 @@ from contracts.cursors import Cursor
 from contracts.entries import Gap, uncovered
 from contracts.errors import ConfigurationError, TailraceError
 from contracts.subjects import INBOX_STREAM, REJECTED_STREAM
-from migrations.models import Model, list_models
-from migrations.runner import live_model
+from migrations.catalogue import Model, get_live_model, list_models
+from migrations.runner import require_current_schema
 from runtime.log.connect import connect_log, reader_libraries
 from runtime.log.lag import measure_lag
 from runtime.log.reader import verify_position
@@ -151,7 +151,8 @@ def _entries(first: int, last: int, gaps: Iterable[Gap]) -> int:
 async def _read_model(settings: Settings) -> Status:
     connection = await connect(settings.dsn, name="status")
     try:
-        model = await live_model(connection)
+        await require_current_schema(connection)
+        model = await get_live_model(connection)
         position = await connection.fetchrow(
             "select epoch, seq, fingerprint, logged_at, revision from projection_position"
         )

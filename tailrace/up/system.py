@@ -13,8 +13,8 @@ import asyncpg
 import httpx
 
 from contracts.errors import LogUnavailableError, TailraceError
-from migrations.fresh import ensure_database
-from migrations.readers import ensure_reader
+from migrations.bootstrap import ensure_database
+from migrations.roles import ensure_reader
 from runtime.log import natspy
 from runtime.settings import Settings
 from runtime.upcasters import located

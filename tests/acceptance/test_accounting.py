@@ -195,7 +195,7 @@ class Accounting(RuleBasedStateMachine):
         async def step() -> None:
             newer = self.models.newer
             if newer is not None and newer.state == "ready":
-                with pytest.raises(ConfigurationError, match="is there already"):
+                with pytest.raises(ConfigurationError, match="is already finished"):
                     await self.models.replay_beside(batch_size, None)
                 await self.models.drop_old()
             await self.models.replay_beside(batch_size, interruption)

@@ -91,7 +91,7 @@ def test_a_look_a_verification_and_what_was_parked_and_rejected(running: Setting
 
 
 @follows("A model beside the live one 1")
-def test_a_model_beside_the_live_one_is_shown_taken_back_and_dropped(running: Settings, operator: Operator) -> None:
+def test_a_candidate_model_is_cut_over_rolled_back_and_dropped(running: Settings, operator: Operator) -> None:
     before = operator.counted()
     operator.put(10)
     operator.follow("A model beside the live one 1")

@@ -10,9 +10,9 @@ import pytest
 
 from contracts.errors import ConfigurationError, SchemaError
 from migrations import runner
+from migrations.catalogue import Model, get_live_model
 from migrations.files import Migration, database_migrations, model_migrations, read_migrations
-from migrations.models import Model
-from migrations.runner import live_model, migrate
+from migrations.runner import migrate, require_current_schema
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 
@@ -34,7 +34,7 @@ async def test_two_migrators_at_once_apply_each_migration_once(empty_database: s
     done = await asyncio.gather(*(migrate(connection, SETTINGS) for connection in connections))
     assert sorted(len(applied) for applied in done)[:2] == [0, 0]
     assert sum(len(applied) for applied in done) > 5
-    assert await live_model(connections[0]) == ("model_1", "postgres", True, "ready")
+    assert await get_live_model(connections[0]) == ("model_1", "postgres", True, "ready")
     for connection in connections:
         await connection.close()
 
@@ -68,7 +68,7 @@ async def test_the_views_show_the_seeds_columns(connection: asyncpg.Connection) 
 async def test_a_database_of_a_newer_version_is_refused(connection: asyncpg.Connection) -> None:
     await connection.execute("insert into tailrace.migrations values ('model_1', 999, '0999_from_the_future', 'x')")
     with pytest.raises(SchemaError, match=r"newer Tailrace.*0999_from_the_future"):
-        await live_model(connection)
+        await require_current_schema(connection)
     with pytest.raises(SchemaError, match="newer Tailrace"):
         await migrate(connection, SETTINGS)
 
@@ -82,7 +82,7 @@ async def test_a_migration_that_was_changed_afterwards_is_refused(connection: as
 async def test_a_database_that_is_behind_is_refused_with_what_to_do(connection: asyncpg.Connection) -> None:
     await connection.execute("delete from tailrace.migrations where scope = 'model_1' and number = 6")
     with pytest.raises(SchemaError, match="run `tailrace migrate`"):
-        await live_model(connection)
+        await require_current_schema(connection)
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database: str) -> None:
@@ -94,7 +94,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database: s
     assert await connection.fetchval("select to_regclass('model_1.parked_events')") is None
     await connection.execute("drop table model_1.users")
     assert (await migrate(connection, SETTINGS))[0] == "model_1/0005_users"
-    assert (await live_model(connection)).name == "model_1"
+    assert (await get_live_model(connection)).name == "model_1"
     await connection.close()
 
 
@@ -108,7 +108,7 @@ async def test_the_database_of_the_first_version_is_brought_up_to_date_with_what
         "create table tailrace.migrations (scope text, number integer, name text not null, checksum text not null,"
         " applied_at timestamptz not null default now(), primary key (scope, number))"
     )
-    for migration in [*database_migrations()[:1], *model_migrations(FIRST)[:6]]:
+    for migration in [*database_migrations()[:1], *model_migrations("model_1", "postgres")[:6]]:
         await connection.execute("set search_path = model_1")
         await connection.execute(migration.sql)
         await connection.execute(
@@ -121,9 +121,9 @@ async def test_the_database_of_the_first_version_is_brought_up_to_date_with_what
         "reset search_path"
     )
     with pytest.raises(SchemaError, match="run `tailrace migrate`"):
-        await live_model(connection)
+        await require_current_schema(connection)
     assert (await migrate(connection, SETTINGS))[0] == "database/0002_models_beside"
-    assert await live_model(connection) == FIRST
+    assert await get_live_model(connection) == FIRST
     users = await connection.fetch("select bucket::text, event_type, user_id from public.users_by_hour")
     assert [tuple(row) for row in users] == [("2026-03-01 12:00:00+00", "click", 7)]
     await connection.close()
@@ -139,8 +139,8 @@ async def test_a_statement_that_needs_no_transaction_gets_none_and_is_done_once(
     more = read_migrations(tmp_path, "model_1")
     assert [migration.in_transaction for migration in more] == [False]
 
-    def with_more(model: Model) -> list[Migration]:
-        return [*model_migrations(model), *more]
+    def with_more(name: str, flavour: str) -> list[Migration]:
+        return [*model_migrations(name, flavour), *more]
 
     monkeypatch.setattr(runner, "model_migrations", with_more)
     assert await migrate(connection, SETTINGS) == ["model_1/0999_events_by_user"]
@@ -154,7 +154,7 @@ async def test_the_timescale_flavour_is_refused_where_the_server_has_none(empty_
     with pytest.raises(ConfigurationError, match="TimescaleDB is not installed on the server"):
         await migrate(connection, Settings(flavour="timescale"))
     await migrate(connection, Settings(flavour="auto"))
-    assert (await live_model(connection)).flavour == "postgres"
+    assert (await get_live_model(connection)).flavour == "postgres"
     await connection.close()
 
 
@@ -165,17 +165,17 @@ async def test_where_the_server_has_timescaledb_it_is_taken_and_its_policies_fol
     applied = await migrate(connection, Settings())
     assert applied[-2:] == [
         "model_1: new chunks span 1 day",
-        "model_1: chunks are compressed when they are 7 days old",
+        "model_1: chunks are compressed at an age of 7 days",
     ]
-    assert (await live_model(connection)).flavour == "timescale"
+    assert (await get_live_model(connection)).flavour == "timescale"
     assert await migrate(connection, Settings()) == []
     changed = Settings(chunk_days=0.5, compress_after_days=30)
     assert await migrate(connection, changed) == [
         "model_1: new chunks span 0.5 days",
-        "model_1: chunks are compressed when they are 30 days old",
+        "model_1: chunks are compressed at an age of 30 days",
     ]
     off = Settings(chunk_days=0.5, compress_after_days=0)
-    assert await migrate(connection, off) == ["model_1: chunks are not compressed any more"]
+    assert await migrate(connection, off) == ["model_1: chunks are no longer compressed"]
     policies = await connection.fetch(
         "select proc_name from timescaledb_information.jobs where hypertable_schema = 'model_1'"
     )
@@ -190,14 +190,14 @@ async def test_where_the_server_has_timescaledb_a_database_without_it_gets_it(ti
     await connection.close()
     connection = await asyncpg.connect(timescale_database)
     await migrate(connection, Settings())
-    assert (await live_model(connection)).flavour == "timescale"
+    assert (await get_live_model(connection)).flavour == "timescale"
     await connection.close()
 
 
 async def test_a_server_that_has_timescaledb_can_be_made_to_do_without(timescale_database: str) -> None:
     connection = await asyncpg.connect(timescale_database)
     await migrate(connection, Settings(flavour="postgres"))
-    assert (await live_model(connection)).flavour == "postgres"
+    assert (await get_live_model(connection)).flavour == "postgres"
     await connection.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from dirty_equals import IsPartialDict
 
 from contracts.errors import ConfigurationError
-from migrations.models import list_models
+from migrations.catalogue import list_models
 from projection import cutover
 from projection.cutover import NotSwappedError, drop_old, go_over
 from projection.replay import replay
@@ -37,7 +37,7 @@ async def until_beside_projected(connection: "asyncpg.Connection", log: LogClien
     await until(caught_up)
 
 
-async def test_readers_go_over_to_the_model_beside_and_back_and_both_stay_projected(
+async def test_cutover_and_rollback_switch_readers_and_both_models_stay_projected(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(100))
@@ -150,7 +150,7 @@ async def test_a_reader_that_never_ends_stops_the_swap_not_the_other_readers(
         assert (await go_over(log, connection, "cutover", check=False)).new.name == "model_2"
 
 
-async def test_without_a_finished_model_beside_there_is_nothing_to_go_over_to(
+async def test_cutover_without_a_finished_candidate_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(40))
@@ -166,7 +166,7 @@ async def test_without_a_finished_model_beside_there_is_nothing_to_go_over_to(
         await go_over(log, connection, "cutover")
     assert (await replay(log, small, asyncio.Event(), beside=True)).finished
     assert [model.state for model in await list_models(connection)] == ["ready", "ready"]
-    with pytest.raises(ConfigurationError, match="`tailrace cutover` shows it"):
+    with pytest.raises(ConfigurationError, match="`tailrace cutover` makes it live"):
         await replay(log, small, asyncio.Event(), beside=True)
 
 
@@ -241,7 +241,7 @@ async def test_the_commands_say_what_they_did_and_what_comes_next(
 
     async with running_projector(settings):
         await until_projected(connection, log)
-        assert "model_2 is ready: `tailrace cutover` shows it" in await asyncio.to_thread(run, "replay")
+        assert "model_2 is ready: `tailrace cutover` makes it live" in await asyncio.to_thread(run, "replay")
         said = await asyncio.to_thread(run, "cutover")
         assert "verified" in said
         assert "readers see model_2 now; `tailrace rollback` shows model_1 again" in said

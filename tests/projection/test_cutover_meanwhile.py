@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from contracts.errors import ConfigurationError
-from migrations.models import list_models
+from migrations.catalogue import list_models
 from migrations.runner import migration_lock
 from projection import cutover
 from projection.cutover import NotSwappedError, drop_old, go_over
@@ -237,9 +237,9 @@ async def test_a_model_that_is_half_dropped_has_to_be_dropped(
     async with two_models(settings, log, connection):
         pass
     await connection.execute("update tailrace.models set state = 'dropping' where name = 'model_2'")
-    with pytest.raises(ConfigurationError, match="half dropped: run `tailrace drop-old` again"):
+    with pytest.raises(ConfigurationError, match="interrupted: run `tailrace drop-old` again"):
         await go_over(log, connection, "cutover")
-    with pytest.raises(ConfigurationError, match="half dropped: run `tailrace drop-old` again"):
+    with pytest.raises(ConfigurationError, match="interrupted: run `tailrace drop-old` again"):
         await replay(log, settings, asyncio.Event(), beside=True)
     assert [model.name for model in await drop_old(connection)] == ["model_2"]
     assert (await replay(log, settings, asyncio.Event(), beside=True)).finished

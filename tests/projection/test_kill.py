@@ -6,7 +6,7 @@ import random
 import asyncpg
 import pytest
 
-from migrations.fresh import ensure_database
+from migrations.bootstrap import ensure_database
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_event, some_events

@@ -13,7 +13,7 @@ from contracts.errors import ForeignHistoryError, LogHoleError, SchemaError, Too
 from contracts.events import encode_event
 from contracts.subjects import LOG_STREAM
 from contracts.upcasting import NO_UPCASTERS
-from migrations.models import Model
+from migrations.catalogue import Model
 from projection.batch import decode
 from projection.observing import Observer
 from projection.projecting import project

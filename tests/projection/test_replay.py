@@ -14,7 +14,7 @@ from dirty_equals import IsPartialDict
 
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError, ForeignHistoryError
-from migrations.models import list_models
+from migrations.catalogue import list_models
 from projection.cutover import drop_old
 from projection.projecting import project
 from projection.replay import Step, replay
@@ -199,7 +199,7 @@ async def test_who_owns_the_database_needs_no_right_on_another(
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr.startswith("tailrace: the database replay ")
     assert missing.stderr.endswith(
-        " is not there and can't be made: the database refuses the connection: "
+        " does not exist and can't be created: the database refuses the connection: "
         'permission denied for database "postgres"\n'
     )
     await role.owns_a_database(target)

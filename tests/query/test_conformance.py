@@ -15,7 +15,8 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from contracts.events import Event
-from migrations.runner import live_model, migrate
+from migrations.catalogue import get_live_model
+from migrations.runner import migrate
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
@@ -55,7 +56,7 @@ async def database(
     async with fresh_database(request.param) as dsn:
         connection = await asyncpg.connect(dsn)
         await migrate(connection, Settings())
-        assert (await live_model(connection)).flavour == "timescale"
+        assert (await get_live_model(connection)).flavour == "timescale"
         await connection.close()
         yield dsn
 
@@ -66,7 +67,7 @@ def settings(nats_server: NatsServer, database: str) -> Settings:
 
 
 async def is_timescale(connection: "asyncpg.Connection") -> bool:
-    return (await live_model(connection)).flavour == "timescale"
+    return (await get_live_model(connection)).flavour == "timescale"
 
 
 async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection", query: QueryService) -> None:

@@ -14,8 +14,8 @@ import pytest
 from dirty_equals import IsPartialDict
 
 from contracts.events import Event
-from migrations.models import Model
-from migrations.runner import live_model, migrate
+from migrations.catalogue import Model, get_live_model
+from migrations.runner import migrate
 from projection.upkeep import Upkeep
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -48,7 +48,7 @@ async def writer(database: str) -> "AsyncIterator[asyncpg.Connection]":
 
 @pytest.fixture
 async def model(writer: "asyncpg.Connection") -> Model:
-    model = await live_model(writer)
+    model = await get_live_model(writer)
     assert model.flavour == "timescale"
     return model
 

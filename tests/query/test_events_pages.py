@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from contracts.events import Event
-from migrations.runner import live_model
+from migrations.catalogue import get_live_model
 from query.database import Snapshot
 from query.events.listing import newest
 from query.events.models import EventsQuestion
@@ -98,7 +98,7 @@ async def test_all_pages_together_are_a_naive_pick_of_the_events(
     monkeypatch.setattr("query.events.listing.LOOKED_AT", looked_at)
     await forget(writer)
     if events:
-        await project(writer, await live_model(writer), events)
+        await project(writer, await get_live_model(writer), events)
     for question in asked:
         assert ids_of(await walk(query, cycle(limits), **question)) == pick(events, question), question
 
@@ -132,7 +132,7 @@ async def test_only_what_may_match_is_read(
     writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, question: Question, found: int, at_most: int
 ) -> None:
     monkeypatch.setattr("query.events.listing.LOOKED_AT", 100)
-    await project(writer, await live_model(writer), days_of_events(4_000))
+    await project(writer, await get_live_model(writer), days_of_events(4_000))
     await writer.execute("analyze")
     async with writer.transaction(isolation="repeatable_read", readonly=True):
         asked = EventsQuestion.model_validate(question)

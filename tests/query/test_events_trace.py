@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap
-from migrations.runner import live_model
+from migrations.catalogue import get_live_model
 from projection.cutover import go_over
 from projection.replay import replay
 from query.events.models import TracedEvent
@@ -33,7 +33,7 @@ async def project_without_a_service(log: LogClient, database: str) -> None:
     writer = await asyncpg.connect(database)
     state = await log.state()
     entries = [entry for seq in range(1, state.last_seq + 1) if (entry := await log.get(seq)) is not None]
-    await commit(writer, await live_model(writer), entries, Cursor(state.epoch, 0))
+    await commit(writer, await get_live_model(writer), entries, Cursor(state.epoch, 0))
     await writer.close()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from migrations.fresh import ensure_database
+from migrations.bootstrap import ensure_database
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port

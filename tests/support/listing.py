@@ -11,7 +11,7 @@ from contracts.cursors import Cursor
 from contracts.entries import LogEntry
 from contracts.events import Event, encode_event
 from contracts.upcasting import NO_UPCASTERS
-from migrations.models import Model, use_model
+from migrations.catalogue import Model, use_model
 from projection.batch import decode
 from projection.store import Store
 from tests.query.conftest import QueryService

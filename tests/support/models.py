@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from contracts.upcasting import Upcasters
-from migrations.models import Model, list_models, use_model
+from migrations.catalogue import Model, list_models, use_model
 from projection.cutover import Direction, drop_old, go_over
 from projection.parked import ParkedEvents
 from projection.replay import Step, replay

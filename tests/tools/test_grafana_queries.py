@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from migrations.readers import ensure_reader
+from migrations.roles import ensure_reader
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.support.compose import read_compose

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import asyncpg
 
 from contracts.entries import LogEntry
-from migrations.models import use_model
-from migrations.runner import live_model
+from migrations.catalogue import get_live_model, use_model
 from projection.store import projection_sql
 from projection.upkeep import Upkeep
 from runtime.postgres import connect
@@ -46,7 +45,7 @@ async def fill_model(settings: Settings, contents: Contents, progress: Progress)
     """
     connection = await connect(settings.dsn, name="bench")
     try:
-        model = await live_model(connection)
+        model = await get_live_model(connection)
         await use_model(connection, model)
         await connection.execute(f"set work_mem = '{WORK_MEMORY}'")
         await _insert_events(connection, contents, progress)
@@ -71,7 +70,7 @@ async def say_projected(settings: Settings, entry: LogEntry, epoch: str) -> None
     """
     connection = await connect(settings.dsn, name="bench")
     try:
-        await use_model(connection, await live_model(connection))
+        await use_model(connection, await get_live_model(connection))
         await connection.execute(projection_sql("move_position"), *entry.cursor(epoch), entry.logged_at, 0)
     finally:
         await connection.close()

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import nats
 
-from migrations.fresh import ensure_database
+from migrations.bootstrap import ensure_database
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.log.natspy import close_connection

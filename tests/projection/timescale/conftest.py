@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from contracts.events import Event
-from migrations.models import Model
+from migrations.catalogue import Model
 from migrations.runner import migrate
 from runtime.log.client import LogClient
 from runtime.settings import Settings

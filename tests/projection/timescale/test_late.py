@@ -10,7 +10,7 @@ import pytest
 from dirty_equals import IsPartialDict
 
 from contracts.events import Event
-from migrations.runner import live_model
+from migrations.catalogue import get_live_model
 from projection.upkeep import REFRESH, Upkeep
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -122,7 +122,7 @@ async def test_what_comes_late_into_an_hour_that_is_being_refreshed_is_pending_a
             await project(settings, log, reader)
 
     reader = await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
-    upkeep = Upkeep(Interrupting(connection, more_comes), await live_model(connection))
+    upkeep = Upkeep(Interrupting(connection, more_comes), await get_live_model(connection))
     await upkeep.refresh()
     assert await pending(reader) == 2
     await upkeep.refresh()
@@ -141,7 +141,7 @@ async def test_two_refreshes_of_one_model_take_turns(
     """Natively alone: in WASM advisory locks exclude nobody."""
     await log_events(log, some_events(30))
     await project(settings, log, connection)
-    model = await live_model(connection)
+    model = await get_live_model(connection)
     other = await asyncpg.connect(settings.dsn)
     second: list[asyncio.Task[None]] = []
 

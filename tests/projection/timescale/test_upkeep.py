@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.events import Event
-from migrations.models import list_models
-from migrations.runner import live_model
+from migrations.catalogue import get_live_model, list_models
 from projection.cutover import go_over
 from projection.parked import ParkedEvents
 from projection.replay import replay
@@ -98,7 +97,7 @@ async def test_a_refresh_after_retention_keeps_the_older_aggregates(
     await log_events(log, days_of_events(20))
     await project_all(settings, log, connection)
     before = await counts_by_day(connection)
-    model = await live_model(connection)
+    model = await get_live_model(connection)
     raw_from = await drop_rows(Upkeep(connection, model), timedelta(days=8))
     await connection.execute("reset search_path")
     assert await connection.fetchval("select min(created_at) from analytics_events") >= raw_from
@@ -124,7 +123,7 @@ async def test_where_rows_were_dropped_whole_hours_can_be_asked_for(
 ) -> None:
     events = await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
-    await drop_rows(Upkeep(connection, await live_model(connection)), timedelta(days=5))
+    await drop_rows(Upkeep(connection, await get_live_model(connection)), timedelta(days=5))
     async with running_query(settings) as query:
         start = ago(days=11).replace(minute=0, second=0, microsecond=0)
         answer = await ask(query, bucket="day", **{"from": wire(start)})
@@ -140,7 +139,7 @@ async def test_rows_are_not_dropped_before_their_counts_are_final(
     stop_upkeep(monkeypatch)
     await log_events(log, days_of_events(12))
     await project(settings, log, connection)
-    upkeep = Upkeep(connection, await live_model(connection))
+    upkeep = Upkeep(connection, await get_live_model(connection))
     assert await upkeep.drop_rows(timedelta(days=5)) is None
     assert await connection.fetchval("select count(*) from analytics_events") == 72
     await upkeep.refresh()
@@ -177,7 +176,7 @@ async def test_a_model_of_the_other_flavour_can_be_built_beside_and_shown(
         timescale = await ask(query, bucket="hour")
         await go_over(log, connection, "cutover")
         postgres = await ask(query, bucket="hour")
-        assert (await live_model(connection)).flavour == "postgres"
+        assert (await get_live_model(connection)).flavour == "postgres"
         assert postgres == timescale | {"as_of": postgres["as_of"]}
         assert postgres == IsPartialDict(recount(events, "hour"))
 
@@ -189,7 +188,7 @@ async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
     """Natively alone: in WASM all connections share one backend, so nothing is under way beside a transaction."""
     await log_events(log, some_events(200))
     await project_all(settings, log, connection)
-    model = await live_model(connection)
+    model = await get_live_model(connection)
     query = "select sum(events)::bigint from public.events_by_{}"
     levels = ("minute", "hour", "day")
     planned = await asyncpg.connect(settings.dsn)
@@ -221,7 +220,7 @@ async def test_while_a_refresh_is_under_way_every_answer_is_exact(
     await log_events(log, (event("click", number, ago(days=3, minutes=number)) for number in range(2_000)))
     await project(settings, log, connection)
     reader = await asyncpg.connect(settings.dsn)
-    refreshing = asyncio.create_task(Upkeep(connection, await live_model(connection)).refresh())
+    refreshing = asyncio.create_task(Upkeep(connection, await get_live_model(connection)).refresh())
     seen = 0
     while not refreshing.done() or not seen:
         async with reader.transaction(isolation="repeatable_read", readonly=True):
@@ -240,7 +239,7 @@ async def test_rows_are_not_dropped_under_an_open_snapshot(
     monkeypatch.setattr("projection.upkeep.SNAPSHOTS_END", 0.2)
     await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
-    upkeep = Upkeep(connection, await live_model(connection))
+    upkeep = Upkeep(connection, await get_live_model(connection))
     reader = await asyncpg.connect(settings.dsn)
     async with reader.transaction(isolation="repeatable_read", readonly=True):
         assert await reader.fetchval("select raw_from from public.projection_position") is None

@@ -1,4 +1,4 @@
-"""A role that may read everything and write nothing: for Grafana, and for people with psql."""
+"""The read-only database role for Grafana and psql."""
 
 import asyncpg
 
@@ -6,16 +6,16 @@ from contracts.errors import ConfigurationError
 
 
 async def ensure_reader(connection: "asyncpg.Connection", user: str, password: str) -> None:
-    """Makes the role, or gives it this password.
+    """Creates the role, or changes its password.
 
     Raises:
-        ConfigurationError: this user of the database may not make roles.
+        ConfigurationError: the database user lacks the right to create roles.
     """
     known = await connection.fetchval("select true from pg_roles where rolname = $1", user)
     statements = [
         f"{'alter' if known else 'create'} role %1$I login password %2$L",
         "alter role %1$I set default_transaction_read_only = on",
-        # a statement of READ COMMITTED can miss rows of a chunk of TimescaleDB that is made while it is planned
+        # a READ COMMITTED statement can miss the rows of a TimescaleDB chunk that is created while it is planned
         "alter role %1$I set default_transaction_isolation = 'repeatable read'",
         "grant pg_read_all_data to %1$I",
     ]
@@ -24,4 +24,4 @@ async def ensure_reader(connection: "asyncpg.Connection", user: str, password: s
             formatted = await connection.fetchval("select format($1, $2::text, $3::text)", statement, user, password)
             await connection.execute(formatted)
     except asyncpg.PostgresError as error:
-        raise ConfigurationError(f"the role {user}, which may read everything, can't be made: {error}") from None
+        raise ConfigurationError(f"the read-only role {user} can't be created: {error}") from None

@@ -1,4 +1,4 @@
-"""A database that is there and up to date, made where it isn't there."""
+"""Creates the database if it is missing and brings it up to date."""
 
 from urllib.parse import unquote, urlsplit
 
@@ -9,16 +9,16 @@ from migrations.runner import migrate
 from runtime.postgres import DatabaseMissingError, connect
 from runtime.settings import Settings
 
-_MAINTENANCE = "postgres"  # the database that every server has, to be in while making another
+_MAINTENANCE = "postgres"  # every server has this database: connect to it to create another
 
 
 async def ensure_database(settings: Settings) -> None:
-    """Makes the database that the settings name if it isn't there, and brings it up to date.
+    """Creates the database that the settings name if it is missing, and brings it up to date.
 
     Raises:
-        ConfigurationError: the server refuses the connection, or to make the database.
+        ConfigurationError: the server refuses the connection, or to create the database.
         DatabaseUnavailableError: no server answers.
-        SchemaError: the database was made by a newer Tailrace.
+        SchemaError: a newer Tailrace made the database.
     """
     dsn = settings.dsn
     name = unquote(urlsplit(dsn).path.lstrip("/"))
@@ -27,8 +27,8 @@ async def ensure_database(settings: Settings) -> None:
     try:
         connection = await connect(dsn, name="migrate")
     except DatabaseMissingError:
-        # only now: who owns a database that is there may have no right to enter another one
-        await _make(dsn, name)
+        # only now: the owner of an existing database may have no right to connect to another one
+        await _create(dsn, name)
         connection = await connect(dsn, name="migrate")
     try:
         await migrate(connection, settings)
@@ -36,16 +36,16 @@ async def ensure_database(settings: Settings) -> None:
         await connection.close()
 
 
-async def _make(dsn: str, name: str) -> None:
+async def _create(dsn: str, name: str) -> None:
     try:
         admin = await connect(dsn, name="migrate", database=_MAINTENANCE)
     except ConfigurationError as error:
-        raise ConfigurationError(f"the database {name} is not there and can't be made: {error}") from None
+        raise ConfigurationError(f"the database {name} does not exist and can't be created: {error}") from None
     try:
         await admin.execute(await admin.fetchval("select format('create database %I', $1::text)", name))
     except asyncpg.DuplicateDatabaseError:
-        pass  # somebody else was faster
+        pass  # another process was faster
     except asyncpg.PostgresError as error:
-        raise ConfigurationError(f"the database {name} can't be made: {error}") from None
+        raise ConfigurationError(f"the database {name} can't be created: {error}") from None
     finally:
         await admin.close()

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from migrations.readers import ensure_reader
+from migrations.roles import ensure_reader
 
 
 async def test_a_new_password_takes_the_old_ones_place(database: str, connection: asyncpg.Connection) -> None:

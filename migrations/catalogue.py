@@ -1,0 +1,151 @@
+"""The catalogue of read models: a schema per model, one of them live, and the migrations that each has.
+
+Only this module reads and writes the rows of ``tailrace.models`` and ``tailrace.migrations``.
+"""
+
+from typing import Literal, NamedTuple
+from zlib import crc32
+
+import asyncpg
+
+from contracts.errors import SchemaError
+from migrations.files import Migration
+from migrations.flavours import Flavour
+
+State = Literal["building", "ready", "dropping"]
+
+_MIGRATIONS_TABLE = """
+create schema if not exists tailrace;
+create table if not exists tailrace.migrations (
+    scope text, number integer, name text not null, checksum text not null,
+    applied_at timestamptz not null default now(), primary key (scope, number)
+);
+"""
+
+
+class Model(NamedTuple):
+    """A read model. The views show the ``live`` one; the projection service projects into those that are ready."""
+
+    name: str
+    flavour: Flavour
+    live: bool
+    state: State
+
+    @property
+    def number(self) -> int:
+        """Models are numbered in the order of their creation."""
+        return int(self.name.removeprefix("model_"))
+
+    @property
+    def projector_lock(self) -> int:
+        """The advisory lock that the model's active projector holds."""
+        return crc32(f"tailrace projector {self.name}".encode())
+
+    @property
+    def half_dropped(self) -> str:
+        """The error message for a model in the state ``dropping``."""
+        return f"{self.name} is being dropped, or its drop was interrupted: run `tailrace drop-old` again"
+
+
+class AppliedMigration(NamedTuple):
+    """A migration that the database has."""
+
+    scope: str
+    number: int
+    name: str
+    checksum: str
+
+
+async def list_models(connection: "asyncpg.Connection") -> list[Model]:
+    """Returns every model, the oldest first; [] before the first migration."""
+    if await connection.fetchval("select to_regclass('tailrace.models')") is None:
+        return []
+    # through jsonb: a database that is not up to date has no state yet
+    rows = await connection.fetch(
+        "select name, flavour, live, coalesce(to_jsonb(models) ->> 'state', 'ready') as state from tailrace.models"
+    )
+    return sorted((Model(**dict(row)) for row in rows), key=lambda model: model.number)
+
+
+async def get_live_model(connection: "asyncpg.Connection") -> Model:
+    """Returns the model that readers see. Does not check the schema: see ``require_current_schema``.
+
+    Raises:
+        SchemaError: no model is live.
+    """
+    return live_of(await list_models(connection))
+
+
+def live_of(models: list[Model]) -> Model:
+    """Returns the live model among ``models``.
+
+    Raises:
+        SchemaError: none is live.
+    """
+    for model in models:
+        if model.live:
+            return model
+    raise SchemaError("the database has no live read model: run `tailrace migrate`")
+
+
+async def lock_model(connection: "asyncpg.Connection", name: str) -> Model | None:
+    """Returns the current row of a model and locks it until the transaction ends; None if the model was dropped."""
+    row = await connection.fetchrow(
+        "select name, flavour, live, state from tailrace.models where name = $1 for update", name
+    )
+    return None if row is None else Model(**dict(row))
+
+
+async def add_model(connection: "asyncpg.Connection", model: Model) -> None:
+    """Adds a model unless it exists."""
+    await connection.execute(
+        "insert into tailrace.models (name, flavour, live, state) values ($1, $2, $3, $4) on conflict do nothing",
+        *model,
+    )
+
+
+async def change_state(connection: "asyncpg.Connection", name: str, before: State, after: State) -> bool:
+    """Changes the state from ``before`` to ``after``. Returns False, and changes nothing, in any other state."""
+    changed = "update tailrace.models set state = $3 where name = $1 and state = $2 returning true"
+    return bool(await connection.fetchval(changed, name, before, after))
+
+
+async def set_live(connection: "asyncpg.Connection", name: str) -> None:
+    """Makes one model the live one; call it in the transaction that replaces the views."""
+    await connection.execute("update tailrace.models set live = false where live")
+    await connection.execute("update tailrace.models set live = true where name = $1", name)
+
+
+async def remove_model(connection: "asyncpg.Connection", name: str) -> None:
+    """Removes a model and its migrations from the catalogue; call it in the transaction that drops the schema."""
+    await connection.execute("delete from tailrace.migrations where scope = $1", name)
+    await connection.execute("delete from tailrace.models where name = $1", name)
+
+
+async def use_model(connection: "asyncpg.Connection", model: Model) -> None:
+    """Sets the connection's ``search_path`` to the model's schema."""
+    await connection.execute("select set_config('search_path', $1, false)", model.name)
+
+
+async def ensure_migrations_table(connection: "asyncpg.Connection") -> None:
+    """Creates the table of applied migrations unless it exists."""
+    await connection.execute(_MIGRATIONS_TABLE)
+
+
+async def list_applied(connection: "asyncpg.Connection") -> list[AppliedMigration]:
+    """Returns the applied migrations of all scopes; [] before the first one."""
+    if await connection.fetchval("select to_regclass('tailrace.migrations')") is None:
+        return []
+    rows = await connection.fetch("select scope, number, name, checksum from tailrace.migrations")
+    return [AppliedMigration(*row) for row in rows]
+
+
+async def record_migration(connection: "asyncpg.Connection", migration: Migration) -> None:
+    """Records that a migration was applied."""
+    await connection.execute(
+        "insert into tailrace.migrations (scope, number, name, checksum) values ($1, $2, $3, $4)",
+        migration.scope,
+        migration.number,
+        migration.name,
+        migration.checksum,
+    )
