@@ -16,7 +16,6 @@ from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import EmbeddedPostgres
-from tests.support.memory import folder_in_memory, use_folder
 from tests.support.servers import (
     NatsServer,
     PostgresServer,
@@ -26,6 +25,7 @@ from tests.support.servers import (
     running_postgres,
 )
 from tests.support.timescale import fresh_database, timescale_servers
+from tests.support.tmpfs import make_tmpfs_folder, use_as_tmpdir
 
 # several projection services run here at the same time
 os.environ.setdefault("TAILRACE_PROJECTION_PORT", "0")
@@ -129,8 +129,8 @@ async def connection(database: str) -> AsyncIterator["asyncpg.Connection"]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Puts the run's files into memory where there is room; ``TMPDIR`` names another place."""
-    if "TMPDIR" not in os.environ and (folder := folder_in_memory()) is not None:
-        use_folder(folder)
+    if "TMPDIR" not in os.environ and (folder := make_tmpfs_folder()) is not None:
+        use_as_tmpdir(folder)
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

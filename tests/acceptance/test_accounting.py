@@ -22,12 +22,12 @@ from runtime.log.connect import connect_log
 from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
-from tests.support.books import Books
-from tests.support.closing import close
-from tests.support.doors import ANSWERED, Door, Doors, Form
-from tests.support.drafts import BAD, GOOD, Draft
-from tests.support.models import TABLES, Interruption, Models
-from tests.support.programs import NEXT
+from tests.support.accounting.compare import check_accounts
+from tests.support.accounting.drafts import INVALID, VALID, Draft
+from tests.support.accounting.expected import Expected
+from tests.support.accounting.ingest import NEEDS_COMMAND, Body, Ingest, Path
+from tests.support.accounting.read_models import TABLES, Interruption, ReadModels
+from tests.support.accounting.releases import NEXT
 from tests.support.servers import NatsServer, database_from, remove_streams
 
 SETTINGS = hypothesis_settings(
@@ -46,16 +46,16 @@ PATIENCE = 60.0
 IDS = st.integers(0, 4)
 DRAFTS = st.builds(
     Draft,
-    kind=st.sampled_from([*GOOD, *GOOD, *BAD]),
+    kind=st.sampled_from([*VALID, *VALID, *INVALID]),
     again=st.sampled_from([*range(5), None]),
     user=st.integers(1, 3),
     minutes=st.sampled_from([0, 1, 59, 60, 24 * 60, None]),
     shouting=st.booleans(),
 )
-DOORS: st.SearchStrategy[Door] = st.sampled_from(
+DOORS: st.SearchStrategy[Path] = st.sampled_from(
     ["append", *["append beyond the window"] * 4, "POST", "request", "publish", "publish and forget"]
 )
-FORMS: st.SearchStrategy[Form] = st.sampled_from(["one by one", "array", "lines"])
+FORMS: st.SearchStrategy[Body] = st.sampled_from(["one by one", "array", "lines"])
 BATCH_SIZES = st.sampled_from([1, 2, 5, 1_000])
 INTERRUPTIONS = st.none() | st.builds(Interruption, st.sampled_from(["stop", "disconnect"]), st.integers(1, 4))
 
@@ -68,10 +68,10 @@ class Accounting(RuleBasedStateMachine):
 
     servers: tuple[NatsServer, EmbeddedPostgres, str]
     """The third is the name of the database that others are copied from."""
-    books: Books
+    books: Expected
     log: LogClient
-    models: Models
-    doors: Doors
+    models: ReadModels
+    doors: Ingest
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Accounting(RuleBasedStateMachine):
         self._to_close = True
 
     @initialize(batch_size=BATCH_SIZES, sent=st.lists(st.tuples(DRAFTS, DOORS), min_size=1, max_size=8))
-    def begin(self, batch_size: int, sent: list[tuple[Draft, Door]]) -> None:
+    def begin(self, batch_size: int, sent: list[tuple[Draft, Path]]) -> None:
         self.do(self._begin())
         self.start_a_projector(batch_size)
         self.send(sent)
@@ -103,9 +103,9 @@ class Accounting(RuleBasedStateMachine):
         await remove_streams(self.log)
         await ensure_streams(self.log, settings)
         self._ending.push_async_callback(remove_streams, self.log)
-        self.books = Books()
-        self.models = await Models.opened(self._ending, settings, self.log, self.books, make_database)
-        self.doors = await Doors.opened(self._ending, settings, self.log, self.books)
+        self.books = Expected()
+        self.models = await ReadModels.opened(self._ending, settings, self.log, self.books, make_database)
+        self.doors = await Ingest.opened(self._ending, settings, self.log, self.books)
 
     def teardown(self) -> None:
         try:
@@ -117,9 +117,9 @@ class Accounting(RuleBasedStateMachine):
     # producers
 
     @rule(sent=st.lists(st.tuples(DRAFTS, DOORS), min_size=1, max_size=6))
-    def send(self, sent: list[tuple[Draft, Door]]) -> None:
+    def send(self, sent: list[tuple[Draft, Path]]) -> None:
         async def step() -> None:
-            reached = [(draft, door) for draft, door in sent if self.doors.are_open or door not in ANSWERED]
+            reached = [(draft, door) for draft, door in sent if self.doors.are_open or door not in NEEDS_COMMAND]
             letters = [self.books.letter(draft) for draft, _ in reached]
             for letter, (_, door) in zip(letters, reached, strict=True):
                 await self.doors.send(letter, door)
@@ -128,7 +128,7 @@ class Accounting(RuleBasedStateMachine):
         self.do(step())
 
     @rule(sent=st.lists(DRAFTS, min_size=2, max_size=6), form=FORMS)
-    def post(self, sent: list[Draft], form: Form) -> None:
+    def post(self, sent: list[Draft], form: Body) -> None:
         async def step() -> None:
             await self.doors.open()
             letters = [self.books.letter(draft) for draft in sent]
@@ -138,7 +138,7 @@ class Accounting(RuleBasedStateMachine):
         self.do(step())
 
     @rule(draft=DRAFTS, again=IDS, doors=st.lists(st.tuples(DOORS, st.integers(1, 3)), min_size=2, max_size=6))
-    def send_one_id_at_many_doors_at_once(self, draft: Draft, again: int, doors: list[tuple[Door, int]]) -> None:
+    def send_one_id_at_many_doors_at_once(self, draft: Draft, again: int, doors: list[tuple[Path, int]]) -> None:
         async def step() -> None:
             await self.doors.open()
             letters = [self.books.letter(replace(draft, again=again, user=user)) for _, user in doors]
@@ -270,7 +270,7 @@ class Accounting(RuleBasedStateMachine):
         if self.models.elsewhere is not None:
             await self.models.replay_elsewhere(1_000, None)
         await self._catch_up()
-        await close(self.books, self.log, self.models)
+        await check_accounts(self.books, self.log, self.models)
 
 
 @pytest.mark.timeout(600)  # hypothesis may take minutes to shorten a story

@@ -24,8 +24,7 @@ from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.support.cluster import Cluster, running_cluster
-from tests.support.forked import Tailrace
-from tests.support.processes import run_tailrace, start_service
+from tests.support.processes import TailraceProcess, run_tailrace, start_service
 from tests.support.servers import database_from
 from tests.support.waiting import until
 
@@ -45,7 +44,7 @@ class Twins:
     def __init__(self, cluster: Cluster, database: str) -> None:
         self._settings = Settings(nats_url=cluster.url("admin"), database=database, replicas=3)
         self._cluster = cluster
-        self.processes: dict[str, Tailrace] = {}
+        self.processes: dict[str, TailraceProcess] = {}
         self.ports = {f"{service}-{n}": free_port() for service in ("command", "query", "projection") for n in (1, 2)}
 
     @property

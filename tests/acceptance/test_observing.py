@@ -20,10 +20,10 @@ from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import EmbeddedPostgres
-from tests.support.collector import Collector, Span, running_collector
 from tests.support.metrics import Family, families, listed_metrics, rows
 from tests.support.processes import run_tailrace, start_service
 from tests.support.servers import NatsServer, database_from, remove_streams
+from tests.support.trace_collector import Collector, Span, running_collector
 from tests.support.waiting import until
 
 SERVICES = ("command", "projection", "query")

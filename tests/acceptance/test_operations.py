@@ -16,9 +16,9 @@ from runtime.settings import Settings
 from tailrace.cli import app
 from tailrace.embedded.ports import free_port
 from tailrace.endpoints import settings_for
-from tests.support.logfiles import blocks, copy_files, damage, put_back
-from tests.support.operating import UP, Follows, Operator, at, environment, needs_nats_command
-from tests.support.page import Page
+from tests.support.docs_page import Page
+from tests.support.log_damage import blocks, copy_files, damage_block, restore_files
+from tests.support.operator import UP, Follows, Operator, at, environment, needs_nats_command
 from tests.support.servers import NatsServer, running_nats
 from tests.support.up import UpRun, running_up
 
@@ -195,7 +195,7 @@ def test_a_log_of_an_older_copy_is_another_one(own: Settings, own_nats_server: N
     operator.put(10)
     operator.until_counted(30)
     own_nats_server.stop()
-    put_back(own_nats_server, copy)
+    restore_files(own_nats_server, copy)
     own_nats_server.start()
     for said in (projection.ended(1), operator.type("tailrace status", code=1)):
         operator.shows(PAGE.quotes[LOG_BEHIND][0], said)
@@ -218,7 +218,7 @@ def test_a_damaged_file_is_replaced_or_its_loss_is_recorded(
 ) -> None:
     def break_a_file() -> str:
         own_nats_server.kill()
-        damage(blocks(own_nats_server)[0])
+        damage_block(blocks(own_nats_server)[0])
         own_nats_server.start()
         named = operator.type("tailrace verify", code=1)
         operator.shows(PAGE.quotes["A damaged log"][0], named)

@@ -16,7 +16,7 @@ from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM,
 from contracts.upcasting import NO_UPCASTERS
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.support.asyncapi import exactly, follow, references_in
+from tests.support.api_documents import references, resolve, strict_validator
 from tests.support.command import Command, running_command, until_inbox_is_empty
 
 LOGGED, REFUSED, REPLY = "analytics.events.{event_type}", "analytics.rejected.{code}", "analytics.submit:reply"
@@ -38,7 +38,7 @@ async def document(command: Command) -> dict[str, Any]:
 
 def message_of(document: dict[str, Any], channel: str) -> dict[str, Any]:
     [reference] = document["channels"][channel]["messages"].values()
-    message: dict[str, Any] = follow(document, reference)
+    message: dict[str, Any] = resolve(document, reference)
     return message
 
 
@@ -51,21 +51,21 @@ async def test_it_has_the_real_channels_with_who_sends_and_who_receives(document
     assert set(document["channels"]) == {INBOX, SUBMIT, LOGGED, REFUSED, REPLY}
     actions = {name: operation["action"] for name, operation in document["operations"].items()}
     assert actions == {INBOX: "receive", SUBMIT: "receive", LOGGED: "send", REFUSED: "send"}
-    assert follow(document, document["operations"][SUBMIT]["reply"]["channel"])["address"] is None
+    assert resolve(document, document["operations"][SUBMIT]["reply"]["channel"])["address"] is None
     for name in (LOGGED, REFUSED):
         assert set(document["channels"][name]["parameters"]) == set(re.findall(r"\{(\w+)\}", name))
 
 
 async def test_every_reference_in_it_leads_somewhere(document: dict[str, Any]) -> None:
-    assert references_in(document)
-    for reference in references_in(document):
-        assert follow(document, reference)
+    assert references(document)
+    for reference in references(document):
+        assert resolve(document, reference)
 
 
 async def test_its_examples_are_what_its_schemas_allow(document: dict[str, Any]) -> None:
     for channel in document["channels"]:
         for example in examples_of(document, channel):
-            exactly(document, message_of(document, channel)["payload"]).validate(example)
+            strict_validator(document, message_of(document, channel)["payload"]).validate(example)
 
 
 async def test_its_examples_are_events_that_are_let_in(document: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ async def test_its_schemas_name_the_fields_that_are_really_there(
     document: dict[str, Any], nats: Client, log: LogClient
 ) -> None:
     def fields(channel: str) -> set[str]:
-        return set(follow(document, message_of(document, channel)["payload"])["properties"])
+        return set(resolve(document, message_of(document, channel)["payload"])["properties"])
 
     assert fields(INBOX) == fields(SUBMIT) == fields(LOGGED) == {"event_id", *SEED, "event_version"}
     accepted = json.loads((await nats.request(SUBMIT, json.dumps(SEED).encode(), timeout=10)).data)
@@ -103,7 +103,7 @@ async def test_its_headers_are_those_that_are_really_there(
     await until_inbox_is_empty(log)
     for channel, stream in ((LOGGED, LOG_STREAM), (REFUSED, REJECTED_STREAM)):
         message = message_of(document, channel)
-        judge = exactly(document, message["headers"])
+        judge = strict_validator(document, message["headers"])
         judge.validate((await nats.jetstream().get_msg(stream, seq=1)).headers)
         for example in message["examples"]:
             judge.validate(example["headers"])
@@ -119,7 +119,7 @@ async def test_its_streams_are_as_they_really_are(document: dict[str, Any], log:
 
 
 async def test_its_schemas_say_what_is_required_and_bounded(document: dict[str, Any]) -> None:
-    schema = follow(document, message_of(document, INBOX)["payload"])
+    schema = resolve(document, message_of(document, INBOX)["payload"])
     assert set(schema["required"]) == {"event_type", "user_id", "event_data"}
     assert schema["additionalProperties"] is False
     assert schema["properties"]["event_data"]["type"] == "object"
@@ -148,4 +148,4 @@ async def test_a_password_in_the_servers_address_is_not_shown(settings: Settings
             assert settings.nats_url.removeprefix("nats://") in answer.text
         document = (await command.http.get("/asyncapi.json")).json()
         [server] = document["servers"].values()
-        assert [follow(document, one)["type"] for one in server["security"]] == ["userPassword"]
+        assert [resolve(document, one)["type"] for one in server["security"]] == ["userPassword"]

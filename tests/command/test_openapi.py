@@ -9,8 +9,8 @@ import pytest
 from command.messages import SEED_EVENT
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from tests.support.api_documents import check_response, validator
 from tests.support.command import Command, running_command, set_log_limit
-from tests.support.openapi import agrees, judge_of
 
 BAD = {"event_type": "x"}
 CASES: list[tuple[int, Any, dict[str, str]]] = [
@@ -42,9 +42,9 @@ async def test_every_answer_is_as_documented(command: Command, detail: str) -> N
             f"/events{detail}", content=json.dumps(body), headers={"content-type": "application/json", **headers}
         )
         assert answer.status_code == status
-        agrees(document, "/events", "post", answer)
+        check_response(document, "/events", "post", answer)
     for path in ("/status", "/health/live", "/health/ready"):
-        agrees(document, path, "get", await command.http.get(path))
+        check_response(document, path, "get", await command.http.get(path))
 
 
 async def test_the_documents_examples_are_taken_and_as_its_schemas_say(command: Command) -> None:
@@ -61,7 +61,7 @@ async def test_the_documents_examples_are_taken_and_as_its_schemas_say(command: 
     ]
     assert len(examples) >= 12
     for schema, example in examples:
-        judge_of(document, schema).validate(example)
+        validator(document, schema).validate(example)
 
 
 async def test_what_can_be_sent_again_later_is_as_documented(settings: Settings, log: LogClient) -> None:
@@ -72,7 +72,7 @@ async def test_what_can_be_sent_again_later_is_as_documented(settings: Settings,
         answers.append(await command.http.post("/events", json=[SEED_EVENT, BAD]))
     assert sorted(answer.status_code for answer in answers) == [202, 429, 503]
     for answer in answers:
-        agrees(document, "/events", "post", answer)
+        check_response(document, "/events", "post", answer)
         documented = document["paths"]["/events"]["post"]["responses"][str(answer.status_code)]
         assert ("Retry-After" in documented.get("headers", {})) == ("retry-after" in answer.headers)
 

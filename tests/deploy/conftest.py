@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tailrace.embedded.postgres import EmbeddedPostgres
-from tests.support.containers import Running, running_compose
+from tests.support.compose_services import Running, running_compose
 
 
 @pytest.fixture(scope="package")

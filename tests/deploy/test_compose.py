@@ -14,7 +14,7 @@ import pytest
 
 from tailrace.embedded.nats import nats_binary
 from tests.support.compose import ROOT, Host, read_compose, variables_of
-from tests.support.containers import FILE, PASSWORDS, SERVICES, Running, healthy
+from tests.support.compose_services import FILE, PASSWORDS, SERVICES, Running, healthy
 from tests.support.waiting import until
 
 FILES = (FILE, "docker-compose.cluster.yml")

@@ -10,7 +10,7 @@ import nats
 import pytest
 from nats.errors import Error as NatsError
 
-from tests.support.containers import PASSWORDS, Running, change_environment, running_compose
+from tests.support.compose_services import PASSWORDS, Running, change_environment, running_compose
 from tests.support.servers import PostgresServer
 from tests.support.waiting import until
 

@@ -7,9 +7,9 @@ import pytest
 
 from runtime.log.connect import reader_libraries
 from tests.support.compose import read_compose
-from tests.support.containers import FILE, PASSWORDS, Running
-from tests.support.forked import run_to_end
-from tests.support.page import DOCS, Page
+from tests.support.compose_services import FILE, PASSWORDS, Running
+from tests.support.docs_page import DOCS, Page
+from tests.support.processes import run_to_end
 
 PAGE = Page.read("operations.md")
 ELSEWHERE = {"up", "serve", "health", "tail", "rollback"}

@@ -16,10 +16,9 @@ from projection.replay import replay
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import running_query
-from tests.support.beside import live, two_models
 from tests.support.events import BASE, event, log_events, log_raw, some_events
 from tests.support.processes import run_tailrace
-from tests.support.projector import running_projector, until_projected
+from tests.support.projector import live_model_name, running_projector, running_with_candidate, until_projected
 from tests.support.recount import read_model, recount_log
 from tests.support.waiting import until
 from verification.run import verify
@@ -41,7 +40,7 @@ async def test_cutover_and_rollback_switch_readers_and_both_models_stay_projecte
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(100))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         done = await go_over(log, connection, "cutover")
         assert (done.old.name, done.new.name, done.new.live) == ("model_1", "model_2", True)
         assert done.receipt is not None
@@ -52,7 +51,7 @@ async def test_cutover_and_rollback_switch_readers_and_both_models_stay_projecte
         await until_beside_projected(connection, log, "model_1")
         assert (await go_over(log, connection, "rollback")).new.name == "model_1"
         assert await read_model(connection) == await recount_log(log)
-        assert await live(connection) == "model_1"
+        assert await live_model_name(connection) == "model_1"
 
 
 async def ask(http: httpx.AsyncClient, done: asyncio.Event, answers: list[dict[str, Any]]) -> None:
@@ -66,7 +65,7 @@ async def test_under_load_no_request_fails_and_no_answer_mixes_the_models(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(300))
-    async with two_models(settings, log, connection), running_query(settings) as query:
+    async with running_with_candidate(settings, log, connection), running_query(settings) as query:
         # what is only in one of them, in each of the tables an answer is made from
         await connection.execute("update model_2.all_time set events = events + 7 where event_type = ''")
         await connection.execute("insert into model_2.all_time values ('marker', 7, 0)")
@@ -108,13 +107,13 @@ async def test_a_model_that_differs_from_the_log_is_not_shown(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         await connection.execute("update model_2.events_by_hour set events = events + 1")
         done = await go_over(log, connection, "cutover")
         assert not done.new.live
         assert done.receipt is not None
         assert "events_by_hour" in done.receipt.differences[0]
-        assert await live(connection) == "model_1"
+        assert await live_model_name(connection) == "model_1"
 
 
 async def test_a_model_that_is_behind_is_not_shown(
@@ -122,12 +121,12 @@ async def test_a_model_that_is_behind_is_not_shown(
 ) -> None:
     monkeypatch.setattr(cutover, "PATIENCE", 0.0)
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         pass
     await connection.execute("update model_1.projection_position set seq = seq + 1")
     with pytest.raises(NotSwappedError, match="model_2 is behind model_1; is the projection service running"):
         await go_over(log, connection, "cutover", check=False)
-    assert await live(connection) == "model_1"
+    assert await live_model_name(connection) == "model_1"
 
 
 async def test_a_reader_that_never_ends_stops_the_swap_not_the_other_readers(
@@ -135,7 +134,7 @@ async def test_a_reader_that_never_ends_stops_the_swap_not_the_other_readers(
 ) -> None:
     monkeypatch.setattr(cutover, "PATIENCE", 0.5)
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         reader = await asyncpg.connect(settings.dsn)
         async with reader.transaction(isolation="repeatable_read", readonly=True):
             await reader.fetch("select * from public.projection_position")
@@ -174,7 +173,7 @@ async def test_dropping_the_old_model_stops_its_projector_and_leaves_the_live_on
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(40))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         await go_over(log, connection, "cutover")
         assert [model.name for model in await drop_old(connection)] == ["model_1"]
         assert await connection.fetchval("select to_regnamespace('model_1')") is None
@@ -208,7 +207,7 @@ async def test_a_parked_event_is_retried_in_every_model(
 ) -> None:
     await log_raw(log, b"garbage")
     await log_events(log, some_events(5))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         pass
     mended = event()
     for model in ("model_1", "model_2"):

@@ -16,8 +16,8 @@ from projection.cutover import NotSwappedError, drop_old, go_over
 from projection.replay import replay
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.support.beside import live, two_models
 from tests.support.events import log_events, some_events
+from tests.support.projector import live_model_name, running_with_candidate
 from tests.support.recount import read_model, recount_log
 from tests.support.waiting import until
 from verification.receipt import Receipt
@@ -75,7 +75,7 @@ async def test_readers_wait_no_longer_for_all_views_than_for_one(
     monkeypatch.setattr(cutover, "READERS_WAIT", 1.0)
     views = ("projection_position", "events_by_minute", "users", "all_time", "parked_events")
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         ends = [await reading(await another(), f"public.{view}") for view in views]
         swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
         for view, end in zip(views, ends, strict=True):
@@ -87,7 +87,7 @@ async def test_readers_wait_no_longer_for_all_views_than_for_one(
             await end()
         with pytest.raises(NotSwappedError, match="reads the tables all the time"):
             await swapping
-        assert await live(connection) == "model_1"
+        assert await live_model_name(connection) == "model_1"
         assert (await go_over(log, connection, "cutover", check=False)).new.name == "model_2"
 
 
@@ -102,7 +102,7 @@ async def test_a_long_batch_is_waited_for_and_readers_do_not_wait_with_it(
 ) -> None:
     monkeypatch.setattr(cutover, "PATIENCE", 0.0)
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         pass
     batch = await another()
     transaction = batch.transaction()
@@ -129,7 +129,7 @@ async def test_a_batch_that_does_not_end_is_named_and_no_reader_is(
     monkeypatch.setattr(cutover, "PATIENCE", 0.0)
     monkeypatch.setattr(cutover, "BATCH", 0.1)
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         pass
     batch = await another()
     async with batch.transaction():
@@ -142,7 +142,7 @@ async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
 ) -> None:
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         end = await reading(await another(), "public.projection_position")
         swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
         await until(lambda: waiting(connection, "public.projection_position"))
@@ -164,7 +164,7 @@ async def test_a_model_that_somebody_still_reads_is_not_dropped_and_is_projected
     log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
 ) -> None:
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         await go_over(log, connection, "cutover", check=False)
         reader = await another()
         process = await reader.fetchval("select pg_backend_pid()")
@@ -206,10 +206,10 @@ async def test_a_model_that_is_dropped_while_it_is_verified_is_not_shown(
         return receipt
 
     monkeypatch.setattr(cutover, "verify", verify_and_meanwhile)
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         with pytest.raises(ConfigurationError, match="model_2 was dropped meanwhile"):
             await go_over(log, connection, "cutover")
-        assert await live(connection) == "model_1"
+        assert await live_model_name(connection) == "model_1"
         assert await read_model(connection) == await recount_log(log)
 
 
@@ -217,7 +217,7 @@ async def test_of_two_who_go_over_at_once_the_later_is_told(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
 ) -> None:
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         connections = [await another() for _ in range(2)]
         end = await reading(await another(), "public.projection_position")
         tasks = [asyncio.create_task(go_over(log, one, "cutover", check=False)) for one in connections]
@@ -234,7 +234,7 @@ async def test_a_model_that_is_half_dropped_has_to_be_dropped(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(20))
-    async with two_models(settings, log, connection):
+    async with running_with_candidate(settings, log, connection):
         pass
     await connection.execute("update tailrace.models set state = 'dropping' where name = 'model_2'")
     with pytest.raises(ConfigurationError, match="interrupted: run `tailrace drop-old` again"):

@@ -19,8 +19,7 @@ from runtime.settings import Settings
 from tests.projection.conftest import connected
 from tests.query.conftest import events_of, running_query, seqs_of
 from tests.support.events import event, log_events, some_events
-from tests.support.logfiles import blocks, damage, index_of
-from tests.support.losing import allow_losses, lose_and_accept
+from tests.support.log_damage import allow_deletes, block_index, blocks, damage_block, delete_and_accept
 from tests.support.processes import run_tailrace
 from tests.support.projector import project, running_projector, until_projected
 from tests.support.recount import read_model, recount_log
@@ -82,7 +81,7 @@ async def gaps_noted(connection: asyncpg.Connection) -> list[Gap]:
 @pytest.mark.parametrize("library", reader_libraries())
 @pytest.mark.parametrize(
     ("spoil", "killed", "least", "most"),
-    [(damage, False, 1, 1), (damage, True, 100, 200), (Path.unlink, True, 250, 300)],
+    [(damage_block, False, 1, 1), (damage_block, True, 100, 200), (Path.unlink, True, 250, 300)],
     ids=["one entry", "half a block", "a whole block"],
 )
 async def test_a_loss_in_the_middle_is_named_accepted_and_shown(
@@ -131,12 +130,12 @@ async def test_a_loss_in_the_middle_is_named_accepted_and_shown(
 async def test_a_loss_that_grows_with_the_next_crash_is_named_again(own_nats_server: NatsServer, own: Settings) -> None:
     """A stopped server's index hides all but one bad entry; without it the rest of the block is dropped."""
     await fill(own)
-    await break_off(own_nats_server, damage, 1, killed=False)
+    await break_off(own_nats_server, damage_block, 1, killed=False)
     first = await hole(own)
     assert first.first == first.last
     accept(own, first)
     await asyncio.to_thread(own_nats_server.stop)
-    index_of(own_nats_server).unlink()
+    block_index(own_nats_server).unlink()
     await asyncio.to_thread(own_nats_server.start)
     more = await hole(own)
     log = await connect_log(own, "test")
@@ -158,7 +157,7 @@ async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
     log = await connect_log(own, "test")
     async with connected(own.dsn) as connection:
         await project(own, log, connection)
-        await break_off(own_nats_server, damage, 1, killed=True)
+        await break_off(own_nats_server, damage_block, 1, killed=True)
         lost = await missing(log)
         with pytest.raises(LogHoleError, match=f"accept-gap {lost}"):
             await verify(log, connection)
@@ -245,10 +244,10 @@ async def test_a_model_that_passed_as_lost_what_the_log_has_differs(
 async def test_a_model_that_ends_where_the_log_lost_its_end_is_verified_up_to_the_loss(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     await log_events(log, some_events(10))
     await replay(log, settings, asyncio.Event())
-    await lose_and_accept(log, Gap(8, 10))
+    await delete_and_accept(log, Gap(8, 10))
     receipt = await verify(log, connection)
     assert (receipt.entries, receipt.gaps) == (7, (Gap(8, 10),))
     assert [one for one in receipt.differences if one.startswith("log_gaps")] == [
@@ -259,12 +258,12 @@ async def test_a_model_that_ends_where_the_log_lost_its_end_is_verified_up_to_th
 async def test_a_replay_until_a_place_that_is_lost_ends_before_it(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     await log_events(log, some_events(10))
     entry = await log.get(5)
     assert entry is not None
     until_there = entry.cursor((await log.state()).epoch)
-    await lose_and_accept(log, Gap(1, 2), Gap(4, 6))
+    await delete_and_accept(log, Gap(1, 2), Gap(4, 6))
     done = await replay(log, settings, asyncio.Event(), until=until_there)
     assert (done.finished, done.end, done.position.seq) == (True, 3, 3)
     assert await gaps_noted(connection) == [Gap(1, 2)]

@@ -17,7 +17,7 @@ from runtime.settings import Settings
 from tests.projection.conftest import CopyDatabase, connected
 from tests.query.conftest import running_query, seqs_of
 from tests.support.events import log_events, some_events
-from tests.support.logfiles import copy_files, put_back
+from tests.support.log_damage import copy_files, restore_files
 from tests.support.processes import run_tailrace
 from tests.support.projector import project, running_projector, until_projected
 from tests.support.recount import Recount, read_model, recount_log
@@ -111,7 +111,7 @@ async def test_a_projector_goes_on_and_cursors_hold_after_a_right_backup_was_put
             await until_projected(connection, log, task)
         await asyncio.to_thread(own_nats_server.stop)
         copy_files(own_nats_server, tmp_path / "copy")
-        put_back(own_nats_server, tmp_path / "copy")
+        restore_files(own_nats_server, tmp_path / "copy")
         await asyncio.to_thread(own_nats_server.start)
         await grow(own, 50, seed=2)
         async with log_of(own) as log, query.socket(socket.cursor) as again:
@@ -154,7 +154,7 @@ async def test_an_older_log_that_grew_on_is_refused_and_a_new_epoch_begins_its_o
     copy = await older_copy(own_nats_server, own, tmp_path / "copy")
     before = await project_all(own)
     await asyncio.to_thread(own_nats_server.stop)
-    put_back(own_nats_server, copy)
+    restore_files(own_nats_server, copy)
     await grow_elsewhere(own_nats_server, own, 100)
     await asyncio.to_thread(own_nats_server.start)
     sentence = await refusal(own)
@@ -190,7 +190,7 @@ async def test_a_projector_that_runs_while_an_older_log_is_put_back_stops_and_ta
             await until_projected(connection, log, task)
             before = await read_model(connection)
         await asyncio.to_thread(own_nats_server.kill)
-        put_back(own_nats_server, copy)
+        restore_files(own_nats_server, copy)
         if grown:
             await grow_elsewhere(own_nats_server, own, grown)
         await asyncio.to_thread(own_nats_server.start)
@@ -205,7 +205,7 @@ async def test_a_database_that_is_ahead_of_an_older_log_is_refused(
     copy = await older_copy(own_nats_server, own, tmp_path / "copy")
     before = await project_all(own)
     await asyncio.to_thread(own_nats_server.stop)
-    put_back(own_nats_server, copy)
+    restore_files(own_nats_server, copy)
     await asyncio.to_thread(own_nats_server.start)
     sentence = await refusal(own)
     assert "the log ends at sequence 100, before the position" in sentence

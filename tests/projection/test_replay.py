@@ -23,13 +23,12 @@ from runtime.log.history import new_epoch
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import running_query
+from tests.support.database_roles import Role, temporary_role
 from tests.support.events import log_events, log_raw, some_events
-from tests.support.forked import Tailrace
-from tests.support.processes import run_tailrace, start_service
+from tests.support.processes import TailraceProcess, run_tailrace, start_service
 from tests.support.projector import running_projector, until_projected
 from tests.support.recount import read_model
-from tests.support.roles import Role, a_role
-from tests.support.stats import ask, recount
+from tests.support.stats_endpoint import get_stats, recount
 from tests.support.timescale import fresh_database, timescale_servers
 from verification.run import verify
 
@@ -51,7 +50,7 @@ async def target(request: pytest.FixtureRequest, postgres_server: EmbeddedPostgr
 @pytest.fixture
 async def role(postgres_server: EmbeddedPostgres) -> AsyncIterator[Role]:
     """Somebody who may not even enter the database that every server has."""
-    async with a_role(postgres_server, connects_to_postgres=False) as role:
+    async with temporary_role(postgres_server, connects_to_postgres=False) as role:
         yield role
 
 
@@ -235,7 +234,7 @@ async def test_services_pointed_at_the_replayed_database_go_on_there(
     connection = await asyncpg.connect(target)
     async with running_projector(there) as task, running_query(there) as query:
         await until_projected(connection, log, task)
-        assert await ask(query, bucket="day") == IsPartialDict(recount(events, "day"))
+        assert await get_stats(query, bucket="day") == IsPartialDict(recount(events, "day"))
     await connection.close()
     await digest(log, target)
 
@@ -252,7 +251,7 @@ async def test_the_command_killed_twice_still_ends_with_the_right_model(
     await log_events(log, some_events(1_000))
     small = settings.model_copy(update={"batch_size": 10})
 
-    def start(share: str) -> Tailrace:
+    def start(share: str) -> TailraceProcess:
         return start_service(small, "replay", "--into", target, "--json", "--share", share, stdout=subprocess.PIPE)
 
     reached = 0

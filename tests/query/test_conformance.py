@@ -26,7 +26,7 @@ from tests.support.events import BASE, TYPES, event, log_event, log_events, log_
 from tests.support.projector import running_projector, until_projected
 from tests.support.recount import read_model, recount_log
 from tests.support.servers import NatsServer, database_from
-from tests.support.stats import ask, between, check_questions, floor, local_begin, recount, wire
+from tests.support.stats_endpoint import check_random_ranges, floor, get_stats, in_range, local_begin, recount, rfc3339
 from tests.support.timescale import fresh_database, run_compression, timescale_servers
 from tests.support.waiting import until
 from verification.run import verify
@@ -112,12 +112,12 @@ def events_around_clock_changes(count: int) -> list[Event]:
 
 async def check_every_question(query: QueryService, events: Sequence[Event], chance: random.Random) -> None:
     """Ranges of all kinds, buckets, zones and filters, against a naive count."""
-    assert (await ask(query)) == IsPartialDict(recount(events, (await ask(query))["bucket"]))
+    assert (await get_stats(query)) == IsPartialDict(recount(events, (await get_stats(query))["bucket"]))
     edges = [chance.choice(events).created_at + timedelta(microseconds=chance.randrange(-1, 2)) for _ in range(12)]
     edges += [floor(edge, unit) for edge in edges[:4] for unit in ("minute", "hour", "day", "week", "month")]
-    await check_questions(query, events, edges, chance, count=40)
+    await check_random_ranges(query, events, edges, chance, count=40)
     edges += [local_begin(edge, "day", chance.choice(ZONES)) for edge in edges[:8]]
-    await check_questions(query, events, edges, chance, count=40, zones=ZONES)
+    await check_random_ranges(query, events, edges, chance, count=40, zones=ZONES)
 
 
 async def test_every_question_gets_the_answer_of_a_naive_count(
@@ -155,7 +155,7 @@ async def test_an_id_counts_once_as_it_came_first_whatever_its_retries_carry(
             await log_event(log, again(one, number + 1), message_id=f"later {one.event_id}")
         await project(settings, log, connection, query)
         await check_every_question(query, events, random.Random(4))
-        assert "never counted" not in {one["event_type"] for one in (await ask(query))["by_type"]}
+        assert "never counted" not in {one["event_type"] for one in (await get_stats(query))["by_type"]}
         assert await read_model(connection) == await recount_log(log)
         receipt = await verify(log, connection)
         assert receipt.differences == []
@@ -224,9 +224,9 @@ async def test_local_days_and_hours_are_those_of_a_naive_count(
             edges = [change + timedelta(hours=hours) for change in changes for hours in (-26, -1, 0, 1, 25)]
             edges += [local_begin(edges[0], unit, zone) for zone in ZONES for unit in ("hour", "day", "week")]
             edges += [chance.choice(changes) + timedelta(seconds=chance.randrange(90_000)) for _ in range(8)]
-            await check_questions(query, events, edges, chance, count=30, zones=ZONES)
+            await check_random_ranges(query, events, edges, chance, count=30, zones=ZONES)
         for zone in ZONES:
-            assert await ask(query, tz=zone, bucket="week") == IsPartialDict(recount(events, "week", zone))
+            assert await get_stats(query, tz=zone, bucket="week") == IsPartialDict(recount(events, "week", zone))
 
 
 async def test_values_patterns_and_the_period_before_are_those_of_a_naive_count(
@@ -238,13 +238,18 @@ async def test_values_patterns_and_the_period_before_are_those_of_a_naive_count(
         if await is_timescale(connection):
             await run_compression(connection)
         for start, end in ((CLOCK_CHANGES[0], CLOCK_CHANGES[2]), (CLOCK_CHANGES[5], now()), (now() - HOUR, now())):
-            question = {"from": wire(start), "to": wire(end), "event_type": "checkout.*", "top": "event_data.path"}
-            answer = await ask(query, compare="previous", **question)
+            question = {
+                "from": rfc3339(start),
+                "to": rfc3339(end),
+                "event_type": "checkout.*",
+                "top": "event_data.path",
+            }
+            answer = await get_stats(query, compare="previous", **question)
             wanted = [one for one in events if one.event_type.startswith("checkout.")]
-            found = between(wanted, start, end)
+            found = in_range(wanted, start, end)
             assert answer == IsPartialDict(recount(found, answer["bucket"]))
             assert answer["previous"] == IsPartialDict(
-                totals=recount(between(wanted, start - (end - start), start), "month")["totals"]
+                totals=recount(in_range(wanted, start - (end - start), start), "month")["totals"]
             )
             paths = Counter(json.loads(bytes(one.event_data)).get("path") for one in found)
             assert {one["value"]: one["events"] for one in answer["top"]["values"]} == paths
@@ -272,13 +277,13 @@ async def test_empty_ranges_are_answered_with_zeros(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     async with running_query(settings) as query:
-        assert await ask(query) == IsPartialDict(EMPTY)
+        assert await get_stats(query) == IsPartialDict(EMPTY)
         await log_events(log, some_events(20))
         await project(settings, log, connection, query)
         for start, end in (
             (BASE - timedelta(days=9), BASE - timedelta(days=8)),
             (BASE, BASE + timedelta(microseconds=1)),
         ):
-            answer = await ask(query, **{"from": wire(start), "to": wire(end)})
-            assert answer == IsPartialDict(EMPTY | {"from": wire(start)})
-        assert await ask(query, event_type="never seen") == IsPartialDict(EMPTY)
+            answer = await get_stats(query, **{"from": rfc3339(start), "to": rfc3339(end)})
+            assert answer == IsPartialDict(EMPTY | {"from": rfc3339(start)})
+        assert await get_stats(query, event_type="never seen") == IsPartialDict(EMPTY)

@@ -21,10 +21,10 @@ from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import QueryService, events_of, running_query, seqs_of
 from tests.support.events import BASE, event, log_event, log_events, some_events
-from tests.support.listing import ask_page, ids_of, pick, range_of, walk
+from tests.support.events_endpoint import event_ids, expected_ids, get_all_events, get_events, range_params
 from tests.support.projector import project, running_projector, until_projected
 from tests.support.servers import NatsServer
-from tests.support.stats import wire
+from tests.support.stats_endpoint import rfc3339
 
 SECOND = timedelta(seconds=1)
 
@@ -40,7 +40,7 @@ async def test_a_page_has_the_documented_shape(
 ) -> None:
     older, newer = await log_events(log, [event("click", -5), event("page_view", 7, BASE + SECOND / 4)])
     await project(settings, log, connection)
-    page = await ask_page(query, limit=1)
+    page = await get_events(query, limit=1)
     assert page == {
         "events": [
             {
@@ -56,15 +56,15 @@ async def test_a_page_has_the_documented_shape(
         "as_of": {"cursor": await cursor_of(log, 2), "revision": 0, "kept_from": None},
     }
     EventsPage.model_validate(page, extra="forbid")
-    last = await ask_page(query, limit=1, before=page["next"])
-    assert (ids_of(last["events"]), last["next"]) == ([str(older.event_id)], None)
+    last = await get_events(query, limit=1, before=page["next"])
+    assert (event_ids(last["events"]), last["next"]) == ([str(older.event_id)], None)
 
 
 async def test_an_empty_read_model_has_an_empty_page_and_no_position(query: QueryService) -> None:
     nothing: dict[str, Any] = {"events": [], "next": None, "as_of": {"cursor": None, "revision": 0, "kept_from": None}}
     questions: list[dict[str, Any]] = [{}, {"event_type": ">"}, {"user_id": 1}, {"from": "-24h"}]
     for question in questions:
-        assert await ask_page(query, **question) == nothing
+        assert await get_events(query, **question) == nothing
 
 
 async def test_events_of_one_moment_come_once_each_in_the_logs_order(
@@ -73,8 +73,10 @@ async def test_events_of_one_moment_come_once_each_in_the_logs_order(
     events = await log_events(log, [event("click", number) for number in range(40)])
     await project(settings, log, connection)
     for question in ({}, {"event_type": ["click"]}):
-        assert ids_of(await walk(query, repeat(7), **question)) == pick(events, question)
-        assert [one["user_id"] for one in await walk(query, cycle((1, 5)), **question)] == list(range(39, -1, -1))
+        assert event_ids(await get_all_events(query, repeat(7), **question)) == expected_ids(events, question)
+        assert [one["user_id"] for one in await get_all_events(query, cycle((1, 5)), **question)] == list(
+            range(39, -1, -1)
+        )
 
 
 async def test_newer_events_that_arrive_meanwhile_change_none_of_the_pages_to_come(
@@ -83,13 +85,13 @@ async def test_newer_events_that_arrive_meanwhile_change_none_of_the_pages_to_co
     events = await log_events(log, some_events(30))
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
-        first = await ask_page(query, limit=10)
+        first = await get_events(query, limit=10)
         newest = max(one.created_at for one in events)
         later = await log_events(log, [event("click", 1, newest + number * SECOND) for number in range(5)])
         await until_projected(connection, log, task)
-        rest = await ask_page(query, before=first["next"])
-        assert ids_of(first["events"] + rest["events"]) == pick(events, {})
-        assert ids_of((await ask_page(query, limit=5))["events"]) == pick(later, {})
+        rest = await get_events(query, before=first["next"])
+        assert event_ids(first["events"] + rest["events"]) == expected_ids(events, {})
+        assert event_ids((await get_events(query, limit=5))["events"]) == expected_ids(later, {})
         assert rest["as_of"]["cursor"] == await cursor_of(log, 35)
 
 
@@ -111,8 +113,8 @@ async def test_types_are_chosen_by_wildcards_and_users_by_their_number(
         ({"user_id": -(2**63), "event_type": [">"]}, 5),
         ({"user_id": 1, "event_type": ["checkout.*"]}, 1),
     ):
-        page = await ask_page(query, **question)
-        assert ids_of(page["events"]) == pick(events, question), question
+        page = await get_events(query, **question)
+        assert event_ids(page["events"]) == expected_ids(events, question), question
         assert len(page["events"]) == count
 
 
@@ -125,7 +127,7 @@ async def test_every_digit_of_a_number_comes_back(
     text = (await query.http.get("/events")).text
     for digits in ("9223372036854775807", "12345678901234567890123", "0.10000000000000000000001"):
         assert digits in text
-    assert (await ask_page(query))["events"][0]["event_data"]["text"] == 'ä"\\'
+    assert (await get_events(query))["events"][0]["event_data"]["text"] == 'ä"\\'
 
 
 async def test_a_relative_range_ends_where_it_says(
@@ -136,8 +138,8 @@ async def test_a_relative_range_ends_where_it_says(
         log, [event("click", hours, now - timedelta(hours=hours, minutes=30)) for hours in range(5)]
     )
     await project(settings, log, connection)
-    page = await ask_page(query, **{"from": "-3h", "to": "-60m"})
-    assert ids_of(page["events"]) == [str(one.event_id) for one in events[1:3]]
+    page = await get_events(query, **{"from": "-3h", "to": "-60m"})
+    assert event_ids(page["events"]) == [str(one.event_id) for one in events[1:3]]
 
 
 async def test_watching_goes_on_from_the_cursor_of_any_event(
@@ -147,7 +149,7 @@ async def test_watching_goes_on_from_the_cursor_of_any_event(
     for number, one in enumerate(some_events(20)):
         await log_event(log, one, message_id=f"message {number}")
     await project(settings, log, connection)
-    for one in random.Random(1).sample((await ask_page(query))["events"], 4):
+    for one in random.Random(1).sample((await get_events(query))["events"], 4):
         [seq] = seqs_of([one])
         async with query.socket(one["cursor"]) as socket:
             await socket.until("caught_up")
@@ -166,8 +168,8 @@ async def test_without_the_log_pages_are_answered_and_their_cursors_can_be_watch
         await project(own, client, connection)
         await client.close()
         await asyncio.to_thread(own_nats_server.kill)
-        page = await ask_page(query)
-        assert ids_of(page["events"]) == pick(events, {})
+        page = await get_events(query)
+        assert event_ids(page["events"]) == expected_ids(events, {})
         assert all(one["cursor"].endswith(":00000000") for one in page["events"])
         await asyncio.to_thread(own_nats_server.start)
         [one] = [one for one in page["events"] if seqs_of([one]) == [4]]
@@ -221,10 +223,10 @@ async def test_a_range_before_everything_or_in_no_time_is_empty(
     events: list[Event] = await log_events(log, some_events(10))
     await project(settings, log, connection)
     for start, end in ((None, BASE - SECOND), (BASE - 9 * SECOND, BASE - SECOND), (BASE + timedelta(days=9), None)):
-        page = await ask_page(query, **range_of(start, end), event_type=[">"])
+        page = await get_events(query, **range_params(start, end), event_type=[">"])
         assert (page["events"], page["next"]) == ([], None)
     for text in ("1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"):
-        assert len((await ask_page(query, **{"from": text, "to": "9999-12-31T23:59:59Z"}))["events"]) == len(events)
+        assert len((await get_events(query, **{"from": text, "to": "9999-12-31T23:59:59Z"}))["events"]) == len(events)
 
 
 async def test_rows_that_are_about_to_be_dropped_are_not_shown_any_more(
@@ -234,11 +236,11 @@ async def test_rows_that_are_about_to_be_dropped_are_not_shown_any_more(
     await project(settings, log, connection)
     kept_from = BASE + timedelta(days=1)
     await connection.execute("update model_1.projection_position set raw_from = $1", kept_from)
-    questions: list[dict[str, Any]] = [{}, {"event_type": [">"]}, {"from": wire(BASE)}]
+    questions: list[dict[str, Any]] = [{}, {"event_type": [">"]}, {"from": rfc3339(BASE)}]
     for question in questions:
-        page = await ask_page(query, **question)
-        assert ids_of(page["events"]) == pick(events, {"from": wire(kept_from)})
-        assert page["as_of"]["kept_from"] == wire(kept_from)
+        page = await get_events(query, **question)
+        assert event_ids(page["events"]) == expected_ids(events, {"from": rfc3339(kept_from)})
+        assert page["as_of"]["kept_from"] == rfc3339(kept_from)
 
 
 async def test_without_the_database_it_is_503(
@@ -246,14 +248,14 @@ async def test_without_the_database_it_is_503(
 ) -> None:
     name = database.rsplit("/", 1)[1]
     admin = await asyncpg.connect(postgres_server.dsn("postgres"))
-    await ask_page(query)
+    await get_events(query)
     await admin.execute(f"alter database {name} allow_connections false")
     await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
     answer = await query.http.get("/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     await admin.execute(f"alter database {name} allow_connections true")
     await admin.close()
-    await ask_page(query)
+    await get_events(query)
 
 
 async def test_a_page_that_takes_too_long_is_given_up(
@@ -276,5 +278,5 @@ async def test_openapi_describes_pages_with_examples_that_are_pages(query: Query
     [example] = described["components"]["schemas"]["EventsPage"]["examples"]
     EventsPage.model_validate(example, extra="forbid")
     assert EventsPage.model_fields.keys() == example.keys()
-    page = await query.http.get("/events", params={"before": example["next"], "from": wire(BASE)})
+    page = await query.http.get("/events", params={"before": example["next"], "from": rfc3339(BASE)})
     assert page.status_code == 200

@@ -22,7 +22,15 @@ from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import TYPES, event, some_events
-from tests.support.listing import Question, ask_page, ids_of, pick, project, range_of, walk
+from tests.support.events_endpoint import (
+    Question,
+    event_ids,
+    expected_ids,
+    get_all_events,
+    get_events,
+    project,
+    range_params,
+)
 from tests.support.timescale import drop_rows, run_compression
 
 DAY = timedelta(days=1)
@@ -72,13 +80,13 @@ async def check_pages(query: QueryService, events: Sequence[Event], chance: rand
     for _ in range(count):
         edges = sorted(chance.choice(events).created_at for _ in range(2))
         start, end = (edge if chance.random() < 0.4 else None for edge in edges)
-        question: Question = range_of(start, end if start != end else None)
+        question: Question = range_params(start, end if start != end else None)
         if chance.random() < 0.7:
             question["event_type"] = chance.sample(PATTERNS, chance.randrange(1, 3))
         if chance.random() < 0.5:
             question["user_id"] = chance.randrange(22)
         limits = cycle((chance.randrange(1, 60), chance.randrange(20, 200)))
-        assert ids_of(await walk(query, limits, **question)) == pick(events, question), question
+        assert event_ids(await get_all_events(query, limits, **question)) == expected_ids(events, question), question
 
 
 async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_are_in_the_counts(
@@ -96,7 +104,7 @@ async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_a
     assert await writer.fetchval("select count(*) from late_ranges") > 50
     async with running_query(settings) as query:
         for question in ({"event_type": ["rare"]}, {"user_id": 21}):
-            assert ids_of(await walk(query, cycle([3]), **question)) == pick(events, question)
+            assert event_ids(await get_all_events(query, cycle([3]), **question)) == expected_ids(events, question)
         await check_pages(query, events, random.Random(1), 12)
         await upkeep.refresh()
         assert await writer.fetchval("select count(*) from late_ranges") == 0
@@ -128,7 +136,7 @@ async def test_events_of_one_moment_are_all_listed_where_timescaledb_sorts_a_chu
         questions: list[Question] = [{}, {"event_type": ["rare"]}, {"user_id": 21}, {"event_type": [">"]}]
         for question in questions:
             pages = cycle([7, 500])
-            assert ids_of(await walk(query, pages, **question)) == pick(events, question), question
+            assert event_ids(await get_all_events(query, pages, **question)) == expected_ids(events, question), question
 
 
 async def test_what_was_dropped_is_told_and_its_events_are_expired(
@@ -141,12 +149,12 @@ async def test_what_was_dropped_is_told_and_its_events_are_expired(
     await upkeep.refresh()
     kept_from = await drop_rows(upkeep, 7 * DAY)
     async with running_query(settings) as query:
-        shown = pick(events, range_of(kept_from, None))
+        shown = expected_ids(events, range_params(kept_from, None))
         assert 20 < len(shown) < 40
-        questions: list[Question] = [{}, {"event_type": [">"]}, range_of(now - 14 * DAY, None)]
+        questions: list[Question] = [{}, {"event_type": [">"]}, range_params(now - 14 * DAY, None)]
         for question in questions:
-            assert ids_of(await walk(query, cycle([10]), **question)) == shown
-            page = await ask_page(query, **question)
+            assert event_ids(await get_all_events(query, cycle([10]), **question)) == shown
+            page = await get_events(query, **question)
             assert datetime.fromisoformat(page["as_of"]["kept_from"]) == kept_from
         first = await query.http.get(f"/events/{events[-1].event_id}")
         assert first.json() == IsPartialDict(state="expired", event=None, parked=None)

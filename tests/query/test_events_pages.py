@@ -18,7 +18,7 @@ from query.events.listing import newest
 from query.events.models import EventsQuestion
 from tests.query.conftest import QueryService
 from tests.support.events import event
-from tests.support.listing import Question, ids_of, pick, project, range_of, walk
+from tests.support.events_endpoint import Question, event_ids, expected_ids, get_all_events, project, range_params
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 TYPES = ("page_view", "checkout.paid", "checkout.refund.partial", "页面")
@@ -49,7 +49,7 @@ def questions(draw: st.DrawFn) -> Question:
     start, end = draw(EDGES), draw(EDGES)
     if start is not None and end is not None and start >= end:
         start = None
-    question = range_of(start, end)
+    question = range_params(start, end)
     wanted = draw(st.sampled_from(["types", "types", "user", "both", "all"]))
     if wanted in ("types", "both"):
         question["event_type"] = draw(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=2, unique=True))
@@ -100,7 +100,9 @@ async def test_all_pages_together_are_a_naive_pick_of_the_events(
     if events:
         await project(writer, await get_live_model(writer), events)
     for question in asked:
-        assert ids_of(await walk(query, cycle(limits), **question)) == pick(events, question), question
+        assert event_ids(await get_all_events(query, cycle(limits), **question)) == expected_ids(events, question), (
+            question
+        )
 
 
 def days_of_events(count: int) -> list[Event]:

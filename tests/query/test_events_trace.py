@@ -22,8 +22,8 @@ from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import event, log_event, log_events, log_raw, some_events
-from tests.support.listing import commit
-from tests.support.losing import allow_losses, lose
+from tests.support.events_endpoint import commit
+from tests.support.log_damage import allow_deletes, delete_entries
 from tests.support.projector import project, running_projector, until_projected
 from tests.support.servers import NatsServer
 
@@ -156,15 +156,15 @@ async def test_a_search_that_is_cut_short_says_so(
 async def test_an_entry_that_is_gone_from_the_log_is_still_projected_and_is_passed_over_by_a_search(
     query: QueryService, log: LogClient, database: str
 ) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     events = await log_events(log, some_events(3))
     await project_without_a_service(log, database)
-    await lose(log, Gap(2, 2))
+    await delete_entries(log, Gap(2, 2))
     assert await trace(query, events[1].event_id) == IsPartialDict(
         state="projected", log=None, event=IsPartialDict(cursor=IsStr(regex=".*:2:00000000"))
     )
     late = await log_events(log, some_events(4))
-    await lose(log, Gap(3, 5))  # with the entry that the read model is at
+    await delete_entries(log, Gap(3, 5))  # with the entry that the read model is at
     assert await trace(query, late[3].event_id) == IsPartialDict(state="logged", log=await place_of(log, 7))
     assert "nor among the 2 entries behind that" in await not_found(query, late[0].event_id)
 

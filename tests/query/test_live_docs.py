@@ -13,9 +13,9 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import Frame, QueryService, running_query
 from tests.query.test_live_schemas import CLOSE_CODES, FRAMES, SAID
-from tests.support.asyncapi import Document, exactly, examples_of, messages_of
+from tests.support.api_documents import Document, examples, messages, strict_validator
 from tests.support.events import event, log_event, log_events, log_raw
-from tests.support.losing import allow_losses, lose_and_accept
+from tests.support.log_damage import allow_deletes, delete_and_accept
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -42,7 +42,7 @@ async def document_of(query: QueryService) -> Document:
 
 
 def judge_of(document: Document, frame: Frame) -> Draft7Validator:
-    return exactly(document, document["components"]["messages"][frame["kind"]]["payload"])
+    return strict_validator(document, document["components"]["messages"][frame["kind"]]["payload"])
 
 
 def parameters_of(document: Document) -> Document:
@@ -55,7 +55,7 @@ async def test_what_is_sent_has_exactly_the_documented_members(
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
     monkeypatch.setattr("query.live.sending.LOOK", 0.05)
-    await allow_losses(log)
+    await allow_deletes(log)
     async with running_query(settings.model_copy(update={"upcasters": str(UPCASTERS)})) as query:
         document = await document_of(query)
         frames = await frames_of_an_empty_log(query)
@@ -87,7 +87,7 @@ async def log_something_of_everything(log: LogClient) -> None:
     by_another_hand = {"event_type": "x", "user_id": 1, "created_at": "2026-03-01T13:00:00.25+01:00", "event_data": {}}
     await log_raw(log, json.dumps({"event_id": str(event().event_id), **by_another_hand}).encode())
     await log_events(log, [event("checkout.paid") for _ in range(4)])
-    await lose_and_accept(log, Gap(6, 7))
+    await delete_and_accept(log, Gap(6, 7))
 
 
 async def frames_of_all_there_is(query: QueryService) -> list[Frame]:
@@ -114,8 +114,8 @@ async def frames_of_a_pause(query: QueryService) -> list[Frame]:
 
 
 async def test_every_example_of_a_message_is_obeyed(query: QueryService, document: Document) -> None:
-    for message in messages_of(document, "messages").values():
-        for example in examples_of(message):
+    for message in messages(document, "messages").values():
+        for example in examples(message):
             async with query.socket() as socket:
                 state = await socket.say(**example)
             asked = {name: value for name, value in example.items() if name not in ("kind", "from")}
@@ -136,7 +136,7 @@ async def test_every_example_of_a_parameter_is_accepted(query: QueryService, doc
     examples = [(name, example) for name, one in parameters.items() for example in one.get("examples", [])]
     assert {name for name, _ in examples} >= {"from", "until", "event_type", "user_id", "speed"}
     for name, example in examples:
-        exactly(document, parameters_of(document)).validate({name: example})
+        strict_validator(document, parameters_of(document)).validate({name: example})
         async with query.socket(**{name: example}):
             pass
         async with query.http.stream("GET", "/sse", params={name: example}) as answer:

@@ -9,14 +9,14 @@ from runtime.log.history import new_epoch
 from runtime.settings import Settings
 from tests.query.conftest import Frame, QueryService, events_of, running_query, seqs_of
 from tests.support.events import log_events, some_events
-from tests.support.losing import allow_losses, lose_and_accept
+from tests.support.log_damage import allow_deletes, delete_and_accept
 
 pytestmark = pytest.mark.writes_no_table
 
 
 @pytest.fixture(autouse=True)
 async def losable(log: LogClient) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
 
 
 def gap_frame(first: int, last: int) -> IsPartialDict:
@@ -34,7 +34,7 @@ def gaps_of(frames: list[Frame]) -> list[Frame]:
 
 async def test_history_has_a_gap_frame_for_each_recorded_gap(settings: Settings, log: LogClient) -> None:
     await log_events(log, some_events(10))
-    await lose_and_accept(log, Gap(1, 2), Gap(5, 5), Gap(8, 9))
+    await delete_and_accept(log, Gap(1, 2), Gap(5, 5), Gap(8, 9))
     async with running_query(settings) as query, query.socket("earliest") as socket:
         await socket.until("caught_up")
         assert seqs_of(events_of(socket.frames)) == [3, 4, 6, 7, 10]
@@ -48,7 +48,7 @@ async def test_history_has_a_gap_frame_for_each_recorded_gap(settings: Settings,
 @pytest.mark.parametrize("ring", [20_000, 2], ids=["from the ring", "fallen off the ring"])
 async def test_a_client_that_is_live_gets_a_gap_frame_too(settings: Settings, log: LogClient, ring: int) -> None:
     await log_events(log, some_events(6))
-    await lose_and_accept(log, Gap(5, 6))
+    await delete_and_accept(log, Gap(5, 6))
     async with running_query(settings.model_copy(update={"live_ring": ring})) as query:
         async with query.socket() as one, query.socket() as other:
             assert (await one.until("caught_up"))["cursor"].split(":")[1] == "4"
@@ -63,7 +63,7 @@ async def test_a_client_that_is_live_gets_a_gap_frame_too(settings: Settings, lo
 
 async def test_a_client_that_reconnects_behind_a_gap_is_not_told_again(settings: Settings, log: LogClient) -> None:
     await log_events(log, some_events(6))
-    await lose_and_accept(log, Gap(3, 4))
+    await delete_and_accept(log, Gap(3, 4))
     # a service that has run before may still have the lost entries in its ring
     async with running_query(settings) as query:
         async with query.socket("earliest") as socket:
@@ -79,7 +79,7 @@ async def test_a_cursor_within_a_gap_is_told_of_the_rest_of_it(settings: Setting
     entry = await log.get(3)
     assert entry is not None
     seen = entry.cursor((await log.state()).epoch)
-    await lose_and_accept(log, Gap(3, 4))
+    await delete_and_accept(log, Gap(3, 4))
     async with running_query(settings) as query, query.socket(str(seen)) as socket:
         await socket.until("caught_up")
     assert gaps_of(socket.frames) == [gap_frame(4, 4)]

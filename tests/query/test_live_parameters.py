@@ -18,7 +18,7 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
 from tests.support.events import event, log_event, log_events, some_events
-from tests.support.losing import allow_losses, lose_and_accept
+from tests.support.log_damage import allow_deletes, delete_and_accept
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.writes_no_table
@@ -176,9 +176,9 @@ async def test_the_logs_server_passes_over_types_that_are_not_asked_for(
 async def test_recorded_gaps_are_told_to_who_selects_types(
     settings: Settings, log: LogClient, patterns: list[str]
 ) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     sent = await log_events(log, some_events(30))
-    await lose_and_accept(log, Gap(1, 2), Gap(11, 15))
+    await delete_and_accept(log, Gap(1, 2), Gap(11, 15))
     async with running_query(settings) as query, query.socket("earliest", event_type=patterns) as socket:
         await socket.until("caught_up")
     kept = [seq for seq in range(1, 31) if seq not in (1, 2, *range(11, 16))]
@@ -188,7 +188,7 @@ async def test_recorded_gaps_are_told_to_who_selects_types(
 
 
 async def test_a_hole_that_is_not_recorded_is_told_to_who_selects_types(settings: Settings, log: LogClient) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     sent = await log_events(log, some_events(30))
     for seq in (11, 12):
         await log.api(f"STREAM.MSG.DELETE.{LOG_STREAM}", {"seq": seq})

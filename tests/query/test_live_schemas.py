@@ -16,7 +16,7 @@ from query.live import sending
 from query.live.documents.asyncapi import asyncapi_document
 from query.live.requests import BadStreamRequestError, read_message, read_request
 from query.live.routes import SSE, WS
-from tests.support.asyncapi import Document, exactly, examples_of, follow, messages_of, references_in
+from tests.support.api_documents import Document, examples, messages, references, resolve, strict_validator
 
 FRAMES = {"hello", "events", "caught_up", "progress", "gap", "end", "state"}
 SAID = {"pause", "resume", "seek", "filter"}
@@ -24,16 +24,16 @@ CLOSE_CODES = {1000, 1013, 3001, 3008, 3501}
 
 DOCUMENT = asyncapi_document()
 CHANNEL = DOCUMENT["channels"]["ws"]
-SENT, TAKEN = messages_of(DOCUMENT, "frames"), messages_of(DOCUMENT, "messages")
+SENT, TAKEN = messages(DOCUMENT, "frames"), messages(DOCUMENT, "messages")
 PARAMETERS = CHANNEL["bindings"]["ws"]["query"]
 
 
 def schema_of(message: Document) -> Document:
-    schema: Document = follow(DOCUMENT, message["payload"])
+    schema: Document = resolve(DOCUMENT, message["payload"])
     return schema
 
 
-LOGGED = follow(DOCUMENT, schema_of(SENT["events"])["properties"]["events"]["items"])
+LOGGED = resolve(DOCUMENT, schema_of(SENT["events"])["properties"]["events"]["items"])
 
 
 def test_there_is_one_channel_with_every_frame_and_every_message() -> None:
@@ -46,21 +46,21 @@ def test_there_is_one_channel_with_every_frame_and_every_message() -> None:
     }
     assert (set(SENT), set(TAKEN), set(CHANNEL["messages"])) == (FRAMES, SAID, FRAMES | SAID)
     [answer] = DOCUMENT["operations"]["messages"]["reply"]["messages"]
-    assert follow(DOCUMENT, answer)["name"] == "state"
+    assert resolve(DOCUMENT, answer)["name"] == "state"
 
 
 def test_every_reference_leads_somewhere() -> None:
-    assert references_in(DOCUMENT)
-    for reference in references_in(DOCUMENT):
-        assert follow(DOCUMENT, reference)
+    assert references(DOCUMENT)
+    for reference in references(DOCUMENT):
+        assert resolve(DOCUMENT, reference)
 
 
 def test_every_frame_and_message_is_described_and_has_examples_that_its_schema_allows() -> None:
     for kind, message in (SENT | TAKEN).items():
-        assert examples_of(message), kind
-        for example in examples_of(message):
+        assert examples(message), kind
+        for example in examples(message):
             assert example["kind"] == kind
-            exactly(DOCUMENT, message["payload"]).validate(example)
+            strict_validator(DOCUMENT, message["payload"]).validate(example)
     for name, schema in DOCUMENT["components"]["schemas"].items():
         undescribed = [member for member, one in schema["properties"].items() if "description" not in one]
         assert schema["description"], name
@@ -68,7 +68,7 @@ def test_every_frame_and_message_is_described_and_has_examples_that_its_schema_a
 
 
 def test_the_examples_of_frames_have_cursors_and_events_as_the_log_has_them() -> None:
-    for frame in (example for message in SENT.values() for example in examples_of(message)):
+    for frame in (example for message in SENT.values() for example in examples(message)):
         for member in {"cursor", "asked", "resumed_at", "first", "last"} & set(frame):
             assert frame[member] is None or str(Cursor.parse(frame[member])) == frame[member]
     for shown in LOGGED["examples"]:
@@ -112,7 +112,7 @@ def test_the_schema_of_the_parameters_allows_what_is_accepted(asked: dict[str, A
     given = [
         (name, str(one)) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])
     ]
-    assert exactly(DOCUMENT, PARAMETERS).is_valid(asked) == accepts(lambda: read_request(given))
+    assert strict_validator(DOCUMENT, PARAMETERS).is_valid(asked) == accepts(lambda: read_request(given))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_the_schema_of_the_parameters_allows_what_is_accepted(asked: dict[str, A
     ids=str,
 )
 def test_the_schemas_of_messages_allow_what_is_accepted(said: dict[str, Any]) -> None:
-    allowed = any(exactly(DOCUMENT, message["payload"]).is_valid(said) for message in TAKEN.values())
+    allowed = any(strict_validator(DOCUMENT, message["payload"]).is_valid(said) for message in TAKEN.values())
     assert allowed == accepts(lambda: read_message(json.dumps(said)))
 
 

@@ -17,7 +17,7 @@ from tests.query.conftest import running_query
 from tests.support.events import log_events, some_events
 from tests.support.projector import running_projector
 from tests.support.servers import PostgresServer
-from tests.support.stats import ask
+from tests.support.stats_endpoint import get_stats
 from tests.support.waiting import until
 
 
@@ -53,10 +53,10 @@ async def test_a_query_service_on_a_replica_answers_with_the_position_it_is_of_a
             last = await log.get(state.last_seq)
             assert last is not None
             cursor = str(last.cursor(state.epoch))
-            answer = await ask(there, min_cursor=cursor)
+            answer = await get_stats(there, min_cursor=cursor)
             assert answer["as_of"]["cursor"] == cursor
             assert answer["totals"]["events"] == 100 * turn
-            assert answer == await ask(here, min_cursor=cursor)
+            assert answer == await get_stats(here, min_cursor=cursor)
             found = await there.http.get(f"/events/{sent[-1].event_id}")
             assert found.status_code == 200, found.text
 

@@ -22,7 +22,7 @@ from tests.query.conftest import QueryService, running_query
 from tests.support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
 from tests.support.projector import project, running_projector, until_projected
 from tests.support.servers import NatsServer
-from tests.support.stats import ask, check_questions, floor, wire
+from tests.support.stats_endpoint import check_random_ranges, floor, get_stats, rfc3339
 
 
 async def test_the_answer_has_the_documented_shape(
@@ -32,7 +32,7 @@ async def test_the_answer_has_the_documented_shape(
     await project(settings, log, connection)
     last = await log.get(3)
     assert isinstance(last, LogEntry)
-    assert await ask(query) == {
+    assert await get_stats(query) == {
         "from": None,
         "to": None,
         "bucket": "minute",
@@ -61,11 +61,11 @@ async def test_the_answer_has_the_documented_shape(
 
 async def test_an_empty_read_model_answers_zeros_and_no_position(query: QueryService) -> None:
     nothing = {"totals": {"events": 0, "users": 0}, "by_type": [], "series": [], "buckets": []}
-    whole = await ask(query)
+    whole = await get_stats(query)
     assert whole == IsPartialDict(nothing)
     assert whole["as_of"] == IsPartialDict(cursor=None, lag_events=0)
-    assert await ask(query, **{"from": wire(BASE)}) == IsPartialDict(nothing)
-    assert await ask(query, event_type="click") == IsPartialDict(nothing)
+    assert await get_stats(query, **{"from": rfc3339(BASE)}) == IsPartialDict(nothing)
+    assert await get_stats(query, event_type="click") == IsPartialDict(nothing)
 
 
 async def test_every_range_bucket_and_filter_equals_a_naive_recount(
@@ -80,7 +80,7 @@ async def test_every_range_bucket_and_filter_equals_a_naive_recount(
     await project(settings, log, connection)
     edges = [BASE + timedelta(seconds=chance.randrange(-90_000, 350_000), microseconds=7) for _ in range(25)]
     edges += [floor(edge, unit) for edge in edges[:6] for unit in ("minute", "hour", "day", "week", "month")]
-    await check_questions(query, events, edges, chance, count=120)
+    await check_random_ranges(query, events, edges, chance, count=120)
 
 
 async def test_without_a_range_no_single_event_is_read(
@@ -88,10 +88,10 @@ async def test_without_a_range_no_single_event_is_read(
 ) -> None:
     await log_events(log, some_events(50))
     await project(settings, log, connection)
-    whole, clicks = await ask(query), await ask(query, event_type=["click", "page_view"])
+    whole, clicks = await get_stats(query), await get_stats(query, event_type=["click", "page_view"])
     await connection.execute("truncate model_1.analytics_events")  # so an answer that needs them would differ
-    assert await ask(query) == whole
-    assert await ask(query, event_type=["click", "page_view"]) == clicks
+    assert await get_stats(query) == whole
+    assert await get_stats(query, event_type=["click", "page_view"]) == clicks
 
 
 async def test_auto_gives_at_most_500_buckets_however_long_the_range(
@@ -100,7 +100,7 @@ async def test_auto_gives_at_most_500_buckets_however_long_the_range(
     years = datetime(2001, 1, 1, tzinfo=UTC)
     await log_events(log, (event(created_at=years + timedelta(days=11 * number)) for number in range(800)))
     await project(settings, log, connection)
-    answer = await ask(query)
+    answer = await get_stats(query)
     assert answer["bucket"] == "month"
     assert len({point["bucket"] for point in answer["series"]}) <= len(answer["buckets"]) <= 500
     assert sum(point["events"] for point in answer["series"]) == 800
@@ -119,8 +119,8 @@ async def test_one_answer_is_of_one_state_while_the_projector_runs(
         writing = asyncio.create_task(log_events(log, (event(user_id=number) for number in range(1_500))))
         seen: set[int] = set()
         while 1_500 not in seen:
-            for question in ({}, {"from": wire(BASE)}, {"event_type": "page_view"}):
-                answer = await ask(query, **question)
+            for question in ({}, {"from": rfc3339(BASE)}, {"event_type": "page_view"}):
+                answer = await get_stats(query, **question)
                 if answer["as_of"]["cursor"] is None:
                     continue
                 counted = Cursor.parse(answer["as_of"]["cursor"]).seq
@@ -140,12 +140,12 @@ async def test_event_types_may_be_patterns(
     await project(settings, log, connection)
 
     async def counted(*patterns: str, **question: Any) -> list[str]:
-        answer = await ask(query, event_type=list(patterns), **question)
+        answer = await get_stats(query, event_type=list(patterns), **question)
         assert answer["totals"] == {"events": 2 * len(answer["by_type"]), "users": 2 * len(answer["by_type"])}
         assert sum(point["events"] for point in answer["series"]) == answer["totals"]["events"]
         return [one["event_type"] for one in answer["by_type"]]
 
-    since = {"from": wire(BASE)}
+    since = {"from": rfc3339(BASE)}
     for question in ({}, since):
         assert await counted("checkout.*", **question) == ["checkout.started"]
         assert await counted("checkout.>", **question) == ["checkout.card.failed", "checkout.started"]
@@ -161,8 +161,8 @@ async def test_without_users_everything_else_is_the_same(
 ) -> None:
     await log_events(log, some_events(80))
     await project(settings, log, connection)
-    for question in ({}, {"from": wire(BASE)}, {"event_type": ["click", "page_view"]}):
-        with_users, without = await ask(query, **question), await ask(query, users="false", **question)
+    for question in ({}, {"from": rfc3339(BASE)}, {"event_type": ["click", "page_view"]}):
+        with_users, without = await get_stats(query, **question), await get_stats(query, users="false", **question)
         for one in (with_users["totals"], *with_users["by_type"]):
             assert one["users"] > 0
             one["users"] = None
@@ -179,7 +179,7 @@ async def test_min_cursor_waits_until_the_answer_includes_it(
         assert entry is not None
         cursor = str(entry.cursor((await log.state()).epoch))
         half = cursor[:-8]  # as the command side gives it
-        asking += [(number, asyncio.create_task(ask(query, min_cursor=text))) for text in (cursor, half)]
+        asking += [(number, asyncio.create_task(get_stats(query, min_cursor=text))) for text in (cursor, half)]
     async with running_projector(settings):
         for number, task in asking:
             assert (await task)["totals"]["events"] >= number
@@ -215,7 +215,7 @@ async def test_the_lag_tells_what_is_not_counted_yet(
     await log_events(log, some_events(3))
     await project(settings, log, connection)
     await log_events(log, some_events(2))
-    assert (await ask(query))["as_of"] == IsPartialDict(lag_events=2, lag_seconds=IsFloat(ge=0, lt=30))
+    assert (await get_stats(query))["as_of"] == IsPartialDict(lag_events=2, lag_seconds=IsFloat(ge=0, lt=30))
     await log_raw(log, b"no event")
     await project(settings, log, connection)
     assert (await query.http.get("/status")).json() == {
@@ -237,7 +237,7 @@ async def test_without_the_log_stats_still_answer(own_nats_server: NatsServer, s
     await client.close()
     async with running_query(own) as query:
         await asyncio.to_thread(own_nats_server.kill)
-        answer = await ask(query)
+        answer = await get_stats(query)
         assert answer["as_of"] == IsPartialDict(lag_events=None, lag_seconds=None)
         assert await query.status() == IsPartialDict(last_seq=None, projected_seq=0)
 
@@ -247,7 +247,7 @@ async def test_without_the_database_it_is_503_until_it_is_back(
 ) -> None:
     name = database.rsplit("/", 1)[1]
     admin = await asyncpg.connect(postgres_server.dsn("postgres"))
-    await ask(query)
+    await get_stats(query)
     await admin.execute(f"alter database {name} allow_connections false")
     await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
     answer = await query.http.get("/stats")
@@ -258,7 +258,7 @@ async def test_without_the_database_it_is_503_until_it_is_back(
     assert (await query.http.get("/ping")).text == "pong"
     await admin.execute(f"alter database {name} allow_connections true")
     await admin.close()
-    await ask(query)
+    await get_stats(query)
     assert (await query.http.get("/health")).json() == {"database": "ok", "log": "ok"}
 
 

@@ -13,7 +13,7 @@ from runtime.settings import Settings
 from tests.query.conftest import QueryService
 from tests.support.events import BASE, event, log_events
 from tests.support.projector import project
-from tests.support.stats import ask, local_begin, local_wire, wire
+from tests.support.stats_endpoint import get_stats, local_begin, local_rfc3339, rfc3339
 
 QUARTER = timedelta(minutes=15)
 CHANGES = {
@@ -43,7 +43,9 @@ async def test_every_bucket_is_named_and_the_series_over_them_is_the_total(
     for zone, change in zip(CHANGES, changes, strict=True):
         for bucket, away in AWAY.items():
             start, end = (change + sign * away * chance.uniform(0.5, 1) for sign in (-1, 1))
-            answer = await ask(query, **{"from": wire(start), "to": wire(end), "bucket": bucket, "tz": zone})
+            answer = await get_stats(
+                query, **{"from": rfc3339(start), "to": rfc3339(end), "bucket": bucket, "tz": zone}
+            )
             assert answer["buckets"] == watched(start, end, bucket, zone), (zone, bucket)
             counted = Counter[str]()
             for point in answer["series"]:
@@ -59,7 +61,7 @@ def watched(start: datetime, end: datetime, bucket: str, zone: str) -> list[str]
         found[local_begin(at, bucket, zone)] = None
         at += QUARTER
     found[local_begin(end - timedelta(microseconds=1), bucket, zone)] = None
-    return [local_wire(begin, zone) for begin in found]
+    return [local_rfc3339(begin, zone) for begin in found]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ async def test_an_open_end_is_where_the_events_end(
 ) -> None:
     await log_events(log, [event(created_at=BASE), event(created_at=BASE + timedelta(days=4))])
     await project(settings, log, connection)
-    buckets = (await ask(query, bucket="day", **asked))["buckets"]
+    buckets = (await get_stats(query, bucket="day", **asked))["buckets"]
     assert (buckets[0], buckets[-1]) == (first, last)
     steps = [datetime.fromisoformat(one) for one in buckets]
     assert steps == [steps[0] + timedelta(days=number) for number in range(len(steps))]

@@ -14,7 +14,7 @@ from runtime.settings import Settings
 from tests.query.conftest import QueryService
 from tests.support.events import TYPES, event, log_events
 from tests.support.projector import project
-from tests.support.stats import ask, between, recount, wire
+from tests.support.stats_endpoint import get_stats, in_range, recount, rfc3339
 
 BERLIN = "Europe/Berlin"
 
@@ -35,8 +35,8 @@ def midnight(day: str) -> datetime:
 
 
 def counted(events: list[Event], start: datetime, end: datetime) -> dict[str, Any]:
-    found = recount(between(events, start, end), "minute")
-    return {"from": wire(start), "to": wire(end), "totals": found["totals"], "by_type": found["by_type"]}
+    found = recount(in_range(events, start, end), "minute")
+    return {"from": rfc3339(start), "to": rfc3339(end), "totals": found["totals"], "by_type": found["by_type"]}
 
 
 async def test_whole_local_days_are_compared_with_as_many_local_days(
@@ -47,10 +47,10 @@ async def test_whole_local_days_are_compared_with_as_many_local_days(
     # one in the hour that counts only if the days before are local ones
     events += await log_events(log, [event("edge", 1, days[0] + timedelta(minutes=30))])
     await project(settings, log, connection)
-    answer = await ask(query, compare="previous", tz=BERLIN, **{"from": wire(days[1]), "to": wire(days[2])})
+    answer = await get_stats(query, compare="previous", tz=BERLIN, **{"from": rfc3339(days[1]), "to": rfc3339(days[2])})
     assert days[2] - days[1] == timedelta(hours=47)
     assert answer["previous"] == counted(events, days[0], days[1])
-    assert answer == IsPartialDict(recount(between(events, days[1], days[2]), answer["bucket"], BERLIN))
+    assert answer == IsPartialDict(recount(in_range(events, days[1], days[2]), answer["bucket"], BERLIN))
 
 
 async def test_any_other_range_is_compared_with_what_is_as_long(
@@ -63,11 +63,11 @@ async def test_any_other_range_is_compared_with_what_is_as_long(
     for _ in range(8):
         start = days[1] + timedelta(seconds=chance.randrange(-40_000, 40_000), microseconds=chance.randrange(1_000_000))
         length = timedelta(microseconds=chance.randrange(1, 100_000_000_000))
-        question = {"from": wire(start), "to": wire(start + length), "tz": BERLIN}
-        answer = await ask(query, compare="previous", **question)
+        question = {"from": rfc3339(start), "to": rfc3339(start + length), "tz": BERLIN}
+        answer = await get_stats(query, compare="previous", **question)
         assert answer["previous"] == counted(events, start - length, start)
         kinds = [one for one in events if one.event_type in TYPES[:2]]
-        answer = await ask(query, compare="previous", event_type=list(TYPES[:2]), users="false", **question)
+        answer = await get_stats(query, compare="previous", event_type=list(TYPES[:2]), users="false", **question)
         wanted = counted(kinds, start - length, start)
         for one in (wanted["totals"], *wanted["by_type"]):
             one["users"] = None
@@ -81,13 +81,13 @@ async def test_a_range_without_an_end_is_compared_up_to_now(
     await log_events(log, (event("click", hours, now - timedelta(hours=hours)) for hours in (1, 3, 5, 13, 15, 30)))
     await log_events(log, [event("click", 99, now + timedelta(hours=3))])
     await project(settings, log, connection)
-    answer = await ask(query, compare="previous", **{"from": "-10h"})
+    answer = await get_stats(query, compare="previous", **{"from": "-10h"})
     start, end = (datetime.fromisoformat(answer[name]) for name in ("from", "to"))
     assert end - start == timedelta(hours=10)
     assert now.replace(microsecond=0) <= end <= datetime.now(UTC)
     assert answer["totals"] == {"events": 3, "users": 3}
     assert answer["previous"] == IsPartialDict(
-        {"from": wire(start - timedelta(hours=10)), "to": wire(start), "totals": {"events": 2, "users": 2}}
+        {"from": rfc3339(start - timedelta(hours=10)), "to": rfc3339(start), "totals": {"events": 2, "users": 2}}
     )
 
 
@@ -97,10 +97,10 @@ async def test_before_the_first_event_there_is_nothing(
     await log_events(log, [event()])
     await project(settings, log, connection)
     nothing = {"totals": {"events": 0, "users": 0}, "by_type": []}
-    answer = await ask(query, compare="previous", **{"from": "2000-01-01T00:00:00Z"})
+    answer = await get_stats(query, compare="previous", **{"from": "2000-01-01T00:00:00Z"})
     assert answer["previous"] == IsPartialDict(nothing)
     assert answer["totals"]["events"] == 1
-    assert (await ask(query))["previous"] is None
+    assert (await get_stats(query))["previous"] is None
 
 
 async def test_a_period_before_that_cuts_through_a_dropped_hour_is_refused(
@@ -110,4 +110,4 @@ async def test_a_period_before_that_cuts_through_a_dropped_hour_is_refused(
     question = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-01T00:30:00Z", "compare": "previous"}
     answer = await query.http.get("/stats", params=question)
     assert (answer.status_code, answer.json()) == (422, IsPartialDict(detail=IsStr(regex="compare: before .*")))
-    await ask(query, **question | {"to": "2026-03-01T01:00:00Z"})
+    await get_stats(query, **question | {"to": "2026-03-01T01:00:00Z"})

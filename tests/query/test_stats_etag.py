@@ -12,13 +12,13 @@ from runtime.settings import Settings
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import BASE, event, log_events, some_events
 from tests.support.projector import project
-from tests.support.stats import ask, wire
+from tests.support.stats_endpoint import get_stats, rfc3339
 from tests.support.waiting import until
 
 QUESTIONS: tuple[dict[str, Any], ...] = (
     {},
-    {"from": wire(BASE)},
-    {"to": wire(BASE + timedelta(days=1))},
+    {"from": rfc3339(BASE)},
+    {"to": rfc3339(BASE + timedelta(days=1))},
     {"bucket": "day"},
     {"bucket": "day", "tz": "Europe/Berlin"},
     {"event_type": "click"},
@@ -26,7 +26,7 @@ QUESTIONS: tuple[dict[str, Any], ...] = (
     {"users": "false"},
     {"top": "event_data.n"},
     {"top": "event_data.n", "top_limit": 3},
-    {"from": wire(BASE), "to": wire(BASE + timedelta(days=1)), "compare": "previous"},
+    {"from": rfc3339(BASE), "to": rfc3339(BASE + timedelta(days=1)), "compare": "previous"},
 )
 
 
@@ -93,7 +93,7 @@ async def test_another_question_or_another_event_is_another_answer(
 
 async def test_what_only_waits_is_no_other_question(filled: QueryService) -> None:
     etag = await etag_of(filled)
-    cursor = (await ask(filled))["as_of"]["cursor"]
+    cursor = (await get_stats(filled))["as_of"]["cursor"]
     assert (await get(filled, etag, min_cursor=cursor, settled="true")).status_code == 304
 
 

@@ -14,7 +14,7 @@ from runtime.settings import Settings
 from tests.query.conftest import QueryService
 from tests.support.events import event, log_events
 from tests.support.projector import project
-from tests.support.stats import ask, wire
+from tests.support.stats_endpoint import get_stats, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ async def test_times_are_read_in_any_zone_even_with_a_plus_that_was_not_escaped(
 
 async def test_times_may_be_so_long_ago_and_the_answer_says_when_that_is(query: QueryService) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    answer = await ask(query, **{"from": "-24h", "to": "-90m"})
+    answer = await get_stats(query, **{"from": "-24h", "to": "-90m"})
     after = datetime.now(UTC)
     start, end = (datetime.fromisoformat(answer[name]) for name in ("from", "to"))
     assert before <= start + timedelta(hours=24) <= after
     assert start.microsecond == 0  # whoever asks within the same second asks the same
     assert end - start == timedelta(hours=22, minutes=30)
-    assert (await ask(query, **{"from": "-7d"}))["to"] is None
+    assert (await get_stats(query, **{"from": "-7d"}))["to"] is None
 
 
 async def test_openapi_describes_the_question_and_the_answer(query: QueryService) -> None:
@@ -121,7 +121,7 @@ async def test_the_documented_examples_are_answers_and_questions(query: QuerySer
     for parameter in described["paths"]["/stats"]["get"]["parameters"]:
         for example in parameter["schema"].get("examples", []):
             extra = {"from": "-1d"} if parameter["name"] == "compare" else {}
-            await ask(query, **extra, **{parameter["name"]: example})
+            await get_stats(query, **extra, **{parameter["name"]: example})
 
 
 async def test_an_answer_has_exactly_the_documented_members(
@@ -131,10 +131,10 @@ async def test_an_answer_has_exactly_the_documented_members(
     await log_events(log, (event("click", number, now - timedelta(minutes=45 * number)) for number in range(4)))
     await project(settings, log, connection)
     schemas = (await query.http.get("/openapi.json")).json()["components"]["schemas"]
-    everything = {"from": wire(now - timedelta(hours=1)), "compare": "previous", "top": "event_data.path",
+    everything = {"from": rfc3339(now - timedelta(hours=1)), "compare": "previous", "top": "event_data.path",
                   "tz": "Asia/Kolkata"}  # fmt: skip
     for question in ({}, everything):
-        answer = await ask(query, **question)
+        answer = await get_stats(query, **question)
         check_members(answer, schemas["Stats"], schemas)
         TypeAdapter(Stats).validate_python(answer)
     assert answer["previous"]["by_type"]

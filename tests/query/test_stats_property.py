@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from tests.query.conftest import QueryService
 from tests.support.events import event, log_events
 from tests.support.projector import project
-from tests.support.stats import between, is_in_order, recount, wire
+from tests.support.stats_endpoint import in_range, is_in_order, recount, rfc3339
 
 TYPES = tuple(f"type.{number}" for number in range(12))
 ZONES = (
@@ -87,7 +87,7 @@ async def test_every_answer_is_that_of_a_naive_count(
         end: datetime | None = start + asked["length"]
         start, end = (None if asked["open"] == name else one for name, one in (("from", start), ("to", end)))
         question = {"tz": asked["zone"], "bucket": asked["bucket"], "event_type": sorted(asked["types"])}
-        question |= {name: wire(one) for name, one in (("from", start), ("to", end)) if one}
+        question |= {name: rfc3339(one) for name, one in (("from", start), ("to", end)) if one}
         compared = asked["compare"] and start is not None and end is not None
         if compared:
             question["compare"] = "previous"
@@ -100,13 +100,13 @@ async def test_every_answer_is_that_of_a_naive_count(
             return
         answer = found.json()
         wanted = [one for one in events if not asked["types"] or one.event_type in asked["types"]]
-        assert answer == IsPartialDict(recount(between(wanted, start, end), answer["bucket"], asked["zone"]))
+        assert answer == IsPartialDict(recount(in_range(wanted, start, end), answer["bucket"], asked["zone"]))
         assert is_in_order([point["bucket"] for point in answer["series"]], answer["buckets"])
         if compared:
             assert start is not None
             before = datetime.fromisoformat(answer["previous"]["from"])
             assert abs(start - before - asked["length"]) <= timedelta(hours=24)
-            in_it = recount(between(wanted, before, start), "month")
+            in_it = recount(in_range(wanted, before, start), "month")
             assert answer["previous"] == IsPartialDict(totals=in_it["totals"], by_type=in_it["by_type"])
 
     with httpx.Client(base_url=query.url, timeout=30, trust_env=False) as http:

@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import BASE, event, log_events
 from tests.support.projector import project
-from tests.support.stats import ask, wire
+from tests.support.stats_endpoint import get_stats, rfc3339
 
 HOUR = timedelta(hours=1)
 
@@ -46,7 +46,7 @@ async def test_values_are_told_apart_as_json_and_numbers_by_their_value(
     values = ['"1"', "1", "1.0", "10e-1", "true", '"true"', "null", '""', "null", "{}", '{"a":1}', "[]", "[1]"]
     await log_data(log, *(f'{{"v":{value}}}' for value in values), '{"w":1}', "{}")
     await project(settings, log, connection)
-    top = (await ask(query, top="event_data.v"))["top"]
+    top = (await get_stats(query, top="event_data.v"))["top"]
     assert top == {"property": "event_data.v", "values": top["values"], "other": 4, "missing": 2}
     counted = [(type(one["value"]), one["value"], one["events"]) for one in top["values"]]
     assert counted[:2] in ([(int, 1, 3), (type(None), None, 2)], [(float, 1.0, 3), (type(None), None, 2)])
@@ -73,7 +73,7 @@ async def test_a_path_leads_into_objects_and_arrays_and_names_may_be_anything_wi
     await project(settings, log, connection)
 
     async def counted(name: str) -> tuple[list[tuple[Any, int]], int, int]:
-        top = (await ask(query, top=name))["top"]
+        top = (await get_stats(query, top=name))["top"]
         return [(one["value"], one["events"]) for one in top["values"]], top["other"], top["missing"]
 
     assert await counted("event_data.cart.total") == ([(7, 2)], 0, 3)
@@ -104,8 +104,13 @@ async def test_every_event_of_the_range_and_types_is_a_value_another_or_missing(
         (None, BASE + 2 * HOUR, "click", 1),
         (None, None, "sale.*", 5),
     ):
-        question = {"from": start and wire(start), "to": end and wire(end), "event_type": pattern, "top_limit": limit}
-        answer = await ask(query, top="event_data.path", **{name: one for name, one in question.items() if one})
+        question = {
+            "from": start and rfc3339(start),
+            "to": end and rfc3339(end),
+            "event_type": pattern,
+            "top_limit": limit,
+        }
+        answer = await get_stats(query, top="event_data.path", **{name: one for name, one in question.items() if one})
         wanted = recount(
             [
                 one
@@ -129,8 +134,8 @@ async def test_without_top_there_is_none_and_without_a_limit_there_are_ten(
 ) -> None:
     await log_data(log, *(f'{{"n":{number}}}' for number in range(12)))
     await project(settings, log, connection)
-    assert (await ask(query))["top"] is None
-    assert (await ask(query, top="event_data.n"))["top"] == IsPartialDict(other=2, missing=0)
+    assert (await get_stats(query))["top"] is None
+    assert (await get_stats(query, top="event_data.n"))["top"] == IsPartialDict(other=2, missing=0)
 
 
 async def test_values_that_take_too_long_to_count_are_given_up_with_a_sentence(
@@ -157,4 +162,4 @@ async def test_values_of_events_that_were_dropped_are_not_claimed_to_be_none(
         422,
         IsPartialDict(detail=IsStr(regex="top: single events are kept from 2026-03-01 on: .*")),
     )
-    await ask(query, top="event_data.path", **{"from": "2026-03-01T00:00:00Z"})
+    await get_stats(query, top="event_data.path", **{"from": "2026-03-01T00:00:00Z"})

@@ -22,7 +22,7 @@ from query.stats.buckets import (
 from query.stats.compare import range_before
 from query.stats.ranges import LATEST, Bucket, Range
 from query.stats.zones import clocks, read_zone
-from tests.support.stats import local_begin
+from tests.support.stats_endpoint import local_begin
 
 ZONES = (
     "UTC",

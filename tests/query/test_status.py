@@ -18,7 +18,7 @@ from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import log_events, some_events
-from tests.support.losing import allow_losses, lose
+from tests.support.log_damage import allow_deletes, delete_entries
 from tests.support.projector import project
 from tests.support.servers import NatsServer
 
@@ -69,7 +69,7 @@ async def test_a_log_that_was_put_back_and_has_grown_again_is_another_history_to
 async def test_entries_that_are_gone_are_named(
     query: QueryService, log: LogClient, connection: asyncpg.Connection
 ) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     await log_events(log, some_events(5))
     entry = await log.get(5)
     assert entry is not None
@@ -79,7 +79,7 @@ async def test_entries_that_are_gone_are_named(
         *entry.cursor((await log.state()).epoch),
     )
     assert await query.status() == IsPartialDict(lag_events=0, problem=None)
-    await lose(log, Gap(5, 5))
+    await delete_entries(log, Gap(5, 5))
     await log_events(log, some_events(3, seed=2))
     assert await query.status() == IsPartialDict(lag_events=None, problem=problem("entries_lost", ".*5.*gone.*"))
 

@@ -13,7 +13,7 @@ from runtime.log.connect import connect_log, reader_libraries
 from runtime.log.reader import LogReader
 from runtime.settings import Settings
 from tests.support.events import append
-from tests.support.losing import allow_losses, lose
+from tests.support.log_damage import allow_deletes, delete_entries
 
 
 @pytest.fixture(params=reader_libraries())
@@ -42,6 +42,6 @@ async def read_until(reader: LogReader, seq: int, limit: int = 1000) -> list[Log
 
 async def append_and_lose(log: LogClient, count: int, *gaps: Gap) -> None:
     """Fills an empty log with ``count`` entries and takes some away."""
-    await allow_losses(log)
+    await allow_deletes(log)
     await append_numbers(log, *range(1, count + 1))
-    await lose(log, *gaps)
+    await delete_entries(log, *gaps)

@@ -15,7 +15,7 @@ from runtime.log.reader import LogReader, verify_position
 from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.runtime.conftest import append_and_lose, append_numbers, read_until, start
-from tests.support.logfiles import blocks, index_of
+from tests.support.log_damage import block_index, blocks
 from tests.support.servers import NatsServer
 
 
@@ -179,7 +179,7 @@ async def test_sequences_of_a_lost_end_that_are_given_out_again_are_read(
     await verify_position(client, position)
     await client.close()
     await asyncio.to_thread(own_nats_server.kill)
-    for file in (*blocks(own_nats_server), index_of(own_nats_server)):
+    for file in (*blocks(own_nats_server), block_index(own_nats_server)):
         file.unlink()
     await asyncio.to_thread(own_nats_server.start)
     client = await connect_log(settings, "test-client")

@@ -41,7 +41,7 @@ def test_a_file_is_found_from_another_folder_and_a_module_keeps_its_name(monkeyp
 def test_a_file_may_use_what_a_module_can(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
-        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "from __future import annotations\nfrom dataclasses import dataclass\n"
         "@dataclass\nclass Plan:\n    name: str = 'free'\n" + GOOD
     )
     assert load_upcasters(load_settings(upcasters=str(file))).current_version("signed_up") == 2

@@ -10,7 +10,7 @@ from typing import Any
 from dotenv.variables import parse_variables
 from ruamel.yaml import YAML
 
-from tests.support.forked import Tailrace, run_to_end
+from tests.support.processes import TailraceProcess, run_to_end
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,11 +62,11 @@ class Host:
         own = {name: self.own(str(value)) for name, value in service.get("environment", {}).items()}
         return kept | own | more
 
-    def start(self, service: Mapping[str, Any], name: str, **more: str) -> Tailrace:
+    def start(self, service: Mapping[str, Any], name: str, **more: str) -> TailraceProcess:
         """Starts what the image's entry point starts; its output goes to ``name``.log."""
         with (self.folder / f"{name}.log").open("ab") as output:
             environment = self.environment(service, **more)
-            return Tailrace(service["command"], environment, cwd=self.folder, stdout=output, stderr=output)
+            return TailraceProcess(service["command"], environment, cwd=self.folder, stdout=output, stderr=output)
 
     def healthy(self, service: Mapping[str, Any], **more: str) -> bool:
         """Runs the service's health check once."""

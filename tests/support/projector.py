@@ -1,14 +1,22 @@
-"""A projector in the test's own process."""
+"""Projectors for tests: in the test's own process, in a process of their own, and with a candidate model."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from multiprocessing.context import ForkServerProcess
 
 import asyncpg
 
+from projection import projecting, service
+from projection.replay import replay
 from projection.service import serve
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from tests.support.processes import fork
+
+FAST_POLL = 0.05
+"""Seconds; replaces every poll interval of a forked projector."""
 
 
 @asynccontextmanager
@@ -26,7 +34,7 @@ async def running_projector(settings: Settings) -> AsyncIterator["asyncio.Task[N
 async def until_projected(
     connection: "asyncpg.Connection", log: LogClient, task: "asyncio.Task[None] | None" = None
 ) -> None:
-    """Waits until the model has seen the whole log; raises what the projector raises."""
+    """Waits until the model is at the log's end; raises what the projector raises."""
     last = (await log.state()).last_seq
     async with asyncio.timeout(30):
         while await connection.fetchval("select seq from projection_position") < last:
@@ -36,6 +44,32 @@ async def until_projected(
 
 
 async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    """Runs a projector until the model has seen the whole log."""
+    """Runs a projector until the model is at the log's end."""
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
+
+
+@asynccontextmanager
+async def running_with_candidate(
+    settings: Settings, log: LogClient, connection: "asyncpg.Connection"
+) -> AsyncIterator[None]:
+    """Runs the service that projects both the live model and a candidate."""
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+        assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
+        yield
+
+
+async def live_model_name(connection: "asyncpg.Connection") -> str:
+    return str(await connection.fetchval("select name from tailrace.models where live"))
+
+
+def fork_projector(settings: Settings) -> ForkServerProcess:
+    """Starts the projection service in a process that the caller ends, fast enough to be killed often."""
+    return fork(_serve_fast, settings)
+
+
+def _serve_fast(settings: Settings) -> None:
+    service.MODELS_POLL = projecting.STANDBY_POLL = projecting.FIRST_PAUSE = projecting.LONGEST_PAUSE = FAST_POLL
+    logging.disable(logging.WARNING)
+    asyncio.run(service.serve(settings))

@@ -12,7 +12,7 @@ from runtime.log.addresses import shown_address
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events, some_events
-from tests.support.processes import NOBODY_PROJECTS, run_tailrace, running_service
+from tests.support.processes import NO_PROJECTION_SERVICE, run_tailrace, running_service
 from tests.support.servers import remove_streams
 from tests.support.waiting import until
 
@@ -51,7 +51,7 @@ async def test_status_tells_how_far_the_read_model_is(log: LogClient, settings: 
     result = run_tailrace(settings, "status", "--json")
     assert result.returncode == 1
     assert json.loads(result.stdout) == IsPartialDict(
-        problems=[NOBODY_PROJECTS],
+        problems=[NO_PROJECTION_SERVICE],
         lag_events=7,
         log=IsPartialDict(last_seq=7, rejected=0),
         read_model=IsPartialDict(seq=0, parked=0),
@@ -65,7 +65,7 @@ def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) ->
     assert result.returncode == 1
     assert json.loads(result.stdout)["problems"] == [
         IsStr(regex="no NATS server answers at nats://127.0.0.1:1: .*"),
-        NOBODY_PROJECTS,
+        NO_PROJECTION_SERVICE,
     ]
     assert "secret" not in result.stdout + result.stderr
 

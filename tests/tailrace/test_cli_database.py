@@ -11,17 +11,17 @@ import pytest
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.database_roles import Role, temporary_role
 from tests.support.events import log_events, some_events
 from tests.support.processes import run_tailrace, start_service
 from tests.support.projector import project
-from tests.support.roles import Role, a_role
 from tests.support.waiting import until
 
 
 @pytest.fixture
 async def role(postgres_server: EmbeddedPostgres) -> AsyncIterator[Role]:
     """Somebody who may connect, and no more."""
-    async with a_role(postgres_server) as role:
+    async with temporary_role(postgres_server) as role:
         yield role
 
 

@@ -19,8 +19,7 @@ from tailrace.importing.importer import import_file
 from tailrace.importing.lines import STDIN
 from tailrace.importing.report import BadLine, BadLinesError, ImportReport, Progress
 from tests.support.command import serving_command
-from tests.support.forked import run_to_end
-from tests.support.processes import service_environment
+from tests.support.processes import run_to_end, service_environment
 from tests.support.recount import recount_log
 from tests.support.servers import NatsServer
 

@@ -9,14 +9,14 @@ from contracts.entries import Gap
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events, some_events
-from tests.support.losing import allow_losses, lose
+from tests.support.log_damage import allow_deletes, delete_entries
 from tests.support.processes import run_tailrace, start_service
 
 
 async def test_a_gap_is_recorded_and_shown(log: LogClient, settings: Settings) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     await log_events(log, some_events(9))
-    await lose(log, Gap(4, 6))
+    await delete_entries(log, Gap(4, 6))
     recorded = run_tailrace(settings, "log", "accept-gap", "4..6")
     assert recorded.stdout.startswith("entries 4 to 6 are recorded as lost")
     again = run_tailrace(settings, "log", "accept-gap", "4..5")

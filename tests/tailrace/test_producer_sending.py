@@ -15,8 +15,7 @@ from runtime.settings import Settings
 from tailrace.endpoints import service_url
 from tailrace.producer.sending import produce
 from tests.support.command import serving_command, until_logged
-from tests.support.forked import Tailrace
-from tests.support.processes import running_service, service_environment
+from tests.support.processes import TailraceProcess, running_service, service_environment
 from tests.support.recount import recount_log
 from tests.support.waiting import until
 
@@ -28,8 +27,8 @@ async def command(settings: Settings, log: LogClient) -> AsyncIterator[str]:
         yield url
 
 
-def start_producer(settings: Settings, *arguments: str, errors: int) -> Tailrace:
-    return Tailrace(("produce", *arguments), service_environment(settings), stderr=errors)
+def start_producer(settings: Settings, *arguments: str, errors: int) -> TailraceProcess:
+    return TailraceProcess(("produce", *arguments), service_environment(settings), stderr=errors)
 
 
 async def test_exactly_so_many_events_as_asked_for_are_in_the_log(command: str, log: LogClient) -> None:

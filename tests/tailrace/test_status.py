@@ -17,7 +17,7 @@ from dirty_equals import IsPartialDict
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events, some_events
-from tests.support.processes import NOBODY_PROJECTS, run_tailrace, running_service, start_service
+from tests.support.processes import NO_PROJECTION_SERVICE, run_tailrace, running_service, start_service
 from tests.support.projector import project
 from tests.support.waiting import until
 
@@ -115,7 +115,7 @@ def test_watching_shows_it_again_and_again_until_interrupted(settings: Settings,
     process = start_service(settings, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     for _ in range(2):
-        assert json.loads(process.stdout.readline()) == IsPartialDict(problems=[NOBODY_PROJECTS], lag_events=0)
+        assert json.loads(process.stdout.readline()) == IsPartialDict(problems=[NO_PROJECTION_SERVICE], lag_events=0)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
     assert process.stderr is not None

@@ -18,14 +18,13 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.tailing.following import StreamRefusedError, follow
 from tests.support.events import event, log_event, log_events, some_events
-from tests.support.forked import Tailrace
-from tests.support.losing import allow_losses, lose_and_accept
-from tests.support.processes import run_tailrace, running_service, start_service
+from tests.support.log_damage import allow_deletes, delete_and_accept
+from tests.support.processes import TailraceProcess, run_tailrace, running_service, start_service
 from tests.support.waiting import until
 
 
 @asynccontextmanager
-async def query_service(settings: Settings) -> AsyncIterator[Tailrace]:
+async def query_service(settings: Settings) -> AsyncIterator[TailraceProcess]:
     with running_service(settings, "serve", "query") as process:
         await until_answers(settings)
         yield process
@@ -52,11 +51,11 @@ def seqs_of(lines: str) -> list[int]:
 
 
 async def test_what_was_asked_for_is_shown_as_lines_or_as_json(settings: Settings, log: LogClient) -> None:
-    await allow_losses(log)
+    await allow_deletes(log)
     await log_events(log, some_events(20))
     long = event("order placed", user_id=2**63 - 1, data='{"note":"%s [bold]"}' % ("ä" * 300))
     await log_event(log, long)
-    await lose_and_accept(log, Gap(3, 4))
+    await delete_and_accept(log, Gap(3, 4))
     async with query_service(settings):
         lines = await run(settings, "--from", "earliest", "--no-follow")
         assert (lines.returncode, lines.stderr, len(lines.stdout.splitlines())) == (0, "", 20)

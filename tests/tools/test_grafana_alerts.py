@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from ruamel.yaml import YAML
 
+from tests.support.docs_page import DOCS
 from tests.support.grafana import FOLDER, expand, provisioned
-from tests.support.page import DOCS
 from tools.grafana.alerts import ALERTS
 
 NOW = datetime.now(UTC)

@@ -20,7 +20,7 @@ from tests.query.conftest import running_query
 from tests.support.events import event, log_events, some_events
 from tests.support.projector import project, running_projector, until_projected
 from tests.support.recount import read_model, recount_log
-from tests.support.stats import ask, recount
+from tests.support.stats_endpoint import get_stats, recount
 from tests.support.waiting import until
 from verification.receipt import Receipt
 from verification.run import verify
@@ -64,7 +64,7 @@ async def test_of_a_steady_stream_of_late_events_only_those_since_the_last_refre
             await until(most_are_counted, timeout=60)
         await until_projected(connection, log)
         await until(lambda: is_settled(connection), timeout=SOON)
-        assert (await ask(query, settled="true"))["as_of"]["late_pending"] == 0
+        assert (await get_stats(query, settled="true"))["as_of"]["late_pending"] == 0
     assert await read_model(connection) == await recount_log(log)
     assert (await verify(log, connection)).differences == []
 
@@ -80,7 +80,7 @@ async def test_an_answer_can_wait_for_what_is_there_though_late_events_never_sto
         await until(some_came, timeout=60)
         for _ in range(3):
             projected = len(sent) - 1  # the stream waits for each to be projected
-            answer = await ask(query, settled="true", event_type="late")
+            answer = await get_stats(query, settled="true", event_type="late")
             assert sum(one["events"] for one in answer["series"]) >= projected
 
 
@@ -129,7 +129,7 @@ async def test_what_comes_late_into_an_hour_that_is_being_refreshed_is_pending_a
     assert await is_settled(reader)
     assert await read_model(reader) == await recount_log(log)
     async with running_query(settings) as query:
-        assert await ask(query, bucket="day") == IsPartialDict(recount(events, "day"))
+        assert await get_stats(query, bucket="day") == IsPartialDict(recount(events, "day"))
     await reader.close()
 
 

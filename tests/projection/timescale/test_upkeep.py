@@ -24,7 +24,7 @@ from tests.query.conftest import running_query
 from tests.support.events import event, log_events, some_events
 from tests.support.projector import project, running_projector, until_projected
 from tests.support.recount import read_model, recount_log
-from tests.support.stats import ask, recount, wire
+from tests.support.stats_endpoint import get_stats, recount, rfc3339
 from tests.support.timescale import drop_rows
 from tests.support.waiting import until
 from verification.run import verify
@@ -42,7 +42,7 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
         stop_upkeep(monkeypatch)
         late = await log_events(log, some_events(30, seed=5))
         await project(settings, log, connection)
-        answer = await ask(query, bucket="day")
+        answer = await get_stats(query, bucket="day")
         assert answer["as_of"]["late_pending"] == 30
         assert answer["totals"]["events"] == 130
         refused = await query.http.get("/stats", params={"settled": "true"}, timeout=20)
@@ -53,7 +53,7 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
         monkeypatch.undo()
         async with running_projector(settings):
             await until(lambda: is_settled(connection))
-        answer = await ask(query, bucket="day", settled="true")
+        answer = await get_stats(query, bucket="day", settled="true")
         assert answer["as_of"]["late_pending"] == 0
         assert answer == IsPartialDict(recount([*events, *late], "day"))
 
@@ -69,7 +69,7 @@ async def test_whenever_nothing_is_pending_the_answer_is_a_recount_of_its_positi
             )
             compared = False
             while not compared:
-                answer = await ask(query, bucket="month", **{"from": "2020-01-01T00:00:00Z"})
+                answer = await get_stats(query, bucket="month", **{"from": "2020-01-01T00:00:00Z"})
                 cursor = answer["as_of"]["cursor"]
                 if cursor is None or answer["as_of"]["late_pending"]:
                     continue
@@ -82,7 +82,7 @@ async def test_recent_events_are_never_late(log: LogClient, settings: Settings, 
     await log_events(log, [event("click", user, ago(minutes=user)) for user in range(5)])
     async with running_projector(settings), running_query(settings) as query:
         await until_projected(connection, log)
-        answer = await ask(query, **{"from": wire(ago(hours=1))})
+        answer = await get_stats(query, **{"from": rfc3339(ago(hours=1))})
         assert answer["as_of"]["late_pending"] == 0
         assert answer["totals"] == {"events": 5, "users": 5}
 
@@ -126,9 +126,9 @@ async def test_where_rows_were_dropped_whole_hours_can_be_asked_for(
     await drop_rows(Upkeep(connection, await get_live_model(connection)), timedelta(days=5))
     async with running_query(settings) as query:
         start = ago(days=11).replace(minute=0, second=0, microsecond=0)
-        answer = await ask(query, bucket="day", **{"from": wire(start)})
+        answer = await get_stats(query, bucket="day", **{"from": rfc3339(start)})
         assert answer == IsPartialDict(recount([one for one in events if one.created_at >= start], "day"))
-        refused = await query.http.get("/stats", params={"from": wire(start + timedelta(minutes=1))})
+        refused = await query.http.get("/stats", params={"from": rfc3339(start + timedelta(minutes=1))})
         assert refused.status_code == 422
         assert refused.json()["detail"].startswith("from: before ")
 
@@ -173,9 +173,9 @@ async def test_a_model_of_the_other_flavour_can_be_built_beside_and_shown(
     plain = settings.model_copy(update={"flavour": "postgres"})
     assert (await replay(log, plain, asyncio.Event(), beside=True)).finished
     async with running_query(settings) as query:
-        timescale = await ask(query, bucket="hour")
+        timescale = await get_stats(query, bucket="hour")
         await go_over(log, connection, "cutover")
-        postgres = await ask(query, bucket="hour")
+        postgres = await get_stats(query, bucket="hour")
         assert (await get_live_model(connection)).flavour == "postgres"
         assert postgres == timescale | {"as_of": postgres["as_of"]}
         assert postgres == IsPartialDict(recount(events, "hour"))

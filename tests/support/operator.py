@@ -20,8 +20,8 @@ from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import postgres_bin
 from tailrace.endpoints import endpoints_file, settings_for
 from tests.support.command import until_inbox_is_empty
+from tests.support.docs_page import Page, missing
 from tests.support.events import append, event, log_events, log_raw
-from tests.support.page import Page, missing
 from tests.support.terminal import Program, Terminal, until
 from tests.support.up import ANY_PORTS
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from command.rejected import list_rejected
 from runtime.log.client import LogClient
-from tests.support.books import Accounts, Books
-from tests.support.drafts import number_of, read_by_hand
-from tests.support.models import Models, View, connected
+from tests.support.accounting.drafts import naive_reader, payload_number
+from tests.support.accounting.expected import Expected, Totals
+from tests.support.accounting.read_models import ReadModels, View, connect_as_user
 from tests.support.recount import Recount, read_model, recount_log
 from verification.run import verify
 
@@ -15,27 +15,27 @@ OTHER_DATA = re.compile("the row is not what log entry|more days and types diffe
 """What verify says of a row that shows what another release made of its entry."""
 
 
-async def close(books: Books, log: LogClient, models: Models) -> None:
+async def check_accounts(books: Expected, log: LogClient, models: ReadModels) -> None:
     """Compares the books with the log, with what the doors refused, and with every model; all of them have seen it all.
 
     Raises:
         AssertionError: sent is not stored + duplicate + parked + rejected, or a model is not what it has to be.
     """
     accounts = books.close()
-    logged = await recount_log(log, read_by_hand(books.release))
+    logged = await recount_log(log, naive_reader(books.release))
     assert logged == accounts.wanted, f"the log: {logged}, not {accounts.wanted}"
-    kept = sorted(number_of(one.payload.encode()) for one in await list_rejected(log, 10_000))
+    kept = sorted(payload_number(one.payload.encode()) for one in await list_rejected(log, 10_000))
     assert kept == sorted(books.unheard), f"refused without an answer and kept: {kept}, not {sorted(books.unheard)}"
     digests = {await _compare(view, accounts, books, log, models) for view in models.views()}
     assert len(digests - {None}) <= 1, f"the models' digests differ: {digests}"
 
 
-async def _compare(view: View, accounts: Accounts, books: Books, log: LogClient, models: Models) -> str | None:
+async def _compare(view: View, accounts: Totals, books: Expected, log: LogClient, models: ReadModels) -> str | None:
     """Gives the model's digest; None for one that shows what an earlier release made of the log."""
     name, wanted = view.name, accounts.wanted
-    async with connected(view.settings, view.model) as connection:
+    async with connect_as_user(view.settings, view.model) as connection:
         found = await read_model(connection)
-    async with connected(view.settings) as connection:
+    async with connect_as_user(view.settings) as connection:
         receipt = await verify(log, connection, model=view.model, upcasters=models.upcasters)
         if view.model.live:
             seen = await read_model(connection)

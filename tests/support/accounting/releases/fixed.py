@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.programs.first import count_in_cents
+from tests.support.accounting.releases.first import count_in_cents
 
 
 def count_anything_in_cents(data: dict[str, Any]) -> dict[str, Any]:

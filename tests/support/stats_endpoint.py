@@ -16,18 +16,18 @@ from tests.support.events import TYPES
 MINUTE = timedelta(minutes=1)
 
 
-async def ask(query: QueryService, **question: Any) -> dict[str, Any]:
+async def get_stats(query: QueryService, **question: Any) -> dict[str, Any]:
     answer = await query.http.get("/stats", params=question)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-def wire(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def local_wire(moment: datetime, zone: str) -> str:
+def local_rfc3339(moment: datetime, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).isoformat().replace("+00:00", "Z")
 
 
@@ -87,7 +87,7 @@ def recount(events: Iterable[Event], bucket: str, zone: str = "UTC") -> dict[str
             {"event_type": kind, "events": numbers[kind], "users": len(users[kind])} for kind in sorted(numbers)
         ],
         "series": [
-            {"bucket": local_wire(at, zone), "event_type": kind, "events": count}
+            {"bucket": local_rfc3339(at, zone), "event_type": kind, "events": count}
             for (at, kind), count in sorted(series.items())
         ],
     }
@@ -100,14 +100,14 @@ def is_in_order(shown: Iterable[str], buckets: Sequence[str]) -> bool:
     return numbers == sorted(numbers) and begins == sorted(set(begins))
 
 
-def between(events: Iterable[Event], start: datetime | None, end: datetime | None) -> list[Event]:
+def in_range(events: Iterable[Event], start: datetime | None, end: datetime | None) -> list[Event]:
     """The events of a range."""
     return [
         one for one in events if (start is None or one.created_at >= start) and (end is None or one.created_at < end)
     ]
 
 
-async def check_questions(
+async def check_random_ranges(
     query: QueryService,
     events: Sequence[Event],
     edges: Sequence[datetime],
@@ -125,9 +125,9 @@ async def check_questions(
         if zone != "UTC":
             question["tz"] = zone
         if number % 4 != 1:
-            question["from"] = wire(start)
+            question["from"] = rfc3339(start)
         if number % 4 != 2 and start < end:
-            question["to"] = wire(end)
+            question["to"] = rfc3339(end)
         types = chance.sample(TYPES, number % 3)
         if types:
             question["event_type"] = types
@@ -136,7 +136,7 @@ async def check_questions(
             continue  # too long a range for that bucket
         assert found.status_code == 200, found.text
         answer = found.json()
-        wanted = between(events, start if "from" in question else None, end if "to" in question else None)
+        wanted = in_range(events, start if "from" in question else None, end if "to" in question else None)
         wanted = [one for one in wanted if not types or one.event_type in types]
         assert answer == IsPartialDict(recount(wanted, answer["bucket"], zone)), question
         assert is_in_order([point["bucket"] for point in answer["series"]], answer["buckets"]), question

@@ -9,17 +9,17 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from contracts.entries import LogEntry
-from tests.support.drafts import Draft, number_of
+from tests.support.accounting.drafts import Draft, payload_number
+from tests.support.accounting.releases import FIRST
 from tests.support.events import BASE
-from tests.support.programs import FIRST
 from tests.support.recount import Recount
 
-Fate = Literal["stored", "repeated", "refused"]
+Outcome = Literal["stored", "repeated", "refused"]
 """In the log; known to the log by its message id; refused by a door."""
 
 
 @dataclass
-class Letter:
+class Submission:
     """A draft under way. ``fate`` is what its sender was told, None if nobody told.
 
     ``straight``: past every door into the log, as the ``message_id`` says.
@@ -29,7 +29,7 @@ class Letter:
     draft: Draft
     straight: bool = False
     message_id: str | None = None
-    fate: Fate | None = None
+    fate: Outcome | None = None
 
     @property
     def payload(self) -> bytes:
@@ -47,12 +47,12 @@ class Entry(NamedTuple):
     """A letter in the log. ``event_id`` is the one it claims; ``at`` None: it is no event."""
 
     seq: int
-    letter: Letter
+    letter: Submission
     event_id: UUID | None
     at: datetime | None
 
 
-class Accounts(NamedTuple):
+class Totals(NamedTuple):
     """What became of the log's entries: ``events`` + ``duplicates`` + ``parked`` is all of them."""
 
     wanted: Recount
@@ -66,7 +66,7 @@ class Accounts(NamedTuple):
 
 
 @dataclass
-class Books:
+class Expected:
     """``repeated`` are those that the log knew, and that are not in it a second time.
 
     ``unheard`` are the numbers of those refused whose sender was not told.
@@ -80,19 +80,19 @@ class Books:
     entries: list[Entry] = field(default_factory=list)
     _known: set[str] = field(default_factory=set)
 
-    def letter(self, draft: Draft) -> Letter:
+    def letter(self, draft: Draft) -> Submission:
         """One more that is sent."""
         self.sent += 1
-        return Letter(self.sent, draft)
+        return Submission(self.sent, draft)
 
-    def book(self, letters: Sequence[Letter], written: Sequence[LogEntry]) -> None:
+    def book(self, letters: Sequence[Submission], written: Sequence[LogEntry]) -> None:
         """Notes what became of letters, in any order; ``written`` is what the log has had since, in its own.
 
         Each answer, and the number of entries for each message id, is compared with what it has to be.
         """
-        found = {number_of(entry.payload): entry for entry in written}
+        found = {payload_number(entry.payload): entry for entry in written}
         assert len(found) == len(written), "a letter is in the log twice"
-        same: dict[str, list[Letter]] = defaultdict(list)
+        same: dict[str, list[Submission]] = defaultdict(list)
         for letter in letters:
             if letter.straight or letter.draft.welcome(self.release):
                 same[letter.known_by].append(letter)
@@ -114,7 +114,7 @@ class Books:
             assert entry.seq == len(self.entries) + 1
             self.entries.append(_entry(entry, by_number[number]))
 
-    def close(self) -> Accounts:
+    def close(self) -> Totals:
         """Counts the entries: the first of each id counts, less what this release can't read."""
         wanted = Recount()
         claimed: set[UUID] = set()
@@ -131,7 +131,7 @@ class Books:
             else:
                 wanted.rows[str(event_id)] = letter.draft.event_type, letter.draft.user_id, at, shown, seq
         wanted.count()
-        return Accounts(wanted, len(wanted.rows), duplicates, len(wanted.parked))
+        return Totals(wanted, len(wanted.rows), duplicates, len(wanted.parked))
 
     def changed_by(self, release: int) -> bool:
         """Whether another release shows something that is in the log otherwise than this one."""
@@ -141,7 +141,7 @@ class Books:
         return any(None not in pair and pair[0] != pair[1] for pair in both)
 
 
-def _entry(entry: LogEntry, letter: Letter) -> Entry:
+def _entry(entry: LogEntry, letter: Submission) -> Entry:
     draft = letter.draft
     if letter.straight:
         at = BASE + timedelta(minutes=draft.minutes) if draft.minutes is not None else None

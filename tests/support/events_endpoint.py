@@ -15,26 +15,26 @@ from migrations.catalogue import Model, use_model
 from projection.batch import decode
 from projection.store import Store
 from tests.query.conftest import QueryService
-from tests.support.stats import wire
+from tests.support.stats_endpoint import rfc3339
 
 Question = dict[str, Any]
 EPOCH = "0123456789ab"
 
 
-async def ask_page(query: QueryService, **question: Any) -> dict[str, Any]:
+async def get_events(query: QueryService, **question: Any) -> dict[str, Any]:
     answer = await query.http.get("/events", params=question)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def walk(query: QueryService, limits: Iterator[int], **question: Any) -> list[dict[str, Any]]:
+async def get_all_events(query: QueryService, limits: Iterator[int], **question: Any) -> list[dict[str, Any]]:
     """All events, page by page, each page of the next limit."""
     events: list[dict[str, Any]] = []
     before: dict[str, str] = {}
     while True:
         limit = next(limits)
-        page = await ask_page(query, **question, **before, limit=limit)
+        page = await get_events(query, **question, **before, limit=limit)
         assert len(page["events"]) <= limit
         events += page["events"]
         if page["next"] is None:
@@ -43,11 +43,11 @@ async def walk(query: QueryService, limits: Iterator[int], **question: Any) -> l
         before = {"before": page["next"]}
 
 
-def ids_of(events: Iterable[dict[str, Any]]) -> list[str]:
+def event_ids(events: Iterable[dict[str, Any]]) -> list[str]:
     return [one["event_id"] for one in events]
 
 
-def pick(events: Sequence[Event], question: Question) -> list[str]:
+def expected_ids(events: Sequence[Event], question: Question) -> list[str]:
     """The ids of the events that a question wants, in its answer's order; they were logged in theirs."""
     start, end = (datetime.fromisoformat(question[name]) if name in question else None for name in ("from", "to"))
     found = [
@@ -69,9 +69,9 @@ def _expression(pattern: str) -> str:
     return re.escape(pattern).replace(r"\*", "[^.]*").replace(">", ".*")
 
 
-def range_of(start: datetime | None, end: datetime | None) -> Question:
+def range_params(start: datetime | None, end: datetime | None) -> Question:
     """The parameters of a range."""
-    return {name: wire(moment) for name, moment in (("from", start), ("to", end)) if moment is not None}
+    return {name: rfc3339(moment) for name, moment in (("from", start), ("to", end)) if moment is not None}
 
 
 async def project(connection: "asyncpg.Connection", model: Model, events: Sequence[Event]) -> None:

@@ -11,33 +11,33 @@ from contracts.entries import LogEntry
 from contracts.subjects import INBOX, INBOX_STREAM, SUBMIT, subject_of
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.support.books import Books, Letter
+from tests.support.accounting.expected import Expected, Submission
+from tests.support.accounting.releases import UPCASTERS
 from tests.support.command import Command, nats_client, running_command, until_inbox_is_empty
 from tests.support.events import append
-from tests.support.programs import UPCASTERS
 from tests.support.waiting import until
 
-Form = Literal["one by one", "array", "lines"]
-Door = Literal["POST", "request", "publish", "publish and forget", "append", "append beyond the window"]
-ANSWERED: tuple[Door, ...] = ("POST", "request")
+Body = Literal["one by one", "array", "lines"]
+Path = Literal["POST", "request", "publish", "publish and forget", "append", "append beyond the window"]
+NEEDS_COMMAND: tuple[Path, ...] = ("POST", "request")
 """Where the command service itself has to be there."""
 
 
-class Doors:
+class Ingest:
     """The command service, which may be closed, a plain NATS client, and the log itself."""
 
-    def __init__(self, settings: Settings, log: LogClient, nats: Client, books: Books) -> None:
+    def __init__(self, settings: Settings, log: LogClient, nats: Client, books: Expected) -> None:
         self.books = books
         self._settings = settings
         self._log = log
         self._nats = nats
         self._command: Command | None = None
         self._ending = AsyncExitStack()
-        self._in_inbox: list[Letter] = []
+        self._in_inbox: list[Submission] = []
         self._inbox_last = 0
 
     @classmethod
-    async def opened(cls, ending: AsyncExitStack, settings: Settings, log: LogClient, books: Books) -> "Doors":
+    async def opened(cls, ending: AsyncExitStack, settings: Settings, log: LogClient, books: Expected) -> "Ingest":
         """With the command service running, until ``ending``."""
         doors = cls(settings, log, await ending.enter_async_context(nats_client(settings)), books)
         ending.push_async_callback(doors.close)
@@ -59,7 +59,7 @@ class Doors:
         await self._ending.aclose()
         self._command = None
 
-    async def settle(self, letters: Sequence[Letter]) -> None:
+    async def settle(self, letters: Sequence[Submission]) -> None:
         """Books letters; those in the inbox once somebody has taken them."""
         waiting = self._in_inbox
         letters = [letter for letter in letters if letter not in waiting]
@@ -76,7 +76,7 @@ class Doors:
         entries = [await self._log.get(seq) for seq in range(len(self.books.entries) + 1, last + 1)]
         return [entry for entry in entries if entry is not None]
 
-    async def send(self, letter: Letter, door: Door) -> None:
+    async def send(self, letter: Submission, door: Path) -> None:
         match door:
             case "POST":
                 await self.post([letter], "one by one")
@@ -87,7 +87,7 @@ class Doors:
             case _:
                 await self.append(letter, beyond_window=door == "append beyond the window")
 
-    async def post(self, letters: Sequence[Letter], form: Form) -> None:
+    async def post(self, letters: Sequence[Submission], form: Body) -> None:
         """``POST /events``."""
         if form == "one by one":
             for letter in letters:
@@ -97,7 +97,7 @@ class Doors:
         else:
             await self._post(letters, b"\n".join(letter.payload for letter in letters), "application/x-ndjson")
 
-    async def _post(self, letters: Sequence[Letter], body: bytes, content_type: str) -> None:
+    async def _post(self, letters: Sequence[Submission], body: bytes, content_type: str) -> None:
         assert self._command is not None
         answer = await self._command.http.post(
             "/events", params={"detail": "1"}, content=body, headers={"Content-Type": content_type}
@@ -114,7 +114,7 @@ class Doors:
             letters[one["index"]].fate = "refused"
         assert said["accepted"] == sum(letter.fate != "refused" for letter in letters)
 
-    async def submit(self, letter: Letter) -> None:
+    async def submit(self, letter: Submission) -> None:
         """A request on ``analytics.submit``."""
         answer = json.loads((await self._nats.request(SUBMIT, letter.payload, timeout=30)).data)
         if "error" in answer:
@@ -123,7 +123,7 @@ class Doors:
         else:
             letter.fate = "repeated" if answer["duplicate"] else "stored"
 
-    async def publish(self, letter: Letter, *, acknowledged: bool) -> None:
+    async def publish(self, letter: Submission, *, acknowledged: bool) -> None:
         """A message on ``analytics``: its sender learns at most that the inbox has it."""
         self._in_inbox.append(letter)
         self._inbox_last += 1
@@ -138,7 +138,7 @@ class Doors:
 
         await until(arrived)
 
-    async def append(self, letter: Letter, *, beyond_window: bool) -> None:
+    async def append(self, letter: Submission, *, beyond_window: bool) -> None:
         """Past every door: what the log recognizes it by is its id, or as long after the first one nothing."""
         letter.straight = True
         event_id = letter.draft.event_id

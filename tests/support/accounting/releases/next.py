@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.programs import mended
+from tests.support.accounting.releases import fixed
 
 
 def name_the_currency(data: dict[str, Any]) -> dict[str, Any]:
@@ -10,4 +10,4 @@ def name_the_currency(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "amount": {"cents": cents, "currency": "EUR"}}
 
 
-UPCASTERS = {**mended.UPCASTERS, ("order_completed", 2): name_the_currency}
+UPCASTERS = {**fixed.UPCASTERS, ("order_completed", 2): name_the_currency}

@@ -18,29 +18,31 @@ from projection.replay import Step, replay
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from runtime.upcasters import load_upcasters
-from tests.support.books import Books
-from tests.support.drafts import REFUSED_USER
-from tests.support.killable import start_projector
-from tests.support.programs import FIRST, UPCASTERS
+from tests.support.accounting.drafts import UNSTORABLE_USER
+from tests.support.accounting.expected import Expected
+from tests.support.accounting.releases import FIRST, UPCASTERS
+from tests.support.projector import fork_projector
 from tests.support.waiting import until
 
 MakeDatabase = Callable[[], Awaitable[str]]
 """Makes a migrated, empty database and gives its address."""
 TABLES = ("projection_position", "event_ids", "analytics_events", "all_time", "events_by_day", "parked_events")
 """What a transaction of the projector writes, in its order."""
-ELSEWHERE = "a database of its own"
+SEPARATE_DATABASE = "a database of its own"
 """The name here of the model that is replayed there."""
 
-REFUSE = f"""
+REFUSE_USER = f"""
 create function refuse() returns event_trigger language plpgsql as $$
 declare made record;
 begin
     for made in select * from pg_event_trigger_ddl_commands() where object_identity like '%.analytics_events' loop
-        execute format('alter table %s add constraint refuse check (user_id <> {REFUSED_USER})', made.object_identity);
+        execute format(
+            'alter table %s add constraint refuse check (user_id <> {UNSTORABLE_USER})', made.object_identity
+        );
     end loop;
 end $$;
 create event trigger refuse on ddl_command_end when tag in ('CREATE TABLE') execute function refuse();
-alter table model_1.analytics_events add constraint refuse check (user_id <> {REFUSED_USER});
+alter table model_1.analytics_events add constraint refuse check (user_id <> {UNSTORABLE_USER});
 """
 """Makes the database refuse one user's events, in every model that there is and will be."""
 
@@ -60,7 +62,7 @@ class View(NamedTuple):
     settings: Settings
 
 
-class Models:
+class ReadModels:
     """The models of one database, and one in a database of its own once it is replayed there."""
 
     def __init__(
@@ -68,7 +70,7 @@ class Models:
         settings: Settings,
         log: LogClient,
         connection: "asyncpg.Connection",
-        books: Books,
+        books: Expected,
         make_database: MakeDatabase,
     ) -> None:
         self.known: list[Model] = []
@@ -87,13 +89,13 @@ class Models:
 
     @classmethod
     async def opened(
-        cls, ending: AsyncExitStack, settings: Settings, log: LogClient, books: Books, make_database: MakeDatabase
-    ) -> "Models":
+        cls, ending: AsyncExitStack, settings: Settings, log: LogClient, books: Expected, make_database: MakeDatabase
+    ) -> "ReadModels":
         """Those of the database that ``settings`` name; at ``ending`` no projector is left."""
-        connection = await ending.enter_async_context(connected(settings))
+        connection = await ending.enter_async_context(connect_as_user(settings))
         models = cls(settings, log, connection, books, make_database)
         ending.callback(models.kill)
-        await connection.execute(REFUSE)
+        await connection.execute(REFUSE_USER)
         await models._look()
         return models
 
@@ -123,7 +125,7 @@ class Models:
 
     def start(self, batch_size: int) -> None:
         """Starts one more projector, which stands by where there is one."""
-        self.projectors.append(start_projector(self._of_release(self._settings, batch_size=batch_size)))
+        self.projectors.append(fork_projector(self._of_release(self._settings, batch_size=batch_size)))
 
     def ask_to_stop(self) -> None:
         """SIGTERM: the batch at hand is finished."""
@@ -195,8 +197,8 @@ class Models:
         if self.elsewhere is None:
             self.elsewhere = self._settings.model_copy(update={"database": await self._make_database()})
             if self._books.release == FIRST:
-                async with connected(self.elsewhere) as connection:
-                    await connection.execute(REFUSE)
+                async with connect_as_user(self.elsewhere) as connection:
+                    await connection.execute(REFUSE_USER)
         await self._replay(self.elsewhere, batch_size, interruption, beside=False)
 
     async def _replay(
@@ -242,13 +244,15 @@ class Models:
         """Each model that can be looked at."""
         found = [View(model.name, model, self._settings) for model in self.known if model.state == "ready"]
         if self.elsewhere is not None:
-            found.append(View(ELSEWHERE, Model("model_1", "postgres", live=True, state="ready"), self.elsewhere))
+            found.append(
+                View(SEPARATE_DATABASE, Model("model_1", "postgres", live=True, state="ready"), self.elsewhere)
+            )
         return found
 
     async def retry_parked(self) -> None:
         """In every model that is ready, and in the one elsewhere."""
         for view in self.views():
-            async with connected(view.settings) as connection:
+            async with connect_as_user(view.settings) as connection:
                 parked = await ParkedEvents.of(connection, view.model)
                 async for _ in parked.retry(self.upcasters):
                     pass
@@ -257,14 +261,14 @@ class Models:
     async def upgrade(self) -> None:
         """Stops the projectors; those that are started from now on are of the next release."""
         await self.stop()
-        names = {model.name for model in self.known} | ({ELSEWHERE} if self.elsewhere else set())
+        names = {model.name for model in self.known} | ({SEPARATE_DATABASE} if self.elsewhere else set())
         self.unretried |= names
         if self._books.changed_by(self._books.release + 1):
             self.outdated |= names
         if self._books.release == FIRST:
             await self._mend(self._connection)
             if self.elsewhere is not None:
-                async with connected(self.elsewhere) as connection:
+                async with connect_as_user(self.elsewhere) as connection:
                     await self._mend(connection)
         self._books.release += 1
 
@@ -275,7 +279,7 @@ class Models:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, model: Model | None = None) -> "AsyncIterator[asyncpg.Connection]":
+async def connect_as_user(settings: Settings, model: Model | None = None) -> "AsyncIterator[asyncpg.Connection]":
     """A connection as a person with psql has it; with ``model``, its tables are meant and not the views."""
     connection = await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
     try:

@@ -31,7 +31,7 @@ class Role:
 
 
 @asynccontextmanager
-async def a_role(server: EmbeddedPostgres, *, connects_to_postgres: bool = True) -> AsyncIterator[Role]:
+async def temporary_role(server: EmbeddedPostgres, *, connects_to_postgres: bool = True) -> AsyncIterator[Role]:
     """Makes a role; at the end it is gone, with the databases it owns."""
     name = f"role_{uuid4().hex}"
     admin = await asyncpg.connect(server.dsn("postgres"))

@@ -12,7 +12,7 @@ ROOM = 8 * 1024**3
 """Bytes that have to be free: a run takes about an eighth of them."""
 
 
-def folder_in_memory() -> Path | None:
+def make_tmpfs_folder() -> Path | None:
     """A new folder, where files in memory can be had, may be run, and there is room; None elsewhere."""
     if not hasattr(os, "statvfs") or not os.access(SHARED_MEMORY, os.W_OK):
         return None
@@ -25,7 +25,7 @@ def folder_in_memory() -> Path | None:
     return folder
 
 
-def use_folder(folder: Path) -> None:
+def use_as_tmpdir(folder: Path) -> None:
     """Has this process and all that it starts put temporary files there."""
     get_temp_dir()  # multiprocessing's own, of this process, is somewhere else: it looks for that after the run
     os.environ["TMPDIR"] = str(folder)

@@ -2,6 +2,10 @@
 third has a new shape.
 """
 
-FIRST, MENDED, NEXT = range(3)
-UPCASTERS = ("tests.support.programs.first", "tests.support.programs.mended", "tests.support.programs.next")
+FIRST, FIXED, NEXT = range(3)
+UPCASTERS = (
+    "tests.support.accounting.releases.first",
+    "tests.support.accounting.releases.fixed",
+    "tests.support.accounting.releases.next",
+)
 """What the setting ``upcasters`` names, for each."""

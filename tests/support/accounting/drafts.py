@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from tests.support.accounting.releases import FIRST
 from tests.support.events import BASE
-from tests.support.programs import FIRST
 
 Data = dict[str, Any]
-REFUSED_USER = 13
+UNSTORABLE_USER = 13
 """The user that the database refuses, until it is mended with the first release's upcasters."""
 
 
@@ -70,7 +70,7 @@ def _encode(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-GOOD = {
+VALID = {
     "click": _good("click"),
     "checkout": _good("checkout.completed"),
     "页面": _good("页面"),
@@ -79,16 +79,16 @@ GOOD = {
     "order in cents": Kind(_cents, (_cents, _cents, _amount), version=2),
     "order with an amount": Kind(_amount, (None, None, _amount), version=3),
 }
-BAD = {
+INVALID = {
     "of a version that nobody knows": Kind(_plain, (None, None, None), "click", version=9),
-    "refused by the database": Kind(_plain, (None, _plain, _plain), "click", user=REFUSED_USER),
+    "refused by the database": Kind(_plain, (None, _plain, _plain), "click", user=UNSTORABLE_USER),
     "without a user": _spoiled(lambda event: _encode({key: event[key] for key in event if key != "user_id"})),
     "with a user in letters": _spoiled(_with(user_id="x")),
     "of the year 2999": _spoiled(_with(created_at="2999-01-01T00:00:00Z")),
     "with a field too many": _spoiled(_with(colour="red")),
     "cut off": _spoiled(lambda event: _encode(event)[:-2]),
 }
-KINDS = GOOD | BAD
+KINDS = VALID | INVALID
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Draft:
 
     def welcome(self, release: int) -> bool:
         """Whether the door takes it: what only the database refuses, the door can't tell."""
-        return KINDS[self.kind].user == REFUSED_USER or KINDS[self.kind].shown[release] is not None
+        return KINDS[self.kind].user == UNSTORABLE_USER or KINDS[self.kind].shown[release] is not None
 
     @property
     def is_json(self) -> bool:
@@ -150,14 +150,14 @@ class Draft:
         return self.event_id is not None and self.minutes is not None
 
 
-def number_of(payload: bytes) -> int:
+def payload_number(payload: bytes) -> int:
     """The number that a payload was made of, whatever else is wrong with it."""
     found = re.search(rb'"n": ?(\d+)', payload)
     assert found is not None, payload
     return int(found[1])
 
 
-def read_by_hand(release: int) -> Callable[[Data], Data]:
+def naive_reader(release: int) -> Callable[[Data], Data]:
     """What ``recount_log`` takes for the data of an entry; raises ValueError or KeyError for what can't be a row."""
 
     def read(event: Data) -> Data:
@@ -166,7 +166,7 @@ def read_by_hand(release: int) -> Callable[[Data], Data]:
             raise ValueError("a field too many")
         if not isinstance(event["user_id"], int) or event["created_at"] > "2100":
             raise ValueError("not a user, or not a time")
-        if event["user_id"] == REFUSED_USER and release == FIRST:
+        if event["user_id"] == UNSTORABLE_USER and release == FIRST:
             raise ValueError("refused by the database")
         newest = (2, 2, 3)[release] if event["event_type"] == "order_completed" else 1
         if version > newest:

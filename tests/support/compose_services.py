@@ -16,7 +16,7 @@ from tailrace.embedded.nats import nats_binary
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import EmbeddedPostgres, postgres_bin
 from tests.support.compose import ROOT, Host, read_compose, start_order
-from tests.support.forked import Tailrace
+from tests.support.processes import TailraceProcess
 from tests.support.waiting import until
 
 FILE = "docker-compose.yml"
@@ -41,7 +41,7 @@ class Running(NamedTuple):
 
     host: Host
     services: dict[str, Any]
-    processes: dict[str, "subprocess.Popen[bytes] | Tailrace"]
+    processes: dict[str, "subprocess.Popen[bytes] | TailraceProcess"]
     healthy: list[str]
     ports: dict[str, int]
     reader: str
@@ -159,7 +159,7 @@ async def healthy(host: Host, service: dict[str, Any], more: dict[str, str]) -> 
     return await asyncio.to_thread(host.healthy, service, **more)
 
 
-def _end(processes: "dict[str, subprocess.Popen[bytes] | Tailrace]", name: str) -> None:
+def _end(processes: "dict[str, subprocess.Popen[bytes] | TailraceProcess]", name: str) -> None:
     if (process := processes.get(name)) is None:
         return
     process.terminate()

@@ -1,0 +1,63 @@
+"""Damages a log: deletes entries through JetStream, restores old files, corrupts blocks on disk.
+
+The functions that touch files need a stopped server.
+"""
+
+import shutil
+from pathlib import Path
+
+from contracts.entries import Gap
+from contracts.subjects import LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.log.history import accept_gap
+from tests.support.servers import NatsServer
+
+
+async def allow_deletes(log: LogClient) -> None:
+    """Recreates an empty log that permits deletes, until a service that sets up streams starts."""
+    config = (await log.stream_info(LOG_STREAM))["config"]
+    await log.api(f"STREAM.DELETE.{LOG_STREAM}")
+    await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "deny_delete": False})
+
+
+async def delete_entries(log: LogClient, *gaps: Gap) -> None:
+    for gap in gaps:
+        for seq in range(gap.first, gap.last + 1):
+            await log.api(f"STREAM.MSG.DELETE.{LOG_STREAM}", {"seq": seq})
+
+
+async def delete_and_accept(log: LogClient, *gaps: Gap) -> None:
+    await delete_entries(log, *gaps)
+    for gap in gaps:
+        await accept_gap(log, gap)
+
+
+def copy_files(server: NatsServer, to: Path) -> None:
+    shutil.copytree(server.embedded.data_dir, to)
+
+
+def restore_files(server: NatsServer, copy: Path) -> None:
+    shutil.rmtree(server.embedded.data_dir)
+    shutil.copytree(copy, server.embedded.data_dir)
+
+
+def blocks(server: NatsServer) -> list[Path]:
+    """Returns the files that hold the log's entries, oldest first, about 8 MiB each."""
+    return sorted(_folder(server).glob("*.blk"), key=lambda file: int(file.stem))
+
+
+def block_index(server: NatsServer) -> Path:
+    """Returns the index that a server writes when it stops, so that its next start need not read the blocks."""
+    return _folder(server) / "index.db"
+
+
+def damage_block(block: Path) -> None:
+    """Overwrites 3,000 bytes in the middle of a block, as a bad sector does."""
+    with block.open("r+b") as file:
+        file.seek(block.stat().st_size // 2)
+        file.write(b"\xa5" * 3_000)
+
+
+def _folder(server: NatsServer) -> Path:
+    [folder] = server.embedded.data_dir.glob(f"jetstream/*/streams/{LOG_STREAM}/msgs")
+    return folder
