@@ -6,13 +6,11 @@ from typing import NamedTuple
 
 import asyncpg
 
-from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError, TailraceError
-from contracts.subjects import INBOX_STREAM, REJECTED_STREAM
+from migrations.pipeline import compare_with_log, read_live_model, read_queues
 from projection.metrics import ProjectionMetrics
 from projection.store import projection_sql
 from runtime.log.client import LogClient
-from runtime.log.lag import lag_behind
 from runtime.postgres import UNAVAILABLE, connect
 from runtime.settings import Settings
 
@@ -75,26 +73,25 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
         asyncpg.PostgresError, OSError: the database does not answer.
     """
     # the log last: it can only have grown since, so the lag is never negative
-    row = await connection.fetchrow(projection_sql("sample_model"))
-    sample, lag_events, lag_seconds = LogSample(), None, None
-    try:
-        async with asyncio.timeout(PATIENCE):
-            state = await log.state()
-            lag = await lag_behind(log, state, Cursor(row["epoch"], row["seq"], row["fingerprint"]))
-            waiting, rejected = await asyncio.gather(_messages(log, INBOX_STREAM), _messages(log, REJECTED_STREAM))
-        lag_events, lag_seconds = lag.events, lag.seconds
-        sample = LogSample(state.first_seq, state.last_seq, state.entries, state.bytes, waiting, rejected)
-    except (LogUnavailableError, TimeoutError):
-        pass  # null says it
+    model = await read_live_model(connection)
+    state, lag, _ = await compare_with_log(log, model.position, timeout=PATIENCE)
+    sample = LogSample()
+    if state is not None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                queues = await read_queues(log)
+            sample = LogSample(state.first_seq, state.last_seq, state.entries, state.bytes, *queues)
+        except (LogUnavailableError, TimeoutError):
+            pass  # null says it
     return Sample(
         sample,
-        row["model"],
-        row["seq"],
-        lag_events,
-        lag_seconds,
-        row["parked"],
-        row["late_pending"],
-        row["database_bytes"],
+        model.name,
+        model.position.seq,
+        lag.events,
+        lag.seconds,
+        model.parked,
+        model.late_pending,
+        await connection.fetchval("select pg_database_size(current_database())"),
     )
 
 
@@ -104,7 +101,3 @@ async def keep_sample(connection: "asyncpg.Connection", sample: Sample) -> None:
     # another service's sample may be a little younger than a whole interval
     await connection.execute(projection_sql("keep_sample"), *log, *rest, INTERVAL * 0.8)
     await connection.execute(projection_sql("forget_samples"), KEPT_DAYS)
-
-
-async def _messages(log: LogClient, stream: str) -> int:
-    return int((await log.stream_info(stream))["state"]["messages"])

@@ -32,11 +32,11 @@ class Snapshot:
     """Asks named queries, all of one state of the database."""
 
     def __init__(self, connection: Any) -> None:
-        self._connection = connection
+        self.connection = connection
 
     async def rows(self, name: str, *arguments: object) -> list[Any]:
         """The rows of a named query."""
-        rows: list[Any] = await self._connection.fetch(read_sql("query", name), *arguments)
+        rows: list[Any] = await self.connection.fetch(read_sql("query", name), *arguments)
         return rows
 
     async def row(self, name: str, *arguments: object) -> Any:

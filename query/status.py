@@ -1,19 +1,15 @@
 """``GET /status``: where everything is, and what is wrong where that can't be told."""
 
-import asyncio
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import asyncpg
 from pydantic import BaseModel, Field
 
-from contracts.cursors import Cursor
-from contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from contracts.errors import ForeignHistoryError, LogHoleError, TailraceError
+from migrations.pipeline import ModelState, compare_with_log, read_live_model
 from query.database import QuestionTooSlowError, snapshot
 from runtime.log.client import LogClient
-from runtime.log.lag import PATIENCE as LOG_PATIENCE
-from runtime.log.lag import measure_lag
-from runtime.log.reader import verify_position
 from runtime.postgres import DatabaseUnavailableError
 
 PATIENCE = 2.0
@@ -47,59 +43,42 @@ class Status(BaseModel):
     problem: StatusProblem | None = Field(description="Null: both answer, and what is counted is of this log.")
 
 
-class _Projected(NamedTuple):
-    position: Cursor
-    parked: int
-
-
 async def read_status(pool: "asyncpg.Pool", log: LogClient, *, live_clients: int, started_at: datetime) -> Status:
-    """Asks the database and the log; answers within seconds whatever is away."""
-    projected = await _projected(pool)
-    position = projected.position if isinstance(projected, _Projected) else Cursor("", 0)
-    lag, problem = await asyncio.gather(measure_lag(log, position), _compare(log, position))
-    told = isinstance(projected, _Projected) and problem is None
-    if isinstance(projected, StatusProblem):
-        problem = _both(projected, problem)
+    """Asks the database and the log; answers within seconds when either is away."""
+    model = await _read_model(pool)
+    known = model if isinstance(model, ModelState) else None
+    _, lag, error = await compare_with_log(log, known.position if known else None)
+    problem = _problem(error) if error else None
+    if isinstance(model, StatusProblem):
+        problem = _both(model, problem)
     return Status(
         live_clients=live_clients,
         last_seq=lag.last_seq,
-        projected_seq=position.seq if isinstance(projected, _Projected) else None,
-        lag_events=lag.events if told else None,
-        lag_seconds=lag.seconds if told else None,
-        parked=projected.parked if isinstance(projected, _Projected) else None,
+        projected_seq=known.position.seq if known else None,
+        lag_events=lag.events,
+        lag_seconds=lag.seconds,
+        parked=known.parked if known else None,
         started_at=started_at,
         problem=problem,
     )
 
 
-async def _projected(pool: "asyncpg.Pool") -> _Projected | StatusProblem:
+async def _read_model(pool: "asyncpg.Pool") -> ModelState | StatusProblem:
     try:
         async with snapshot(pool, PATIENCE) as ask:
-            row = await ask.row("status")
+            return await read_live_model(ask.connection)
     except DatabaseUnavailableError as error:
         return StatusProblem(code="database_unavailable", message=str(error))
     except QuestionTooSlowError:
         return StatusProblem(code="database_unavailable", message=f"the database did not answer in {PATIENCE:g} s")
-    return _Projected(Cursor(row["epoch"], row["seq"], row["fingerprint"]), row["parked"])
 
 
-async def _compare(log: LogClient, position: Cursor) -> StatusProblem | None:
-    """Whether a position is of this log. The lag alone doesn't tell: a log that was put back may have grown again."""
-    try:
-        async with asyncio.timeout(LOG_PATIENCE):
-            if position.epoch:
-                await verify_position(log, position)
-            else:
-                await log.state()
-    except ForeignHistoryError as error:
+def _problem(error: TailraceError) -> StatusProblem:
+    if isinstance(error, ForeignHistoryError):
         return StatusProblem(code="another_history", message=f"what is counted is not of this log: {error}")
-    except LogHoleError as error:
+    if isinstance(error, LogHoleError):
         return StatusProblem(code="entries_lost", message=str(error))
-    except LogUnavailableError as error:
-        return StatusProblem(code="log_unavailable", message=str(error))
-    except TimeoutError:
-        return StatusProblem(code="log_unavailable", message=f"the log did not answer in {LOG_PATIENCE:g} s")
-    return None
+    return StatusProblem(code="log_unavailable", message=str(error))
 
 
 def _both(one: StatusProblem, other: StatusProblem | None) -> StatusProblem:

@@ -8,12 +8,12 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.errors import ForeignHistoryError, LogUnavailableError, TailraceError
+from migrations.pipeline import measure_lag
 from query.database import snapshot
 from query.events.cursors import look
 from query.events.listing import show
 from query.events.searching import Searched, search_behind
 from runtime.log.client import LogClient
-from runtime.log.lag import measure_lag
 
 
 class EventNotFoundError(TailraceError):

@@ -8,6 +8,7 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.errors import TailraceError
+from migrations.pipeline import measure_lag
 from query.database import Snapshot, snapshot
 from query.stats.buckets import Buckets, fitting_buckets, named_buckets
 from query.stats.counting import Counts, count_all_time, count_range, count_series
@@ -18,7 +19,6 @@ from query.stats.question import StatsQuestion
 from query.stats.ranges import Bucket, Range, closed_range, floor_to
 from query.stats.top import count_values
 from runtime.log.client import LogClient
-from runtime.log.lag import measure_lag
 
 
 class NoLongerKeptError(TailraceError):

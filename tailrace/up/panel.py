@@ -12,6 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from query.status import Status
 from tailrace.endpoints import Endpoints
 from tailrace.up.child import Child
 from tailrace.up.vitals import Reading
@@ -65,6 +66,10 @@ def _count(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def _figure(status: Status | None, name: str) -> str:
+    return _count(getattr(status, name, None))
+
+
 class PlainDisplay:
     """Lines, for logs and pipes."""
 
@@ -92,11 +97,12 @@ class PlainDisplay:
             return
         self._shown = time.monotonic()
         down = [name for name, child in children.items() if child.pid is None]
+        status = reading.status
         self._print(
-            f"in {_count(reading.events_in)} ({_count(reading.in_per_second)}/s), "
-            f"projected {_count(reading.events_projected)} ({_count(reading.projected_per_second)}/s), "
-            f"lag {_count(reading.lag_events)}, live clients {_count(reading.live_clients)}, "
-            f"parked {_count(reading.parked)}" + (f", down: {', '.join(down)}" if down else "")
+            f"in {_figure(status, 'last_seq')} ({_count(reading.in_per_second)}/s), "
+            f"projected {_figure(status, 'projected_seq')} ({_count(reading.projected_per_second)}/s), "
+            f"lag {_figure(status, 'lag_events')}, live clients {_figure(status, 'live_clients')}, "
+            f"parked {_figure(status, 'parked')}" + (f", down: {', '.join(down)}" if down else "")
         )
 
     def _print(self, line: str) -> None:
@@ -160,15 +166,17 @@ def _numbers(reading: Reading) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
     for column in ("events in", "projected", "lag", "live clients", "parked"):
         table.add_column(column, justify="right")
-    behind = "–" if reading.lag_events is None else f"{reading.lag_events:,} events"
-    if reading.lag_events and reading.lag_seconds is not None:
-        behind += f", {reading.lag_seconds:.1f} s"
+    status = reading.status
+    lag = _figure(status, "lag_events") + (" events" if status and status.lag_events is not None else "")
+    if status and status.lag_events and status.lag_seconds is not None:
+        lag += f", {status.lag_seconds:.1f} s"
+    parked = _figure(status, "parked")
     table.add_row(
-        f"[bold]{_count(reading.events_in)}[/]  {_count(reading.in_per_second)}/s",
-        f"[bold]{_count(reading.events_projected)}[/]  {_count(reading.projected_per_second)}/s",
-        behind,
-        _count(reading.live_clients),
-        f"[red]{reading.parked:,}[/]" if reading.parked else _count(reading.parked),
+        f"[bold]{_figure(status, 'last_seq')}[/]  {_count(reading.in_per_second)}/s",
+        f"[bold]{_figure(status, 'projected_seq')}[/]  {_count(reading.projected_per_second)}/s",
+        lag,
+        _figure(status, "live_clients"),
+        f"[red]{parked}[/]" if status and status.parked else parked,
     )
     return table
 

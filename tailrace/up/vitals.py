@@ -1,29 +1,27 @@
-"""The numbers the panel shows, asked of the query service."""
+"""Reads the numbers for the panel from the query service's ``/status``."""
 
 import time
 from collections import deque
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
+from pydantic import ValidationError
+
+from query.status import Status
 
 RATE_WINDOW = 5.0
 
 
 class Reading(NamedTuple):
-    """One look at the system; None where the query service does not answer or does not know."""
+    """The pipeline's status, None if the query service does not answer, and rates over the last seconds."""
 
-    events_in: int | None = None
-    events_projected: int | None = None
+    status: Status | None = None
     in_per_second: float | None = None
     projected_per_second: float | None = None
-    lag_events: int | None = None
-    lag_seconds: float | None = None
-    live_clients: int | None = None
-    parked: int | None = None
 
 
 class Vitals:
-    """Reads ``/status`` and derives rates over the last seconds."""
+    """Reads ``/status`` and derives rates from it."""
 
     def __init__(self, query_url: str) -> None:
         self._url = f"{query_url}/status"
@@ -31,28 +29,18 @@ class Vitals:
         self._seen: deque[tuple[float, int, int]] = deque()
 
     async def read(self) -> Reading:
-        """The numbers now."""
+        """Returns the current reading."""
         try:
             answer = await self._http.get(self._url)
-            status: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
-        except (httpx.HTTPError, ValueError):
-            status = {}
-        last, projected = status.get("last_seq"), status.get("projected_seq")
-        rates: tuple[float | None, float | None] = (None, None)
-        if last is not None and projected is not None:
-            rates = self._rates(time.monotonic(), last, projected)
-        return Reading(
-            last,
-            projected,
-            *rates,
-            status.get("lag_events"),
-            status.get("lag_seconds"),
-            status.get("live_clients"),
-            status.get("parked"),
-        )
+            status = Status.model_validate_json(answer.content)
+        except (httpx.HTTPError, ValidationError):
+            return Reading()
+        if status.last_seq is None or status.projected_seq is None:
+            return Reading(status)
+        return Reading(status, *self._rates(time.monotonic(), status.last_seq, status.projected_seq))
 
     async def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         await self._http.aclose()
 
     def _rates(self, now: float, last: int, projected: int) -> tuple[float, float]:

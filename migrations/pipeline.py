@@ -1,0 +1,134 @@
+"""Reads the state of the pipeline: the live model, the log, and the lag between them.
+
+``GET /status``, ``tailrace status``, the panel of ``tailrace up``, the samples and the gauges show what is read here.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from contracts.cursors import Cursor
+from contracts.entries import Gap, LogState, uncovered
+from contracts.errors import LogUnavailableError, TailraceError
+from contracts.subjects import INBOX_STREAM, REJECTED_STREAM
+from migrations.flavours import Flavour
+from runtime.log.client import LogClient
+from runtime.log.reader import verify_position
+from runtime.sql import read_sql
+
+LAG_TIMEOUT = 1.0
+"""Seconds to wait for the log; answers from the read model do not wait longer for their lag."""
+
+
+class ModelState(NamedTuple):
+    """The live model: its position, and the entries and events that its counts lack."""
+
+    name: str
+    flavour: Flavour
+    position: Cursor
+    logged_at: datetime | None
+    revision: int
+    parked: int
+    late_pending: int
+
+
+class Lag(NamedTuple):
+    """The log's end, and the entries behind a position: how many, and the age of the oldest. None: unknown."""
+
+    last_seq: int | None = None
+    events: int | None = None
+    seconds: float | None = None
+
+
+class Comparison(NamedTuple):
+    """The log compared with a position. ``error``: why the lag is unknown."""
+
+    log: LogState | None
+    lag: Lag
+    error: TailraceError | None
+
+
+class Queues(NamedTuple):
+    """Messages that are not in the log: waiting in the inbox, and rejected."""
+
+    inbox_waiting: int
+    rejected: int
+
+
+async def read_live_model(connection: "asyncpg.Connection") -> ModelState:
+    """Returns the state of the live model; a single statement, so its parts agree.
+
+    Raises:
+        asyncpg.PostgresError, OSError: the database does not answer, or has no read model.
+    """
+    row = await connection.fetchrow(read_sql("migrations", "live_model_state"))
+    return ModelState(
+        row["name"],
+        row["flavour"],
+        Cursor(row["epoch"], row["seq"], row["fingerprint"]),
+        row["logged_at"],
+        row["revision"],
+        row["parked"],
+        row["late_pending"],
+    )
+
+
+async def read_queues(client: LogClient) -> Queues:
+    """Returns the sizes of the inbox and of the stream of rejected messages.
+
+    Raises:
+        LogUnavailableError: the log does not answer.
+    """
+    infos = await asyncio.gather(*(client.stream_info(name) for name in (INBOX_STREAM, REJECTED_STREAM)))
+    return Queues(*(info["state"]["messages"] for info in infos))
+
+
+async def compare_with_log(client: LogClient, position: Cursor | None, *, timeout: float = LAG_TIMEOUT) -> Comparison:
+    """Reads the log's state and checks that ``position`` belongs to this log. Errors are returned, not raised.
+
+    The lag does not show another history: a restored log may have grown past the position again.
+    """
+    state: LogState | None = None
+    error: TailraceError
+    try:
+        async with asyncio.timeout(timeout):
+            state = await client.state()
+            if position is None:
+                return Comparison(state, Lag(state.last_seq), None)
+            if position.epoch:
+                await verify_position(client, position)
+            return Comparison(state, await _lag_behind(client, state, position), None)
+    except TimeoutError:
+        error = LogUnavailableError(f"the log did not answer in {timeout:g} s")
+    except TailraceError as caught:
+        error = caught
+    return Comparison(state, Lag(state.last_seq if state else None), error)
+
+
+async def measure_lag(client: LogClient, position: Cursor) -> Lag:
+    """Returns the lag of a position; unknown while the log does not answer, or if the position is of another log."""
+    try:
+        async with asyncio.timeout(LAG_TIMEOUT):
+            return await _lag_behind(client, await client.state(), position)
+    except (LogUnavailableError, TimeoutError):
+        return Lag()
+
+
+def count_entries(first: int, last: int, gaps: Iterable[Gap]) -> int:
+    """Returns the number of entries from ``first`` to ``last`` (sequences, inclusive) outside the recorded gaps."""
+    return sum(part.last - part.first + 1 for part in uncovered(Gap(first, last), gaps))
+
+
+async def _lag_behind(client: LogClient, state: LogState, position: Cursor) -> Lag:
+    if position.epoch not in ("", state.epoch) or position.seq > state.issued_seq:
+        return Lag(state.last_seq)
+    missing = uncovered(Gap(position.seq + 1, state.last_seq), state.gaps)
+    if not missing:
+        return Lag(state.last_seq, 0, 0.0)
+    oldest = await client.get(max(missing[0].first, state.first_seq))
+    seconds = round(max(time.time() - oldest.time_ns / 1e9, 0.0), 3) if oldest else None
+    return Lag(state.last_seq, count_entries(position.seq + 1, state.last_seq, state.gaps), seconds)
