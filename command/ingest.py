@@ -13,12 +13,12 @@ from command.event_types import EventTypes
 from command.metrics import CommandMetrics
 from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import Appended
-from contracts.errors import EventRejectedError, LogUnavailableError, TailraceError
+from contracts.errors import EventRejectedError, LogUnavailableError, UnavailableError
 from contracts.events import Event, encode_event, read_event, readable_id
 from contracts.upcasting import Upcasters
 
 
-class TooManyPendingError(TailraceError):
+class TooManyPendingError(UnavailableError):
     """More events are on their way into the log than may be: send it again a little later."""
 
 

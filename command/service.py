@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> None:
     """Runs the command service until SIGINT or SIGTERM.
 
     Raises:
-        ConfigurationError: the port can't be had, or the upcasters or the streams can't be set up.
+        ConfigurationError, ConflictError: the port, the upcasters or the streams can't be used.
         LogUnavailableError: no NATS server answers at the start, or a stream was deleted.
         ForeignHistoryError: a stream was replaced by another while this ran.
     """
@@ -96,7 +96,7 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
     """Connects, sets up the streams and takes NATS messages while the block runs; HTTP is for the caller to serve.
 
     Raises:
-        ConfigurationError: the upcasters or the streams can't be set up.
+        ConfigurationError, ConflictError: the upcasters or the streams can't be used.
         LogUnavailableError: no NATS server answers.
     """
     upcasters = load_upcasters(settings)

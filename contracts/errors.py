@@ -1,19 +1,38 @@
-"""Errors, named by what whoever meets them does next.
+"""Errors, named by what the caller does next.
 
-Every message is one sentence that can be shown to a person as it is.
+Every message is a sentence that can be shown as it is: what happened, the value, and what to do.
 """
 
 
 class TailraceError(Exception):
-    """Something a person has to know; the message says what and what to do."""
+    """Base of all errors that are reported without a traceback: stop and show the message."""
+
+
+class UnavailableError(TailraceError):
+    """A server did not answer or is overloaded. Nothing was promised: retry."""
+
+
+class LogUnavailableError(UnavailableError):
+    """The log did not answer: retry."""
+
+
+class LogFullError(LogUnavailableError):
+    """The log reached a limit and refuses new events: make room, then retry."""
 
 
 class ConfigurationError(TailraceError):
-    """A setting, an address or an argument is wrong: stop and show it."""
+    """A setting, an address or an argument is wrong: stop, show the message, correct it."""
+
+
+class ConflictError(TailraceError):
+    """Another process, or the state of the log, the database or the machine, rules the request out.
+
+    Stop and show the message. The same request can succeed once that state has changed.
+    """
 
 
 class EventRejectedError(TailraceError):
-    """The event can never be accepted as it is: tell its sender, keep it with the reason, go on with the next.
+    """The event can never be accepted as it is: tell its sender, store it with the reason, continue with the next.
 
     ``code`` is a stable word for machines, ``message`` a sentence for people.
     """
@@ -28,18 +47,10 @@ class BadCursorError(TailraceError):
     """The text is not a cursor: tell its sender."""
 
 
-class LogUnavailableError(TailraceError):
-    """The log did not answer: nothing was promised, try again."""
-
-
-class LogFullError(LogUnavailableError):
-    """The log refuses new events because a limit is reached: nothing was promised, make room, try again."""
-
-
 class ForeignHistoryError(TailraceError):
-    """The log is not the one this position was taken from: stop, never go on.
+    """The position belongs to another log: stop, never continue from it.
 
-    ``what`` is what was found, without ``advice``, which is for those who run the log.
+    ``what`` is what was found, without ``advice``, which is for the operators of the log.
     """
 
     def __init__(self, what: str, advice: str = "") -> None:
@@ -48,7 +59,7 @@ class ForeignHistoryError(TailraceError):
 
 
 class LogHoleError(TailraceError):
-    """Messages ``first`` to ``last`` (sequences, inclusive) are gone from the log: stop and say so."""
+    """Entries ``first`` to ``last`` (sequences, inclusive) are gone from the log: stop and show the message."""
 
     def __init__(self, first: int, last: int, message: str) -> None:
         super().__init__(message)
@@ -57,8 +68,8 @@ class LogHoleError(TailraceError):
 
 
 class SchemaError(TailraceError):
-    """The database's schema is not the one this program works with: stop and show it."""
+    """The database has another schema than this program: stop, then migrate it or run the matching version."""
 
 
 class TooManyParkedError(TailraceError):
-    """So much of a stretch can't be projected that something else is wrong: stop the line."""
+    """Too many entries of a range can't be projected, so something else is wrong: stop and show the message."""

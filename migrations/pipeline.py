@@ -16,7 +16,7 @@ from contracts.entries import Gap, LogState, uncovered
 from contracts.errors import LogUnavailableError, TailraceError
 from contracts.subjects import INBOX_STREAM, REJECTED_STREAM
 from migrations.flavours import Flavour
-from runtime.log.client import LogClient
+from runtime.log.client import JetStreamApiError, LogClient
 from runtime.log.reader import verify_position
 from runtime.sql import read_sql
 
@@ -114,7 +114,7 @@ async def measure_lag(client: LogClient, position: Cursor) -> Lag:
     try:
         async with asyncio.timeout(LAG_TIMEOUT):
             return await _lag_behind(client, await client.state(), position)
-    except (LogUnavailableError, TimeoutError):
+    except (LogUnavailableError, JetStreamApiError, TimeoutError):
         return Lag()
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from contracts.errors import ConfigurationError, SchemaError
+from contracts.errors import ConflictError, SchemaError
 from migrations.catalogue import (
     Model,
     add_model,
@@ -40,7 +40,7 @@ async def _migrating(connection: "asyncpg.Connection") -> AsyncIterator[None]:
         async with migration_lock(connection):
             yield
     except asyncpg.PostgresError as error:
-        raise ConfigurationError(f"the database refuses a migration; earlier ones stay applied: {error}") from error
+        raise ConflictError(f"the database refuses a migration; earlier ones stay applied: {error}") from error
 
 
 async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_run: bool = False) -> list[str]:
@@ -51,7 +51,8 @@ async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_r
 
     Raises:
         SchemaError: a newer Tailrace made the database, or an applied file was changed.
-        ConfigurationError: the database can't have the flavour of the settings, or refuses a migration.
+        ConfigurationError: the database can't have the flavour of the settings.
+        ConflictError: the database refuses a migration.
     """
     async with _migrating(connection):
         models = [model for model in await list_models(connection) if model.state != "dropping"]
@@ -73,7 +74,7 @@ async def ensure_candidate(connection: "asyncpg.Connection", settings: Settings)
     """Returns the candidate model for a replay to build: an unfinished one, or else a new and empty one.
 
     Raises:
-        ConfigurationError: the candidate is finished or being dropped, or the database refuses a migration.
+        ConflictError: the candidate is finished or being dropped, or the database refuses a migration.
         SchemaError: this program does not know the database's schema.
     """
     async with _migrating(connection):
@@ -84,9 +85,9 @@ async def ensure_candidate(connection: "asyncpg.Connection", settings: Settings)
             newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building")
             await _register(connection, [newest])
         elif newest.state == "dropping":
-            raise ConfigurationError(newest.half_dropped)
+            raise ConflictError(newest.half_dropped)
         elif newest.state == "ready":
-            raise ConfigurationError(
+            raise ConflictError(
                 f"the candidate model {newest.name} is already finished: `tailrace cutover` makes it live, "
                 "`tailrace drop-old` removes it"
             )

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import asyncpg
 
-from contracts.errors import ConfigurationError, ForeignHistoryError, TailraceError
+from contracts.errors import ConflictError, ForeignHistoryError, UnavailableError
 from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.catalogue import Model, change_state, list_models, live_of, lock_model, remove_model, set_live
 from migrations.runner import migration_lock, require_current_schema, show_model
@@ -38,7 +38,7 @@ _POLL = 0.02
 Direction = Literal["cutover", "rollback"]
 
 
-class NotSwappedError(TailraceError):
+class NotSwappedError(UnavailableError):
     """Readers still see the model they saw: try again."""
 
 
@@ -65,7 +65,7 @@ async def go_over(
     in the receipt, and nothing is changed.
 
     Raises:
-        ConfigurationError: there is no such model, it isn't ready, or it was dropped or shown meanwhile.
+        ConflictError: there is no such model, it isn't ready, or it was dropped or shown meanwhile.
         ForeignHistoryError: the model is of another log.
         NotSwappedError: the model stays behind the live one, or batches or readers left no moment to swap in.
     """
@@ -89,7 +89,7 @@ async def drop_old(connection: "asyncpg.Connection", *, patience: float = 15.0) 
     So long too it waits for whoever reads it, and then changes nothing: a service that starts meanwhile waits with it.
 
     Raises:
-        ConfigurationError: somebody still projects into it or reads it, or readers went over to it meanwhile.
+        ConflictError: somebody still projects into it or reads it, or readers went over to it meanwhile.
     """
     await require_current_schema(connection)
     dropped = [model for model in await list_models(connection) if not model.live]
@@ -106,7 +106,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
         await change_state(connection, model.name, before.state, "dropping")
     if not await _projector_ended(connection, model, patience):
         await change_state(connection, model.name, "dropping", before.state)
-        raise ConfigurationError(f"{model.name} is still being projected into; stop its replay first")
+        raise ConflictError(f"{model.name} is still being projected into; stop its replay first")
     try:
         async with migration_lock(connection), connection.transaction():
             await connection.execute(f"set local lock_timeout = {patience * 1000:.0f}")
@@ -115,7 +115,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
             if found is None:
                 return
             if found.state != "dropping":
-                raise ConfigurationError(f"{model.name} is not dropped: another `tailrace drop-old` gave it up")
+                raise ConflictError(f"{model.name} is not dropped: another `tailrace drop-old` gave it up")
             # the table first: of a hypertable, a dropped schema alone leaves compressed chunks behind
             await connection.execute(f"drop table if exists {model.name}.analytics_events cascade")
             await connection.execute(f"drop schema if exists {model.name} cascade")
@@ -123,7 +123,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
     except asyncpg.LockNotAvailableError:
         await change_state(connection, model.name, "dropping", before.state)
         readers = await connection.fetchval(projection_sql("readers_of"), model.name) or "somebody's transaction"
-        raise ConfigurationError(
+        raise ConflictError(
             f"{model.name} is still being read: wait for {readers} to end (or end it), then `tailrace drop-old` again"
         ) from None
     finally:
@@ -134,7 +134,7 @@ async def _unseen(connection: "asyncpg.Connection", model: Model) -> Model | Non
     """A model to be dropped as it is now, locked; None where somebody else has dropped it."""
     found = await lock_model(connection, model.name)
     if found is not None and found.live:
-        raise ConfigurationError(
+        raise ConflictError(
             f"readers have just gone over to {model.name}, so it stays; `tailrace drop-old` again drops the other"
         )
     return found
@@ -149,16 +149,16 @@ def _choose(models: list[Model], direction: Direction) -> tuple[Model, Model]:
         others = [model for model in models if model.number < live.number]
         missing = f"there is no older model than {live.name}, the live one, to go back to"
     if not others:
-        raise ConfigurationError(missing)
+        raise ConflictError(missing)
     _check_ready(others[-1])
     return live, others[-1]
 
 
 def _check_ready(model: Model) -> None:
     if model.state == "dropping":
-        raise ConfigurationError(model.half_dropped)
+        raise ConflictError(model.half_dropped)
     if model.state != "ready":
-        raise ConfigurationError(f"{model.name} is not finished: run `tailrace replay` again, it goes on")
+        raise ConflictError(f"{model.name} is not finished: run `tailrace replay` again, it goes on")
 
 
 async def _until_swapped(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
@@ -200,13 +200,11 @@ async def _check_still(connection: "asyncpg.Connection", old: Model, new: Model)
     """What was chosen before the lock may have been dropped, or shown, since."""
     found = await lock_model(connection, new.name)
     if found is None:
-        raise ConfigurationError(f"{new.name} was dropped meanwhile: readers still see what they saw")
+        raise ConflictError(f"{new.name} was dropped meanwhile: readers still see what they saw")
     _check_ready(found)
     live = live_of(await list_models(connection))
     if live.name != old.name:
-        raise ConfigurationError(
-            f"readers went over to {live.name} meanwhile; `tailrace status` shows what there is now"
-        )
+        raise ConflictError(f"readers went over to {live.name} meanwhile; `tailrace status` shows what there is now")
 
 
 async def _hold_position(connection: "asyncpg.Connection", model: Model) -> Any:

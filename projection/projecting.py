@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from contracts.errors import ConfigurationError, LogUnavailableError
+from contracts.errors import ConflictError, LogUnavailableError
 from contracts.upcasting import Upcasters
 from migrations.catalogue import Model, list_models, use_model
 from migrations.runner import require_current_schema
@@ -44,7 +44,7 @@ async def project(
     machine, and leaves the model's upkeep for its end.
 
     Raises:
-        ConfigurationError: a replay meets an active projector.
+        ConflictError: a replay meets an active projector.
         TailraceError: a person has to decide; the message says what.
     """
 
@@ -84,7 +84,7 @@ async def acquire(
     The lock lives and dies with the connection that projects: losing one is losing the other.
 
     Raises:
-        ConfigurationError: another one is active, and this one may not stand by.
+        ConflictError: another one is active, and this one may not stand by.
         SchemaError: this program doesn't know the database's schema.
     """
     await require_current_schema(connection)
@@ -97,7 +97,7 @@ async def acquire(
         if await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
             return True
         if not standby:
-            raise ConfigurationError(
+            raise ConflictError(
                 f"a projector is active on {model.name} of that database: a replay needs a model of its own"
             )
         if not said:

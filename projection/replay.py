@@ -8,7 +8,7 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.entries import LogState
-from contracts.errors import ConfigurationError, LogHoleError
+from contracts.errors import ConflictError, LogHoleError
 from migrations.bootstrap import ensure_database
 from migrations.catalogue import Model, change_state, get_live_model
 from migrations.runner import ensure_candidate
@@ -53,8 +53,8 @@ async def replay(
     service keeps it up to date. ``partial`` allows for a log whose beginning is gone.
 
     Raises:
-        ConfigurationError: the database can't be made or used, a projector is active on the model, the model is beyond
-            ``until``, or it was dropped meanwhile.
+        ConfigurationError: the database can't be made or used.
+        ConflictError: a projector is active on the model, the model is beyond ``until``, or it was dropped meanwhile.
         ForeignHistoryError: ``until``, or what the model holds, is of another log.
         LogHoleError: the log's beginning is gone.
         TailraceError: a person has to decide; the message says what.
@@ -98,10 +98,8 @@ async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool
         raise _dropped(model)
 
 
-def _dropped(model: Model) -> ConfigurationError:
-    return ConfigurationError(
-        f"{model.name} was dropped meanwhile (`tailrace drop-old`): `tailrace replay` makes another"
-    )
+def _dropped(model: Model) -> ConflictError:
+    return ConflictError(f"{model.name} was dropped meanwhile (`tailrace drop-old`): `tailrace replay` makes another")
 
 
 async def _check_position(
@@ -115,9 +113,7 @@ async def _check_position(
     await verify_position(client, position)
     if until is not None and position.seq > until:
         anew = "`tailrace drop-old` removes it, a replay makes another" if beside else "replay into another database"
-        raise ConfigurationError(
-            f"{model.name} is at {position}, beyond log entry {until}, and never goes back: {anew}"
-        )
+        raise ConflictError(f"{model.name} is at {position}, beyond log entry {until}, and never goes back: {anew}")
 
 
 async def _check_beginning(connection: "asyncpg.Connection", model: Model, state: LogState, *, partial: bool) -> None:

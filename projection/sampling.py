@@ -10,7 +10,7 @@ from contracts.errors import LogUnavailableError, TailraceError
 from migrations.pipeline import compare_with_log, read_live_model, read_queues
 from projection.metrics import ProjectionMetrics
 from projection.store import projection_sql
-from runtime.log.client import LogClient
+from runtime.log.client import JetStreamApiError, LogClient
 from runtime.postgres import UNAVAILABLE, connect
 from runtime.settings import Settings
 
@@ -81,7 +81,7 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
             async with asyncio.timeout(PATIENCE):
                 queues = await read_queues(log)
             sample = LogSample(state.first_seq, state.last_seq, state.entries, state.bytes, *queues)
-        except (LogUnavailableError, TimeoutError):
+        except (LogUnavailableError, JetStreamApiError, TimeoutError):
             pass  # null says it
     return Sample(
         sample,

@@ -34,7 +34,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Projects until SIGINT or SIGTERM (or ``stop``), through outages of the log and the database.
 
     Raises:
-        ConfigurationError: the port can't be had, or the upcasters or the streams can't be set up.
+        ConfigurationError, ConflictError: the port, the upcasters or the streams can't be used.
         TailraceError: a person has to decide about the live model; the message says what.
     """
     stop = stop or asyncio.Event()

@@ -16,6 +16,7 @@ from query.live.requests import BadStreamRequestError
 from query.stats.answer import NoLongerKeptError
 from query.stats.buckets import TooManyBucketsError
 from query.stats.waiting import AnotherLogError, NotYetProjectedError
+from runtime.log.client import JetStreamApiError
 from runtime.postgres import DatabaseUnavailableError
 from runtime.problems import problem
 
@@ -27,6 +28,7 @@ _KINDS: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
     TooManyBucketsError: (422, "Bad parameter", {}),
     BadStreamRequestError: (422, "Bad parameter", {}),
     LogUnavailableError: (503, "Log unavailable", _RETRY),
+    JetStreamApiError: (503, "Log unavailable", {}),
     DatabaseUnavailableError: (503, "Database unavailable", _RETRY),
     NotYetProjectedError: (504, "Not yet projected", _RETRY),
     QuestionTooSlowError: (504, "Took too long", {}),

@@ -38,7 +38,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         LogUnavailableError: the log's server does not answer at the start.
         DatabaseUnavailableError: the database does not.
         SchemaError: the database is not the one this program works with.
-        ConfigurationError: an address or the port is wrong, or the upcasters can't be loaded.
+        ConfigurationError: an address is wrong, or the upcasters can't be loaded.
+        ConflictError: another process listens on the port.
     """
     upcasters = load_upcasters(settings)
     tracing = start_tracing("query")

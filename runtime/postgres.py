@@ -5,15 +5,15 @@ from typing import Any
 
 import asyncpg
 
-from contracts.errors import ConfigurationError, TailraceError
+from contracts.errors import ConfigurationError, TailraceError, UnavailableError
 
 
-class DatabaseUnavailableError(TailraceError):
-    """The database did not answer or broke off: try again."""
+class DatabaseUnavailableError(UnavailableError):
+    """The database did not answer or closed the connection: retry."""
 
 
 class DatabaseMissingError(ConfigurationError):
-    """The server answers and has no database of that name: make it, or name another."""
+    """The server has no database of that name: create it, or name another."""
 
 
 _BROKE_OFF = (
@@ -49,7 +49,7 @@ def as_sentence(error: Exception) -> TailraceError | None:
         return ConfigurationError(
             f"the database's user may not do that: {error.args[0]}; give it the right, or use the tables' owner"
         )
-    return ConfigurationError(f"the database refuses: {error.args[0]}; its own log tells more")
+    return TailraceError(f"the database refuses: {error.args[0]}; its own log tells more")
 
 
 async def connect(

@@ -1,6 +1,7 @@
 """Running an ASGI app until it is told to stop, or until something it can't do without has failed."""
 
 import asyncio
+import errno
 import signal
 import socket
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ConflictError, TailraceError
 
 MAX_READ = 1024 * 1024
 """Bytes of a WebSocket message that are read. Who sends more may not hear why the connection ends: what is unread then
@@ -34,11 +35,12 @@ async def serve_http(
     to be quick.
 
     Raises:
-        ConfigurationError: the port can't be had.
+        ConflictError: another process listens on the port.
+        ConfigurationError: the address can't be listened on.
     """
     try:
         listening = _listen(host, port)
-    except ConfigurationError:
+    except TailraceError:
         for coroutine in background or []:
             coroutine.close()
         raise
@@ -82,7 +84,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
-        raise ConfigurationError(f"{host}:{port} can't be listened on: {error.strerror or error}") from None
+        failure = ConflictError if error.errno == errno.EADDRINUSE else ConfigurationError
+        raise failure(f"{host}:{port} can't be listened on: {error.strerror or error}") from None
     listening.setblocking(False)
     return listening
 

@@ -12,7 +12,7 @@ import msgspec
 import stamina
 from msgspec import Struct
 
-from contracts.errors import ConfigurationError, TailraceError
+from contracts.errors import ConfigurationError, TailraceError, UnavailableError
 
 PATIENCE = 60.0
 """Seconds one batch is tried for: longer than the command service or the log takes to start again."""
@@ -39,7 +39,7 @@ class Answer(Struct, frozen=True):
     cursor: str | None = None
 
 
-class CommandUnavailableError(TailraceError):
+class CommandUnavailableError(UnavailableError):
     """The command service can't take events now: nothing was promised, try again (after that many seconds)."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:

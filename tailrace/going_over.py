@@ -2,7 +2,7 @@
 
 import typer
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConflictError
 from projection.cutover import Direction, drop_old, go_over
 from runtime.log.connect import connect_log
 from runtime.postgres import connect
@@ -43,7 +43,7 @@ async def drop_models(settings: Settings) -> None:
     """Drops every model but the live one.
 
     Raises:
-        ConfigurationError: there is none, or somebody still projects into one.
+        ConflictError: there is none, or somebody still projects into one.
     """
     connection = await connect(settings.dsn, name="drop-old")
     try:
@@ -51,6 +51,6 @@ async def drop_models(settings: Settings) -> None:
     finally:
         await connection.close()
     if not dropped:
-        raise ConfigurationError("there is no model but the live one")
+        raise ConflictError("there is no model but the live one")
     for model in dropped:
         typer.echo(f"dropped {model.name}")

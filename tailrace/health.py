@@ -2,13 +2,13 @@
 
 import httpx
 
-from contracts.errors import TailraceError
+from contracts.errors import UnavailableError
 
 PATIENCE = 5.0
 """Seconds: a little more than the service gives what it asks itself."""
 
 
-class UnhealthyError(TailraceError):
+class UnhealthyError(UnavailableError):
     """The service can't do its work now; the message says what doesn't answer."""
 
 

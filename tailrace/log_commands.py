@@ -30,7 +30,8 @@ async def record_gap(settings: Settings, text: str) -> None:
     """Records a gap, given as ``A..B``, and prints what follows from it.
 
     Raises:
-        ConfigurationError: it is no gap, or its entries are not gone.
+        ConfigurationError: the text is not a gap.
+        ConflictError: its entries are not gone.
     """
     match = _GAP.fullmatch(text)
     if match is None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from contracts.errors import ConfigurationError, LogUnavailableError, TailraceError
+from contracts.errors import LogUnavailableError
 from migrations.roles import ensure_reader
 from migrations.runner import migrate
 from runtime.log.connect import connect_log
@@ -13,15 +13,13 @@ from runtime.settings import Settings
 
 PATIENCE = 20.0
 """Seconds to wait for the log's servers."""
-NO_PEERS = "no suitable peers"
-"""What a cluster says whose servers have not all joined yet."""
 
 
 async def bring_up_to_date(settings: Settings, say: Callable[[str], None], *, dry_run: bool) -> None:
     """The tables first, then the role of readers if one is asked for, then the log's streams.
 
     Raises:
-        ConfigurationError: something can't be made as the settings say.
+        ConfigurationError, ConflictError: something can't be made as the settings say.
         DatabaseUnavailableError, LogUnavailableError: a server does not answer; what was done before stays.
         SchemaError: the database was made by a newer Tailrace.
     """
@@ -58,14 +56,10 @@ async def _streams(settings: Settings, say: Callable[[str], None], *, dry_run: b
                 return await ensure_streams(client, settings, dry_run=dry_run)
             finally:
                 await client.close()
-        except (LogUnavailableError, ConfigurationError) as error:
-            if loop.time() > deadline or not _may_pass(error):
+        except LogUnavailableError as error:
+            if loop.time() > deadline:
                 raise
             if not said:
                 say(f"waiting for the log: {error}")
             said = True
         await asyncio.sleep(0.5)
-
-
-def _may_pass(error: TailraceError) -> bool:
-    return isinstance(error, LogUnavailableError) or NO_PEERS in str(error)

@@ -9,7 +9,7 @@ from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import LogEntry
 from contracts.errors import LogUnavailableError
 from query.live.places import wire
-from runtime.log.client import LogClient
+from runtime.log.client import JetStreamApiError, LogClient
 
 PATIENCE = 1.0
 """Seconds the log gets to answer: a question to the read model doesn't wait for it."""
@@ -46,7 +46,7 @@ async def look(log: LogClient, epoch: str, events: Iterable[tuple[int, UUID]]) -
 async def _get(log: LogClient, seq: int) -> tuple[LogEntry | None, bool]:
     try:
         return await log.get(seq), True
-    except LogUnavailableError:
+    except (LogUnavailableError, JetStreamApiError):
         return None, False
 
 

@@ -12,7 +12,7 @@ from query.live.frames import Frame, progress_frame
 from query.live.requests import BadStreamRequestError, Message, StreamRequest
 from query.live.stream import Stream
 from query.live.tail import Tail
-from runtime.log.client import LogClient
+from runtime.log.client import JetStreamApiError, LogClient
 
 ENDED = 1000
 TRY_AGAIN_LATER = 1013
@@ -139,7 +139,7 @@ class LiveClients:
             return 0, ""
         except BadStreamRequestError as error:
             return BAD_REQUEST, str(error)
-        except LogUnavailableError as error:
+        except (LogUnavailableError, JetStreamApiError) as error:
             return TRY_AGAIN_LATER, str(error)
         if stopping in done:
             return SHUTTING_DOWN, "the service is shutting down: connect again with your last cursor"

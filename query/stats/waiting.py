@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 
 from contracts.cursors import Cursor, fingerprints_agree
-from contracts.errors import TailraceError
+from contracts.errors import ConflictError, UnavailableError
 from query.database import snapshot
 
 PATIENCE = 5.0
@@ -14,11 +14,11 @@ POLL = 0.02
 """Seconds between looks; a look costs the database well under a millisecond."""
 
 
-class NotYetProjectedError(TailraceError):
+class NotYetProjectedError(UnavailableError):
     """The read model has not got there in time: ask again."""
 
 
-class AnotherLogError(TailraceError):
+class AnotherLogError(ConflictError):
     """The position is of another history than the read model's: it will never get there."""
 
 

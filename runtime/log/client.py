@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merged
-from contracts.errors import ConfigurationError, LogFullError, LogUnavailableError
+from contracts.errors import ConfigurationError, LogFullError, LogUnavailableError, TailraceError
 from contracts.subjects import EVENTS, LOG_STREAM
 from runtime.log.deliveries import Fetcher
 
@@ -24,6 +24,20 @@ READER_LEASE = 30.0
 
 _STREAM_NOT_FOUND = 10059
 _NO_MESSAGE = 10037
+_UNAVAILABLE = 503
+_MAY_PASS = {
+    10005,  # no suitable peers: servers of the cluster have not joined yet
+    10006,  # not in clustered mode, yet
+    10007,  # not assigned to this server
+    10009,  # not the leader
+    10012,  # a consumer could not be created
+    10028,  # no memory left
+    10041,  # Raft
+    10047,  # no storage left
+    10118,  # the stream is offline
+    10119,  # the consumer is offline
+}
+"""Error codes without HTTP's 503 that also describe the server's present state, not the request."""
 _STORE_FAILED = 10077
 _INSUFFICIENT_RESOURCES = 10023
 _STORAGE_EXCEEDED = 10047
@@ -38,8 +52,11 @@ class Reply(NamedTuple):
     status: int
 
 
-class JetStreamApiError(LogUnavailableError):
-    """JetStream answered a request with an error; ``err_code`` is its stable number."""
+class JetStreamApiError(TailraceError):
+    """JetStream refuses a request, and would refuse it again: stop and show the message.
+
+    ``err_code`` is JetStream's stable number.
+    """
 
     def __init__(self, err_code: int, description: str) -> None:
         super().__init__(f"the log's server refused: {description} (JetStream error {err_code})")
@@ -47,8 +64,19 @@ class JetStreamApiError(LogUnavailableError):
         self.description = description
 
 
+class JetStreamUnavailableError(LogUnavailableError):
+    """JetStream can't serve a request at present, such as without a leader or without enough peers: retry.
+
+    ``err_code`` is JetStream's stable number.
+    """
+
+    def __init__(self, err_code: int, description: str) -> None:
+        super().__init__(f"the log's server can't do this now: {description} (JetStream error {err_code})")
+        self.err_code = err_code
+
+
 class StreamMissingError(LogUnavailableError):
-    """The stream does not exist."""
+    """The stream does not exist: run `tailrace migrate`. A service that does not create streams waits for it."""
 
 
 class LogClient(ABC):
@@ -81,16 +109,18 @@ class LogClient(ABC):
         """Calls JetStream's JSON API, ``$JS.API.<endpoint>``.
 
         Raises:
-            JetStreamApiError: it answered with an error.
-            LogUnavailableError: it did not answer.
+            JetStreamApiError: it refused the request.
+            LogUnavailableError: it did not answer, or can't serve the request at present.
         """
         payload = json.dumps(body).encode() if body is not None else b""
         reply = await self.request(f"$JS.API.{endpoint}", payload)
-        if reply.status == 503:
+        if reply.status == _UNAVAILABLE:
             raise LogUnavailableError("the log's server is up but JetStream does not answer")
         answer: dict[str, Any] = json.loads(reply.payload)
         if error := answer.get("error"):
-            raise JetStreamApiError(error.get("err_code", 0), error.get("description", "unknown"))
+            err_code, description = error.get("err_code", 0), error.get("description", "unknown")
+            passes = error.get("code") == _UNAVAILABLE or err_code in _MAY_PASS
+            raise (JetStreamUnavailableError if passes else JetStreamApiError)(err_code, description)
         return answer
 
     async def stream_info(self, stream: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -220,7 +250,7 @@ def read_ack(payload: bytes, status: int) -> Appended:
         LogFullError: a limit is reached.
         LogUnavailableError: the stream did not store it.
     """
-    if status == 503:
+    if status == _UNAVAILABLE:
         raise LogUnavailableError("the log's stream does not exist or has no leader")
     ack: dict[str, Any] = json.loads(payload)
     if error := ack.get("error"):

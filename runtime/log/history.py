@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from contracts.entries import Gap, LogState, gap_around, merged, uncovered
-from contracts.errors import ConfigurationError, LogHoleError
+from contracts.errors import ConfigurationError, ConflictError, LogHoleError
 from contracts.subjects import LOG_STREAM
 from runtime.log.client import EPOCH_KEY, GAPS_KEY, LogClient, epoch_of, gaps_text
 
@@ -19,7 +19,8 @@ async def accept_gap(client: LogClient, gap: Gap) -> tuple[Gap, ...]:
         All recorded gaps.
 
     Raises:
-        ConfigurationError: it is no gap, lies beyond the log's end, or one of its entries can still be read.
+        ConfigurationError: the range is not a gap.
+        ConflictError: it lies beyond the log's end, or one of its entries can still be read.
         LogUnavailableError: the log does not answer.
     """
     if not 1 <= gap.first <= gap.last:
@@ -28,14 +29,14 @@ async def accept_gap(client: LogClient, gap: Gap) -> tuple[Gap, ...]:
         )
     state = await client.state()
     if gap.last > state.issued_seq:
-        raise ConfigurationError(
+        raise ConflictError(
             f"the log ends at sequence {state.issued_seq}: what would come behind it can't be a gap of it; if it once "
             "was longer, `tailrace log new-epoch` declares that it is another history now"
         )
     for part in uncovered(gap, state.gaps):
         seq = await client.next_seq(part.first)
         if seq is not None and seq <= part.last:
-            raise ConfigurationError(f"the log's entry {seq} can be read: accept only the gap that was reported")
+            raise ConflictError(f"the log's entry {seq} can be read: accept only the gap that was reported")
     gaps = merged([*state.gaps, gap])
     if gaps != state.gaps:
         await _set_metadata(client, await client.stream_info(LOG_STREAM), GAPS_KEY, gaps_text(gaps))

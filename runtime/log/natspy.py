@@ -20,7 +20,7 @@ from runtime.log.addresses import (
     read_address,
     shown_address,
 )
-from runtime.log.client import REQUEST_TIMEOUT, LogClient, Reply
+from runtime.log.client import REQUEST_TIMEOUT, JetStreamApiError, LogClient, Reply
 from runtime.log.deliveries import Fetcher, entry_from
 from runtime.log.refused import Refused
 
@@ -98,7 +98,7 @@ class _NatsPyFetcher(Fetcher):
         try:
             await self._subscription.unsubscribe()
             await self._client.api(f"CONSUMER.DELETE.{self._where}")
-        except (*_GONE, LogUnavailableError):
+        except (*_GONE, LogUnavailableError, JetStreamApiError):
             return  # the server drops an idle consumer by itself
 
 

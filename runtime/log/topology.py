@@ -8,9 +8,16 @@ without, as long as there is nothing to make or change.
 import secrets
 from typing import Any, NamedTuple
 
-from contracts.errors import ConfigurationError, LogUnavailableError
+from contracts.errors import ConfigurationError, ConflictError, LogUnavailableError
 from contracts.subjects import EVENTS, INBOX, INBOX_STREAM, LOG_STREAM, REJECTED, REJECTED_STREAM
-from runtime.log.client import EPOCH_KEY, JetStreamApiError, LogClient, StreamMissingError, epoch_of
+from runtime.log.client import (
+    EPOCH_KEY,
+    JetStreamApiError,
+    JetStreamUnavailableError,
+    LogClient,
+    StreamMissingError,
+    epoch_of,
+)
 from runtime.settings import Settings
 
 _NAME_IN_USE = 10058
@@ -66,7 +73,8 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
     """Makes the streams that are missing and reconciles the others. Safe to run from several services at once.
 
     Raises:
-        ConfigurationError: a stream of that name can't serve, or the server refuses what the settings ask for.
+        ConfigurationError: the server refuses what the settings ask for.
+        ConflictError: a stream of that name exists and cannot be used.
         LogUnavailableError: the log does not answer, or not to this user when something has to be made or changed.
     """
     found = Reconciled([], [])
@@ -110,10 +118,10 @@ async def _made(client: LogClient, config: dict[str, Any]) -> dict[str, Any]:
 async def _change(client: LogClient, endpoint: str, config: dict[str, Any]) -> dict[str, Any]:
     try:
         return await client.api(endpoint, config)
-    except JetStreamApiError:
+    except JetStreamUnavailableError:
         raise
     except LogUnavailableError as error:
-        # to whoever may not do it, the server says nothing at all
+        # a user without the permission gets no answer at all
         raise LogUnavailableError(
             f"the stream {config['name']} has to be made or changed, and the server does not answer that: if this user "
             f"may not, run `tailrace migrate` as one who may ({error})"
@@ -125,7 +133,7 @@ def _differences(wanted: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str
     name, found = wanted["name"], info["config"]
     for key in ("retention", "storage", "discard"):
         if found.get(key) != wanted[key]:
-            raise ConfigurationError(
+            raise ConflictError(
                 f"the stream {name} has {key} {found.get(key)!r}, but {wanted[key]!r} is needed; "
                 "it is not changed, since that could lose events"
             )

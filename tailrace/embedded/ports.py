@@ -5,7 +5,7 @@ import socket
 import psutil
 from ephemeral_port_reserve import reserve
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ConflictError
 
 
 def free_port() -> int:
@@ -18,7 +18,7 @@ def require_free(port: int, what: str, option: str) -> None:
     """Makes sure that nobody listens on ``port``.
 
     Raises:
-        ConfigurationError: somebody does; says who, and which option takes another port.
+        ConflictError: another process listens; the message names it and the option for another port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,7 +29,7 @@ def require_free(port: int, what: str, option: str) -> None:
             raise ConfigurationError(f"port {port} for {what} needs more rights: choose one from 1024 on") from None
         except OSError:
             pass
-    raise ConfigurationError(
+    raise ConflictError(
         f"port {port} for {what} is in use{_by_whom(port)}: "
         f"stop that, or choose another with {option} N (0 takes a free one)"
     )

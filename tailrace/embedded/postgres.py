@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ConflictError
 
 _UNPRIVILEGED = "nobody"  # initdb wants a user that exists, and this one does everywhere
 SUPERUSER = "tailrace"
@@ -55,13 +55,13 @@ class EmbeddedPostgres:
         """Makes the data folder where there is none; takes about a second.
 
         Raises:
-            ConfigurationError: the folder can't be used, with the reason.
+            ConfigurationError, ConflictError: the folder can't be used, with the reason.
         """
         if self.is_initialized:
             self._check_version()
             return
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
-            raise ConfigurationError(
+            raise ConflictError(
                 f"{self.data_dir} is not a complete Postgres data folder: move it away; "
                 "the tables are rebuilt from the log"
             )
@@ -132,7 +132,7 @@ class EmbeddedPostgres:
         answer = subprocess.run([postgres_bin() / "postgres", "--version"], capture_output=True, text=True, check=False)
         ours = answer.stdout.split()[-1].split(".")[0] if answer.stdout else found
         if found != ours:
-            raise ConfigurationError(
+            raise ConflictError(
                 f"{self.data_dir} was made by Postgres {found}, this is Postgres {ours}: move it away; "
                 "the tables are rebuilt from the log"
             )

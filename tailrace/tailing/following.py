@@ -9,7 +9,7 @@ import stamina
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from contracts.errors import TailraceError
+from contracts.errors import TailraceError, UnavailableError
 
 LONGEST_PAUSE = 5.0
 """Seconds between tries to connect again."""
@@ -27,7 +27,7 @@ class StreamRefusedError(TailraceError):
     """The query service does not give what was asked for: ask for something else."""
 
 
-class QueryUnavailableError(TailraceError):
+class QueryUnavailableError(UnavailableError):
     """The query service does not answer: is it running?"""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ConflictError
 from tailrace.embedded.postgres import running_pid
 from tailrace.endpoints import endpoints_file, read_endpoints
 
@@ -22,7 +22,8 @@ def claimed(data_dir: Path) -> Iterator[None]:
     """Makes the folder and holds it for this process.
 
     Raises:
-        ConfigurationError: it can't be made or written, or another run holds it.
+        ConfigurationError: it can't be made or written.
+        ConflictError: another run holds it.
     """
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,7 @@ def claimed(data_dir: Path) -> Iterator[None]:
         os.close(lock)
         found = read_endpoints(data_dir)
         where = f" (see {found.query})" if found else ""
-        raise ConfigurationError(
+        raise ConflictError(
             f"Tailrace already runs in {data_dir}{where}: stop it, or choose another folder with --data-dir"
         ) from None
     try:
@@ -51,7 +52,7 @@ def end_leftovers(data_dir: Path) -> None:
     """Ends what a killed run left behind; its children normally end by themselves.
 
     Raises:
-        ConfigurationError: something of it doesn't end.
+        ConflictError: something of it doesn't end.
     """
     found = read_endpoints(data_dir)
     left = [process for pid in (found.pids.values() if found else []) if (process := _ours(pid, data_dir))]
@@ -65,7 +66,7 @@ def end_leftovers(data_dir: Path) -> None:
     _, alive = psutil.wait_procs(left, timeout=LEFTOVER_TIMEOUT)
     if alive:
         pids = ", ".join(str(process.pid) for process in alive)
-        raise ConfigurationError(f"processes of an earlier run in {data_dir} don't end: {pids}")
+        raise ConflictError(f"processes of an earlier run in {data_dir} don't end: {pids}")
     endpoints_file(data_dir).unlink(missing_ok=True)
 
 

@@ -51,7 +51,7 @@ class Ports:
         """Takes free ports where 0 is asked for and checks the others.
 
         Raises:
-            ConfigurationError: one is in use.
+            ConflictError: one is in use.
         """
         asked = {"command": command, "query": query, "projection": projection, "nats": nats, "postgres": postgres}
         for name, port in asked.items():

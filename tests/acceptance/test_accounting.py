@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConflictError
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.log.topology import ensure_streams
@@ -195,7 +195,7 @@ class Accounting(RuleBasedStateMachine):
         async def step() -> None:
             newer = self.models.newer
             if newer is not None and newer.state == "ready":
-                with pytest.raises(ConfigurationError, match="is already finished"):
+                with pytest.raises(ConflictError, match="is already finished"):
                     await self.models.replay_beside(batch_size, None)
                 await self.models.drop_old()
             await self.models.replay_beside(batch_size, interruption)
@@ -211,7 +211,7 @@ class Accounting(RuleBasedStateMachine):
         async def step() -> None:
             await self._catch_up()
             if self.models.newer is None or self.models.newer.state == "building":
-                with pytest.raises(ConfigurationError, match=r"makes one|is not finished"):
+                with pytest.raises(ConflictError, match=r"makes one|is not finished"):
                     await self.models.go_over("cutover")
                 await self.models.replay_beside(batch_size=100, interruption=None)
                 await self._catch_up()
@@ -226,7 +226,7 @@ class Accounting(RuleBasedStateMachine):
             if self.models.older is not None:
                 await self.models.go_over("rollback")
                 return
-            with pytest.raises(ConfigurationError, match="to go back to"):
+            with pytest.raises(ConflictError, match="to go back to"):
                 await self.models.go_over("rollback")
 
         self.do(step())

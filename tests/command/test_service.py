@@ -18,7 +18,7 @@ from command import watch as watch_module
 from command.event_types import EventTypes
 from command.inbox import CONSUMER
 from command.service import command_side, serve
-from contracts.errors import ConfigurationError, EventRejectedError, ForeignHistoryError, LogUnavailableError
+from contracts.errors import ConflictError, EventRejectedError, ForeignHistoryError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, subject_of
 from runtime.log.client import LogClient, StreamMissingError
 from runtime.log.topology import ensure_streams
@@ -104,7 +104,7 @@ async def test_the_service_stops_in_time_without_its_server_too(own_nats_server:
 async def test_a_port_that_is_taken_is_one_sentence(settings: Settings, log: LogClient) -> None:
     with (
         socket.create_server(("127.0.0.1", settings.command_port)),
-        pytest.raises(ConfigurationError, match="can't be listened on"),
+        pytest.raises(ConflictError, match="can't be listened on"),
     ):
         await serve(settings)
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from contracts.errors import ConfigurationError, SchemaError
+from contracts.errors import ConfigurationError, ConflictError, SchemaError
 from migrations import runner
 from migrations.catalogue import Model, get_live_model
 from migrations.files import Migration, database_migrations, model_migrations, read_migrations
@@ -88,7 +88,7 @@ async def test_a_database_that_is_behind_is_refused_with_what_to_do(connection: 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database: str) -> None:
     connection = await asyncpg.connect(empty_database)
     await connection.execute("create schema model_1; create table model_1.users (something_else int)")
-    with pytest.raises(ConfigurationError, match=r'refuses a migration.*relation "users" already exists'):
+    with pytest.raises(ConflictError, match=r'refuses a migration.*relation "users" already exists'):
         await migrate(connection, SETTINGS)
     assert await connection.fetchval("select to_regclass('model_1.all_time')") is None
     assert await connection.fetchval("select to_regclass('model_1.parked_events')") is None

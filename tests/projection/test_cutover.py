@@ -8,7 +8,7 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConflictError
 from migrations.catalogue import list_models
 from projection import cutover
 from projection.cutover import NotSwappedError, drop_old, go_over
@@ -153,19 +153,19 @@ async def test_cutover_without_a_finished_candidate_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(40))
-    with pytest.raises(ConfigurationError, match="`tailrace replay` makes one"):
+    with pytest.raises(ConflictError, match="`tailrace replay` makes one"):
         await go_over(log, connection, "cutover")
-    with pytest.raises(ConfigurationError, match="no older model than model_1"):
+    with pytest.raises(ConflictError, match="no older model than model_1"):
         await go_over(log, connection, "rollback")
     stop = asyncio.Event()
     small = settings.model_copy(update={"batch_size": 10})
     first = await replay(log, small, stop, beside=True, on_step=lambda step: stop.set())
     assert not first.finished
-    with pytest.raises(ConfigurationError, match="model_2 is not finished"):
+    with pytest.raises(ConflictError, match="model_2 is not finished"):
         await go_over(log, connection, "cutover")
     assert (await replay(log, small, asyncio.Event(), beside=True)).finished
     assert [model.state for model in await list_models(connection)] == ["ready", "ready"]
-    with pytest.raises(ConfigurationError, match="`tailrace cutover` makes it live"):
+    with pytest.raises(ConflictError, match="`tailrace cutover` makes it live"):
         await replay(log, small, asyncio.Event(), beside=True)
 
 
@@ -194,7 +194,7 @@ async def test_a_model_that_a_replay_is_building_is_not_dropped(
     begun = asyncio.Event()
     task = asyncio.create_task(replay(log, small, stop, beside=True, on_step=lambda step: begun.set()))
     await begun.wait()
-    with pytest.raises(ConfigurationError, match="stop its replay first"):
+    with pytest.raises(ConflictError, match="stop its replay first"):
         await drop_old(connection, patience=0.1)
     stop.set()
     assert not (await task).finished

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConflictError
 from migrations.catalogue import list_models
 from migrations.runner import migration_lock
 from projection import cutover
@@ -150,7 +150,7 @@ async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
         await until(lambda: _waits_for_the_migration_lock(connection))
         await end()
         assert (await swapping).new.name == "model_2"
-        with pytest.raises(ConfigurationError, match="readers have just gone over to model_2, so it stays"):
+        with pytest.raises(ConflictError, match="readers have just gone over to model_2, so it stays"):
             await dropping
         assert [(model.name, model.live, model.state) for model in await list_models(connection)] == [
             ("model_1", False, "ready"),
@@ -169,7 +169,7 @@ async def test_a_model_that_somebody_still_reads_is_not_dropped_and_is_projected
         reader = await another()
         process = await reader.fetchval("select pg_backend_pid()")
         end = await reading(reader, "model_1.analytics_events")
-        with pytest.raises(ConfigurationError, match=rf"model_1 is still being read: .* \(process {process}\) to end"):
+        with pytest.raises(ConflictError, match=rf"model_1 is still being read: .* \(process {process}\) to end"):
             await drop_old(connection, patience=3)
         async with asyncio.timeout(10), migration_lock(await another()):
             pass  # a service that starts now does not wait for the reader
@@ -207,7 +207,7 @@ async def test_a_model_that_is_dropped_while_it_is_verified_is_not_shown(
 
     monkeypatch.setattr(cutover, "verify", verify_and_meanwhile)
     async with running_with_candidate(settings, log, connection):
-        with pytest.raises(ConfigurationError, match="model_2 was dropped meanwhile"):
+        with pytest.raises(ConflictError, match="model_2 was dropped meanwhile"):
             await go_over(log, connection, "cutover")
         assert await live_model_name(connection) == "model_1"
         assert await read_model(connection) == await recount_log(log)
@@ -225,7 +225,7 @@ async def test_of_two_who_go_over_at_once_the_later_is_told(
         await end()
         done = await asyncio.gather(*tasks, return_exceptions=True)
         [refused] = [one for one in done if isinstance(one, Exception)]
-        assert isinstance(refused, ConfigurationError)
+        assert isinstance(refused, ConflictError)
         assert "readers went over to model_2 meanwhile" in str(refused)
         assert await connection.fetchval("select revision from public.projection_position") == 1
 
@@ -237,9 +237,9 @@ async def test_a_model_that_is_half_dropped_has_to_be_dropped(
     async with running_with_candidate(settings, log, connection):
         pass
     await connection.execute("update tailrace.models set state = 'dropping' where name = 'model_2'")
-    with pytest.raises(ConfigurationError, match="interrupted: run `tailrace drop-old` again"):
+    with pytest.raises(ConflictError, match="interrupted: run `tailrace drop-old` again"):
         await go_over(log, connection, "cutover")
-    with pytest.raises(ConfigurationError, match="interrupted: run `tailrace drop-old` again"):
+    with pytest.raises(ConflictError, match="interrupted: run `tailrace drop-old` again"):
         await replay(log, settings, asyncio.Event(), beside=True)
     assert [model.name for model in await drop_old(connection)] == ["model_2"]
     assert (await replay(log, settings, asyncio.Event(), beside=True)).finished

@@ -13,7 +13,7 @@ import pytest
 from dirty_equals import IsPartialDict
 
 from contracts.cursors import Cursor
-from contracts.errors import ConfigurationError, ForeignHistoryError
+from contracts.errors import ConflictError, ForeignHistoryError
 from migrations.catalogue import list_models
 from projection.cutover import drop_old
 from projection.projecting import project
@@ -169,7 +169,7 @@ async def test_a_model_that_is_dropped_before_its_replay_has_finished_is_not_ann
             await drop_old(connection)
 
     monkeypatch.setattr("projection.replay.project", project_and_meanwhile)
-    with pytest.raises(ConfigurationError, match=r"model_2 was dropped meanwhile .*`tailrace replay` makes another"):
+    with pytest.raises(ConflictError, match=r"model_2 was dropped meanwhile .*`tailrace replay` makes another"):
         await replay(log, settings, asyncio.Event(), beside=True)
     assert {model.state for model in await list_models(connection) if not model.live} == (
         {"dropping"} if half else set()
@@ -186,7 +186,7 @@ async def test_a_model_that_is_dropped_before_its_replay_begins_is_said_to_be(
         await project(*arguments, **options)
 
     monkeypatch.setattr("projection.replay.project", project_meanwhile)
-    with pytest.raises(ConfigurationError, match="model_2 was dropped meanwhile"):
+    with pytest.raises(ConflictError, match="model_2 was dropped meanwhile"):
         await replay(log, settings, asyncio.Event(), beside=True)
 
 
@@ -220,7 +220,7 @@ async def test_a_replay_into_the_live_database_is_refused(
     await log_events(log, some_events(5))
     async with running_projector(settings):
         await until_projected(connection, log)
-        with pytest.raises(ConfigurationError, match="a model of its own"):
+        with pytest.raises(ConflictError, match="a model of its own"):
             await replay(log, settings, asyncio.Event())
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap, gaps_passed
-from contracts.errors import ConfigurationError, ForeignHistoryError, LogHoleError
+from contracts.errors import ConfigurationError, ConflictError, ForeignHistoryError, LogHoleError
 from contracts.subjects import LOG_STREAM
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log, reader_libraries
@@ -103,15 +103,15 @@ async def test_what_is_lost_at_the_end_is_noticed_though_nothing_follows(
 
 async def test_only_what_is_gone_can_be_recorded(client: LogClient, log: LogClient) -> None:
     await append_and_lose(log, 9, Gap(4, 5), Gap(9, 9))
-    for gap, sentence in (
-        (Gap(3, 5), "entry 3 can be read"),
-        (Gap(4, 6), "entry 6 can be read"),
-        (Gap(4, 9), "entry 6 can be read"),
-        (Gap(9, 10), "the log ends at sequence 9.*new-epoch"),
-        (Gap(5, 4), r"5\.\.4 is no gap"),
-        (Gap(0, 0), r"0\.\.0 is no gap"),
+    for gap, kind, sentence in (
+        (Gap(3, 5), ConflictError, "entry 3 can be read"),
+        (Gap(4, 6), ConflictError, "entry 6 can be read"),
+        (Gap(4, 9), ConflictError, "entry 6 can be read"),
+        (Gap(9, 10), ConflictError, "the log ends at sequence 9.*new-epoch"),
+        (Gap(5, 4), ConfigurationError, r"5\.\.4 is no gap"),
+        (Gap(0, 0), ConfigurationError, r"0\.\.0 is no gap"),
     ):
-        with pytest.raises(ConfigurationError, match=sentence):
+        with pytest.raises(kind, match=sentence):
             await accept_gap(client, gap)
     assert (await client.state()).gaps == ()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dirty_equals import IsStr
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConflictError
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.up.system import Ports, System
@@ -32,7 +32,7 @@ async def test_who_took_the_port_before_the_server_could_is_named(tmp_path: Path
         ports = Ports.choose(command=0, query=0, projection=0, nats=0, postgres=0)
         system = System(tmp_path, replace(ports, **{name: port}), Settings(), rate=None)
         try:
-            with pytest.raises(ConfigurationError) as refused:
+            with pytest.raises(ConflictError) as refused:
                 await system.start_servers()
         finally:
             await system.stop()
