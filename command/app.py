@@ -4,13 +4,13 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from command.http import EventsEndpoint
 from command.ingest import Ingest
 from command.openapi import openapi_document
-from runtime.asyncapi_page import HEADERS, render_page
+from runtime.docs_pages import docs_routes
 from runtime.health import answer_live, answer_ready
 from runtime.log.client import LogClient
 from runtime.problems import problem
@@ -41,9 +41,6 @@ def build_app(
     async def openapi(request: Request) -> Response:
         return _json(openapi_document())
 
-    async def page(request: Request) -> Response:
-        return HTMLResponse(render_page(asyncapi), headers=HEADERS)
-
     return Starlette(
         routes=[
             Route("/events", EventsEndpoint(ingest, max_body_bytes=max_body_bytes).answer, methods=["POST"]),
@@ -53,7 +50,7 @@ def build_app(
             Route("/status", counters),
             Route("/openapi.json", openapi),
             Route("/asyncapi.json", document),
-            Route("/asyncapi", page),
+            *docs_routes("Tailrace command"),
         ],
         exception_handlers={HTTPException: _as_problem},
     )

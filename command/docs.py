@@ -134,6 +134,8 @@ def asyncapi_document(broker: NatsBroker, *, with_users: bool) -> dict[str, Any]
     document: dict[str, Any] = json.loads(made.to_specification().to_json())
     for channel, parameters in _PARAMETERS.items():
         document["channels"][channel]["parameters"] = parameters
+    for name, operation in document["operations"].items():
+        operation["description"] = document["channels"][name]["description"]  # viewers show it only here
     _describe_streams(document)
     document["components"]["securitySchemes"] = {"user": _USER}
     if with_users:

@@ -1,13 +1,17 @@
-"""The AsyncAPI document describes what really runs, and the page shows it without anything from elsewhere."""
+"""The AsyncAPI document describes the running service; the documentation pages show it and ask no other host."""
 
 import json
 import re
+from base64 import b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from nats.aio.client import Client
+from playwright.async_api import Browser
 
 from command.rejected import Rejected
 from contracts.cursors import Cursor
@@ -16,8 +20,12 @@ from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM,
 from contracts.upcasting import NO_UPCASTERS
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from tests.page.conftest import browser, chromium
 from tests.support.api_documents import references, resolve, strict_validator
-from tests.support.command import Command, running_command, until_inbox_is_empty
+from tests.support.command import Command, running_command, serving_command, until_inbox_is_empty
+from tests.support.docs_pages import read_asyncapi_page, read_openapi_page
+
+__all__ = ["browser", "chromium"]
 
 LOGGED, REFUSED, REPLY = "analytics.events.{event_type}", "analytics.rejected.{code}", "analytics.submit:reply"
 SEED = {
@@ -33,6 +41,12 @@ async def document(command: Command) -> dict[str, Any]:
     answer = await command.http.get("/asyncapi.json")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     found: dict[str, Any] = answer.json()
+    return found
+
+
+async def fetch(url: str) -> dict[str, Any]:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        found: dict[str, Any] = (await http.get(url)).json()
     return found
 
 
@@ -128,24 +142,57 @@ async def test_its_schemas_say_what_is_required_and_bounded(document: dict[str, 
     assert schema["properties"]["event_version"].items() >= {("minimum", 1), ("default", 1)}
 
 
-async def test_the_page_shows_every_channel_and_loads_nothing(command: Command, document: dict[str, Any]) -> None:
-    answer = await command.http.get("/asyncapi")
+async def test_the_asyncapi_page_shows_every_channel_and_asks_no_other_host(
+    settings: Settings, log: LogClient, browser: Browser
+) -> None:
+    async with serving_command(settings) as url:
+        page = await read_asyncapi_page(browser, url)
+        document = await fetch(f"{url}/asyncapi.json")
+    assert (page.hosts, page.complaints) == ({url.removeprefix("http://")}, [])
+    for name, operation in document["operations"].items():
+        assert name in page.text
+        assert operation["description"].split("`")[0].strip() in page.text
+    assert '"path": "/home"' in page.text
+    assert "Nats-Msg-Id" in page.text
+    assert "cursor" in page.text  # of the reply
+
+
+async def test_the_openapi_page_shows_every_operation_and_asks_no_other_host(
+    settings: Settings, log: LogClient, browser: Browser
+) -> None:
+    async with serving_command(settings) as url:
+        page = await read_openapi_page(browser, url)
+        document = await fetch(f"{url}/openapi.json")
+    assert (page.hosts, page.complaints) == ({url.removeprefix("http://")}, [])
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert f"{path}\n" in page.text
+            assert operation["summary"] in page.text
+            for response in operation["responses"].values():
+                assert response["description"].replace("`", "") in page.text
+
+
+@pytest.mark.parametrize("path", ["/docs", "/asyncapi"])
+async def test_a_documentation_page_allows_its_own_scripts_and_nothing_else(command: Command, path: str) -> None:
+    answer = await command.http.get(path)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    for channel in document["channels"]:
-        assert f"<code>{channel}</code>" in answer.text
-    assert "&quot;path&quot;: &quot;/home&quot;" in answer.text
-    assert "<td><code>Nats-Msg-Id</code></td>" in answer.text
-    assert "<script" not in answer.text
-    assert not re.findall(r'(?:src|href)="https?:|url\(|@import', answer.text)
+    allowed = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    hashes = [
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+        for script in re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    ]
+    assert allowed["default-src"] == allowed["base-uri"] == allowed["frame-ancestors"] == "'none'"
+    assert allowed["script-src"].split() == ["'self'", *hashes]
+    assert allowed["style-src"] == allowed["connect-src"] == "'self'"
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//|url\(|@import', answer.text)
 
 
 async def test_a_password_in_the_servers_address_is_not_shown(settings: Settings, log: LogClient) -> None:
     address = settings.nats_url.replace("nats://", "nats://someone:secret@")
     async with running_command(settings.model_copy(update={"nats_url": address})) as command:
-        for path in ("/asyncapi.json", "/asyncapi"):
-            answer = await command.http.get(path)
-            assert "secret" not in answer.text
-            assert settings.nats_url.removeprefix("nats://") in answer.text
+        answer = await command.http.get("/asyncapi.json")
+        assert "secret" not in answer.text
+        assert settings.nats_url.removeprefix("nats://") in answer.text
         document = (await command.http.get("/asyncapi.json")).json()
         [server] = document["servers"].values()
         assert [resolve(document, one)["type"] for one in server["security"]] == ["userPassword"]
