@@ -4,6 +4,9 @@ set positional-arguments := true
 
 compile := "--quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11"
 
+# every warning is an error, such as a link to a file that does not exist
+sphinx := "--quiet --nitpicky --fail-on-warning --conf-dir docs"
+
 _list:
     @just --list --unsorted
 
@@ -58,9 +61,8 @@ lock *args:
 dashboards:
     @exec python -m tools.grafana deploy/grafana
 
-# Write what is made: docs/configuration.md, docs/api/*.json, docs/scaling.md's table; and docs/ as a site: build/docs.
+# Write the generated pages and documents below docs/, and build the documentation site: build/docs/index.html.
 docs:
-    @python -m tools.documents docs
-    @rm -rf build/docs
-    @python -m tools.documents.site . build/docs
-    @echo "the site: build/docs/index.html"
+    python -m tools.documents docs
+    rm -rf build/docs
+    sphinx-build {{sphinx}} -d build/.doctrees . build/docs

