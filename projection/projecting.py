@@ -18,7 +18,7 @@ from projection.upkeep import keep_up
 from runtime.log.client import LogClient
 from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
 from runtime.settings import Settings
-from runtime.waiting import pause
+from runtime.supervise import sleep_until_stop
 
 STANDBY_POLL = 0.5
 """Seconds between a standby's looks at the lock: about how long a take-over takes."""
@@ -104,7 +104,7 @@ async def acquire(
             logger.info("standing by: another projector is active on %s", model.name)
             observer.standing_by()
             said = True
-        await pause(stop, STANDBY_POLL)
+        await sleep_until_stop(stop, STANDBY_POLL)
     return False
 
 
@@ -140,5 +140,5 @@ async def _through_outages(once: Callable[[], Awaitable[None]], stop: asyncio.Ev
             said = str(error)
         if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
             delay, said = FIRST_PAUSE, ""
-        await pause(stop, delay)
+        await sleep_until_stop(stop, delay)
         delay = min(delay * 2, LONGEST_PAUSE)

@@ -13,7 +13,7 @@ from projection.observing import Observer
 from projection.store import CAUSED_BY_DATA, Store
 from runtime.log.client import LogClient
 from runtime.log.reader import LogReader
-from runtime.waiting import pause
+from runtime.supervise import sleep_until_stop
 
 READ_WAIT = 1.0
 
@@ -75,7 +75,7 @@ class Projector:
                     if self._arrived(position):
                         return
                     if self._share < 1:
-                        await pause(stop, (time.monotonic() - began) * (1 / self._share - 1))
+                        await sleep_until_stop(stop, (time.monotonic() - began) * (1 / self._share - 1))
         finally:
             stopping.cancel()
             reading.cancel()

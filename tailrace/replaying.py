@@ -11,7 +11,7 @@ from contracts.cursors import Cursor
 from projection.replay import Step, replay
 from runtime.log.connect import connect_log
 from runtime.settings import Settings
-from runtime.waiting import stop_event
+from runtime.supervise import stop_on_signals
 
 JSON_INTERVAL = 1.0
 PLAIN_INTERVAL = 5.0
@@ -39,7 +39,7 @@ async def replay_with_progress(
         typer.Exit: with code 1, it was interrupted.
         TailraceError: it can't be done; says why.
     """
-    stop = stop_event()
+    stop = stop_on_signals()
     end = Cursor.parse(until) if until else None
     client = await connect_log(settings, "replay")
     try:

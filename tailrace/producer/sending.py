@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from contracts.errors import ConfigurationError
-from runtime.waiting import pause
+from runtime.supervise import sleep_until_stop
 from tailrace.command_client import Answer, CommandClient, CommandUnavailableError
 from tailrace.producer.backlog import Backlog
 from tailrace.producer.source import EventSource
@@ -67,7 +67,7 @@ async def produce(
                 if on_sent is not None:
                     on_sent(answer.accepted)
             if len(batch) < MAX_BATCH:
-                await pause(stop, TICK)
+                await sleep_until_stop(stop, TICK)
     return accepted
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import stamina.instrumentation
 
 from runtime.settings import Settings
-from runtime.waiting import pause, stop_event
+from runtime.supervise import sleep_until_stop, stop_on_signals
 from tailrace.endpoints import service_url
 from tailrace.producer.sending import produce
 
@@ -24,7 +24,7 @@ async def serve(settings: Settings, rate: float, count: int | None, seed: int | 
         what ``produce`` raises.
     """
     stamina.instrumentation.set_on_retry_hooks([])  # outages are logged once, by us
-    stop = stop_event()
+    stop = stop_on_signals()
     url = service_url(settings, "command")
     sent = _Sent()
     reporting = asyncio.create_task(_report(sent, stop))
@@ -48,7 +48,7 @@ class _Sent:
 async def _report(sent: _Sent, stop: asyncio.Event) -> None:
     before, then = 0, time.monotonic()
     while True:
-        await pause(stop, REPORT_EVERY)
+        await sleep_until_stop(stop, REPORT_EVERY)
         if stop.is_set():
             return
         now = time.monotonic()

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from runtime.settings import Settings
-from runtime.waiting import pause, stop_event
+from runtime.supervise import sleep_until_stop, stop_on_signals
 from tailrace.status.reading import SERVICES, Status, read_status
 
 
@@ -23,7 +23,7 @@ async def show_status(settings: Settings, *, as_json: bool, **limits: Any) -> bo
 
 async def watch_status(settings: Settings, every: float, *, as_json: bool, **limits: Any) -> None:
     """Shows the status every ``every`` seconds until SIGINT or SIGTERM; as JSON, a line each time."""
-    stop = stop_event()
+    stop = stop_on_signals()
     with Live(auto_refresh=False) as live:
         while not stop.is_set():
             reading = asyncio.create_task(read_status(settings, **limits))
@@ -39,7 +39,7 @@ async def watch_status(settings: Settings, every: float, *, as_json: bool, **lim
                 live.update(describe(reading.result()), refresh=True)
             else:
                 typer.echo(_as_text(describe(reading.result())) + "\n")
-            await pause(stop, every)
+            await sleep_until_stop(stop, every)
 
 
 def _as_text(table: Table) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runtime.waiting import pause
+from runtime.supervise import sleep_until_stop
 from tailrace.embedded.lifetime import die_with_parent
 
 FIRST_PAUSE = 0.5
@@ -66,7 +66,7 @@ class Child:
                 delay = FIRST_PAUSE
             self.state = "starting again"
             changed(f"{self.name} ended ({describe_exit(code)}{self.last_words()}); starting it again in {delay:g} s")
-            await pause(stop, delay)
+            await sleep_until_stop(stop, delay)
             if stop.is_set():
                 return
             delay = min(delay * 2, LONGEST_PAUSE)

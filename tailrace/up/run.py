@@ -6,8 +6,8 @@ from pathlib import Path
 
 from contracts.errors import TailraceError
 from runtime.settings import Settings
+from runtime.supervise import sleep_until_stop, stop_on_signals
 from runtime.upcasters import load_upcasters
-from runtime.waiting import pause, stop_event
 from tailrace.up.folder import claimed, end_leftovers
 from tailrace.up.panel import Display, make_display
 from tailrace.up.system import Ports, System
@@ -33,7 +33,7 @@ async def run_up(
         TailraceError: it can't be started; says why in a sentence.
     """
     load_upcasters(settings)  # what is wrong with them is said before anything is started
-    stop = stop_event()
+    stop = stop_on_signals()
     with claimed(data_dir), make_display() as display:
         # what an earlier run left behind may still hold the ports
         await asyncio.to_thread(end_leftovers, data_dir)
@@ -93,7 +93,7 @@ async def _watch(system: System, display: Display, data_dir: Path, stop: asyncio
     try:
         while not stop.is_set():
             display.show(system.children, await vitals.read())
-            await pause(stop, REFRESH)
+            await sleep_until_stop(stop, REFRESH)
     finally:
         stop.set()
         for watcher in watchers:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from command.appender import BATCH
 from runtime.settings import Settings, load_settings
-from runtime.waiting import pause, stop_event
+from runtime.supervise import sleep_until_stop, stop_on_signals
 from tools.benchmarks.traffic import Traffic, append, appending
 
 TICK = 0.05
@@ -21,7 +21,7 @@ SEED = 0
 
 async def serve(settings: Settings, rate: float) -> None:
     """Appends ``rate`` events a second that happen now."""
-    stop = stop_event()
+    stop = stop_on_signals()
     traffic = Traffic(users=USERS, days=0, seed=SEED)
     async with appending(settings) as appender:
         began, sent = time.monotonic(), 0
@@ -32,7 +32,7 @@ async def serve(settings: Settings, rate: float) -> None:
                 await append(appender, messages)
                 sent += len(messages)
             if due < BATCH:
-                await pause(stop, TICK)
+                await sleep_until_stop(stop, TICK)
 
 
 if __name__ == "__main__":

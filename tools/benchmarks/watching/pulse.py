@@ -17,7 +17,7 @@ from command.appender import BATCH, Appender, Message
 from contracts.events import Event, encode_event
 from contracts.subjects import subject_of
 from runtime.settings import Settings, load_settings
-from runtime.waiting import stop_event
+from runtime.supervise import stop_on_signals
 from tools.benchmarks.traffic import append, appending
 from tools.benchmarks.watching.messages import STAMP_DIGITS, Pulse, Pulsed, cpu_seconds, read_task, run_task
 
@@ -99,7 +99,7 @@ async def serve(settings: Settings, pulse: Pulse) -> Pulsed:
         LogUnavailableError: the log refused or did not acknowledge one.
         TailraceError: a process that was to be measured has ended.
     """
-    stop = stop_event()
+    stop = stop_on_signals()
     async with appending(settings) as appender:
         publisher = Publisher(appender, Pulses(pulse.padding))
         await publisher.publish(pulse.rate * WARM_UP_SHARE, WARM_UP, stop, stamped=False)

@@ -14,7 +14,7 @@ from typing import Literal
 from websockets.uri import WebSocketURI, parse_uri
 
 from contracts.errors import TailraceError
-from runtime.waiting import stop_event
+from runtime.supervise import stop_on_signals
 from tools.benchmarks.watching.messages import (
     STAMP,
     STAMP_DIGITS,
@@ -99,7 +99,7 @@ async def serve(watch: Watch) -> Watched:
     Raises:
         TailraceError: a client can't connect, or loses its connection before it has seen enough.
     """
-    stop = stop_event()
+    stop = stop_on_signals()
     latencies: Latencies | None = Counter() if watch.timed else None
     uri = parse_uri(watch.url)
     watchers = [Watcher(uri, latencies, watch.events) for _ in range(watch.clients)]

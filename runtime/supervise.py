@@ -1,0 +1,80 @@
+"""Supervision of work that runs until it is stopped: signals, waiting, and retries with backoff."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 5.0
+"""Seconds between retries: the delay doubles from the first to the longest."""
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Returns an event that SIGINT or SIGTERM sets; from now on they no longer end the process."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def sleep_until_stop(stop: asyncio.Event, seconds: float) -> None:
+    """Waits until ``stop`` is set, but at most ``seconds``."""
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+class Outage:
+    """Logs an outage's errors and its end. A message that repeats is logged once per outage."""
+
+    def __init__(self, logger: logging.Logger, prefix: str, recovered: str = "") -> None:
+        """``prefix`` starts every warning; ``recovered`` is logged at the end, unless it is empty."""
+        self._logger = logger
+        self._prefix = prefix
+        self._recovered = recovered
+        self._logged: set[str] = set()
+
+    def report(self, error: Exception) -> None:
+        """Logs an error as a warning, unless this outage has already logged its message."""
+        message = str(error) or type(error).__name__
+        if message not in self._logged:
+            self._logger.warning("%s: %s", self._prefix, message)
+        self._logged.add(message)
+
+    def end(self) -> None:
+        """Ends the outage, if there is one."""
+        if self._logged and self._recovered:
+            self._logger.info("%s", self._recovered)
+        self._logged.clear()
+
+
+async def retry(
+    work: Callable[[], Awaitable[None]],
+    stop: asyncio.Event,
+    *,
+    on: type[Exception] | tuple[type[Exception], ...],
+    outage: Outage,
+    first: float = FIRST_DELAY,
+    longest: float = LONGEST_DELAY,
+) -> None:
+    """Runs ``work`` until it returns, or until ``stop`` is set while it waits for the next try.
+
+    Errors of the types ``on`` are reported to ``outage`` and retried; others are raised. Work that ran for more than
+    ``longest`` seconds ended the outage before it: the delay starts at ``first`` again.
+    """
+    delay = first
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        started = loop.time()
+        try:
+            await work()
+            return
+        except on as error:
+            if loop.time() - started > longest:
+                delay = first
+                outage.end()
+            outage.report(error)
+        await sleep_until_stop(stop, delay)
+        delay = min(delay * 2, longest)
