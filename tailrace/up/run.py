@@ -8,26 +8,17 @@ from contracts.errors import TailraceError
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
 from runtime.upcasters import load_upcasters
+from tailrace.embedded.ports import Ports
 from tailrace.up.folder import claimed, end_leftovers
 from tailrace.up.panel import Display, make_display
-from tailrace.up.system import Ports, System
+from tailrace.up.system import System
 from tailrace.up.vitals import Vitals
 
 REFRESH = 0.5
 
 
-async def run_up(
-    data_dir: Path,
-    settings: Settings,
-    *,
-    rate: float | None,
-    command_port: int,
-    query_port: int,
-    projection_port: int,
-    nats_port: int,
-    postgres_port: int,
-) -> None:
-    """Runs everything in ``data_dir`` until SIGINT or SIGTERM. ``rate`` None starts no producer.
+async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: float | None) -> None:
+    """Runs everything in ``data_dir`` until SIGINT or SIGTERM. Without a ``rate`` no producer starts.
 
     Raises:
         TailraceError: it can't be started; says why in a sentence.
@@ -37,14 +28,7 @@ async def run_up(
     with claimed(data_dir), make_display() as display:
         # what an earlier run left behind may still hold the ports
         await asyncio.to_thread(end_leftovers, data_dir)
-        ports = Ports.choose(
-            command=command_port,
-            query=query_port,
-            projection=projection_port,
-            nats=nats_port,
-            postgres=postgres_port,
-        )
-        system = System(data_dir, ports, settings, rate=rate)
+        system = System(data_dir, wanted.choose(), settings, rate=rate)
         try:
             await _start(system, display, stop)
             if not stop.is_set():

@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -19,7 +18,7 @@ from runtime.log import natspy
 from runtime.settings import Settings
 from runtime.upcasters import located
 from tailrace.embedded.nats import EmbeddedNats
-from tailrace.embedded.ports import free_port, require_free
+from tailrace.embedded.ports import Ports, require_free
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tailrace.endpoints import Endpoints
 from tailrace.up.child import Child, describe_exit
@@ -27,41 +26,6 @@ from tailrace.up.folder import POSTGRES
 
 READY_TIMEOUT = 60.0
 _LOOK = 0.05
-_LISTENERS = {
-    "command": "the command service",
-    "query": "the query service",
-    "projection": "the projection service",
-    "nats": "NATS",
-    "postgres": "Postgres",
-}
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The ports of a run; 0 has been replaced by a free one."""
-
-    command: int
-    query: int
-    projection: int
-    nats: int
-    postgres: int
-
-    @classmethod
-    def choose(cls, *, command: int, query: int, projection: int, nats: int, postgres: int) -> "Ports":
-        """Takes free ports where 0 is asked for and checks the others.
-
-        Raises:
-            ConflictError: one is in use.
-        """
-        asked = {"command": command, "query": query, "projection": projection, "nats": nats, "postgres": postgres}
-        for name, port in asked.items():
-            if port:
-                _require_free(name, port)
-        return cls(**{name: port or free_port() for name, port in asked.items()})
-
-
-def _require_free(name: str, port: int) -> None:
-    require_free(port, _LISTENERS[name], f"--{name}-port")
 
 
 class System:
@@ -170,7 +134,7 @@ class System:
         deadline = time.monotonic() + READY_TIMEOUT
         while not await ready():
             if child.process is not None and child.process.returncode is not None:
-                _require_free(name, getattr(self._ports, name))
+                require_free(name, getattr(self._ports, name))
                 raise TailraceError(
                     f"{name} ended at its start ({describe_exit(child.process.returncode)}{child.last_words()}); "
                     f"its output is in {child.log_file}"

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from runtime.settings import Settings
-from tailrace.cli import app
+from tailrace.cli.main import app
 from tailrace.embedded.ports import free_port
 from tailrace.endpoints import settings_for
 from tests.support.docs_page import Page

@@ -30,9 +30,9 @@ _context.set_forkserver_preload(
     [
         "pytest",
         "command.service",
-        "tailrace.cli",
-        "tailrace.status.display",
-        "tailrace.tailing.display",
+        "tailrace.cli.main",
+        "tailrace.cli.status",
+        "tailrace.cli.tail",
         "projection.service",
         "query.service",
         "runtime.log.natsio_client",
@@ -208,7 +208,7 @@ def _main(arguments: tuple[str, ...], environment: dict[str, str], folder: Path,
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     sys.argv = ["tailrace", *arguments]
-    from tailrace.cli import main
+    from tailrace.cli.main import main
 
     main()
 

@@ -15,9 +15,9 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.command_client import CommandClient, CommandUnavailableError
 from tailrace.endpoints import service_url
-from tailrace.importing.importer import import_file
-from tailrace.importing.lines import STDIN
-from tailrace.importing.report import BadLine, BadLinesError, ImportReport, Progress
+from tailrace.importer.files import STDIN
+from tailrace.importer.importer import import_file
+from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress
 from tests.support.command import serving_command
 from tests.support.processes import run_to_end, service_environment
 from tests.support.recount import recount_log

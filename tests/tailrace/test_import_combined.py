@@ -14,10 +14,10 @@ from dirty_equals import IsInt, IsPartialDict
 
 from contracts.errors import EventRejectedError
 from contracts.events import read_event
-from tailrace.importing.batches import batches
-from tailrace.importing.combined import parse_combined, user_of
-from tailrace.importing.lines import open_lines
-from tailrace.importing.report import BadLine
+from tailrace.importer.batches import batches
+from tailrace.importer.combined import parse_combined, user_of
+from tailrace.importer.files import open_lines
+from tailrace.importer.report import BadLine
 
 ODDITIES = Path(__file__).parent / "data" / "oddities.log"
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "access.log"

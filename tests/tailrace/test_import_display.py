@@ -6,9 +6,9 @@ import io
 import pytest
 from rich.console import Console
 
+from tailrace.cli.import_file import SHOWN_BAD_LINES, ImportDisplay
 from tailrace.command_client import CommandUnavailableError
-from tailrace.importing.display import SHOWN_BAD_LINES, ImportDisplay
-from tailrace.importing.report import BadLine, ImportReport, Progress
+from tailrace.importer.report import BadLine, ImportReport, Progress
 
 
 def console(*, terminal: bool) -> tuple[Console, io.StringIO]:
@@ -43,7 +43,7 @@ def test_a_terminal_shows_a_bar_with_the_rate() -> None:
 
 
 def test_without_a_terminal_there_are_plain_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailrace.importing.display.LINE_EVERY", 0)
+    monkeypatch.setattr("tailrace.cli.import_file.LINE_EVERY", 0)
     to, output = console(terminal=False)
     with ImportDisplay(to) as display:
         display.update(progress(500))

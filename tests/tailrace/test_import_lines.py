@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from contracts.errors import ConfigurationError, TailraceError
-from tailrace.importing.batches import Batch, batches
-from tailrace.importing.ids import LineIds
-from tailrace.importing.lines import MAX_LINE, STDIN, Line, open_lines
+from tailrace.importer.batches import Batch, batches
+from tailrace.importer.files import MAX_LINE, STDIN, Line, open_lines
+from tailrace.importer.ids import LineIds
 
 EVENT = b'{"event_type":"test","user_id":%d,"created_at":"2025-01-01T00:00:00Z","event_data":{}}'
 

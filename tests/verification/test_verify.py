@@ -10,7 +10,7 @@ from dirty_equals import IsPartialDict, IsStr
 from contracts.errors import ForeignHistoryError
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tailrace.verifying import describe
+from tailrace.cli.verify import describe
 from tests.support.events import BASE, event, log_event, log_events, log_raw, some_events
 from tests.support.processes import run_tailrace
 from tests.support.projector import running_projector, until_projected

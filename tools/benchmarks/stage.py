@@ -26,8 +26,8 @@ from runtime.log.natspy import close_connection
 from runtime.log.topology import ensure_streams
 from runtime.postgres import connect
 from runtime.settings import Settings, load_settings
-from tailrace.embedded.ports import free_port
-from tailrace.up.system import Ports, System
+from tailrace.embedded.ports import Ports, free_port
+from tailrace.up.system import System
 from tools.benchmarks.machine import Servers, read_servers
 from tools.benchmarks.plan import Plan
 from tools.benchmarks.programs import TAILRACE, Program
@@ -127,7 +127,7 @@ async def open_stage(plan: Plan, progress: Progress) -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "logs").mkdir()
-        ports = Ports.choose(command=0, query=0, projection=0, nats=0, postgres=0)
+        ports = Ports().choose()
         system = System(folder, ports, settings.model_copy(update={"flavour": "auto"}), rate=None)
         progress.say("starting the servers")
         try:

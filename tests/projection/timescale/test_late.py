@@ -14,7 +14,7 @@ from migrations.catalogue import get_live_model
 from projection.upkeep import REFRESH, Upkeep
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tailrace.verifying import describe
+from tailrace.cli.verify import describe
 from tests.projection.timescale.conftest import ago, is_settled, pending, project_all, stop_upkeep
 from tests.query.conftest import running_query
 from tests.support.events import event, log_events, some_events

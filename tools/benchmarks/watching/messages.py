@@ -9,7 +9,7 @@ import psutil
 from msgspec import Struct
 
 from contracts.errors import TailraceError
-from tailrace.options import run_to_end
+from tailrace.cli.options import run_to_end
 
 T = TypeVar("T", bound=Struct)
 

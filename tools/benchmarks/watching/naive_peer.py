@@ -19,7 +19,7 @@ from contracts.subjects import EVENTS
 from runtime.log.natspy import close_connection
 from runtime.serving import serve_http
 from runtime.settings import Settings, load_settings
-from tailrace.options import run_to_end
+from tailrace.cli.options import run_to_end
 
 CAUGHT_UP = {"kind": "caught_up"}
 

@@ -3,23 +3,47 @@
 import json
 import sys
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from zlib import crc32
 
 import stamina.instrumentation
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from runtime.settings import Settings
-from tailrace.endpoints import service_url
-from tailrace.tailing.following import Frame, follow
+from tailrace.cli.options import DataDir, JsonLines, run_to_end
+from tailrace.endpoints import service_url, settings_for
+from tailrace.stream_client import Frame
+from tailrace.stream_client import follow as follow_stream
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 TYPE_WIDTH = 20
 USER_WIDTH = 8
 
 
-async def tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool, as_json: bool) -> None:
+def tail(
+    start: Annotated[
+        str, typer.Option("--from", help="latest, earliest, a cursor, a time, or an age such as -5m.")
+    ] = "latest",
+    until: Annotated[str | None, typer.Option(help="End at a cursor, a time, or an age.", show_default=False)] = None,
+    event_type: Annotated[
+        list[str] | None, typer.Option("--type", help="Only these types, such as checkout.*", show_default=False)
+    ] = None,
+    user: Annotated[int | None, typer.Option(help="Only this user's events.", show_default=False)] = None,
+    speed: Annotated[str, typer.Option(help="max, or a multiple of the original pace.")] = "max",
+    clock: Annotated[str, typer.Option(help="The time that --speed follows: log, or event (created_at).")] = "log",
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Continue with new events.")] = True,
+    as_json: JsonLines = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the log's events: new ones, or again from any time on. Ctrl-C stops it."""
+    given = {"from": start, "until": until, "event_type": event_type, "user_id": user, "speed": speed, "clock": clock}
+    asked = {name: value for name, value in given.items() if value is not None}
+    run_to_end(show_tail(settings_for(data_dir), asked, stop_at_end=not follow, as_json=as_json))
+
+
+async def show_tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool, as_json: bool) -> None:
     """Prints events until the end that was asked for, or the log's if ``stop_at_end``, or for ever.
 
     On standard output there is nothing but events and gaps; what happens to the connection is told on standard error.
@@ -37,7 +61,7 @@ async def tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool, 
         notes.print(f"connecting again: {reason}", markup=False)
 
     try:
-        async for frame in follow(service_url(settings, "query"), asked, lost):
+        async for frame in follow_stream(service_url(settings, "query"), asked, lost):
             show.frame(frame)
             cursor = frame["resumed_at"] if frame["kind"] == "gap" else frame["cursor"]
             if stop_at_end and frame["kind"] == "caught_up":

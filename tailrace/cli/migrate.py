@@ -1,21 +1,32 @@
 """``tailrace migrate``: everything that has to be there before services start, made or brought up to date."""
 
 import asyncio
-from collections.abc import Callable
+from typing import Annotated
+
+import typer
 
 from contracts.errors import LogUnavailableError
 from migrations.roles import ensure_reader
-from migrations.runner import migrate
+from migrations.runner import migrate as migrate_database
 from runtime.log.connect import connect_log
 from runtime.log.topology import Reconciled, ensure_streams
 from runtime.postgres import connect
 from runtime.settings import Settings
+from tailrace.cli.options import DataDir, run_to_end
+from tailrace.endpoints import settings_for
 
 PATIENCE = 20.0
 """Seconds to wait for the log's servers."""
 
 
-async def bring_up_to_date(settings: Settings, say: Callable[[str], None], *, dry_run: bool) -> None:
+def migrate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would run.")] = False, data_dir: DataDir = None
+) -> None:
+    """Bring the database and the log's streams up to date."""
+    run_to_end(_migrate(settings_for(data_dir), dry_run=dry_run))
+
+
+async def _migrate(settings: Settings, *, dry_run: bool) -> None:
     """The tables first, then the role of readers if one is asked for, then the log's streams.
 
     Raises:
@@ -25,26 +36,26 @@ async def bring_up_to_date(settings: Settings, say: Callable[[str], None], *, dr
     """
     connection = await connect(settings.dsn, name="migrate")
     try:
-        done = await migrate(connection, settings, dry_run=dry_run)
+        done = await migrate_database(connection, settings, dry_run=dry_run)
         for change in done:
-            say(f"{'would apply' if dry_run else 'applied'} {change}")
+            typer.echo(f"{'would apply' if dry_run else 'applied'} {change}")
         if not done:
-            say("the database is up to date")
+            typer.echo("the database is up to date")
         if settings.reader_user and settings.reader_pass and not dry_run:
             await ensure_reader(connection, settings.reader_user, settings.reader_pass)
-            say(f"{settings.reader_user} may read everything")
+            typer.echo(f"{settings.reader_user} may read everything")
     finally:
         await connection.close()
-    streams = await _streams(settings, say, dry_run=dry_run)
+    streams = await _streams(settings, dry_run=dry_run)
     for sentence in streams.done:
-        say(f"{'would do: ' if dry_run else ''}{sentence}")
+        typer.echo(f"{'would do: ' if dry_run else ''}{sentence}")
     for sentence in streams.left:
-        say(sentence)
+        typer.echo(sentence)
     if not streams.done:
-        say("the log is up to date")
+        typer.echo("the log is up to date")
 
 
-async def _streams(settings: Settings, say: Callable[[str], None], *, dry_run: bool) -> Reconciled:
+async def _streams(settings: Settings, *, dry_run: bool) -> Reconciled:
     """Waits for servers that have just started: those of a cluster need a moment to agree who leads."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
@@ -60,6 +71,6 @@ async def _streams(settings: Settings, say: Callable[[str], None], *, dry_run: b
             if loop.time() > deadline:
                 raise
             if not said:
-                say(f"waiting for the log: {error}")
+                typer.echo(f"waiting for the log: {error}")
             said = True
         await asyncio.sleep(0.5)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from contracts.errors import ConfigurationError, TailraceError
 from tailrace.command_client import PATIENCE, CommandClient, CommandUnavailableError
-from tailrace.importing.batches import Batch, Format, batches
-from tailrace.importing.lines import STDIN, LineSource, open_lines
-from tailrace.importing.report import BadLine, BadLinesError, ImportReport, Progress, Tally
+from tailrace.importer.batches import Batch, Format, batches
+from tailrace.importer.files import STDIN, LineSource, open_lines
+from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress, Tally
 
 
 async def import_file(

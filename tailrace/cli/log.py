@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,18 +16,49 @@ from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.log.history import accept_gap, new_epoch
 from runtime.settings import Settings
+from tailrace.cli.options import AsJson, DataDir, run_to_end
+from tailrace.endpoints import settings_for
+
+app = typer.Typer(
+    help="The log's history: its epoch and its recorded gaps.", no_args_is_help=True, add_completion=False
+)
 
 _GAP = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
 
 
-async def show_log(settings: Settings, *, as_json: bool) -> None:
+@app.command("show")
+def log_show(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Show the log's epoch, its first and last entry, and its recorded gaps."""
+    run_to_end(_show(settings_for(data_dir), as_json=as_json))
+
+
+@app.command("accept-gap")
+def log_accept_gap(
+    gap: Annotated[str, typer.Argument(metavar="A..B", help="The first and the last lost sequence.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Record that log entries are lost, so that readers continue behind them."""
+    run_to_end(_accept_gap(settings_for(data_dir), gap))
+
+
+@app.command("new-epoch")
+def log_new_epoch(
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False, data_dir: DataDir = None
+) -> None:
+    """Declare a new epoch of the log. Every earlier cursor and read model is refused from then on."""
+    if not yes:
+        typer.confirm("Every cursor and every read model of this log will be refused. Declare a new epoch?", abort=True)
+    run_to_end(_new_epoch(settings_for(data_dir)))
+
+
+async def _show(settings: Settings, *, as_json: bool) -> None:
     """Prints where the log stands."""
     async with _log(settings) as log:
         state = await log.state()
     typer.echo(json.dumps(state._asdict(), indent=2) if as_json else describe(state))
 
 
-async def record_gap(settings: Settings, text: str) -> None:
+async def _accept_gap(settings: Settings, text: str) -> None:
     """Records a gap, given as ``A..B``, and prints what follows from it.
 
     Raises:
@@ -50,7 +82,7 @@ async def record_gap(settings: Settings, text: str) -> None:
     )
 
 
-async def declare_new_epoch(settings: Settings) -> None:
+async def _new_epoch(settings: Settings) -> None:
     """Gives the log another epoch and prints what follows from it."""
     async with _log(settings) as log:
         before, after = await new_epoch(log)

@@ -3,6 +3,8 @@
 import httpx
 
 from contracts.errors import UnavailableError
+from tailrace.cli.options import DataDir, Service, run_to_end
+from tailrace.endpoints import service_url, settings_for
 
 PATIENCE = 5.0
 """Seconds: a little more than the service gives what it asks itself."""
@@ -10,6 +12,11 @@ PATIENCE = 5.0
 
 class UnhealthyError(UnavailableError):
     """The service can't do its work now; the message says what doesn't answer."""
+
+
+def health(service: Service, data_dir: DataDir = None) -> None:
+    """Ask a service whether it is ready. Exits with 1, and a sentence, if it is not."""
+    run_to_end(ask_health(service_url(settings_for(data_dir), service.value), service.value))
 
 
 async def ask_health(url: str, service: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,7 +11,27 @@ from rich.table import Table
 
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
-from tailrace.status.reading import SERVICES, Status, read_status
+from tailrace.cli.options import AsJson, DataDir, run_to_end
+from tailrace.endpoints import settings_for
+from tailrace.status import SERVICES, Status, read_status
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it repeatedly, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two readings of --watch.")] = 2.0,
+    max_lag: Annotated[float, typer.Option(min=0, help="A lag of more seconds is a problem.")] = 60.0,
+    max_parked: Annotated[
+        int | None, typer.Option(min=0, help="More parked events are a problem.", show_default="no limit")
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the log, the read model, its lag, and the services. Exits with 1 if there is a problem."""
+    settings = settings_for(data_dir)
+    if watch:
+        run_to_end(watch_status(settings, every, as_json=as_json, max_lag=max_lag, max_parked=max_parked))
+    elif not run_to_end(show_status(settings, as_json=as_json, max_lag=max_lag, max_parked=max_parked)):
+        raise typer.Exit(1)
 
 
 async def show_status(settings: Settings, *, as_json: bool, **limits: Any) -> bool:

@@ -1,17 +1,39 @@
 """``tailrace cutover``, ``rollback`` and ``drop-old``."""
 
+from typing import Annotated
+
 import typer
 
 from contracts.errors import ConflictError
-from projection.cutover import Direction, drop_old, go_over
+from projection.cutover import Direction, go_over
+from projection.cutover import drop_old as drop_models
 from runtime.log.connect import connect_log
 from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.upcasters import load_upcasters
-from tailrace.verifying import describe, reading_the_log
+from tailrace.cli.options import DataDir, run_to_end
+from tailrace.cli.verify import describe, reading_the_log
+from tailrace.endpoints import settings_for
+
+Check = Annotated[bool, typer.Option("--verify/--no-verify", help="Verify the model first.")]
 
 
-async def go_over_with_progress(settings: Settings, direction: Direction, *, check: bool) -> None:
+def cutover(check: Check = True, data_dir: DataDir = None) -> None:
+    """Show readers the candidate model that a replay built."""
+    run_to_end(_swap(settings_for(data_dir), "cutover", check=check))
+
+
+def rollback(check: Check = True, data_dir: DataDir = None) -> None:
+    """Show readers the previous model again."""
+    run_to_end(_swap(settings_for(data_dir), "rollback", check=check))
+
+
+def drop_old(data_dir: DataDir = None) -> None:
+    """Drop every model except the live one."""
+    run_to_end(_drop_models(settings_for(data_dir)))
+
+
+async def _swap(settings: Settings, direction: Direction, *, check: bool) -> None:
     """Goes over and says so.
 
     Raises:
@@ -39,7 +61,7 @@ async def go_over_with_progress(settings: Settings, direction: Direction, *, che
     typer.echo(", `tailrace drop-old` removes it" if direction == "cutover" else "")
 
 
-async def drop_models(settings: Settings) -> None:
+async def _drop_models(settings: Settings) -> None:
     """Drops every model but the live one.
 
     Raises:
@@ -47,7 +69,7 @@ async def drop_models(settings: Settings) -> None:
     """
     connection = await connect(settings.dsn, name="drop-old")
     try:
-        dropped = await drop_old(connection)
+        dropped = await drop_models(connection)
     finally:
         await connection.close()
     if not dropped:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,9 +14,11 @@ from runtime.log.connect import connect_log
 from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.upcasters import load_upcasters
+from tailrace.cli.options import AsJson, DataDir, run_to_end
+from tailrace.endpoints import settings_for
 from verification.digests import ROWS, USERS
 from verification.receipt import Receipt
-from verification.run import verify
+from verification.run import verify as verify_model
 
 DAYS_SHOWN = 14
 COLUMNS = {
@@ -27,6 +30,18 @@ COLUMNS = {
 }
 """What each table is called above its counts."""
 COLUMN = 12
+
+
+def verify(
+    database: Annotated[
+        str | None, typer.Option(help="The database, if not the configured one.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Read the log again and compare every table with it. Exits with 1 if anything differs."""
+    chosen = {} if database is None else {"database": database}
+    run_to_end(verify_with_progress(settings_for(data_dir, **chosen), as_json=as_json))
 
 
 async def verify_with_progress(settings: Settings, *, as_json: bool) -> None:
@@ -42,7 +57,7 @@ async def verify_with_progress(settings: Settings, *, as_json: bool) -> None:
         connection = await connect(settings.dsn, name="verify")
         try:
             with reading_the_log() as on_read:
-                receipt = await verify(client, connection, on_read, upcasters=upcasters)
+                receipt = await verify_model(client, connection, on_read, upcasters=upcasters)
         finally:
             await connection.close()
     finally:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,9 +17,43 @@ from projection.parked import ParkedEvent, ParkedEvents
 from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.upcasters import load_upcasters
+from tailrace.cli.options import DataDir, JsonLines, run_to_end
+from tailrace.endpoints import settings_for
+
+app = typer.Typer(help="Log entries that could not be projected.", no_args_is_help=True, add_completion=False)
 
 
-async def list_parked(settings: Settings, *, limit: int, as_json: bool) -> None:
+@app.command("list")
+def parked_list(
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    as_json: JsonLines = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List parked events with their reasons, the oldest first."""
+    run_to_end(_list(settings_for(data_dir), limit=limit, as_json=as_json))
+
+
+@app.command("show")
+def parked_show(
+    seq: Annotated[int, typer.Argument(min=1, help="The log entry's sequence.")], data_dir: DataDir = None
+) -> None:
+    """Show one parked event with its payload, as JSON."""
+    run_to_end(_show(settings_for(data_dir), seq))
+
+
+@app.command("retry")
+def parked_retry(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; only print the outcome.")] = False,
+    until: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Only entries up to this cursor.", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Project parked events again, after their cause is fixed. Each counts once, at its own time."""
+    run_to_end(_retry(settings_for(data_dir), until=until, dry_run=dry_run))
+
+
+async def _list(settings: Settings, *, limit: int, as_json: bool) -> None:
     """Prints the oldest ``limit``: a table, or one JSON object per line."""
     async with _parked(settings) as parked:
         found = await parked.list(limit=limit)
@@ -38,7 +73,7 @@ async def list_parked(settings: Settings, *, limit: int, as_json: bool) -> None:
     Console().print(table, markup=False)
 
 
-async def show_parked(settings: Settings, seq: int) -> None:
+async def _show(settings: Settings, seq: int) -> None:
     """Prints one, payload included, as JSON.
 
     Raises:
@@ -51,7 +86,7 @@ async def show_parked(settings: Settings, seq: int) -> None:
     typer.echo(json.dumps(_as_json(found), indent=2, ensure_ascii=False))
 
 
-async def retry_parked(settings: Settings, *, until: str | None, dry_run: bool) -> None:
+async def _retry(settings: Settings, *, until: str | None, dry_run: bool) -> None:
     """Tries all again, in the live model and one beside it, prints what became of each."""
     upcasters = load_upcasters(settings)
     projected = still = 0

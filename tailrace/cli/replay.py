@@ -2,19 +2,51 @@
 
 import json
 import time
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from contracts.cursors import Cursor
-from projection.replay import Step, replay
+from projection.replay import Step
+from projection.replay import replay as replay_log
 from runtime.log.connect import connect_log
+from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.supervise import stop_on_signals
+from tailrace.cli.options import DataDir, run_to_end
+from tailrace.endpoints import settings_for
 
 JSON_INTERVAL = 1.0
 PLAIN_INTERVAL = 5.0
+
+
+def replay(
+    into: Annotated[
+        str | None,
+        typer.Option(help="Another database, as postgresql://…; created if it is missing.", show_default=False),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Stop there, not at the log's end.", show_default=False)
+    ] = None,
+    share: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="Share of the time to work; 0.5 if not given.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="The log's beginning is gone: start where it begins now.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line per second.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Project the log from its first entry into a candidate model, or into another database.
+
+    An interrupted replay resumes.
+    """
+    chosen = {"database": into, "replay_share": share}
+    settings = settings_for(data_dir, **{name: value for name, value in chosen.items() if value is not None})
+    configure_logging("warning")
+    run_to_end(replay_with_progress(settings, beside=into is None, until=until, partial=partial, as_json=as_json))
 
 
 class _Pace:
@@ -44,7 +76,9 @@ async def replay_with_progress(
     client = await connect_log(settings, "replay")
     try:
         with _Display(as_json) as display:
-            last = await replay(client, settings, stop, beside=beside, until=end, partial=partial, on_step=display.show)
+            last = await replay_log(
+                client, settings, stop, beside=beside, until=end, partial=partial, on_step=display.show
+            )
             display.end(last)
     finally:
         await client.close()

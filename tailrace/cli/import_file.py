@@ -2,26 +2,48 @@
 
 import asyncio
 import time
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import stamina.instrumentation
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from runtime.settings import Settings
+from tailrace.cli.options import DataDir, run_to_end
 from tailrace.command_client import CommandUnavailableError
-from tailrace.endpoints import service_url
-from tailrace.importing.batches import Format
-from tailrace.importing.importer import import_file
-from tailrace.importing.report import BadLine, ImportReport, Progress
+from tailrace.endpoints import service_url, settings_for
+from tailrace.importer.batches import Format
+from tailrace.importer.importer import import_file as import_events
+from tailrace.importer.report import BadLine, ImportReport, Progress
 
 SHOWN_BAD_LINES = 20
 LINE_EVERY = 5.0
 """Seconds between plain lines."""
+
+
+class FormatName(StrEnum):
+    """The formats that ``import`` reads."""
+
+    ndjson = "ndjson"
+    combined = "combined"
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="The file to read; - reads standard input.", allow_dash=True)],
+    format: Annotated[
+        FormatName, typer.Option(help="ndjson: an event per line. combined: an access log.")
+    ] = FormatName.ndjson,
+    strict: Annotated[bool, typer.Option("--strict", help="Send nothing if a line is bad.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Send a file of events to the command service. Importing a file twice adds nothing."""
+    run_to_end(import_with_progress(file, format.value, settings_for(data_dir), strict=strict))
 
 
 async def import_with_progress(
@@ -34,7 +56,7 @@ async def import_with_progress(
     """
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would tear the bar; the display says it itself
     with ImportDisplay(console or Console(stderr=True, highlight=False)) as display:
-        report = await import_file(
+        report = await import_events(
             path,
             format=format,
             command_url=service_url(settings, "command"),

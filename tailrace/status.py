@@ -21,7 +21,7 @@ from runtime.sql import read_sql
 from tailrace.endpoints import ServiceName, service_url
 
 Status = dict[str, Any]
-_sql = partial(read_sql, "tailrace.status")
+_sql = partial(read_sql, "tailrace")
 
 SERVICES: tuple[ServiceName, ...] = ("command", "projection", "query")
 _BUILT = re.compile(r'^tailrace_build_info\{.*?version="([^"]*)"', re.MULTILINE)

@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from contracts.errors import EventRejectedError, TailraceError
-from tailrace.importing.combined import parse_combined
-from tailrace.importing.ids import LineIds
-from tailrace.importing.lines import MAX_LINE, LineSource
-from tailrace.importing.ndjson import parse_ndjson
-from tailrace.importing.report import BadLine
+from tailrace.importer.combined import parse_combined
+from tailrace.importer.files import MAX_LINE, LineSource
+from tailrace.importer.ids import LineIds
+from tailrace.importer.ndjson import parse_ndjson
+from tailrace.importer.report import BadLine
 
 Format = Literal["ndjson", "combined"]
 

@@ -1,0 +1,1 @@
+"""The command line: a module per command or group of commands, and the table of all in ``main``."""

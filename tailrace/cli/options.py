@@ -1,0 +1,35 @@
+"""Options and arguments that several commands share, and running a command's work."""
+
+import asyncio
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Take addresses from the run in this folder.", show_default=False, file_okay=False),
+]
+Rate = Annotated[float, typer.Option(min=0.01, help="Events per second, on average.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+
+class Service(StrEnum):
+    """The services that ``serve`` runs."""
+
+    command = "command"
+    projection = "projection"
+    query = "query"
+
+
+def run_to_end(work: "Coroutine[Any, Any, Any]") -> Any:
+    """Runs a command's work, on uvloop where it is installed."""
+    try:
+        import uvloop
+    except ImportError:  # not on Windows
+        return asyncio.run(work)
+    return uvloop.run(work)

@@ -1,1 +1,0 @@
-"""``tailrace status``: what everything says of itself, once or again and again."""
