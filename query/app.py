@@ -1,4 +1,4 @@
-"""The HTTP app: its parts put together."""
+"""The HTTP app, composed of the routes of each feature."""
 
 import asyncpg
 from fastapi import FastAPI
@@ -16,21 +16,21 @@ from runtime.log.client import LogClient
 from runtime.metrics import serve_metrics
 
 DESCRIPTION = """
-The read side of Tailrace: `/stats` answers from the read model, `/ws` streams the log itself. Both name positions of
-the log by the same cursors, `<epoch>:<sequence>:<fingerprint>`. Errors are problem+json (RFC 9457).
+The read side of Tailrace: `/stats` and `/events` query the read model, `/ws` and `/sse` stream the log. All use the
+same cursors for positions of the log: `<epoch>:<sequence>:<fingerprint>`. Errors are problem+json (RFC 9457).
 """
 
 
 def make_app(
     pool: "asyncpg.Pool", log: LogClient, clients: LiveClients, registry: CollectorRegistry, *, stats_timeout: float
 ) -> FastAPI:
-    """The app over an open pool and a connected log; ``stats_timeout`` in seconds."""
-    # no pages of the framework's own: they load their scripts from elsewhere
+    """Returns the app; ``stats_timeout`` limits the database time of one request, in seconds."""
+    # FastAPI's default pages load their scripts from a CDN
     app = FastAPI(title="Tailrace query", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     answer_problems(app)
     describe_problems(app)
     app.include_router(page_routes())
-    app.include_router(health_routes(pool, log, clients))
+    app.include_router(health_routes(pool, log, lambda: clients.count))
     app.include_router(stats_routes(pool, log, stats_timeout))
     app.include_router(events_routes(pool, log, stats_timeout))
     app.include_router(live_routes(clients))

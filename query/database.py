@@ -1,56 +1,62 @@
-"""Asking the read model: named queries, and one snapshot per answer."""
+"""Queries to the read model: named SQL files, and one snapshot per answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 
-from contracts.errors import TailraceError
+from contracts.patterns import TypePattern, matching
+from query.errors import QueryTimeoutError
 from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError
 from runtime.sql import read_sql
 
 ACQUIRE_TIMEOUT = 5.0
-"""Seconds a question waits for a connection, which others may all be using."""
+"""Seconds that a request waits for a free connection."""
 RELEASE_TIMEOUT = 5.0
 
 _BEGIN = """
 begin isolation level repeatable read read only;
--- compiling a plan takes longer than most of them run
+-- compiling a plan takes longer than most queries run
 set local jit = off;
--- before the snapshot is taken: a cut-over that is under way is waited for, a later one waits
+-- before the snapshot: this waits for a cutover in progress, and a later cutover waits for this transaction
 lock table public.projection_position in access share mode
 """
 
 
-class QuestionTooSlowError(TailraceError):
-    """The database was given up waiting for: ask for less."""
-
-
 class Snapshot:
-    """Asks named queries, all of one state of the database."""
+    """Runs named queries against one state of the database."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
 
     async def rows(self, name: str, *arguments: object) -> list[Any]:
-        """The rows of a named query."""
+        """Returns the rows of a named query."""
         rows: list[Any] = await self.connection.fetch(read_sql("query", name), *arguments)
         return rows
 
     async def row(self, name: str, *arguments: object) -> Any:
-        """The first row of a named query that always has one."""
+        """Returns the first row of a named query that always returns one."""
         return (await self.rows(name, *arguments))[0]
+
+    async def event_types(self, patterns: Sequence[TypePattern]) -> list[str] | None:
+        """Returns the event types that match any pattern; None without patterns, which selects every type."""
+        if not patterns:
+            return None
+        if all(pattern.is_exact for pattern in patterns):
+            return [pattern.text for pattern in patterns]
+        known = [row["event_type"] for row in await self.rows("all_time", None)]
+        return matching(patterns, filter(None, known))
 
 
 @asynccontextmanager
 async def snapshot(pool: "asyncpg.Pool", timeout: float) -> AsyncIterator[Snapshot]:
-    """A read-only transaction that sees one state of the database, of at most ``timeout`` seconds.
+    """Opens a read-only transaction on one state of the database, for at most ``timeout`` seconds.
 
     Raises:
-        DatabaseUnavailableError: there is no connection to be had, or it broke.
-        QuestionTooSlowError: the time was not enough.
+        DatabaseUnavailableError: no connection is free, or the connection was lost.
+        QueryTimeoutError: the time limit was reached.
     """
     connection = await _acquire(pool)
     try:
@@ -60,9 +66,9 @@ async def snapshot(pool: "asyncpg.Pool", timeout: float) -> AsyncIterator[Snapsh
         finally:
             await pool.release(connection, timeout=RELEASE_TIMEOUT)
     except TimeoutError as error:
-        raise QuestionTooSlowError(f"the database needed more than {timeout:g} s: ask for a shorter range") from error
+        raise QueryTimeoutError(f"the database needed more than {timeout:g} s: ask for a shorter range") from error
     except UNAVAILABLE as error:
-        raise DatabaseUnavailableError(f"the database broke off: {error or type(error).__name__}") from error
+        raise DatabaseUnavailableError(f"the database connection was lost: {error or type(error).__name__}") from error
 
 
 @asynccontextmanager

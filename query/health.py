@@ -1,5 +1,6 @@
-"""``/ping``, ``/health/…`` and ``/status``: whether the service works, and where everything is."""
+"""``/ping``, ``/health/live``, ``/health/ready`` and ``/status``."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import asyncpg
@@ -8,60 +9,59 @@ from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
 from query.database import snapshot
-from query.live.sending import LiveClients
 from query.problems import documented
-from query.status import PATIENCE, Status, read_status
+from query.status import DATABASE_TIMEOUT, Status, read_status
 from runtime.health import answer_live, answer_ready
 from runtime.log.client import LogClient
 
 
-class Alive(BaseModel):
+class Liveness(BaseModel):
     """The process runs."""
 
     status: str = Field(examples=["ok"])
 
 
-class Health(BaseModel):
-    """Both answer."""
+class Readiness(BaseModel):
+    """The database and the log answer."""
 
     database: str = Field(examples=["ok"])
     log: str = Field(examples=["ok"])
 
 
-def health_routes(pool: "asyncpg.Pool", log: LogClient, clients: LiveClients) -> APIRouter:
-    """The routes."""
+def health_routes(pool: "asyncpg.Pool", log: LogClient, live_clients: Callable[[], int]) -> APIRouter:
+    """Returns the routes; ``live_clients`` returns the number of connected clients."""
     router = APIRouter(tags=["operation"])
     started_at = datetime.now(UTC)
 
     @router.get("/ping", summary="Pong", response_class=PlainTextResponse)
     async def ping() -> str:
-        """Answers `pong` as long as the service runs, whatever else does."""
+        """Answers `pong` while the process runs."""
         return "pong"
 
-    @router.get("/health/live", summary="Whether the process runs", response_model=Alive)
+    @router.get("/health/live", summary="Whether the process runs", response_model=Liveness)
     async def live() -> Response:
-        """Whether the process runs: 200, whatever else does not."""
+        """Answers 200 while the process runs, even if the database or the log is away."""
         return answer_live()
 
     @router.get(
         "/health/ready",
         summary="Whether the database and the log answer",
-        response_model=Health,
+        response_model=Readiness,
         responses=documented(503),
     )
-    @router.get("/health", response_model=Health, responses=documented(503), include_in_schema=False)
+    @router.get("/health", response_model=Readiness, responses=documented(503), include_in_schema=False)
     async def ready() -> Response:
-        """Whether the database and the log answer."""
+        """Answers 200 if the database and the log answer, 503 otherwise."""
         return await answer_ready({"database": lambda: _ask_database(pool), "log": log.state})
 
-    @router.get("/status", summary="Where everything is")
+    @router.get("/status", summary="State of the pipeline")
     async def status() -> Status:
-        """Numbers for a panel; answers even when nothing else does, and says what is wrong then."""
-        return await read_status(pool, log, live_clients=clients.count, started_at=started_at)
+        """Returns the position and lag of the read model. Answers 200 even if the database and the log are away."""
+        return await read_status(pool, log, live_clients=live_clients(), started_at=started_at)
 
     return router
 
 
 async def _ask_database(pool: "asyncpg.Pool") -> None:
-    async with snapshot(pool, PATIENCE) as ask:
+    async with snapshot(pool, DATABASE_TIMEOUT) as ask:
         await ask.row("position")

@@ -1,4 +1,4 @@
-"""What the query service measures: every name is here, and in docs/metrics.md."""
+"""The metrics of the query service; docs/metrics.md lists the same names."""
 
 from collections.abc import Iterable
 
@@ -14,22 +14,22 @@ from runtime.metrics import new_registry
 
 
 class QueryMetrics:
-    """The query service's metrics, in a registry of their own."""
+    """The metrics of the query service, in their own registry."""
 
     def __init__(self, pool: "asyncpg.Pool", tail: Tail, clients: LiveClients) -> None:
         self.registry = new_registry()
         closed = Counter(
             "tailrace_live_closed",
-            "Live clients that the service closed, by close code (docs of /ws); clients that left by themselves: 0.",
+            "Live clients that the service closed, by close code (see /ws); 0: the client disconnected.",
             ["code"],
             registry=self.registry,
         )
         clients.on_closed = lambda code: closed.labels(str(code)).inc()
-        self.registry.register(_Now(pool, tail, clients))
+        self.registry.register(_OnScrape(pool, tail, clients))
 
 
-class _Now(Collector):
-    """Read when somebody asks: sending costs no more for it."""
+class _OnScrape(Collector):
+    """Values that are read only on a scrape, so that sending frames costs no more."""
 
     def __init__(self, pool: "asyncpg.Pool", tail: Tail, clients: LiveClients) -> None:
         self._pool = pool
@@ -49,6 +49,6 @@ class _Now(Collector):
         ring = self._tail.ring
         yield GaugeMetricFamily(
             "tailrace_live_sequence",
-            "The last log entry that live clients can get; 0 while the log can't be followed.",
+            "Last log entry that live clients can receive; 0 while the service cannot follow the log.",
             ring.end.seq if ring else 0,
         )

@@ -1,4 +1,4 @@
-"""Every error as problem+json, the framework's own too."""
+"""Errors as problem+json (RFC 9457), including the framework's own."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,34 +9,22 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from contracts.errors import LogUnavailableError
-from query.database import QuestionTooSlowError
-from query.events.tracing import EventNotFoundError
-from query.live.requests import BadStreamRequestError
-from query.stats.answer import NoLongerKeptError
-from query.stats.buckets import TooManyBucketsError
-from query.stats.waiting import AnotherLogError, NotYetProjectedError
+from contracts.errors import LogUnavailableError, TailraceError
+from query.errors import QueryError
 from runtime.log.client import JetStreamApiError
 from runtime.postgres import DatabaseUnavailableError
 from runtime.problems import problem
 
-_RETRY = {"Retry-After": "1"}
-_KINDS: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
-    EventNotFoundError: (404, "Not found", {}),
-    AnotherLogError: (409, "Another log", {}),
-    NoLongerKeptError: (422, "Bad parameter", {}),
-    TooManyBucketsError: (422, "Bad parameter", {}),
-    BadStreamRequestError: (422, "Bad parameter", {}),
-    LogUnavailableError: (503, "Log unavailable", _RETRY),
-    JetStreamApiError: (503, "Log unavailable", {}),
-    DatabaseUnavailableError: (503, "Database unavailable", _RETRY),
-    NotYetProjectedError: (504, "Not yet projected", _RETRY),
-    QuestionTooSlowError: (504, "Took too long", {}),
+_UNAVAILABLE: dict[type[TailraceError], tuple[str, dict[str, str]]] = {
+    LogUnavailableError: ("Log unavailable", {"Retry-After": "1"}),
+    JetStreamApiError: ("Log unavailable", {}),
+    DatabaseUnavailableError: ("Database unavailable", {"Retry-After": "1"}),
 }
+"""Errors of the layers below, with their titles and headers: status 503."""
 
 
 class Problem(BaseModel):
-    """An error as RFC 9457 has it."""
+    """An error (RFC 9457)."""
 
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["Bad parameter"])
@@ -47,12 +35,12 @@ class Problem(BaseModel):
 _EXAMPLES = {
     404: (
         "Not found",
-        "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177 is not in the read model, which has counted the log up to "
-        "3f9c1a7be204:41:, and there is nothing behind that",
+        "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177 is not in the read model, which is at 3f9c1a7be204:41:; the log has "
+        "no later entries",
     ),
     409: (
         "Another log",
-        "min_cursor: 81d0e6f7a2b3:9: is of another log than the read model, whose epoch is 3f9c1a7be204",
+        "min_cursor: 81d0e6f7a2b3:9: belongs to another log; the epoch of the read model is 3f9c1a7be204",
     ),
     422: ("Bad parameter", "to: expected RFC 3339 with a zone, such as 2026-03-01T12:00:00Z"),
     426: ("Upgrade required", "/ws is a WebSocket"),
@@ -63,7 +51,7 @@ _PROBLEM_JSON = "application/problem+json"
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's part about the problems that a route answers."""
+    """Returns the OpenAPI ``responses`` of the problems that a route can answer."""
     found: dict[int | str, dict[str, Any]] = {}
     for status in statuses:
         title, detail = _EXAMPLES[status]
@@ -74,7 +62,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def describe_problems(app: FastAPI) -> None:
-    """Keeps the app's OpenAPI from saying that a problem comes as plain JSON, too."""
+    """Removes ``application/json`` from the problem responses in the app's OpenAPI document."""
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -90,16 +78,23 @@ def describe_problems(app: FastAPI) -> None:
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Makes the app answer every error it knows as a problem."""
-    for kind in _KINDS:
-        app.add_exception_handler(kind, _known)
+    """Registers handlers that answer every known error as a problem."""
+    app.add_exception_handler(QueryError, _query_error)
+    for kind in _UNAVAILABLE:
+        app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
 
-async def _known(request: Request, error: Exception) -> Response:
-    status, title, headers = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
-    return problem(status, title, str(error), headers=headers)
+async def _query_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, QueryError)
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return problem(error.status, error.title, str(error), headers=headers)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    title, headers = next(known for kind, known in _UNAVAILABLE.items() if isinstance(error, kind))
+    return problem(503, title, str(error), headers=headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -116,7 +111,7 @@ def _parameter(location: Sequence[Any]) -> str:
 
 def _message(found: Any) -> str:
     if found["type"] == "extra_forbidden":
-        return "there is no such parameter"
+        return "unknown parameter"
     message: str = found["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 

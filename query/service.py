@@ -1,4 +1,4 @@
-"""The query service: what it holds, in the order it is opened and closed."""
+"""The query service: opens its resources in order, and closes them in reverse."""
 
 import asyncio
 import logging
@@ -22,23 +22,23 @@ from runtime.tracing import start_tracing
 from runtime.upcasters import load_upcasters
 
 CONNECTIONS = 8
-"""To the database; more questions at once than that wait for each other."""
+"""Connections to the database; further requests wait for a free one."""
 CLOSE_TIMEOUT = 0.5
-"""Seconds a connection may take to close in good order."""
+"""Seconds a connection has to close cleanly."""
 
 logger = logging.getLogger("tailrace.query")
 
 
 async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
-    """Answers questions and streams until SIGINT or SIGTERM (or ``stop``), through outages of the log and the database.
+    """Serves until SIGINT or SIGTERM (or ``stop``), also while the log or the database is away.
 
-    Both have to be there at the start.
+    Both must answer at the start.
 
     Raises:
-        LogUnavailableError: the log's server does not answer at the start.
-        DatabaseUnavailableError: the database does not.
-        SchemaError: the database is not the one this program works with.
-        ConfigurationError: an address is wrong, or the upcasters can't be loaded.
+        LogUnavailableError: the log does not answer at the start.
+        DatabaseUnavailableError: the database does not answer at the start.
+        SchemaError: this program does not support the schema of the database.
+        ConfigurationError: an address is invalid, or the upcasters cannot be loaded.
         ConflictError: another process listens on the port.
     """
     upcasters = load_upcasters(settings)
@@ -64,14 +64,14 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
 @asynccontextmanager
 async def _pool(settings: Settings) -> "AsyncIterator[asyncpg.Pool]":
-    # the pool reports an outage with a traceback for each of its tries; /health and every question say it better
+    # the pool logs a traceback for each attempt during an outage; /health and every answer report it better
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     pool = await connect_pool(settings.dsn, name="query", size=CONNECTIONS)
     try:
         async with pool.acquire() as connection:
             await require_current_schema(connection)
             model = await get_live_model(connection)
-        logger.info("questions are answered from %s, %s flavour", model.name, model.flavour)
+        logger.info("serving %s, %s flavour", model.name, model.flavour)
         yield pool
     finally:
         try:

@@ -1,4 +1,4 @@
-"""``GET /status``: where everything is, and what is wrong where that can't be told."""
+"""``GET /status``: the position and lag of the read model, or the problem that hides them."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,43 +8,44 @@ from pydantic import BaseModel, Field
 
 from contracts.errors import ForeignHistoryError, LogHoleError, TailraceError
 from migrations.pipeline import ModelState, compare_with_log, read_live_model
-from query.database import QuestionTooSlowError, snapshot
+from query.database import snapshot
+from query.errors import QueryTimeoutError
 from runtime.log.client import LogClient
 from runtime.postgres import DatabaseUnavailableError
 
-PATIENCE = 2.0
-"""Seconds that the database gets to answer."""
+DATABASE_TIMEOUT = 2.0
+"""Seconds the database has to answer."""
 
 
 class StatusProblem(BaseModel):
-    """Why something can't be known, or goes no further."""
+    """Why a value is unknown, or why the projection cannot continue."""
 
     code: Literal["database_unavailable", "log_unavailable", "another_history", "entries_lost"] = Field(
-        description="A stable word for machines. `another_history`: both answer, and what is counted is not of this "
-        "log; `entries_lost`: what the projection needs next is gone from the log.",
+        description="A stable code. `another_history`: both answer, but the read model belongs to another log; "
+        "`entries_lost`: the next entry of the projection is gone from the log.",
         examples=["another_history"],
     )
     message: str = Field(
-        description="A sentence for people, with what to do where there is something.",
+        description="A sentence, with the action to take if there is one.",
         examples=["the database does not answer: ConnectionRefusedError"],
     )
 
 
 class Status(BaseModel):
-    """Where everything is; null is what can't be known, and `problem` says why."""
+    """The state of the pipeline; an unknown value is null, and `problem` explains why."""
 
     live_clients: int = Field(description="Clients connected to `/ws` and `/sse`.")
-    last_seq: int | None = Field(description="The log's end.")
-    projected_seq: int | None = Field(description="Where the projection is.")
-    lag_events: int | None = Field(description="Log entries not projected yet.")
-    lag_seconds: float | None = Field(description="How long the oldest of them has been in the log.")
-    parked: int | None = Field(description="Log entries that can't be projected.")
+    last_seq: int | None = Field(description="The last sequence of the log.")
+    projected_seq: int | None = Field(description="The sequence of the read model.")
+    lag_events: int | None = Field(description="Log entries that are not projected yet.")
+    lag_seconds: float | None = Field(description="Age of the oldest of them in the log.")
+    parked: int | None = Field(description="Log entries that cannot be projected.")
     started_at: datetime = Field(description="When this service started.")
-    problem: StatusProblem | None = Field(description="Null: both answer, and what is counted is of this log.")
+    problem: StatusProblem | None = Field(description="Null: both answer, and the read model belongs to this log.")
 
 
 async def read_status(pool: "asyncpg.Pool", log: LogClient, *, live_clients: int, started_at: datetime) -> Status:
-    """Asks the database and the log; answers within seconds when either is away."""
+    """Queries the database and the log; returns within seconds even if they are away."""
     model = await _read_model(pool)
     known = model if isinstance(model, ModelState) else None
     _, lag, error = await compare_with_log(log, known.position if known else None)
@@ -65,17 +66,19 @@ async def read_status(pool: "asyncpg.Pool", log: LogClient, *, live_clients: int
 
 async def _read_model(pool: "asyncpg.Pool") -> ModelState | StatusProblem:
     try:
-        async with snapshot(pool, PATIENCE) as ask:
+        async with snapshot(pool, DATABASE_TIMEOUT) as ask:
             return await read_live_model(ask.connection)
     except DatabaseUnavailableError as error:
         return StatusProblem(code="database_unavailable", message=str(error))
-    except QuestionTooSlowError:
-        return StatusProblem(code="database_unavailable", message=f"the database did not answer in {PATIENCE:g} s")
+    except QueryTimeoutError:
+        return StatusProblem(
+            code="database_unavailable", message=f"the database did not answer in {DATABASE_TIMEOUT:g} s"
+        )
 
 
 def _problem(error: TailraceError) -> StatusProblem:
     if isinstance(error, ForeignHistoryError):
-        return StatusProblem(code="another_history", message=f"what is counted is not of this log: {error}")
+        return StatusProblem(code="another_history", message=f"the read model belongs to another log: {error}")
     if isinstance(error, LogHoleError):
         return StatusProblem(code="entries_lost", message=str(error))
     return StatusProblem(code="log_unavailable", message=str(error))

@@ -1,7 +1,7 @@
-"""``GET /events``: single events of the read model, newest first, page by page; ``/events/{event_id}``: where one is.
+"""``GET /events``: single events, newest first, page by page; ``GET /events/{event_id}``: where one event is.
 
-``listing.py`` reads one page from one snapshot: what is recent it looks at, and what is rare ``locating.py`` finds
-without reading the rest; ``paging.py`` says where a page begins, ``cursors.py`` gives each event its place in the log.
-``tracing.py`` looks for one event, in the read model and (``searching.py``) in the log behind it. ``models.py`` is the
-shape, ``routes.py`` the HTTP side.
+``listing.py`` reads one page from one snapshot. It scans the newest events; for rare ones ``windows.py`` finds the
+hours and minutes that contain them. ``page_token.py`` encodes where a page starts, ``log_entries.py`` completes the
+cursors from the log. ``lookup.py`` finds one event in the read model, or (``log_search.py``) in the log after it.
+``models.py`` has the shapes, ``routes.py`` the HTTP side.
 """

@@ -9,35 +9,34 @@ import msgspec
 from contracts.cursors import Cursor
 from contracts.patterns import TypePattern
 from query.database import Snapshot, snapshot
-from query.events.cursors import look
-from query.events.locating import Wanted, locate, windows
+from query.events.log_entries import find_entries
 from query.events.models import EventsQuestion
-from query.events.paging import Place
-from query.stats.event_types import wanted_types
+from query.events.page_token import PageStart
+from query.events.windows import Wanted, narrow, windows
 from runtime.log.client import LogClient
 
-LOOKED_AT = 1_000
-"""Events that are looked at one by one, the newest first: of a type that is not rare, they have a page. Only behind
-them the counts are asked where the others are."""
+MAX_SCANNED = 1_000
+"""Newest events that are scanned one by one: enough for a page of any type that is not rare. Only older events are
+found through the counts."""
 
 
 async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQuestion, timeout: float) -> dict[str, Any]:
-    """A page, as ``EventsPage`` describes it; without the log it has cursors without fingerprints.
+    """Returns a page as ``EventsPage`` describes it; while the log is away its cursors have no fingerprints.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
-        QuestionTooSlowError: ``timeout`` seconds were not enough.
+        QueryTimeoutError: the database needed more than ``timeout`` seconds.
     """
     async with snapshot(pool, timeout) as ask:
         position = await ask.row("position")
-        # one more than is shown tells whether there is a next page
+        # one extra row shows whether there is a next page
         rows = await newest(ask, question, position["raw_from"], question.limit + 1)
     shown = rows[: question.limit]
-    looked = await look(log, position["epoch"], ((row["seq"], row["event_id"]) for row in shown))
+    entries = await find_entries(log, position["epoch"], ((row["seq"], row["event_id"]) for row in shown))
     projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
     return {
-        "events": [show(row, row["event_id"], found.cursor) for row, found in zip(shown, looked, strict=True)],
-        "next": Place(shown[-1]["created_at"], shown[-1]["seq"]).token if len(rows) > len(shown) else None,
+        "events": [show(row, row["event_id"], found.cursor) for row, found in zip(shown, entries, strict=True)],
+        "next": PageStart(shown[-1]["created_at"], shown[-1]["seq"]).token if len(rows) > len(shown) else None,
         "as_of": {
             "cursor": str(projected) if projected.epoch else None,
             "revision": position["revision"],
@@ -47,7 +46,7 @@ async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQues
 
 
 def show(row: Any, event_id: Any, cursor: str) -> dict[str, Any]:
-    """A row as ``ShownEvent`` describes it; its data stays the database's text, with every digit."""
+    """Returns a row as ``ShownEvent`` describes it; its data stays the database's text, with every digit."""
     return {
         "cursor": cursor,
         "event_id": event_id,
@@ -59,34 +58,34 @@ def show(row: Any, event_id: Any, cursor: str) -> dict[str, Any]:
 
 
 async def newest(ask: Snapshot, question: EventsQuestion, raw_from: datetime | None, count: int) -> list[Any]:
-    """The first ``count`` rows of the page, of what is kept (from ``raw_from`` on)."""
+    """Returns the first ``count`` rows of the page; ``raw_from`` is the start of the retained events."""
     wanted = await _wanted(ask, question)
     rows: list[Any] = []
     if wanted.types == []:
         return rows
-    first, place = max(question.first, raw_from or question.first), question.place
-    unlooked = LOOKED_AT if wanted.types is not None else 0
-    for window in windows(first, place, datetime.now(UTC)):
+    first, start = max(question.first, raw_from or question.first), question.page_start
+    to_scan = MAX_SCANNED if wanted.types is not None else 0
+    for window in windows(first, start, datetime.now(UTC)):
         if len(rows) == count:
             break
-        if unlooked > 0:
-            found = await ask.rows("events_looked_at", *window, *place, *wanted, unlooked, count - len(rows))
+        if to_scan > 0:
+            found = await ask.rows("events_scanned", *window, *start, *wanted, to_scan, count - len(rows))
             rows += [row for row in found if row["seq"] is not None]
-            unlooked -= found[0]["looked_at"]
-            if unlooked > 0 or len(rows) == count:
-                continue  # that was the whole window, or the page
-            place = Place(found[0]["oldest"], found[0]["oldest_seq"])
-            window = window._replace(end=place.end)
-        if stretches := await locate(ask, wanted, window, count - len(rows)):
-            starts, ends = [one.start for one in stretches], [one.end for one in stretches]
-            range_and_place = (starts[-1], ends[0], *place)
-            rows += await ask.rows("events_listed", starts, ends, *range_and_place, *wanted, count - len(rows))
+            to_scan -= found[0]["scanned"]
+            if to_scan > 0 or len(rows) == count:
+                continue  # the scan covered the window, or filled the page
+            start = PageStart(found[0]["oldest"], found[0]["oldest_seq"])
+            window = window._replace(end=start.end)
+        if ranges := await narrow(ask, wanted, window, count - len(rows)):
+            starts, ends = [one.start for one in ranges], [one.end for one in ranges]
+            range_and_start = (starts[-1], ends[0], *start)
+            rows += await ask.rows("events_listed", starts, ends, *range_and_start, *wanted, count - len(rows))
     return rows
 
 
 async def _wanted(ask: Snapshot, question: EventsQuestion) -> Wanted:
-    """The question's types as they are in the read model, and of a user only those that they have events of."""
-    types = await wanted_types(ask, [TypePattern(text) for text in question.event_type])
+    """Returns the requested types that the read model has; with a user, only the types of that user's events."""
+    types = await ask.event_types([TypePattern(text) for text in question.event_type])
     if question.user_id is not None:
         rows = await ask.rows("events_types_of_user", question.user_id, types)
         types = [row["event_type"] for row in rows]

@@ -1,52 +1,49 @@
-"""The shapes of ``/events``: parameters and answers, as they are checked and as OpenAPI shows them."""
+"""The shapes of ``/events``: parameters and answers."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from query.events.paging import BadTokenError, Place
-from query.live.requests import Types, User
-from query.moments import parse_moment
-from query.stats.ranges import closed_range
+from query.events.page_token import BadTokenError, PageStart
+from query.parameters import EventTypeFilter, Timestamp, UserFilter, closed_range
 
 LIMIT = 50
 MAX_LIMIT = 500
 
 
-def _token(text: str) -> str:
+def _check_token(text: str) -> str:
     try:
-        return Place.parse(text).token
+        return PageStart.parse(text).token
     except BadTokenError as error:
         raise ValueError(str(error)) from None
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(parse_moment)]
-Token = Annotated[str, AfterValidator(_token)]
+PageToken = Annotated[str, AfterValidator(_check_token)]
 
 
 class EventsQuestion(BaseModel):
-    """What ``GET /events`` is asked."""
+    """A request to ``GET /events``."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    event_type: Types = Field([], examples=[["checkout.*"]])
-    user_id: User = None
-    start: Moment | None = Field(
+    event_type: EventTypeFilter = Field([], examples=[["checkout.*"]])
+    user_id: UserFilter = None
+    start: Timestamp | None = Field(
         None,
         alias="from",
-        description="What happened (`created_at`) at this time or later: RFC 3339, or so long ago, such as `-24h` "
+        description="Only events with `created_at` at this time or later: RFC 3339, or a relative time such as `-24h` "
         "(s, m, h, d).",
         examples=["-24h"],
     )
-    end: Moment | None = Field(
-        None, alias="to", description="What happened before this time.", examples=["2026-03-02T00:00:00Z"]
+    end: Timestamp | None = Field(
+        None, alias="to", description="Only events before this time.", examples=["2026-03-02T00:00:00Z"]
     )
-    limit: int = Field(LIMIT, ge=1, le=MAX_LIMIT, description="At most so many events.")
-    before: Token | None = Field(
+    limit: int = Field(LIMIT, ge=1, le=MAX_LIMIT, description="Maximum number of events.")
+    before: PageToken | None = Field(
         None,
-        description="The `next` of the page before: goes on behind it. It is a place in time, so that the other "
+        description="The `next` of the previous page: continues after it. It is a position in time, so the other "
         "parameters may change.",
         examples=["AAZLtU5lgAAAAAAAAAAAAw"],
     )
@@ -54,19 +51,19 @@ class EventsQuestion(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.start is not None and self.end is not None and self.start >= self.end:
-            raise ValueError("'to' has to be later than 'from'")
+            raise ValueError("'to' must be later than 'from'")
         return self
 
     @property
     def first(self) -> datetime:
-        """From when on events are wanted."""
+        """The start of the requested range."""
         return closed_range(self.start, self.end).start
 
     @property
-    def place(self) -> Place:
-        """The place that they are behind."""
-        end = Place(closed_range(self.start, self.end).end, 0)
-        return min(end, Place.parse(self.before)) if self.before else end
+    def page_start(self) -> PageStart:
+        """The position where the page starts."""
+        end = PageStart(closed_range(self.start, self.end).end, 0)
+        return min(end, PageStart.parse(self.before)) if self.before else end
 
 
 _CURSOR = "0a1b2c3d4e5f:3:89abcdef01234567"
@@ -85,33 +82,33 @@ class ShownEvent(BaseModel):
     """An event as `/ws` sends it, in the current shape of its type."""
 
     cursor: str = Field(
-        description="Its place in the log: `/ws?from=<cursor>` sends what was logged after it. Its last part is "
-        "`00000000` where the log has not given the entry."
+        description="Its position in the log: `/ws?from=<cursor>` sends later entries. Ends with `00000000` if the "
+        "log did not return the entry."
     )
     event_id: UUID
     event_type: str
     user_id: int = Field(description="A signed 64-bit integer: digits beyond 2^53 matter.")
-    created_at: datetime = Field(description="When it happened, as its sender says (UTC).")
+    created_at: datetime = Field(description="When it happened, according to its sender (UTC).")
     event_data: dict[str, Any]
 
 
 class ModelState(BaseModel):
-    """The state of the read model that the answer is from."""
+    """The state of the read model that the answer comes from."""
 
-    cursor: str | None = Field(description="Up to where the log is in it; null before anything was projected.")
-    revision: int = Field(description="Counts corrections to what had been projected before.")
+    cursor: str | None = Field(description="Its position in the log; null before the first projection.")
+    revision: int = Field(description="Counts corrections of earlier projected events.")
 
 
 class ListState(ModelState):
-    """The state of the read model that the page is from."""
+    """The state of the read model that the page comes from."""
 
     kept_from: datetime | None = Field(
-        description="Single events are kept from this time on, older ones were dropped (retention); null: all are kept."
+        description="Retention dropped all events before this time; null: none was dropped."
     )
 
 
 class EventsPage(BaseModel):
-    """What ``GET /events`` answers, all of it of one state of the read model."""
+    """An answer of `GET /events`, all of it from one state of the read model."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -125,35 +122,39 @@ class EventsPage(BaseModel):
         }
     )
 
-    events: list[ShownEvent] = Field(description="Sorted by `created_at`, then by the log's order, the newest first.")
-    next: str | None = Field(description="What to ask for with `before` to get the next page; null: this is the last.")
+    events: list[ShownEvent] = Field(description="Sorted by `created_at`, then by the order of the log, newest first.")
+    next: str | None = Field(description="The value of `before` for the next page; null: this is the last page.")
     as_of: ListState
 
 
 class LoggedAt(BaseModel):
-    """The entry of the log that counts for the event: the first one with its id."""
+    """The log entry that counts for the event: the first one with its id."""
 
-    cursor: str = Field(description="As in the events of `/events`.")
-    logged_at: datetime | None = Field(description="When the log took it (UTC); null while the log does not answer.")
+    cursor: str = Field(description="As in `/events`.")
+    logged_at: datetime | None = Field(description="When it was appended (UTC); null while the log does not answer.")
 
 
-class ParkedAs(BaseModel):
-    """Why an entry can't be projected."""
+class ParkedEntry(BaseModel):
+    """Why an entry cannot be projected."""
 
-    code: str = Field(description="A stable word for machines.")
-    reason: str = Field(description="A sentence for people.")
+    code: str = Field(description="A stable code.")
+    reason: str = Field(description="A sentence.")
     parked_at: datetime
 
 
-class TraceState(ModelState):
-    """The state of the read model, and how far it is behind the log."""
+class LookupState(ModelState):
+    """The state of the read model, and its lag behind the log."""
 
-    lag_events: int | None = Field(description="Log entries not projected yet; null while the log does not answer.")
-    lag_seconds: float | None = Field(description="How long the oldest of them has been in the log; null likewise.")
+    lag_events: int | None = Field(
+        description="Log entries that are not projected yet; null while the log does not answer."
+    )
+    lag_seconds: float | None = Field(
+        description="Age of the oldest of them in the log; null while the log does not answer."
+    )
 
 
-class TracedEvent(BaseModel):
-    """What ``GET /events/{event_id}`` answers."""
+class FoundEvent(BaseModel):
+    """An answer of `GET /events/{event_id}`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -177,10 +178,10 @@ class TracedEvent(BaseModel):
 
     event_id: UUID
     state: Literal["logged", "projected", "parked", "expired"] = Field(
-        description="`logged`: in the log and not projected yet; `projected`: counted and shown; `parked`: it can't be "
-        "projected; `expired`: counted, but the event itself was dropped since (retention)."
+        description="`logged`: in the log, not projected yet; `projected`: counted and shown; `parked`: cannot be "
+        "projected; `expired`: counted, but retention dropped the event."
     )
     log: LoggedAt | None = Field(description="Null: its entry is gone from the log.")
-    event: ShownEvent | None = Field(description="Where it is projected.")
-    parked: ParkedAs | None = Field(description="Where it is parked.")
-    as_of: TraceState
+    event: ShownEvent | None = Field(description="Only in the state `projected`.")
+    parked: ParkedEntry | None = Field(description="Only in the state `parked`.")
+    as_of: LookupState

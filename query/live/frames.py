@@ -13,7 +13,8 @@ from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError
 from contracts.events import encode_event, read_stored, upcast
 from contracts.upcasting import Upcasters
-from query.live.places import LogEnds, wire
+from query.live.places import LogEnds
+from query.parameters import cursor_text
 
 MAX_EVENTS = 256
 """Events of one frame."""
@@ -56,7 +57,7 @@ def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
         return Item(cursor, "", f"the entry can't be read as an event: {error.message}", logged_at=moment)
     payload = entry.payload if event is stored else encode_event(event)
     body = payload.decode().lstrip()  # by the command side it begins with its brace, by another hand it may not
-    text = f'{{"cursor":"{wire(cursor)}","logged_at":{_encoder.encode(logged_at).decode()},{body[1:]}'
+    text = f'{{"cursor":"{cursor_text(cursor)}","logged_at":{_encoder.encode(logged_at).decode()},{body[1:]}'
     return Item(cursor, text, "", event.event_type, event.user_id, moment, event.created_at.timestamp())
 
 
@@ -79,38 +80,38 @@ def entries_frame(items: Iterable[Item], behind: Cursor, limit: int = MAX_EVENTS
 
 
 def _events_frame(events: list[str], last: Cursor) -> Frame:
-    return Frame(f'{{"kind":"events","cursor":"{wire(last)}","events":[{",".join(events)}]}}', last)
+    return Frame(f'{{"kind":"events","cursor":"{cursor_text(last)}","events":[{",".join(events)}]}}', last)
 
 
 def hello_frame(ends: LogEnds, position: Cursor) -> Frame:
     """The first frame of every stream, which begins behind ``position``."""
-    first, last = (wire(cursor) if cursor else None for cursor in (ends.first, ends.last))
-    return Frame(_text(kind="hello", epoch=ends.epoch, first=first, last=last, cursor=wire(position)), position)
+    first, last = (cursor_text(cursor) if cursor else None for cursor in (ends.first, ends.last))
+    return Frame(_text(kind="hello", epoch=ends.epoch, first=first, last=last, cursor=cursor_text(position)), position)
 
 
 def caught_up_frame(position: Cursor) -> Frame:
     """Everything that was there when the client connected has been sent."""
-    return Frame(_text(kind="caught_up", cursor=wire(position)), position)
+    return Frame(_text(kind="caught_up", cursor=cursor_text(position)), position)
 
 
 def progress_frame(position: Cursor) -> Frame:
     """Nothing new for this client; the stream is alive."""
-    return Frame(_text(kind="progress", cursor=wire(position)), position)
+    return Frame(_text(kind="progress", cursor=cursor_text(position)), position)
 
 
 def end_frame(position: Cursor) -> Frame:
     """Everything up to the end that the client asked for has been sent."""
-    return Frame(_text(kind="end", cursor=wire(position)), position)
+    return Frame(_text(kind="end", cursor=cursor_text(position)), position)
 
 
 def state_frame(position: Cursor, **state: Any) -> Frame:
     """What the client said holds from here on."""
-    return Frame(_text(kind="state", cursor=wire(position), **state), position)
+    return Frame(_text(kind="state", cursor=cursor_text(position), **state), position)
 
 
 def gap_frame(asked: Cursor, resumed_at: Cursor, reason: str) -> Frame:
     """Between these two positions the client does not get what it should."""
-    text = _text(kind="gap", asked=wire(asked), resumed_at=wire(resumed_at), reason=reason)
+    text = _text(kind="gap", asked=cursor_text(asked), resumed_at=cursor_text(resumed_at), reason=reason)
     return Frame(text, resumed_at)
 
 

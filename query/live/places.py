@@ -6,11 +6,8 @@ from typing import Literal, NamedTuple
 
 from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError
-from query.moments import parse_moment
+from query.parameters import parse_cursor, parse_timestamp
 from runtime.log.client import LogClient
-
-UNKNOWN_FINGERPRINT = "00000000"
-"""On the wire, the fingerprint of a place whose entry is gone from the log: there is nothing to compare it with."""
 
 Start = Literal["latest", "earliest"] | Cursor | datetime
 
@@ -71,10 +68,9 @@ def parse_end(text: str, now: datetime | None = None) -> Cursor | datetime:
         ValueError: it is neither.
     """
     try:
-        return parse_moment(text, now)
+        return parse_timestamp(text, now)
     except ValueError:
-        cursor = Cursor.parse(text)
-    return cursor._replace(fingerprint="") if cursor.fingerprint == UNKNOWN_FINGERPRINT else cursor
+        return parse_cursor(text)
 
 
 async def position_of(start: Start, ends: LogEnds, log: LogClient) -> Cursor:
@@ -94,8 +90,3 @@ async def position_of(start: Start, ends: LogEnds, log: LogClient) -> Cursor:
         return ends.end
     before = await log.get(first.seq - 1) if first.seq > 1 else None
     return before.cursor(ends.epoch) if before else Cursor(ends.epoch, first.seq - 1)
-
-
-def wire(cursor: Cursor) -> str:
-    """A cursor as clients get it; ``parse_start`` reads it back."""
-    return str(cursor._replace(fingerprint=UNKNOWN_FINGERPRINT) if cursor.seq and not cursor.fingerprint else cursor)

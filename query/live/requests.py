@@ -6,25 +6,25 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from contracts.errors import BadCursorError, TailraceError
-from contracts.patterns import BadPatternError, TypePattern
+from contracts.errors import BadCursorError
+from contracts.patterns import TypePattern
+from query.errors import BadParameterError
 from query.live.frames import MAX_EVENTS
 from query.live.pacing import LONGEST_WAIT
 from query.live.places import parse_end, parse_start
 from query.live.selection import Selection
+from query.parameters import EventTypeFilter, UserFilter
 
 MAX_MESSAGE = 64 * 1024
 """Bytes of what a client says at once."""
-MAX_TYPES = 100
 SLOWEST, FASTEST = 0.1, 100_000.0
-INT64 = 2**63
 
 PLACE = "a cursor, RFC 3339 with a zone, or so long ago, such as -5m"
 
 Clock = Literal["log", "event"]
 
 
-class BadStreamRequestError(TailraceError):
+class BadStreamRequestError(BadParameterError):
     """The client asked for what there isn't: tell it, so that it doesn't ask again."""
 
 
@@ -41,14 +41,6 @@ def _end(text: str) -> str:
         parse_end(text)
     except (BadCursorError, ValueError):
         raise ValueError(f"{text[:40]!r} is not {PLACE}") from None
-    return text
-
-
-def _pattern(text: str) -> str:
-    try:
-        TypePattern.parse(text)
-    except BadPatternError as error:
-        raise ValueError(str(error)) from None
     return text
 
 
@@ -76,15 +68,6 @@ End = Annotated[
     AfterValidator(lambda text: text if text is None else _end(text)),
     Field(description="Where to end: a cursor (up to and including it), or a time of the log (what came before it)."),
 ]
-Types = Annotated[
-    list[Annotated[str, AfterValidator(_pattern)]],
-    Field(
-        max_length=MAX_TYPES,
-        description="These event types alone; several may be given. `checkout.*` is any one token behind the dot, "
-        "`checkout.>` one or more.",
-    ),
-]
-User = Annotated[int | None, Field(ge=-INT64, lt=INT64, description="The events of this user alone.")]
 Factor = Annotated[float, Field(ge=SLOWEST, le=FASTEST)]
 Speed = Annotated[
     Factor | None,
@@ -107,8 +90,8 @@ class StreamRequest(BaseModel):
 
     start: Start = Field("latest", alias="from", examples=["-5m", "2026-03-01T12:00:00Z", "earliest"])
     until: End = Field(None, examples=["-1m", "2026-03-01T13:00:00Z"])
-    event_type: Types = Field([], examples=[["checkout.*"]])
-    user_id: User = Field(None, examples=[123])
+    event_type: EventTypeFilter = Field([], examples=[["checkout.*"]])
+    user_id: UserFilter = Field(None, examples=[123])
     speed: Speed = Field(None, examples=["max", 10], json_schema_extra={"default": "max"})
     clock: Clocked = "log"
     batch: int = Field(MAX_EVENTS, ge=1, le=MAX_EVENTS, description="At most so many events in a frame.")
@@ -149,8 +132,8 @@ class Filter(_Message):
     """From here on, other events."""
 
     kind: Literal["filter"]
-    event_type: Types = []
-    user_id: User = None
+    event_type: EventTypeFilter = []
+    user_id: UserFilter = None
 
 
 Message = Pause | Resume | Seek | Filter

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from query.live.frames import Frame
-from query.live.places import wire
 from query.live.requests import Message
 from query.live.sending import Carrier, ClientGoneError, LiveClients
 from query.live.stream import Stream
+from query.parameters import cursor_text
 
 RETRY = 1000
 """Milliseconds after which a browser connects again."""
@@ -64,7 +64,7 @@ class EventStreamCarrier(Carrier):
 
     async def send(self, frame: Frame) -> None:
         """See ``Carrier.send``."""
-        await self._send_text(f"id: {wire(frame.position)}\ndata: {frame.text}\n\n")
+        await self._send_text(f"id: {cursor_text(frame.position)}\ndata: {frame.text}\n\n")
 
     async def listen(self, tell: Callable[[Message], None]) -> None:
         """See ``Carrier.listen``; this client says nothing."""

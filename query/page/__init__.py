@@ -1,1 +1,1 @@
-"""The page at ``/``: what ``page/`` at the project's root is built into, ``static/``. Nothing comes from elsewhere."""
+"""The page at ``/``. Its sources are in ``page/`` at the top of the repository, their build is in ``static/``."""

@@ -1,4 +1,4 @@
-"""What the page's build has left, as it is served."""
+"""The files of the page's build."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -15,7 +15,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class PageFile(NamedTuple):
-    """One file: its bytes, and the headers that go with it."""
+    """The content of a file, and its headers."""
 
     content: bytes
     media_type: str
@@ -23,7 +23,7 @@ class PageFile(NamedTuple):
 
 
 def built_files(folder: Traversable) -> dict[str, PageFile]:
-    """The files of a build by their paths, the page itself at ``/``; empty where nothing was built."""
+    """Returns the files of a build by path, with the page at ``/``; {} without a build."""
     if not (folder / "index.html").is_file():
         return {}
     found = {f"/{part.name}": _read(part, "no-cache") for part in folder.iterdir() if _is_served(part)}
@@ -34,14 +34,16 @@ def built_files(folder: Traversable) -> dict[str, PageFile]:
 
 
 def not_built(folder: Traversable) -> dict[str, PageFile]:
-    """What is served where nothing was built: a page that says so, and why if the build has left a reason."""
+    """Returns the page that replaces a missing build, with the reason that the build left, if any."""
     here = files("query.page")
     found = {
         "/": _read(here / "not_built.html", "no-cache"),
         "/not_built.css": _read(here / "not_built.css", "no-cache"),
     }
     failure = folder / "failure.txt"
-    reason = failure.read_bytes().decode(errors="replace").strip() if failure.is_file() else "Nobody has built it yet."
+    reason = (
+        failure.read_bytes().decode(errors="replace").strip() if failure.is_file() else "It has not been built yet."
+    )
     page = found["/"]
     found["/"] = page._replace(content=page.content.replace(b"{reason}", _escaped(reason[-2000:]).encode()))
     return found

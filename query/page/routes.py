@@ -1,4 +1,4 @@
-"""Serving the page."""
+"""Serves the page."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from query.page.files import PageFile, built_files, not_built
 
 _HEADERS = {
-    # connections to ws: are named because not every browser counts them as 'self'
+    # ws: and wss: because some browsers do not include them in 'self'
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -19,7 +19,7 @@ _HEADERS = {
 
 
 def page_routes(folder: Traversable | None = None) -> APIRouter:
-    """A route for each file of the build in ``folder``, which is read now; without a build, for a page that says so."""
+    """Returns a route for each file of the build in ``folder``, read now; without a build, for a page that says so."""
     folder = folder or files("query.page") / "static"
     router = APIRouter(include_in_schema=False)
     built = built_files(folder)

@@ -1,4 +1,4 @@
-"""Answering a question from one snapshot of the read model."""
+"""Answers a question from one snapshot of the read model."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -7,26 +7,25 @@ from typing import NamedTuple
 import asyncpg
 
 from contracts.cursors import Cursor
-from contracts.errors import TailraceError
 from migrations.pipeline import measure_lag
 from query.database import Snapshot, snapshot
+from query.errors import BadParameterError
+from query.parameters import Range, closed_range
 from query.stats.buckets import Buckets, fitting_buckets, named_buckets
-from query.stats.counting import Counts, count_all_time, count_range, count_series
-from query.stats.etag import is_named, make_etag
-from query.stats.event_types import wanted_types
+from query.stats.counting import Counts, count_all_time, count_range, count_series, count_values
+from query.stats.etag import make_etag, matches_etag
 from query.stats.models import Previous, SeriesPoint, Stats, Top
 from query.stats.question import StatsQuestion
-from query.stats.ranges import Bucket, Range, closed_range, floor_to
-from query.stats.top import count_values
+from query.stats.ranges import Bucket, bucket_start
 from runtime.log.client import LogClient
 
 
-class NoLongerKeptError(TailraceError):
-    """Single events of that time were dropped: ask for whole hours, or for later ones."""
+class NoLongerKeptError(BadParameterError):
+    """Retention dropped the single events of that time: request whole hours, or a later time."""
 
 
 class Answer(NamedTuple):
-    """``stats`` None: whoever asks has it already."""
+    """An answer and its ETag; ``stats`` is None if the client already has it."""
 
     etag: str
     stats: Stats | None
@@ -50,19 +49,19 @@ async def answer(
     salt: str,
     if_none_match: str | None,
 ) -> Answer:
-    """Counts what was asked for, in ``timeout`` seconds at most, unless ``if_none_match`` names that answer.
+    """Counts in at most ``timeout`` seconds; returns only the ETag if ``if_none_match`` names it.
 
     Raises:
-        TooManyBucketsError: the bucket is too fine for the range.
-        NoLongerKeptError: the question needs single events that were dropped.
+        TooManyBucketsError: the bucket is too short for the range.
+        NoLongerKeptError: the answer needs single events that retention dropped.
         DatabaseUnavailableError: the database does not answer.
-        QuestionTooSlowError: the time was not enough.
+        QueryTimeoutError: the time limit was reached.
     """
     async with snapshot(pool, timeout) as ask:
         position = await ask.row("position")
         etag = make_etag(position, question, salt)
-        # while late events are on their way, counts change at one and the same position
-        if is_named(etag, if_none_match) and not position["late_pending"]:
+        # while late events are pending, counts change at one and the same position
+        if matches_etag(etag, if_none_match) and not position["late_pending"]:
             return Answer(etag, None)
         _check_kept(question, position["raw_from"])
         projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
@@ -100,52 +99,52 @@ def _check_kept(question: StatsQuestion, raw_from: datetime | None) -> None:
         return
     before = question.previous()
     ends = {"from": question.start, "to": question.end, "compare": before.start if before else None}
-    for name, moment in ends.items():
-        if moment is not None and moment < raw_from and moment != floor_to(moment, "hour"):
+    for name, time in ends.items():
+        if time is not None and time < raw_from and time != bucket_start(time, "hour"):
             raise NoLongerKeptError(
-                f"{name}: before {raw_from:%Y-%m-%d} only counts of whole hours are kept, and {moment.isoformat()} is "
-                "inside of one"
+                f"{name}: before {raw_from:%Y-%m-%d} only counts of whole hours are kept, and {time.isoformat()} is "
+                "within an hour"
             )
     if question.top is not None and (question.start is None or question.start < raw_from):
         raise NoLongerKeptError(
-            f"top: single events are kept from {raw_from:%Y-%m-%d} on: ask with a 'from' that is not earlier"
+            f"top: single events are kept from {raw_from:%Y-%m-%d}: request a 'from' that is not earlier"
         )
 
 
 async def _count(ask: Snapshot, question: StatsQuestion) -> _Counted:
-    types = await wanted_types(ask, question.patterns)
-    span = closed_range(question.start, question.end)
-    bucket, buckets = await _buckets(ask, question, span)
-    shown = buckets.shown(question.zone)
-    series = await count_series(ask, _covered(question, span, buckets), buckets, shown, types)
+    types = await ask.event_types(question.patterns)
+    whole = closed_range(question.start, question.end)
+    bucket, buckets = await _buckets(ask, question, whole)
+    labels = buckets.formatted(question.zone)
+    series = await count_series(ask, _covered(question, whole, buckets), buckets, labels, types)
     if question.start is None and question.end is None:
         counts = await count_all_time(ask, types, users=question.users)
     else:
-        counts = await count_range(ask, span, types, series, users=question.users)
-    top = await count_values(ask, span, types, question.top, question.top_limit) if question.top else None
-    return _Counted(bucket, shown, series, counts, top, await _count_previous(ask, question, types))
+        counts = await count_range(ask, whole, types, series, users=question.users)
+    top = await count_values(ask, whole, types, question.top, question.top_limit) if question.top else None
+    return _Counted(bucket, labels, series, counts, top, await _count_previous(ask, question, types))
 
 
-async def _buckets(ask: Snapshot, question: StatsQuestion, span: Range) -> tuple[Bucket, Buckets]:
-    """The buckets asked for, or those that fit; an open end is taken to be where the events end."""
-    shown = span
+async def _buckets(ask: Snapshot, question: StatsQuestion, whole: Range) -> tuple[Bucket, Buckets]:
+    """Returns the requested buckets, or those that fit; an open range starts and ends with its events."""
+    shown = whole
     if question.start is None or question.end is None:
         row = await ask.row("span")
-        first: datetime = row["first_bucket"] or span.end
-        end = row["last_bucket"] + timedelta(minutes=1) if row["last_bucket"] else span.start
-        shown = Range(span.start if question.start else first, span.end if question.end else end)
+        first: datetime = row["first_bucket"] or whole.end
+        end = row["last_bucket"] + timedelta(minutes=1) if row["last_bucket"] else whole.start
+        shown = Range(whole.start if question.start else first, whole.end if question.end else end)
     if question.bucket == "auto":
         return fitting_buckets(shown, question.zone)
     return question.bucket, named_buckets(shown, question.bucket, question.zone)
 
 
-def _covered(question: StatsQuestion, span: Range, buckets: Buckets) -> Range:
-    """What the series is counted from: whole buckets at an open end."""
+def _covered(question: StatsQuestion, whole: Range, buckets: Buckets) -> Range:
+    """Returns the range that the series counts: whole buckets at an open end."""
     if not buckets.starts:
-        return Range(span.end, span.end)
+        return Range(whole.end, whole.end)
     return Range(
-        span.start if question.start else buckets.starts[0],
-        span.end if question.end else buckets.end,
+        whole.start if question.start else buckets.starts[0],
+        whole.end if question.end else buckets.end,
     )
 
 
@@ -153,8 +152,8 @@ async def _count_previous(ask: Snapshot, question: StatsQuestion, types: list[st
     before = question.previous()
     if before is None:
         return None
-    span = closed_range(*before)
-    one_bucket = Buckets([span.start], [span.start], [0], span.end)
-    series = await count_series(ask, span, one_bucket, one_bucket.shown(question.zone), types)
-    counts = await count_range(ask, span, types, series, users=question.users)
+    whole = closed_range(*before)
+    one_bucket = Buckets([whole.start], [whole.start], [0], whole.end)
+    series = await count_series(ask, whole, one_bucket, one_bucket.formatted(question.zone), types)
+    counts = await count_range(ask, whole, types, series, users=question.users)
     return {"from": before.start, "to": before.end, "totals": counts.totals, "by_type": counts.by_type}

@@ -1,18 +1,19 @@
-"""Buckets of time: a zone's own minutes, hours, days, weeks and months, and how many of them a range has."""
+"""Buckets of time: a zone's local minutes, hours, days, weeks and months, and the range before a range."""
 
 from bisect import bisect_right
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
-from contracts.errors import TailraceError
-from query.stats.ranges import Bucket, Range, floor_to
-from query.stats.zones import clocks
+from query.errors import BadParameterError
+from query.parameters import Range
+from query.stats.ranges import Bucket, bucket_start
+from query.stats.zones import offsets
 
 BUCKETS: tuple[Bucket, ...] = ("minute", "hour", "day", "week", "month")
 AUTO_BUCKETS = 500
-"""At most so many buckets are chosen by ``auto``: more than a chart can show."""
+"""The most buckets that ``auto`` chooses: no chart shows more."""
 MAX_BUCKETS = 10_000
-"""At most so many are given when a bucket is asked for by name."""
+"""The most buckets of an answer when the request names the bucket."""
 
 _LENGTHS: dict[Bucket, timedelta] = {
     "minute": timedelta(minutes=1),
@@ -21,19 +22,19 @@ _LENGTHS: dict[Bucket, timedelta] = {
     "week": timedelta(days=7),
 }
 _LONGEST = _LENGTHS | {"day": timedelta(days=2), "week": timedelta(days=8), "month": timedelta(days=32)}
-"""No bucket is longer, however the clocks are changed in it."""
+"""No bucket is longer, whatever offset changes it contains."""
 
 
-class TooManyBucketsError(TailraceError):
-    """The series would be too long: ask for a coarser bucket or a shorter range."""
+class TooManyBucketsError(BadParameterError):
+    """The series would be too long: request a coarser bucket or a shorter range."""
 
 
 class Buckets(NamedTuple):
     """The buckets that a range touches, in order.
 
-    ``begins`` has the first moment (UTC) of each. A stretch of time, from ``starts[n]`` up to the next start or
-    ``end``, belongs to bucket ``numbers[n]``. Each bucket has one, but for a date that is shown twice because the
-    clocks were turned back over midnight.
+    ``begins`` has the start (UTC) of each bucket. The time from ``starts[n]`` to the next start, or to ``end``, belongs
+    to bucket ``numbers[n]``. Each bucket has one such interval, except a date that occurs twice because the clock was
+    turned back over midnight.
     """
 
     begins: list[datetime]
@@ -41,75 +42,88 @@ class Buckets(NamedTuple):
     numbers: list[int]
     end: datetime
 
-    def shown(self, zone: tzinfo) -> list[str]:
-        """``begins`` as answers have them, with the zone's offset at each."""
+    def formatted(self, zone: tzinfo) -> list[str]:
+        """Returns ``begins`` as answers show them, with the offset of the zone at each."""
         return [begin.astimezone(zone).isoformat().replace("+00:00", "Z") for begin in self.begins]
 
 
-def buckets_of(span: Range, bucket: Bucket, zone: tzinfo) -> Buckets:
-    """The buckets of a range. Days, weeks (from Monday) and months go by the local date.
+def buckets_of(whole: Range, bucket: Bucket, zone: tzinfo) -> Buckets:
+    """Returns the buckets of a range. Days, weeks (from Monday) and months follow the local date.
 
-    Hours begin when the local clock shows a full one, and where it is changed within one.
+    Hours start when the local clock shows a full hour, and where its offset changes within one.
     """
-    if span.start >= span.end:
-        return Buckets([], [], [], span.end)
+    if whole.start >= whole.end:
+        return Buckets([], [], [], whole.end)
     begins: list[datetime] = []
     starts: list[datetime] = []
     numbers: list[int] = []
     known: dict[datetime, int] = {}
     by_date = bucket not in ("minute", "hour")
-    # from before the range, because its first bucket may begin there
-    early = span.start - _LONGEST[bucket] - timedelta(days=by_date)
-    found = clocks(zone if bucket != "minute" else UTC, early, span.end)
+    # the first bucket may start before the range
+    early = whole.start - _LONGEST[bucket] - timedelta(days=by_date)
+    found = offsets(zone if bucket != "minute" else UTC, early, whole.end)
     at = early
-    for (since, offset), until in zip(found, [*(clock.since for clock in found[1:]), span.end], strict=True):
-        at, shown = since, floor_to(since + offset, bucket)
+    for (since, offset), until in zip(found, [*(one.since for one in found[1:]), whole.end], strict=True):
+        at, local = since, bucket_start(since + offset, bucket)
         while at < until:
-            number = known.setdefault(shown if by_date else at, len(begins))
+            number = known.setdefault(local if by_date else at, len(begins))
             if number == len(begins):
                 begins.append(at)
             if not numbers or numbers[-1] != number:
                 starts.append(at)
                 numbers.append(number)
-            shown = _next(shown, bucket)
-            at = shown - offset
-    first = bisect_right(starts, span.start) - 1
+            local = _next(local, bucket)
+            at = local - offset
+    first = bisect_right(starts, whole.start) - 1
     before = min(numbers[first:])
     return Buckets(begins[before:], starts[first:], [number - before for number in numbers[first:]], at)
 
 
-def _next(begin: datetime, bucket: Bucket) -> datetime:
+def _next(start: datetime, bucket: Bucket) -> datetime:
     if bucket == "month":
-        return floor_to(begin + timedelta(days=31), bucket)
-    return begin + _LENGTHS[bucket]
+        return bucket_start(start + timedelta(days=31), bucket)
+    return start + _LENGTHS[bucket]
 
 
-def named_buckets(span: Range, bucket: Bucket, zone: tzinfo) -> Buckets:
-    """The buckets that were asked for by name.
+def named_buckets(whole: Range, bucket: Bucket, zone: tzinfo) -> Buckets:
+    """Returns the buckets of a request that names them.
 
     Raises:
-        TooManyBucketsError: they are more than ``MAX_BUCKETS``.
+        TooManyBucketsError: there are more than ``MAX_BUCKETS``.
     """
-    if span.end - span.start <= MAX_BUCKETS * _LONGEST[bucket]:
-        found = buckets_of(span, bucket, zone)
+    if whole.end - whole.start <= MAX_BUCKETS * _LONGEST[bucket]:
+        found = buckets_of(whole, bucket, zone)
         if len(found.begins) <= MAX_BUCKETS:
             return found
     raise TooManyBucketsError(
-        f"bucket: by the {bucket} this range has too many buckets, at most {MAX_BUCKETS:,} are given: take a coarser "
-        "bucket or a shorter range"
+        f"bucket: by the {bucket}, this range has more than {MAX_BUCKETS:,} buckets: request a coarser bucket or a "
+        "shorter range"
     )
 
 
-def fitting_buckets(span: Range, zone: tzinfo) -> tuple[Bucket, Buckets]:
-    """The finest buckets of which at most ``AUTO_BUCKETS`` show a range."""
+def fitting_buckets(whole: Range, zone: tzinfo) -> tuple[Bucket, Buckets]:
+    """Returns the finest buckets of which at most ``AUTO_BUCKETS`` cover a range."""
     for bucket in BUCKETS[:-1]:
-        if span.end - span.start <= AUTO_BUCKETS * _LONGEST[bucket]:
-            found = buckets_of(span, bucket, zone)
+        if whole.end - whole.start <= AUTO_BUCKETS * _LONGEST[bucket]:
+            found = buckets_of(whole, bucket, zone)
             if len(found.begins) <= AUTO_BUCKETS:
                 return bucket, found
-    return BUCKETS[-1], buckets_of(span, BUCKETS[-1], zone)
+    return BUCKETS[-1], buckets_of(whole, BUCKETS[-1], zone)
 
 
-def day_begin(moment: datetime, zone: tzinfo) -> datetime:
-    """When the local day of a moment begins (UTC)."""
-    return buckets_of(Range(moment, moment + timedelta(microseconds=1)), "day", zone).begins[0]
+def day_start(at: datetime, zone: tzinfo) -> datetime:
+    """Returns when the local day that contains ``at`` starts (UTC)."""
+    return buckets_of(Range(at, at + timedelta(microseconds=1)), "day", zone).begins[0]
+
+
+def range_before(whole: Range, zone: tzinfo) -> Range:
+    """Returns the range of the same length that ends at the start of ``whole``; whole local days keep their number.
+
+    Raises:
+        OverflowError: it would start before the year 1.
+    """
+    if all(day_start(at, zone) == at for at in whole):
+        first, last = (at.astimezone(zone).date() for at in whole)
+        midnight = datetime.combine(first - (last - first), time(), zone)
+        return Range(day_start(midnight.astimezone(UTC), zone), whole.start)
+    return Range(whole.start - (whole.end - whole.start), whole.start)

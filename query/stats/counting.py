@@ -1,29 +1,32 @@
-"""Counting events and users in a snapshot: as a series, in a range, of all time."""
+"""Counts in a snapshot: a series, a range, all time, and the values of a property."""
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from query.database import Snapshot
+from query.parameters import Range
 from query.stats.buckets import Buckets
-from query.stats.models import SeriesPoint, Totals, TypeTotals
-from query.stats.ranges import Range, cut, cut_at_hours
+from query.stats.models import SeriesPoint, Top, TopValue, Totals, TypeTotals
+from query.stats.ranges import segments, split_at_hours
 
 
 class Counts(NamedTuple):
-    """Events and users per type, and of all together under ""; ``users`` None: they were not counted."""
+    """Events and users per event type, with the totals under ""; ``users`` is None if they were not counted."""
 
     events: Mapping[str, int]
     users: Mapping[str, int] | None
 
     @property
     def totals(self) -> Totals:
-        """Everything together."""
+        """The counts of all types together."""
         return Totals(events=self.events.get("", 0), users=self._users_of(""))
 
     @property
     def by_type(self) -> list[TypeTotals]:
-        """Each type by itself, sorted."""
+        """The counts of each type, sorted by type."""
         types = {*self.events, *(self.users or ())} - {""}
         return [
             TypeTotals(event_type=one, events=self.events.get(one, 0), users=self._users_of(one))
@@ -35,38 +38,38 @@ class Counts(NamedTuple):
 
 
 async def count_series(
-    ask: Snapshot, span: Range, buckets: Buckets, shown: list[str], types: list[str] | None
+    ask: Snapshot, whole: Range, buckets: Buckets, labels: list[str], types: list[str] | None
 ) -> list[SeriesPoint]:
-    """Events per bucket and type in a range, exact at its edges; ``shown`` are the buckets as answers have them."""
-    stretches = cut(span, buckets.starts)
+    """Returns events per bucket and type in a range, exact at its edges; ``labels`` are the buckets as text."""
+    parts = segments(whole, buckets.starts)
     rows = await ask.rows(
         "series",
-        [stretch.table for stretch in stretches],
-        [stretch.start for stretch in stretches],
-        [stretch.end for stretch in stretches],
+        [part.table for part in parts],
+        [part.start for part in parts],
+        [part.end for part in parts],
         buckets.starts,
         buckets.numbers,
         types,
     )
-    return [SeriesPoint(bucket=shown[number], event_type=kind, events=events) for number, kind, events in rows]
+    return [SeriesPoint(bucket=labels[number], event_type=kind, events=events) for number, kind, events in rows]
 
 
 async def count_range(
-    ask: Snapshot, span: Range, types: list[str] | None, series: list[SeriesPoint], *, users: bool
+    ask: Snapshot, whole: Range, types: list[str] | None, series: list[SeriesPoint], *, users: bool
 ) -> Counts:
-    """What is in a range whose series is known already."""
+    """Returns the counts of a range from its series, and counts its users if ``users``."""
     events: Counter[str] = Counter()
     for point in series:
         events[point["event_type"]] += point["events"]
     events[""] = events.total()
     if not users:
         return Counts(events, None)
-    rows = await ask.rows("users_in_range", *cut_at_hours(span), types)
+    rows = await ask.rows("users_in_range", *split_at_hours(whole), types)
     return Counts(events, {row["event_type"]: row["users"] for row in rows})
 
 
 async def count_all_time(ask: Snapshot, types: list[str] | None, *, users: bool) -> Counts:
-    """What there is altogether, without reading a single event."""
+    """Returns the counts of all time without reading a single event."""
     rows = await ask.rows("all_time", types)
     events = {row["event_type"]: row["events"] for row in rows}
     users_of = {row["event_type"]: row["users"] for row in rows}
@@ -77,3 +80,16 @@ async def count_all_time(ask: Snapshot, types: list[str] | None, *, users: bool)
         else:
             users_of[""] = sum(users_of.values())
     return Counts(events, users_of if users else None)
+
+
+async def count_values(ask: Snapshot, whole: Range, types: list[str] | None, name: str, limit: int) -> Top:
+    """Counts the values of the property ``event_data.<key>.<key>`` in a range; reads every event in it."""
+    rows = await ask.rows("top", name.split(".")[1:], whole.start, whole.end, types, limit)
+    rest = {row["kind"]: row["events"] for row in rows if row["kind"] != "value"}
+    # a value stays the database's JSON text, so its numbers keep all digits
+    values = [
+        TopValue(value=msgspec.Raw(row["value"].encode()), events=row["events"])
+        for row in rows
+        if row["kind"] == "value"
+    ]
+    return Top(property=name, values=values, other=rest["other"], missing=rest["missing"])

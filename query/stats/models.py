@@ -1,10 +1,10 @@
-"""The shape of what ``GET /stats`` answers, as OpenAPI shows it. Answers are plain dicts that have it."""
+"""The shape of an answer to ``GET /stats``. Answers are plain dicts; OpenAPI shows these types."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, WithJsonSchema, with_config
-from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from query.stats.ranges import Bucket
 
@@ -12,14 +12,14 @@ Users = Annotated[int | None, Field(description="Distinct users; null with `user
 
 
 class Totals(TypedDict):
-    """Everything that was asked for, together."""
+    """The counts of all requested types together."""
 
-    events: Annotated[int, Field(description="Events; each event_id counts once.")]
+    events: Annotated[int, Field(description="Each event_id counts once.")]
     users: Users
 
 
 class TypeTotals(TypedDict):
-    """One event type. A user counts for each type they have events of."""
+    """The counts of one event type. A user counts once for each type."""
 
     event_type: str
     events: int
@@ -29,12 +29,12 @@ class TypeTotals(TypedDict):
 BucketBegin = Annotated[
     str,
     WithJsonSchema({"type": "string", "format": "date-time"}),
-    Field(description="When the bucket begins, with the offset of `tz`; at a range's edge it may reach outside."),
+    Field(description="Start, with the offset of `tz`; the first bucket may start before the range."),
 ]
 
 
 class SeriesPoint(TypedDict):
-    """Events of one type in one bucket; where there are none, there is no point."""
+    """Events of one type in one bucket; a bucket without events has no point."""
 
     bucket: BucketBegin
     event_type: str
@@ -45,51 +45,53 @@ class TopValue(TypedDict):
     """One value of the property."""
 
     value: Annotated[
-        Any, Field(description="A string, a number, true, false or null. The string `1` is not the number 1.")
+        Any, Field(description="A string, a number, true, false or null. The string `1` differs from the number 1.")
     ]
     events: int
 
 
 class Top(TypedDict):
-    """The values of a property. `values`, `other` and `missing` together are all the events."""
+    """The values of a property. `values`, `other` and `missing` add up to all events."""
 
-    property: Annotated[str, Field(description="As asked.")]
-    values: Annotated[list[TopValue], Field(description="The most frequent first, at most `top_limit`.")]
-    other: Annotated[int, Field(description="Events with another value, or with an object or an array there.")]
-    missing: Annotated[int, Field(description="Events that don't have the property.")]
+    property: Annotated[str, Field(description="As requested.")]
+    values: Annotated[list[TopValue], Field(description="Most frequent first, at most `top_limit`.")]
+    other: Annotated[int, Field(description="Events with another value, an object or an array.")]
+    missing: Annotated[int, Field(description="Events without the property.")]
 
 
 _Ends = TypedDict(
     "_Ends",
     {
-        "from": Annotated[datetime | None, Field(description="As asked (UTC); null: from the first event on.")],
-        "to": Annotated[datetime | None, Field(description="As asked (UTC); null: up to the last event.")],
+        "from": Annotated[datetime | None, Field(description="As requested (UTC); null: from the first event.")],
+        "to": Annotated[datetime | None, Field(description="As requested (UTC); null: up to the last event.")],
     },
 )
 _PreviousEnds = TypedDict("_PreviousEnds", {"from": datetime, "to": datetime})
 
 
 class Previous(_PreviousEnds):
-    """The period before (UTC)."""
+    """The previous period (UTC)."""
 
     totals: Totals
     by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]
 
 
 class AsOf(TypedDict):
-    """The state of the log that the answer is exact for."""
+    """The position of the log that the answer is exact for."""
 
-    cursor: Annotated[str | None, Field(description="The position counted up to; null before anything was projected.")]
-    revision: Annotated[int, Field(description="Counts corrections to what had been projected before.")]
+    cursor: Annotated[
+        str | None, Field(description="The position of the read model; null before the first projection.")
+    ]
+    revision: Annotated[int, Field(description="Counts corrections of earlier projected events.")]
     lag_events: Annotated[
-        int | None, Field(description="Log entries not counted yet; null while the log does not answer.")
+        int | None, Field(description="Log entries that are not counted yet; null while the log does not answer.")
     ]
     lag_seconds: Annotated[
-        float | None, Field(description="How long the oldest of them has been in the log; null likewise.")
+        float | None, Field(description="Age of the oldest of them in the log; null while the log does not answer.")
     ]
     late_pending: Annotated[
         int,
-        Field(description="Late events that ranges and series don't have yet (TimescaleDB refreshes its aggregates)."),
+        Field(description="Late events that ranges and series do not include yet (TimescaleDB refreshes them)."),
     ]
 
 
@@ -133,17 +135,17 @@ EXAMPLE: Any = {
 
 @with_config(ConfigDict(json_schema_extra={"examples": [EXAMPLE]}))
 class Stats(_Ends):
-    """What `GET /stats` answers, all of it of one state of the read model."""
+    """An answer of `GET /stats`, all of it from one state of the read model."""
 
-    bucket: Annotated[Bucket, Field(description="As asked, or the one that `auto` chose.")]
+    bucket: Annotated[Bucket, Field(description="As requested, or chosen by `auto`.")]
     buckets: Annotated[
         list[BucketBegin],
         Field(
-            description="Every bucket of the range in order, empty ones too, each as `series` writes it: an axis needs "
-            "to know no zones. An open end is where the events end; [] where there are none."
+            description="Every bucket of the range in order, including empty ones, as in `series`: a chart needs no "
+            "time zone rules. An open range ends with its last event; [] if it has no events."
         ),
     ]
-    tz: Annotated[str, Field(description="As asked.")]
+    tz: Annotated[str, Field(description="As requested.")]
     totals: Totals
     by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]
     series: Annotated[list[SeriesPoint], Field(description="Sorted by bucket, then by event type.")]

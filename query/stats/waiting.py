@@ -1,4 +1,4 @@
-"""Read-your-writes: waiting until the read model has seen a position of the log."""
+"""Read-your-writes: waits until the read model includes a position of the log."""
 
 import asyncio
 
@@ -7,69 +7,79 @@ import asyncpg
 from contracts.cursors import Cursor, fingerprints_agree
 from contracts.errors import ConflictError, UnavailableError
 from query.database import snapshot
+from query.errors import QueryError
 
-PATIENCE = 5.0
+WAIT_TIMEOUT = 5.0
 """Seconds to wait."""
-POLL = 0.02
-"""Seconds between looks; a look costs the database well under a millisecond."""
+POLL_INTERVAL = 0.02
+"""Seconds between two polls; a poll costs the database well under a millisecond."""
 
 
-class NotYetProjectedError(UnavailableError):
-    """The read model has not got there in time: ask again."""
+class NotYetProjectedError(QueryError, UnavailableError):
+    """The read model did not reach the position in time: try again."""
+
+    status = 504
+    title = "Not yet projected"
+    retry_after = 1
 
 
-class AnotherLogError(ConflictError):
-    """The position is of another history than the read model's: it will never get there."""
+class AnotherLogError(QueryError, ConflictError):
+    """The position belongs to another history than the read model, which never reaches it."""
+
+    status = 409
+    title = "Another log"
 
 
-async def until_projected(pool: "asyncpg.Pool", wanted: Cursor, timeout: float) -> None:
-    """Waits until the read model includes ``wanted``.
+async def wait_until_projected(pool: "asyncpg.Pool", wanted: Cursor, timeout: float) -> None:
+    """Waits until the read model includes ``wanted``; each poll may take ``timeout`` seconds.
 
     Raises:
-        NotYetProjectedError: it doesn't after ``PATIENCE`` seconds.
+        NotYetProjectedError: it does not after ``WAIT_TIMEOUT`` seconds.
         AnotherLogError: it never will.
         DatabaseUnavailableError: the database does not answer.
     """
     clock = asyncio.get_running_loop().time
-    deadline = clock() + PATIENCE
+    deadline = clock() + WAIT_TIMEOUT
     while True:
         async with snapshot(pool, timeout) as ask:
             row = await ask.row("position")
         projected = Cursor(row["epoch"], row["seq"], row["fingerprint"])
         if projected.epoch and projected.epoch != wanted.epoch:
             raise AnotherLogError(
-                f"min_cursor: {wanted} is of another log than the read model, whose epoch is {projected.epoch}"
+                f"min_cursor: {wanted} belongs to another log; the epoch of the read model is {projected.epoch}"
             )
         if projected.seq == wanted.seq and not fingerprints_agree(projected.fingerprint, wanted.fingerprint):
-            raise AnotherLogError(f"min_cursor: the read model has {projected}, another history than that of {wanted}")
+            raise AnotherLogError(
+                f"min_cursor: the read model is at {projected}, another history than that of {wanted}"
+            )
         if projected.seq >= wanted.seq:
             return
         if clock() > deadline:
             raise NotYetProjectedError(
-                f"min_cursor: the read model is at {projected.seq} and has not reached {wanted.seq} in {PATIENCE:g} s"
+                f"min_cursor: the read model is at {projected.seq} and did not reach {wanted.seq} in {WAIT_TIMEOUT:g} s"
             )
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(POLL_INTERVAL)
 
 
-async def until_settled(pool: "asyncpg.Pool", timeout: float) -> None:
-    """Waits until every event that is projected now is in every count; what comes late meanwhile may not be.
+async def wait_until_settled(pool: "asyncpg.Pool", timeout: float) -> None:
+    """Waits until every count includes all events projected by now; events that arrive later may be missing.
 
     Raises:
-        NotYetProjectedError: some are still pending after ``PATIENCE`` seconds.
+        NotYetProjectedError: some are still pending after ``WAIT_TIMEOUT`` seconds.
         DatabaseUnavailableError: the database does not answer.
     """
     clock = asyncio.get_running_loop().time
-    deadline = clock() + PATIENCE
+    deadline = clock() + WAIT_TIMEOUT
     model = wanted = None
     while True:
         async with snapshot(pool, timeout) as ask:
             row = await ask.row("position")
-        if model != (row["made_at"], row["epoch"]):  # the first look, or readers have gone over to another model
+        if model != (row["made_at"], row["epoch"]):  # the first poll, or a cutover since the last one
             model, wanted = (row["made_at"], row["epoch"]), row["seq"]
         if not row["late_pending"] or row["settled_seq"] >= wanted:
             return
         if clock() > deadline:
             raise NotYetProjectedError(
-                f"settled: {row['late_pending']} late events are still pending after {PATIENCE:g} s"
+                f"settled: {row['late_pending']} late events are still pending after {WAIT_TIMEOUT:g} s"
             )
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(POLL_INTERVAL)

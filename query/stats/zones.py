@@ -1,40 +1,40 @@
-"""Time zones: which there are, and how far ahead of UTC their clocks are when."""
+"""Time zones: their names, and their offsets from UTC over time."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_NO_ZONES = ("right/", "posix", "localtime", "Factory")
-"""What lies beside the zones in their folder: clocks with leap seconds, and what is different on each machine."""
+_NOT_ZONES = ("right/", "posix", "localtime", "Factory")
+"""Other files in the zones' folder: clocks with leap seconds, and names that differ between machines."""
 _STEP = timedelta(days=3)
-"""No zone has changed its clocks and changed them back so soon since 2000; one did after a week."""
+"""Since 2000 no zone has changed its offset and changed it back within this time; one did after a week."""
 
 
-class Clock(NamedTuple):
-    """From ``since`` on local time is UTC plus ``offset``, up to the next one."""
+class Offset(NamedTuple):
+    """From ``since`` (UTC) until the next one, local time is UTC plus ``offset``."""
 
     since: datetime
     offset: timedelta
 
 
 def read_zone(name: str) -> tzinfo:
-    """The zone with an IANA name.
+    """Returns the zone with an IANA name.
 
     Raises:
-        ValueError: there is none, with a sentence.
+        ValueError: there is no such zone.
     """
     if name == "UTC":
         return UTC
-    if name and not name.startswith(_NO_ZONES):
+    if name and not name.startswith(_NOT_ZONES):
         with suppress(ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(name)
-    raise ValueError(f"there is no time zone {name[:64]!r}: take an IANA name, such as Europe/Berlin")
+    raise ValueError(f"{name[:64]!r} is not a time zone: use an IANA name, such as Europe/Berlin")
 
 
-def clocks(zone: tzinfo, start: datetime, end: datetime) -> list[Clock]:
-    """The clock at ``start`` (UTC) and each one that follows before ``end``."""
-    found = [Clock(start, _offset(zone, start))]
+def offsets(zone: tzinfo, start: datetime, end: datetime) -> list[Offset]:
+    """Returns the offset at ``start`` (UTC) and every later one before ``end``."""
+    found = [Offset(start, _offset(zone, start))]
     if zone is UTC:
         return found
     at = start
@@ -45,18 +45,18 @@ def clocks(zone: tzinfo, start: datetime, end: datetime) -> list[Clock]:
             continue
         at = _change(zone, at, ahead)
         if at < end:
-            found.append(Clock(at, _offset(zone, at)))
+            found.append(Offset(at, _offset(zone, at)))
     return found
 
 
-def _offset(zone: tzinfo, moment: datetime) -> timedelta:
-    offset = moment.astimezone(zone).utcoffset()
+def _offset(zone: tzinfo, time: datetime) -> timedelta:
+    offset = time.astimezone(zone).utcoffset()
     assert offset is not None
     return offset
 
 
 def _change(zone: tzinfo, before: datetime, after: datetime) -> datetime:
-    """When the clocks are changed between two moments with different offsets: a whole second."""
+    """Returns when the offset changes between two times with different offsets: a whole second."""
     offset = _offset(zone, before)
     low, high = before.replace(microsecond=0), after.replace(microsecond=0) + timedelta(seconds=1)
     while high - low > timedelta(seconds=1):

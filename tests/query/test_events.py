@@ -12,7 +12,7 @@ from dirty_equals import IsPartialDict, IsStr
 
 from contracts.cursors import Cursor, fingerprints_agree
 from contracts.events import Event
-from query.events.cursors import look
+from query.events.log_entries import find_entries
 from query.events.models import EventsPage
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
@@ -185,7 +185,9 @@ async def test_a_cursor_says_when_the_log_has_another_event_than_the_read_model(
     there, elsewhere = event(), event()
     await log_event(log, there, message_id="a name")
     epoch = (await log.state()).epoch
-    same, other, gone = await look(log, epoch, [(1, there.event_id), (1, elsewhere.event_id), (9, there.event_id)])
+    same, other, gone = await find_entries(
+        log, epoch, [(1, there.event_id), (1, elsewhere.event_id), (9, there.event_id)]
+    )
     assert same.cursor == await cursor_of(log, 1)
     assert same.entry is not None
     assert not fingerprints_agree(Cursor.parse(other.cursor).fingerprint, Cursor.parse(same.cursor).fingerprint)
@@ -204,7 +206,7 @@ async def test_a_cursor_says_when_the_log_has_another_event_than_the_read_model(
         ({"user_id": 2**63}, "user_id"),
         ({"from": "yesterday"}, "from"),
         ({"to": "2026-03-01T12:00:00"}, "to"),
-        ({"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "'to' has to be later"),
+        ({"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "'to' must be later"),
         ({"event_type": ""}, "event_type"),
         ({"event_type": "x" * 129}, "event_type"),
         ({"event_type": ["x"] * 101}, "event_type"),

@@ -92,7 +92,7 @@ async def check_pages(query: QueryService, events: Sequence[Event], chance: rand
 async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_are_in_the_counts(
     log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("query.events.listing.LOOKED_AT", 10)
+    monkeypatch.setattr("query.events.listing.MAX_SCANNED", 10)
     events = [*some_events(120), *recent_events(120, 0.2), event("click", 1, datetime.now(UTC) + DAY)]
     await project(writer, model, events)
     upkeep = Upkeep(writer, model)
@@ -118,7 +118,7 @@ async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_a
 async def test_events_of_one_moment_are_all_listed_where_timescaledb_sorts_a_chunk(
     log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("query.events.listing.LOOKED_AT", 10)
+    monkeypatch.setattr("query.events.listing.MAX_SCANNED", 10)
     moment = datetime.now(UTC) - 10 * DAY
     events = [event("click", 1, moment - 10 * DAY - timedelta(seconds=number)) for number in range(3_000)]
     events += [event("rare", 21, moment) for _ in range(30)]

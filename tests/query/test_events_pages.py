@@ -95,7 +95,7 @@ async def test_all_pages_together_are_a_naive_pick_of_the_events(
     limits: list[int],
     looked_at: int,
 ) -> None:
-    monkeypatch.setattr("query.events.listing.LOOKED_AT", looked_at)
+    monkeypatch.setattr("query.events.listing.MAX_SCANNED", looked_at)
     await forget(writer)
     if events:
         await project(writer, await get_live_model(writer), events)
@@ -133,7 +133,7 @@ def days_of_events(count: int) -> list[Event]:
 async def test_only_what_may_match_is_read(
     writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, question: Question, found: int, at_most: int
 ) -> None:
-    monkeypatch.setattr("query.events.listing.LOOKED_AT", 100)
+    monkeypatch.setattr("query.events.listing.MAX_SCANNED", 100)
     await project(writer, await get_live_model(writer), days_of_events(4_000))
     await writer.execute("analyze")
     async with writer.transaction(isolation="repeatable_read", readonly=True):

@@ -1,4 +1,4 @@
-"""Where pages begin, and how far back they are looked for."""
+"""Page tokens, and the windows that a page is searched in."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.events import EARLIEST
-from query.events.locating import windows
-from query.events.paging import BadTokenError, Place
-from query.stats.ranges import LATEST
+from query.events.page_token import BadTokenError, PageStart
+from query.events.windows import windows
+from query.parameters import LATEST
 
 MICROSECOND = timedelta(microseconds=1)
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
-PLACES = st.builds(Place, MOMENTS, st.integers(1, 2**63 - 1))
+TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))
+STARTS = st.builds(PageStart, TIMES, st.integers(1, 2**63 - 1))
 
 
-@given(PLACES)
-def test_a_token_is_read_back_as_the_place_it_was(place: Place) -> None:
-    assert Place.parse(place.token) == place
-    assert place.token.replace("-", "").replace("_", "").isalnum()
+@given(STARTS)
+def test_a_token_round_trips(start: PageStart) -> None:
+    assert PageStart.parse(start.token) == start
+    assert start.token.replace("-", "").replace("_", "").isalnum()
 
 
 @given(st.text(max_size=40) | st.text("AZaz09-_", min_size=22, max_size=22))
-def test_a_text_is_a_token_only_if_it_could_have_been_given_out(text: str) -> None:
+def test_only_tokens_that_a_page_returns_are_accepted(text: str) -> None:
     with suppress(BadTokenError):
-        assert Place.parse(text).token == text
+        assert PageStart.parse(text).token == text
 
 
 @pytest.mark.parametrize(
@@ -35,33 +35,33 @@ def test_a_text_is_a_token_only_if_it_could_have_been_given_out(text: str) -> No
     [
         "",
         "AAZL9OFqoAAAAAAAAAAAAw==",
-        "AAZL9OFqoAAAAAAAAAAAAx",  # bits behind the last one
-        Place(LATEST, 1).token,
-        Place(datetime(2026, 3, 1, tzinfo=UTC), 0).token,
+        "AAZL9OFqoAAAAAAAAAAAAx",  # bits after the last one
+        PageStart(LATEST, 1).token,
+        PageStart(datetime(2026, 3, 1, tzinfo=UTC), 0).token,
         "f_________________________"[:22],
     ],
 )
-def test_what_no_page_gives_is_refused(token: str) -> None:
+def test_other_tokens_are_rejected(token: str) -> None:
     with pytest.raises(BadTokenError):
-        Place.parse(token)
+        PageStart.parse(token)
 
 
-@given(MOMENTS, PLACES, MOMENTS)
-def test_the_windows_are_everything_from_the_first_moment_to_the_place_without_a_gap(
-    first: datetime, place: Place, now: datetime
+@given(TIMES, STARTS, TIMES)
+def test_windows_cover_everything_up_to_the_page_start_without_a_gap(
+    first: datetime, start: PageStart, now: datetime
 ) -> None:
-    found = list(windows(first, place, now))
+    found = list(windows(first, start, now))
     if not found:
-        assert first > place.created_at
+        assert first > start.created_at
         return
-    assert found[0].end == place.created_at + MICROSECOND
+    assert found[0].end == start.created_at + MICROSECOND
     assert found[-1].start == first
     assert all(older.end == newer.start for newer, older in pairwise(found))
     assert all(window.start < window.end for window in found)
 
 
-def test_without_an_end_the_first_window_is_the_hour_before_this_one_and_all_that_is_newer() -> None:
+def test_the_first_window_of_an_open_range_starts_with_the_previous_hour() -> None:
     now = datetime(2026, 3, 1, 12, 34, tzinfo=UTC)
-    first, *others = windows(EARLIEST, Place(LATEST, 0), now)
+    first, *others = windows(EARLIEST, PageStart(LATEST, 0), now)
     assert first == (datetime(2026, 3, 1, 11, tzinfo=UTC), LATEST + MICROSECOND)
     assert len(others) == 2

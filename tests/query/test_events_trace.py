@@ -14,7 +14,7 @@ from contracts.entries import Gap
 from migrations.catalogue import get_live_model
 from projection.cutover import go_over
 from projection.replay import replay
-from query.events.models import TracedEvent
+from query.events.models import FoundEvent
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.log.history import new_epoch
@@ -41,7 +41,7 @@ async def trace(query: QueryService, event_id: UUID) -> dict[str, Any]:
     answer = await query.http.get(f"/events/{event_id}")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
-    TracedEvent.model_validate(found, extra="forbid")
+    FoundEvent.model_validate(found, extra="forbid")
     return found
 
 
@@ -125,18 +125,16 @@ async def test_what_is_nowhere_is_404_that_says_how_far_was_looked(
 ) -> None:
     unknown = uuid4()
     assert await not_found(query, unknown) == (
-        f"{unknown} is not in the read model, which has counted nothing yet, and there is nothing behind that"
+        f"{unknown} is not in the read model, which is empty; the log has no later entries"
     )
     await log_events(log, some_events(3))
     await project(settings, log, connection)
-    counted = (
-        f"{unknown} is not in the read model, which has counted the log up to {(await place_of(log, 3))['cursor']}"
-    )
-    assert await not_found(query, unknown) == f"{counted}, and there is nothing behind that"
+    missing = f"{unknown} is not in the read model, which is at {(await place_of(log, 3))['cursor']}"
+    assert await not_found(query, unknown) == f"{missing}; the log has no later entries"
     await log_raw(log, b"garbage")
     await log_events(log, some_events(3))
     assert await not_found(query, unknown) == (
-        f"{counted}, nor among the 4 entries behind that: the log ends at sequence 7"
+        f"{missing}, nor in the 4 later entries of the log, which ends at sequence 7"
     )
 
 
@@ -144,13 +142,13 @@ async def test_a_search_that_is_cut_short_says_so(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = await log_events(log, some_events(12))
-    monkeypatch.setattr("query.events.searching.MAX_ENTRIES", 10)
+    monkeypatch.setattr("query.events.log_search.MAX_ENTRIES", 10)
     assert (await trace(query, events[9].event_id))["state"] == "logged"
-    assert "nor among the next 10 entries of the log, and 2 more were not looked at: the projection lags" in (
+    assert "nor in the next 10 entries of the log; 2 more entries were not searched because the projection lags" in (
         await not_found(query, events[10].event_id)
     )
-    monkeypatch.setattr("query.events.searching.MAX_SECONDS", 0)
-    assert "nor among the next 0 entries of the log, and 12 more" in await not_found(query, events[0].event_id)
+    monkeypatch.setattr("query.events.log_search.MAX_SECONDS", 0)
+    assert "nor in the next 0 entries of the log; 12 more" in await not_found(query, events[0].event_id)
 
 
 async def test_an_entry_that_is_gone_from_the_log_is_still_projected_and_is_passed_over_by_a_search(
@@ -166,7 +164,7 @@ async def test_an_entry_that_is_gone_from_the_log_is_still_projected_and_is_pass
     late = await log_events(log, some_events(4))
     await delete_entries(log, Gap(3, 5))  # with the entry that the read model is at
     assert await trace(query, late[3].event_id) == IsPartialDict(state="logged", log=await place_of(log, 7))
-    assert "nor among the 2 entries behind that" in await not_found(query, late[0].event_id)
+    assert "nor in the 2 later entries" in await not_found(query, late[0].event_id)
 
 
 async def test_without_the_log_what_is_projected_is_answered_and_nothing_else(
@@ -187,9 +185,7 @@ async def test_without_the_log_what_is_projected_is_answered_and_nothing_else(
         assert (await trace(query, parked.event_id))["log"] == IsPartialDict(logged_at=parked_at)
         answer = await query.http.get(f"/events/{uuid4()}")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert answer.json()["detail"] == IsStr(
-            regex=".* is not in the read model, .*, and the log, .* does not answer.*"
-        )
+        assert answer.json()["detail"] == IsStr(regex=".* is not in the read model, .*; the log, .* does not answer.*")
 
 
 async def test_another_log_than_the_read_models_is_not_searched(
@@ -240,9 +236,9 @@ async def test_openapi_describes_the_answer_with_an_example_that_is_one(query: Q
     described = (await query.http.get("/openapi.json")).json()
     operation = described["paths"]["/events/{event_id}"]["get"]
     assert set(operation["responses"]) == {"200", "404", "422", "503", "504"}
-    [example] = TracedEvent.model_json_schema()["examples"]
-    TracedEvent.model_validate(example, extra="forbid")
-    assert TracedEvent.model_fields.keys() == example.keys()
+    [example] = FoundEvent.model_json_schema()["examples"]
+    FoundEvent.model_validate(example, extra="forbid")
+    assert FoundEvent.model_fields.keys() == example.keys()
     # nulls are left out of the document
     shown = {name: value for name, value in example.items() if value is not None}
-    assert described["components"]["schemas"]["TracedEvent"]["examples"] == [shown]
+    assert described["components"]["schemas"]["FoundEvent"]["examples"] == [shown]

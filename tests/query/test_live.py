@@ -9,7 +9,8 @@ import pytest
 from dirty_equals import IsStr
 
 from contracts.cursors import Cursor
-from query.live.places import parse_start, wire
+from query.live.places import parse_start
+from query.parameters import cursor_text
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import QueryService, events_of, running_query, seqs_of
@@ -149,5 +150,5 @@ async def test_an_idle_stream_says_that_it_is_alive(
 
 def test_a_place_without_a_mark_goes_over_the_wire_and_back() -> None:
     for cursor in (Cursor("e", 0), Cursor("e", 5), Cursor("e", 5, "0123456789abcdef")):
-        assert parse_start(wire(cursor)) == cursor
-    assert wire(Cursor("e", 5)) == "e:5:00000000"
+        assert parse_start(cursor_text(cursor)) == cursor
+    assert cursor_text(Cursor("e", 5)) == "e:5:00000000"

@@ -1,4 +1,4 @@
-"""Cutting ranges of time: nothing is left out, nothing counted twice, and no table is finer than it has to be."""
+"""Segments cover a range exactly once, and each uses the coarsest possible table."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -8,24 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from query.parameters import LATEST, Range, closed_range
 from query.stats.buckets import BUCKETS, buckets_of
-from query.stats.ranges import (
-    LATEST,
-    Bucket,
-    Range,
-    Stretch,
-    closed_range,
-    cut,
-    cut_at_hours,
-    floor_to,
-)
+from query.stats.ranges import Bucket, Segment, bucket_start, segments, split_at_hours
 
 LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns")
-MOMENTS = st.datetimes(datetime(2024, 1, 30), datetime(2024, 4, 10), timezones=st.just(UTC)) | st.sampled_from(
+TIMES = st.datetimes(datetime(2024, 1, 30), datetime(2024, 4, 10), timezones=st.just(UTC)) | st.sampled_from(
     [datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 29, 23, tzinfo=UTC), datetime(2024, 3, 31, 1, tzinfo=UTC)]
 )
-RANGES = st.tuples(MOMENTS, MOMENTS).filter(lambda ends: ends[0] < ends[1]).map(lambda ends: Range(*ends))
+RANGES = st.tuples(TIMES, TIMES).filter(lambda ends: ends[0] < ends[1]).map(lambda ends: Range(*ends))
 
 
 def edges_of(span: Range, bucket: Bucket, zone: str) -> list[datetime]:
@@ -35,34 +27,34 @@ def edges_of(span: Range, bucket: Bucket, zone: str) -> list[datetime]:
 
 
 @given(RANGES, st.sampled_from(BUCKETS), st.sampled_from(ZONES))
-def test_every_moment_of_a_range_is_in_one_stretch(span: Range, bucket: Bucket, zone: str) -> None:
-    stretches = sorted(cut(span, edges_of(span, bucket, zone)), key=lambda one: one.start)
-    assert (stretches[0].start, stretches[-1].end) == span
-    assert all(one.end == following.start for one, following in pairwise(stretches))
-    assert all(one.start < one.end for one in stretches)
+def test_every_time_of_a_range_is_in_exactly_one_segment(span: Range, bucket: Bucket, zone: str) -> None:
+    found = sorted(segments(span, edges_of(span, bucket, zone)), key=lambda one: one.start)
+    assert (found[0].start, found[-1].end) == span
+    assert all(one.end == following.start for one, following in pairwise(found))
+    assert all(one.start < one.end for one in found)
 
 
 @given(RANGES, st.sampled_from(BUCKETS), st.sampled_from(ZONES))
-def test_a_stretch_has_whole_buckets_of_its_table_and_no_edge_within_one(
+def test_a_segment_has_whole_buckets_of_its_table_and_no_edge_within_one(
     span: Range, bucket: Bucket, zone: str
 ) -> None:
     edges = edges_of(span, bucket, zone)
-    for table, start, end in cut(span, edges):
+    for table, start, end in segments(span, edges):
         if table == "row":
             continue
-        assert (floor_to(start, table), floor_to(end, table)) == (start, end)
-        assert all(floor_to(edge, table) == edge for edge in edges if start < edge < end)
+        assert (bucket_start(start, table), bucket_start(end, table)) == (start, end)
+        assert all(bucket_start(edge, table) == edge for edge in edges if start < edge < end)
 
 
 @given(RANGES, st.sampled_from(BUCKETS), st.sampled_from(ZONES))
-def test_a_stretch_is_in_no_coarser_table(span: Range, bucket: Bucket, zone: str) -> None:
+def test_a_segment_uses_the_coarsest_table(span: Range, bucket: Bucket, zone: str) -> None:
     edges = edges_of(span, bucket, zone)
     coarser = {"row": "minute", "minute": "hour", "hour": "day"}
-    for table, start, end in cut(span, edges):
+    for table, start, end in segments(span, edges):
         if table == "day" or end - start > timedelta(days=3):
             continue
         above = coarser[table]
-        at = floor_to(start, above)  # type: ignore[arg-type]
+        at = bucket_start(start, above)  # type: ignore[arg-type]
         while at < end:
             through = at + LENGTHS[above]
             if start <= at and through <= end:
@@ -72,16 +64,16 @@ def test_a_stretch_is_in_no_coarser_table(span: Range, bucket: Bucket, zone: str
 
 @given(RANGES)
 def test_single_events_are_read_only_within_a_minute_of_the_edges(span: Range) -> None:
-    rows = [one for one in cut(span, []) if one.table == "row"]
+    rows = [one for one in segments(span, []) if one.table == "row"]
     assert len(rows) <= 2
     assert sum((one.end - one.start for one in rows), timedelta(0)) < timedelta(minutes=2)
 
 
 def test_local_days_are_read_from_hours_and_only_where_an_offset_is_not_whole_hours_from_minutes() -> None:
     span = Range(datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 3, tzinfo=UTC))
-    assert cut(span, edges_of(span, "day", "UTC")) == [Stretch("day", *span)]
-    assert cut(span, edges_of(span, "day", "Europe/Berlin")) == [Stretch("hour", *span)]
-    kolkata = cut(span, edges_of(span, "day", "Asia/Kolkata"))
+    assert segments(span, edges_of(span, "day", "UTC")) == [Segment("day", *span)]
+    assert segments(span, edges_of(span, "day", "Europe/Berlin")) == [Segment("hour", *span)]
+    kolkata = segments(span, edges_of(span, "day", "Asia/Kolkata"))
     assert [(one.table, one.start.isoformat()[8:16], one.end.isoformat()[8:16]) for one in kolkata] == [
         ("hour", "01T00:00", "01T18:00"),
         ("hour", "01T19:00", "02T18:00"),
@@ -93,7 +85,7 @@ def test_local_days_are_read_from_hours_and_only_where_an_offset_is_not_whole_ho
 
 def test_the_middle_of_a_local_month_is_read_from_days() -> None:
     span = Range(datetime(2024, 4, 30, 22, tzinfo=UTC), datetime(2024, 6, 30, 22, tzinfo=UTC))  # May and June of Berlin
-    assert [(one.table, one.end - one.start) for one in cut(span, edges_of(span, "month", "Europe/Berlin"))] == [
+    assert [(one.table, one.end - one.start) for one in segments(span, edges_of(span, "month", "Europe/Berlin"))] == [
         ("day", timedelta(days=30)),
         ("day", timedelta(days=29)),
         ("hour", timedelta(hours=2)),
@@ -103,27 +95,27 @@ def test_the_middle_of_a_local_month_is_read_from_days() -> None:
 
 
 @given(RANGES)
-def test_users_are_counted_from_all_whole_hours_and_what_is_around_them(span: Range) -> None:
-    start, hours, hours_end, end = cut_at_hours(span)
+def test_users_are_counted_from_all_whole_hours_and_the_events_around_them(span: Range) -> None:
+    start, hours, hours_end, end = split_at_hours(span)
     assert (start, end) == span
     assert start <= hours <= hours_end <= end
     if hours < hours_end:
-        assert (floor_to(hours, "hour"), floor_to(hours_end, "hour")) == (hours, hours_end)
+        assert (bucket_start(hours, "hour"), bucket_start(hours_end, "hour")) == (hours, hours_end)
         assert max(hours - start, end - hours_end) < timedelta(hours=1)
     else:
         assert end - start < timedelta(hours=2)
 
 
-def test_a_range_without_ends_needs_no_single_events() -> None:
-    assert cut(closed_range(None, None), []) == [Stretch("day", *closed_range(None, None))]
+def test_an_open_range_reads_no_single_events() -> None:
+    assert segments(closed_range(None, None), []) == [Segment("day", *closed_range(None, None))]
     assert closed_range(None, None).end == LATEST
 
 
-def test_ends_outside_of_what_events_can_have_are_brought_in() -> None:
+def test_a_range_is_limited_to_the_times_that_events_can_have() -> None:
     assert closed_range(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)) == closed_range(None, None)
     far = closed_range(datetime(9000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
     assert far.start >= far.end
-    assert cut(far, []) == []
+    assert segments(far, []) == []
     assert buckets_of(far, "day", UTC).begins == []
 
 
@@ -137,7 +129,7 @@ def test_ends_outside_of_what_events_can_have_are_brought_in() -> None:
         ("month", "2024-02-01T00:00:00"),
     ],
 )
-def test_a_moment_belongs_to_the_bucket_before_it_and_a_week_begins_on_monday(bucket: Bucket, begin: str) -> None:
-    moment = datetime(2024, 2, 29, 13, 47, 59, 999_999)
-    assert floor_to(moment, bucket) == datetime.fromisoformat(begin)
-    assert floor_to(floor_to(moment, bucket), bucket) == floor_to(moment, bucket)
+def test_a_time_belongs_to_the_bucket_that_started_last_and_weeks_start_on_monday(bucket: Bucket, begin: str) -> None:
+    time = datetime(2024, 2, 29, 13, 47, 59, 999_999)
+    assert bucket_start(time, bucket) == datetime.fromisoformat(begin)
+    assert bucket_start(bucket_start(time, bucket), bucket) == bucket_start(time, bucket)

@@ -49,7 +49,7 @@ async def test_a_model_of_another_history_is_named_though_log_and_database_answe
         lag_events=None,
         lag_seconds=None,
         parked=0,
-        problem=problem("another_history", "what is counted is not of this log: .*epoch.*`tailrace replay`.*"),
+        problem=problem("another_history", "the read model belongs to another log: .*epoch.*`tailrace replay`.*"),
     )
     assert (await query.http.get("/health")).status_code == 200
 

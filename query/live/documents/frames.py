@@ -7,7 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.events import MAX_EVENT_TYPE
 from query.live.frames import MAX_EVENTS
-from query.live.requests import INT64, Clock, Factor
+from query.live.requests import Clock, Factor
+from query.parameters import INT64
 
 Place = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}:[0-9]{1,19}:([0-9a-f]{8}|[0-9a-f]{16}|)$")]
 """A cursor."""

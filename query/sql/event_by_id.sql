@@ -1,5 +1,5 @@
--- Which log entry counts for the event id $1, and what became of it: a row, or parked, or neither where the row was
--- dropped since. No row: the id was never projected.
+-- The log entry that counts for the event id $1, and its state: its row, or its parked entry, or neither if retention
+-- dropped the row. No row: the id was never projected.
 select ledger.seq, event.event_type, event.user_id, event.created_at, event.event_data,
     parked.code, parked.reason, parked.parked_at, parked.logged_at
 from public.event_ids as ledger

@@ -1,4 +1,4 @@
-"""Where a page begins: places in the order of ``created_at`` and sequence, and how they look on the wire."""
+"""Where a page of events starts: a position in the order of ``created_at`` and sequence, and its token."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
 
 from contracts.errors import TailraceError
-from query.stats.ranges import LATEST
+from query.parameters import LATEST
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -17,23 +17,23 @@ _LENGTH = 22
 
 
 class BadTokenError(TailraceError):
-    """The text is no token of a page: take `next` as it was answered."""
+    """The text is not a page token: use the ``next`` of an earlier page."""
 
 
-class Place(NamedTuple):
-    """Behind it, in the order newest first, is every event that is older, or as old with a smaller ``seq``."""
+class PageStart(NamedTuple):
+    """Precedes, newest first, every event that is older, or as old with a smaller ``seq``."""
 
     created_at: datetime
     seq: int
 
     @property
     def end(self) -> datetime:
-        """Where a range ends (exclusive) that holds everything behind the place."""
+        """The exclusive end of a range that contains every event after this position."""
         return self.created_at + _MICROSECOND
 
     @property
     def token(self) -> str:
-        """The place as clients get it."""
+        """The position as clients receive it."""
         packed = _PACKED.pack((self.created_at - _EPOCH) // _MICROSECOND, self.seq)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
@@ -42,17 +42,17 @@ class Place(NamedTuple):
         """Reads a token.
 
         Raises:
-            BadTokenError: it was never given out.
+            BadTokenError: no page returned it.
         """
         try:
             microseconds, seq = _PACKED.unpack(base64.b64decode(token.encode() + b"==", altchars=b"-_", validate=True))
-            place = cls(_EPOCH + microseconds * _MICROSECOND, seq)
+            start = cls(_EPOCH + microseconds * _MICROSECOND, seq)
         except (binascii.Error, struct.error, OverflowError, UnicodeEncodeError):
             raise _bad(token) from None
-        if seq < 1 or place.created_at >= LATEST or place.token != token:
+        if seq < 1 or start.created_at >= LATEST or start.token != token:
             raise _bad(token)
-        return place
+        return start
 
 
 def _bad(token: str) -> BadTokenError:
-    return BadTokenError(f"{token[:_LENGTH]!r} is not what an earlier page gave as `next`")
+    return BadTokenError(f"{token[:_LENGTH]!r} is not the `next` of an earlier page")

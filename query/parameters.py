@@ -1,0 +1,106 @@
+"""Parameters that several endpoints share: timestamps and ranges of them, event types, users, cursors."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from contracts.cursors import Cursor
+from contracts.errors import BadCursorError
+from contracts.events import EARLIEST, MAX_EVENT_TYPE
+from contracts.patterns import BadPatternError, TypePattern
+
+MAX_TYPES = 100
+INT64 = 2**63
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""The end of an open range; the log rejects events that are more than two days ahead."""
+UNKNOWN_FINGERPRINT = "00000000"
+"""Stands for the fingerprint of a position whose entry is gone from the log: it is never compared."""
+
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:([Zz])|([ +-])(\d\d:\d\d))")
+_AGO = re.compile(r"-(\d{1,9})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_timestamp(text: object, now: datetime | None = None) -> datetime:
+    """Returns a timestamp in UTC; a relative one such as ``-5m`` counts back from ``now``.
+
+    Raises:
+        ValueError: the text is not a timestamp.
+    """
+    ago = _AGO.fullmatch(text) if isinstance(text, str) else None
+    match = _RFC_3339.fullmatch(text) if isinstance(text, str) else None
+    try:
+        if ago is not None:
+            return (now or datetime.now(UTC)) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        if match is not None:
+            local, utc, sign, offset = match.groups()
+            # in a URL, a + that is not escaped as %2B arrives as a space
+            zone = "+00:00" if utc else f"{'-' if sign == '-' else '+'}{offset}"
+            return datetime.fromisoformat(local.upper() + zone).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+    raise ValueError("expected RFC 3339 with a zone, such as 2026-03-01T12:00:00Z, or a relative time such as -5m")
+
+
+class Range(NamedTuple):
+    """From ``start`` (inclusive) to ``end`` (exclusive), UTC."""
+
+    start: datetime
+    end: datetime
+
+
+def closed_range(start: datetime | None, end: datetime | None) -> Range:
+    """Returns a range in UTC; an open end becomes a bound that no event lies beyond."""
+    low = max(start, EARLIEST) if start else EARLIEST
+    high = min(end, LATEST) if end else LATEST
+    return Range(min(low, LATEST), max(high, EARLIEST))
+
+
+def cursor_text(cursor: Cursor) -> str:
+    """Returns a cursor as clients receive it; ``parse_cursor`` reads it back."""
+    return str(cursor._replace(fingerprint=UNKNOWN_FINGERPRINT) if cursor.seq and not cursor.fingerprint else cursor)
+
+
+def parse_cursor(text: str) -> Cursor:
+    """Returns the cursor that a client sent.
+
+    Raises:
+        BadCursorError: the text is not a cursor.
+    """
+    cursor = Cursor.parse(text)
+    return cursor._replace(fingerprint="") if cursor.fingerprint == UNKNOWN_FINGERPRINT else cursor
+
+
+def _check_cursor(text: str) -> str:
+    try:
+        return str(Cursor.parse(text))
+    except BadCursorError as error:
+        raise ValueError(str(error)) from None
+
+
+def _check_pattern(text: str) -> str:
+    try:
+        return TypePattern.parse(text).text
+    except BadPatternError as error:
+        raise ValueError(str(error)) from None
+
+
+Timestamp = Annotated[AwareDatetime, BeforeValidator(parse_timestamp)]
+CursorText = Annotated[str, AfterValidator(_check_cursor)]
+EventTypeFilter = Annotated[
+    list[
+        Annotated[
+            str,
+            AfterValidator(_check_pattern),
+            Field(json_schema_extra={"minLength": 1, "maxLength": MAX_EVENT_TYPE}),
+        ]
+    ],
+    Field(
+        max_length=MAX_TYPES,
+        description="Only events of these types; may be given several times. Dots separate tokens: `checkout.*` "
+        "matches one token after the dot, `checkout.>` one or more.",
+    ),
+]
+UserFilter = Annotated[int | None, Field(ge=-INT64, lt=INT64, description="Only events of this user.")]
