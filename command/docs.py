@@ -20,7 +20,7 @@ from contracts.subjects import (
     REJECTED_STREAM,
     SUBMIT,
 )
-from runtime.log.topology import stream_configs
+from migrations.streams import stream_configs
 from runtime.settings import Settings
 
 LOGGED = f"{EVENTS_PREFIX}{{event_type}}"

@@ -28,15 +28,15 @@ from command.watch import read_epochs, watch
 from contracts.errors import LogUnavailableError
 from contracts.subjects import INBOX_STREAM, LOG_STREAM
 from contracts.upcasting import NO_UPCASTERS
+from migrations.streams import ensure_streams
+from migrations.upcasters import load_upcasters
 from runtime.log import natspy
 from runtime.log.addresses import MAX_PINGS, PING_INTERVAL, read_address, shown_address
 from runtime.log.client import LogClient
-from runtime.log.topology import ensure_streams
 from runtime.metrics import serve_metrics
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from runtime.tracing import Tracing, start_tracing
-from runtime.upcasters import load_upcasters
 
 STOP_TIMEOUT = 2.0
 """Seconds for messages in hand at shutdown, after HTTP had its own; JetStream delivers again what is cut off."""

@@ -17,7 +17,7 @@ from contracts.errors import LogUnavailableError, TailraceError
 from contracts.subjects import INBOX_STREAM, REJECTED_STREAM
 from migrations.flavours import Flavour
 from runtime.log.client import JetStreamApiError, LogClient
-from runtime.log.reader import verify_position
+from runtime.log.positions import verify_position
 from runtime.sql import read_sql
 
 LAG_TIMEOUT = 1.0

@@ -12,15 +12,14 @@ from contracts.errors import ConflictError, LogHoleError
 from migrations.bootstrap import ensure_database
 from migrations.catalogue import Model, change_state, get_live_model
 from migrations.runner import ensure_candidate
+from migrations.upcasters import load_upcasters
 from projection.observing import Observer
 from projection.projecting import project
 from projection.upkeep import Upkeep
 from runtime.log.client import LogClient
-from runtime.log.history import last_entry_until
-from runtime.log.reader import verify_position
+from runtime.log.positions import last_entry_until, verify_position
 from runtime.postgres import connect
 from runtime.settings import Settings
-from runtime.upcasters import load_upcasters
 
 
 class Step(NamedTuple):

@@ -11,18 +11,18 @@ from contracts.errors import TailraceError
 from contracts.upcasting import Upcasters
 from migrations.catalogue import Model, list_models
 from migrations.runner import require_current_schema
+from migrations.streams import ensure_streams
+from migrations.upcasters import load_upcasters
 from projection.http import make_app
 from projection.metrics import ModelObserver, ProjectionMetrics
 from projection.projecting import project
 from projection.sampling import keep_sampling
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.topology import ensure_streams
 from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from runtime.tracing import Tracing, start_tracing
-from runtime.upcasters import load_upcasters
 
 MODELS_POLL = 1.0
 """Seconds between looks at which models there are."""

@@ -9,6 +9,7 @@ import asyncpg
 
 from migrations.catalogue import get_live_model
 from migrations.runner import require_current_schema
+from migrations.upcasters import load_upcasters
 from query.app import make_app
 from query.live.sending import LiveClients
 from query.live.tail import Tail
@@ -19,7 +20,6 @@ from runtime.postgres import connect_pool
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from runtime.tracing import start_tracing
-from runtime.upcasters import load_upcasters
 
 CONNECTIONS = 8
 """Connections to the database; further requests wait for a free one."""

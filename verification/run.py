@@ -14,8 +14,7 @@ from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.catalogue import Model, get_live_model
 from migrations.runner import require_current_schema
 from runtime.log.client import LogClient
-from runtime.log.history import last_entry_until
-from runtime.log.reader import verify_position
+from runtime.log.positions import last_entry_until, verify_position
 from verification.derived import compare_derived
 from verification.digests import ROWS, Cell, add_to, every_relation
 from verification.receipt import NAMED, Receipt

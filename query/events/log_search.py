@@ -9,7 +9,7 @@ from contracts.cursors import Cursor
 from contracts.entries import LogEntry
 from contracts.errors import LogHoleError, LogUnavailableError
 from runtime.log.client import LogClient
-from runtime.log.reader import verify_position
+from runtime.log.positions import verify_position
 
 MAX_ENTRIES = 50_000
 """Entries that one search reads at most."""

@@ -32,7 +32,7 @@ from query.live.requests import (
 from query.live.ring import Ring
 from query.live.tail import Tail
 from runtime.log.client import LogClient
-from runtime.log.reader import verify_position
+from runtime.log.positions import verify_position
 
 PAUSE = 0.5
 """Seconds between tries while the log does not answer."""

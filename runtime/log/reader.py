@@ -9,79 +9,16 @@ position is compared with the log. A new epoch makes no noise: it is looked for 
 
 import time
 
-from contracts.cursors import Cursor, fingerprints_agree
+from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry, LogState, gap_around, uncovered
-from contracts.errors import ForeignHistoryError, LogUnavailableError
 from runtime.log.client import LogClient
 from runtime.log.deliveries import Fetcher
-from runtime.log.history import hole_around, lost
+from runtime.log.positions import check_epoch, hole_around, lost, verify_position
 
 SILENCE = 5.0
 """Seconds without an entry after which the log's end is asked for: a deleted consumer makes no noise."""
 COMPARE = 5.0
 """Seconds after which the epoch is asked for although entries come."""
-
-_RESTORE = (
-    "put the log's right files back, or declare this log another history with `tailrace log new-epoch` and go over to "
-    "a model of it: `tailrace replay`, `tailrace cutover`"
-)
-
-
-async def verify_position(client: LogClient, position: Cursor) -> LogState:
-    """Compares a position with the log. One in a recorded gap has nothing there to be compared with.
-
-    Raises:
-        ForeignHistoryError: the log is another one, was cut behind the position, or holds something else there.
-        LogHoleError: the position's entry, or what follows it, is gone and not recorded as lost.
-        LogUnavailableError: the log does not answer.
-    """
-    state = await client.state()
-    check_epoch(state, position)
-    if position.seq > state.issued_seq:
-        raise ForeignHistoryError(
-            f"the log ends at sequence {state.issued_seq}, before the position {position}: it lost what was already "
-            "read, or was put back from an older copy",
-            _RESTORE,
-        )
-    if gone := uncovered(Gap(position.seq + 1, state.first_seq - 1), state.gaps):
-        raise lost(
-            gone[0], f"the log begins at sequence {state.first_seq}; what follows the position {position} is gone"
-        )
-    if position.seq >= state.first_seq and position.fingerprint:
-        await _compare(client, position, state)
-    return state
-
-
-def check_epoch(state: LogState, position: Cursor) -> None:
-    """Whether a position is of the log that has this state.
-
-    Raises:
-        ForeignHistoryError: it is not.
-    """
-    if state.epoch != position.epoch:
-        raise ForeignHistoryError(
-            f"the log's epoch is {state.epoch or 'not set'}, but the position {position} is of another log",
-            "connect to that log, or go over to a model of this one: `tailrace replay`, `tailrace cutover`",
-        )
-
-
-async def _compare(client: LogClient, position: Cursor, state: LogState) -> None:
-    entry = await client.get(position.seq)
-    if entry is None:
-        if gap_around(position.seq, state.gaps):
-            return
-        if hole := await hole_around(client, position.seq, state):
-            raise lost(
-                hole, f"the log's entries {hole.first} to {hole.last} are gone, the position {position} with them"
-            )
-        raise LogUnavailableError(f"one server of the log has no entry {position.seq} yet, another has")
-    found = entry.cursor(state.epoch)
-    if not fingerprints_agree(found.fingerprint, position.fingerprint):
-        raise ForeignHistoryError(
-            f"the log holds another message at sequence {position.seq}: {found}, not {position}; "
-            "it was put back from an older copy and has grown again",
-            _RESTORE,
-        )
 
 
 class LogReader:

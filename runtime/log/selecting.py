@@ -10,7 +10,8 @@ from contracts.entries import Gap, LogEntry
 from contracts.errors import TailraceError
 from runtime.log.client import LogClient
 from runtime.log.deliveries import Fetcher
-from runtime.log.reader import COMPARE, SILENCE, check_epoch, verify_position
+from runtime.log.positions import check_epoch, verify_position
+from runtime.log.reader import COMPARE, SILENCE
 
 
 class NotWholeError(TailraceError):

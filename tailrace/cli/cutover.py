@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from contracts.errors import ConflictError
+from migrations.upcasters import load_upcasters
 from projection.cutover import Direction, go_over
 from projection.cutover import drop_old as drop_models
 from runtime.log.connect import connect_log
 from runtime.postgres import connect
 from runtime.settings import Settings
-from runtime.upcasters import load_upcasters
 from tailrace.cli.options import DataDir, run_to_end
 from tailrace.cli.verify import describe, reading_the_log
 from tailrace.endpoints import settings_for

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from contracts.entries import Gap, LogState
 from contracts.errors import ConfigurationError
+from migrations.stream_metadata import accept_gap, new_epoch
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.history import accept_gap, new_epoch
 from runtime.settings import Settings
 from tailrace.cli.options import AsJson, DataDir, run_to_end
 from tailrace.endpoints import settings_for

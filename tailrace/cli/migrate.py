@@ -8,8 +8,8 @@ import typer
 from contracts.errors import LogUnavailableError
 from migrations.roles import ensure_reader
 from migrations.runner import migrate as migrate_database
+from migrations.streams import Reconciled, ensure_streams
 from runtime.log.connect import connect_log
-from runtime.log.topology import Reconciled, ensure_streams
 from runtime.postgres import connect
 from runtime.settings import Settings
 from tailrace.cli.options import DataDir, run_to_end

@@ -13,10 +13,10 @@ from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError
 from migrations.catalogue import list_models
 from migrations.runner import require_current_schema
+from migrations.upcasters import load_upcasters
 from projection.parked import ParkedEvent, ParkedEvents
 from runtime.postgres import connect
 from runtime.settings import Settings
-from runtime.upcasters import load_upcasters
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
 

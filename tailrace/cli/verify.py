@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from migrations.upcasters import load_upcasters
 from runtime.log.connect import connect_log
 from runtime.postgres import connect
 from runtime.settings import Settings
-from runtime.upcasters import load_upcasters
 from tailrace.cli.options import AsJson, DataDir, run_to_end
 from tailrace.endpoints import settings_for
 from verification.digests import ROWS, USERS

@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from contracts.errors import TailraceError
+from migrations.upcasters import load_upcasters
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
-from runtime.upcasters import load_upcasters
 from tailrace.embedded.ports import Ports
 from tailrace.up.folder import claimed, end_leftovers
 from tailrace.up.panel import Display, make_display

@@ -14,9 +14,9 @@ import httpx
 from contracts.errors import LogUnavailableError, TailraceError
 from migrations.bootstrap import ensure_database
 from migrations.roles import ensure_reader
+from migrations.upcasters import located
 from runtime.log import natspy
 from runtime.settings import Settings
-from runtime.upcasters import located
 from tailrace.embedded.nats import EmbeddedNats
 from tailrace.embedded.ports import Ports, require_free
 from tailrace.embedded.postgres import EmbeddedPostgres

@@ -20,8 +20,8 @@ from command.inbox import CONSUMER
 from command.service import command_side, serve
 from contracts.errors import ConflictError, EventRejectedError, ForeignHistoryError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, subject_of
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient, StreamMissingError
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.support.command import log_entries, until_logged
 from tests.support.events import append

@@ -79,7 +79,7 @@ def test_the_cluster_is_of_the_same_parts() -> None:
 def test_everything_becomes_healthy_in_the_order_it_depends(running: Running) -> None:
     with_checks = {name for name, service in running.services.items() if "healthcheck" in service}
     assert set(running.healthy) == with_checks - {"grafana"}
-    assert "the stream ANALYTICS is made" in running.host.log("migrate")
+    assert "the stream ANALYTICS is created" in running.host.log("migrate")
 
 
 async def test_events_go_in_at_every_door_and_are_counted(running: Running) -> None:

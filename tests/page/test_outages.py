@@ -8,10 +8,10 @@ import signal
 import asyncpg
 from playwright.async_api import Route, expect
 
+from migrations.stream_metadata import new_epoch
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.history import new_epoch
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.page.browsing import LIVE, Sockets, fresh, paths, rows, says

@@ -11,10 +11,10 @@ from dirty_equals import IsStr
 from contracts.entries import Gap
 from contracts.errors import LogHoleError
 from contracts.subjects import LOG_STREAM
+from migrations.streams import ensure_streams
 from projection.replay import replay
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log, reader_libraries
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.projection.conftest import connected
 from tests.query.conftest import events_of, running_query, seqs_of

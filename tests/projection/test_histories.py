@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from contracts.errors import ForeignHistoryError
+from migrations.stream_metadata import new_epoch
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log, reader_libraries
-from runtime.log.history import new_epoch
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.projection.conftest import CopyDatabase, connected
 from tests.query.conftest import running_query, seqs_of
@@ -209,7 +209,7 @@ async def test_a_database_that_is_ahead_of_an_older_log_is_refused(
     await asyncio.to_thread(own_nats_server.start)
     sentence = await refusal(own)
     assert "the log ends at sequence 100, before the position" in sentence
-    assert "put the log's right files back" in sentence
+    assert "restore the right files of the log" in sentence
     assert await model_of(own) == before
 
 

@@ -15,11 +15,11 @@ from dirty_equals import IsPartialDict
 from contracts.cursors import Cursor
 from contracts.errors import ConflictError, ForeignHistoryError
 from migrations.catalogue import list_models
+from migrations.stream_metadata import new_epoch
 from projection.cutover import drop_old
 from projection.projecting import project
 from projection.replay import Step, replay
 from runtime.log.client import LogClient
-from runtime.log.history import new_epoch
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import running_query

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from contracts.errors import ConfigurationError
 from contracts.events import Event
+from migrations.upcasters import load_upcasters
 from projection.parked import ParkedEvents
 from projection.replay import replay
 from projection.service import serve
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from runtime.upcasters import load_upcasters
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.support.events import event, log_event, log_events, some_events
 from tests.support.processes import run_tailrace

@@ -12,11 +12,11 @@ from dirty_equals import IsPartialDict, IsStr
 
 from contracts.cursors import Cursor, fingerprints_agree
 from contracts.events import Event
+from migrations.streams import ensure_streams
 from query.events.log_entries import find_entries
 from query.events.models import EventsPage
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import QueryService, events_of, running_query, seqs_of

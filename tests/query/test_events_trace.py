@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from contracts.cursors import Cursor
 from contracts.entries import Gap
 from migrations.catalogue import get_live_model
+from migrations.stream_metadata import new_epoch
+from migrations.streams import ensure_streams
 from projection.cutover import go_over
 from projection.replay import replay
 from query.events.models import FoundEvent
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.history import new_epoch
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import event, log_event, log_events, log_raw, some_events

@@ -6,9 +6,9 @@ import pytest
 from dirty_equals import IsList, IsPartialDict, IsStr
 from websockets.asyncio.client import connect
 
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log, reader_libraries
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.query.conftest import LiveSocket, QueryService, events_of, running_query, seqs_of, until_closed
 from tests.support.events import event, log_events, some_events

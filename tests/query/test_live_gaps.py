@@ -4,8 +4,8 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from contracts.entries import Gap
+from migrations.stream_metadata import new_epoch
 from runtime.log.client import LogClient
-from runtime.log.history import new_epoch
 from runtime.settings import Settings
 from tests.query.conftest import Frame, QueryService, events_of, running_query, seqs_of
 from tests.support.events import log_events, some_events

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from contracts.cursors import Cursor
+from migrations.streams import ensure_streams
 from query.live import sending
 from query.live.documents.asyncapi import READING
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.query.conftest import QueryService, events_of, running_query, seqs_of
 from tests.query.test_sse import source

@@ -4,8 +4,8 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from contracts.subjects import LOG_STREAM
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.query.conftest import QueryService, events_of, seqs_of
 from tests.support.events import event, log_event, log_events, log_raw, some_events

@@ -13,9 +13,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from contracts.errors import LogUnavailableError
 from contracts.events import Event
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log, reader_libraries
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.query.conftest import PATIENCE, Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
 from tests.query.test_sse import EventSource, source

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from contracts.entries import LogEntry
 from contracts.events import Event, encode_event
+from migrations.upcasters import load_upcasters
 from query.live.frames import encode_entry
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from runtime.upcasters import load_upcasters
 from tests.query.conftest import QueryService
 from tests.support.events import event, log_event
 

@@ -6,8 +6,8 @@ import json
 import pytest
 from playwright.async_api import Browser
 
+from migrations.streams import ensure_streams
 from runtime.log.connect import connect_log
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tests.page.conftest import browser, chromium
 from tests.query.conftest import running_query, seqs_of

@@ -12,10 +12,10 @@ from dirty_equals import IsFloat, IsPartialDict, IsStr
 from contracts.cursors import Cursor
 from contracts.entries import LogEntry
 from contracts.errors import SchemaError
+from migrations.streams import ensure_streams
 from query.service import serve
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import QueryService, running_query

@@ -10,10 +10,10 @@ from dirty_equals import IsPartialDict, IsStr
 
 from contracts.entries import Gap
 from contracts.subjects import LOG_STREAM
+from migrations.stream_metadata import new_epoch
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.history import new_epoch
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import QueryService, running_query

@@ -9,11 +9,11 @@ from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry
 from contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
 from contracts.subjects import LOG_STREAM, subject_of
+from migrations.streams import ensure_streams
 from runtime.log.addresses import read_address
 from runtime.log.client import LogClient, Reply
 from runtime.log.connect import connect_log, reader_libraries
 from runtime.log.reader import LogReader
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tests.runtime.conftest import append_and_lose, append_numbers, read_until, start

@@ -9,9 +9,9 @@ import pytest
 from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError
 from contracts.subjects import LOG_STREAM, subject_of
+from migrations.streams import ensure_streams
 from runtime.log import natspy
-from runtime.log.reader import verify_position
-from runtime.log.topology import ensure_streams
+from runtime.log.positions import verify_position
 from runtime.settings import Settings
 from tests.support.cluster import NAMES, Cluster, running_cluster
 from tests.support.events import append

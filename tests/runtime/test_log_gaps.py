@@ -8,11 +8,12 @@ from contracts.cursors import Cursor
 from contracts.entries import Gap, gaps_passed
 from contracts.errors import ConfigurationError, ConflictError, ForeignHistoryError, LogHoleError
 from contracts.subjects import LOG_STREAM
+from migrations.stream_metadata import accept_gap, new_epoch
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log, reader_libraries
-from runtime.log.history import accept_gap, new_epoch
-from runtime.log.reader import LogReader, verify_position
-from runtime.log.topology import ensure_streams
+from runtime.log.positions import verify_position
+from runtime.log.reader import LogReader
 from runtime.settings import Settings
 from tests.runtime.conftest import append_and_lose, append_numbers, read_until, start
 from tests.support.log_damage import block_index, blocks
@@ -37,7 +38,7 @@ async def test_a_hole_that_is_not_recorded_stops_every_reader_with_what_to_do(
     with pytest.raises(LogHoleError) as caught:
         await read_until(LogReader(client, await start(client)), 7)
     assert str(caught.value).endswith(
-        "put the log's files back from a backup, or record the loss with `tailrace log accept-gap 3..4`"
+        "restore the log's files from a backup, or record the loss with `tailrace log accept-gap 3..4`"
     )
     await accept_gap(client, Gap(caught.value.first, caught.value.last))
     assert [entry.seq for entry in await read_until(LogReader(client, await start(client)), 7)] == [1, 2, 5, 6, 7]

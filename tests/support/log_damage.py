@@ -8,8 +8,8 @@ from pathlib import Path
 
 from contracts.entries import Gap
 from contracts.subjects import LOG_STREAM
+from migrations.stream_metadata import accept_gap
 from runtime.log.client import LogClient
-from runtime.log.history import accept_gap
 from tests.support.servers import NatsServer
 
 

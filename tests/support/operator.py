@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from contracts.subjects import INBOX
+from migrations.streams import ensure_streams
 from runtime.log.connect import connect_log, reader_libraries
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import postgres_bin

@@ -90,9 +90,9 @@ async def test_migrate_says_what_it_did(log: LogClient, settings: Settings) -> N
     assert run_tailrace(settings, "migrate").stdout == "the database is up to date\nthe log is up to date\n"
     await remove_streams(log)
     would = run_tailrace(settings, "migrate", "--dry-run").stdout
-    assert "would do: the stream ANALYTICS is made" in would
+    assert "would do: the stream ANALYTICS is created" in would
     assert would == run_tailrace(settings, "migrate", "--dry-run").stdout
-    assert "\nthe stream ANALYTICS is made\n" in run_tailrace(settings, "migrate").stdout
+    assert "\nthe stream ANALYTICS is created\n" in run_tailrace(settings, "migrate").stdout
     wrong = run_tailrace(settings, "migrate", TAILRACE_DATABASE="postgresql://nobody:wrong@127.0.0.1:1/none")
     assert wrong.returncode == 1
     assert wrong.stderr == IsStr(regex="tailrace: the database does not answer: .*\n")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from contracts.errors import LogUnavailableError, TailraceError
 from contracts.subjects import LOG_STREAM
+from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.topology import ensure_streams
 from runtime.settings import Settings
 from tailrace.embedded.nats import nats_binary
 from tailrace.embedded.ports import free_port

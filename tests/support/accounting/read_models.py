@@ -12,12 +12,12 @@ import asyncpg
 
 from contracts.upcasting import Upcasters
 from migrations.catalogue import Model, list_models, use_model
+from migrations.upcasters import load_upcasters
 from projection.cutover import Direction, drop_old, go_over
 from projection.parked import ParkedEvents
 from projection.replay import Step, replay
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from runtime.upcasters import load_upcasters
 from tests.support.accounting.drafts import UNSTORABLE_USER
 from tests.support.accounting.expected import Expected
 from tests.support.accounting.releases import FIRST, UPCASTERS

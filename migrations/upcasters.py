@@ -16,10 +16,10 @@ _FILE_MODULE = "tailrace_upcasters_file"
 
 
 def load_upcasters(settings: Settings) -> Upcasters:
-    """The upcasters that ``settings`` name; none where they name none. To be called once, at the start.
+    """Returns the upcasters that the settings name, or ``NO_UPCASTERS``. Call it once, at the start.
 
     Raises:
-        ConfigurationError: they can't be loaded, or a version of a type has none.
+        ConfigurationError: the module can't be loaded, or a version of a type has no upcaster.
     """
     where = settings.upcasters
     if where is None:
@@ -28,8 +28,8 @@ def load_upcasters(settings: Settings) -> Upcasters:
     if in_file and not Path(where).is_file():
         raise ConfigurationError(f"TAILRACE_UPCASTERS: there is no file {where}")
     try:
-        module = _from_file(where) if in_file else importlib.import_module(where)
-    except Exception as error:  # whatever a module that isn't ours raises at its import
+        module = _load_file(where) if in_file else importlib.import_module(where)
+    except Exception as error:  # a user's module can raise anything at its import
         raise ConfigurationError(_sentence(where, error)) from error
     found = getattr(module, NAME, None)
     if not isinstance(found, Mapping):
@@ -43,17 +43,17 @@ def load_upcasters(settings: Settings) -> Upcasters:
 
 
 def located(settings: Settings) -> str | None:
-    """What the setting names, for a program that is started in another folder."""
+    """Returns the setting for a process that starts in another folder: a file's path becomes absolute."""
     where = settings.upcasters
     return str(Path(where).absolute()) if where is not None and where.endswith(".py") else where
 
 
-def _from_file(path: str) -> ModuleType:
+def _load_file(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(_FILE_MODULE, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[_FILE_MODULE] = module  # dataclasses look their module up
+    sys.modules[_FILE_MODULE] = module  # dataclasses look up their module
     spec.loader.exec_module(module)
     return module
 

@@ -1,4 +1,4 @@
-"""Loading upcasters: from a file or a module, and every mistake is one sentence at the start."""
+"""Upcasters load from a file or a module; each mistake is one sentence at the start."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pytest
 
 from contracts.errors import ConfigurationError
 from contracts.upcasting import NO_UPCASTERS
+from migrations.upcasters import load_upcasters, located
 from runtime.settings import load_settings
-from runtime.upcasters import load_upcasters, located
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "upcasters.py"
 GOOD = 'UPCASTERS = {("signed_up", 1): lambda data: {**data, "plan": "free"}}\n'
@@ -21,7 +21,7 @@ def sentence(where: str) -> str:
     return found.removeprefix("TAILRACE_UPCASTERS: ")
 
 
-def test_there_are_none_unless_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_setting_there_are_no_upcasters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAILRACE_UPCASTERS", raising=False)
     assert load_upcasters(load_settings()) is NO_UPCASTERS
 
@@ -31,17 +31,17 @@ def test_a_file_is_loaded_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_upcasters(load_settings()).current_version("order_completed") == 3
 
 
-def test_a_file_is_found_from_another_folder_and_a_module_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_file_becomes_absolute_and_a_module_name_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLE.parents[1])
     assert located(load_settings(upcasters="examples/upcasters.py")) == str(EXAMPLE)
     assert located(load_settings(upcasters="product.events")) == "product.events"
     assert located(load_settings()) is None
 
 
-def test_a_file_may_use_what_a_module_can(tmp_path: Path) -> None:
+def test_a_file_may_define_dataclasses(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
-        "from __future import annotations\nfrom dataclasses import dataclass\n"
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
         "@dataclass\nclass Plan:\n    name: str = 'free'\n" + GOOD
     )
     assert load_upcasters(load_settings(upcasters=str(file))).current_version("signed_up") == 2
@@ -58,7 +58,7 @@ def test_a_module_is_loaded_by_its_name(tmp_path: Path, monkeypatch: pytest.Monk
     assert sentence("product_of_a_test.orders").startswith("there is no module product_of_a_test.orders: install it")
 
 
-def test_what_is_not_there_is_said_with_what_to_do() -> None:
+def test_a_missing_file_or_module_is_named_with_the_remedy() -> None:
     assert sentence("nowhere/at/all.py") == "there is no file nowhere/at/all.py"
     assert sentence("no_such_product.events").startswith("there is no module no_such_product: install it")
 
@@ -75,7 +75,7 @@ def test_what_is_not_there_is_said_with_what_to_do() -> None:
         (GOOD.replace("1)", "2)"), "the upcasters of signed_up are for versions 2: the one for version 1 is missing"),
     ],
 )
-def test_a_file_that_is_no_good_is_refused_by_name_with_the_reason(tmp_path: Path, text: str, reason: str) -> None:
+def test_an_invalid_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(text)
     assert sentence(str(file)).startswith(f"{file}")

@@ -1,8 +1,8 @@
-"""The streams: what they should be, making them, and bringing older ones up to date.
+"""The streams of the log, the inbox and the rejected messages: their definitions, creation and reconciliation.
 
-A reconcile only ever grows: it never shrinks a limit, changes the discard policy, or touches what it doesn't know.
-Differences it will not touch come back as sentences to be shown. A user who may not make or change streams gets along
-without, as long as there is nothing to make or change.
+Reconciliation only raises limits. It never shrinks one, changes the discard policy, or touches what it does not know;
+such differences are returned as sentences. A NATS user without the right to create or change streams can run it as
+long as nothing has to change.
 """
 
 import secrets
@@ -27,14 +27,14 @@ _MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge")
 
 
 class Reconciled(NamedTuple):
-    """What was done (or would be), and what differs from the settings and was left alone: sentences."""
+    """Sentences about the changes made (or pending), and about the differences left as they are."""
 
     done: list[str]
     left: list[str]
 
 
 def stream_configs(settings: Settings) -> list[dict[str, Any]]:
-    """The three streams as they should be, in JetStream's own JSON form (times in ns)."""
+    """Returns the definitions of the three streams in JetStream's JSON form (times in ns)."""
     seconds = 1_000_000_000
     common = {"storage": "file", "num_replicas": settings.replicas, "discard": "new", "allow_direct": True}
     return [
@@ -70,23 +70,23 @@ def stream_configs(settings: Settings) -> list[dict[str, Any]]:
 
 
 async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool = False) -> Reconciled:
-    """Makes the streams that are missing and reconciles the others. Safe to run from several services at once.
+    """Creates missing streams and reconciles the others. Several services may run it at once.
 
     Raises:
         ConfigurationError: the server refuses what the settings ask for.
         ConflictError: a stream of that name exists and cannot be used.
-        LogUnavailableError: the log does not answer, or not to this user when something has to be made or changed.
+        LogUnavailableError: the log does not answer, or does not let this user create or change a stream.
     """
     found = Reconciled([], [])
     for config in stream_configs(settings):
         name = config["name"]
         try:
-            info = await _found(client, name)
+            info = await _find(client, name)
             if info is None:
-                found.done.append(f"the stream {name} is made")
+                found.done.append(f"the stream {name} is created")
                 if dry_run:
                     continue
-                info = await _made(client, config)
+                info = await _create(client, config)
             update, left = _differences(config, info)
             found.left.extend(left)
             if update:
@@ -98,21 +98,21 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
     return found
 
 
-async def _found(client: LogClient, name: str) -> dict[str, Any] | None:
+async def _find(client: LogClient, name: str) -> dict[str, Any] | None:
     try:
         return await client.stream_info(name)
     except StreamMissingError:
         return None
 
 
-async def _made(client: LogClient, config: dict[str, Any]) -> dict[str, Any]:
-    made = {**config, "metadata": {EPOCH_KEY: secrets.token_hex(6)}}
+async def _create(client: LogClient, config: dict[str, Any]) -> dict[str, Any]:
+    created = {**config, "metadata": {EPOCH_KEY: secrets.token_hex(6)}}
     try:
-        return await _change(client, f"STREAM.CREATE.{config['name']}", made)
+        return await _change(client, f"STREAM.CREATE.{config['name']}", created)
     except JetStreamApiError as error:
         if error.err_code != _NAME_IN_USE:
             raise
-        return await client.stream_info(config["name"])  # another service was faster; its epoch counts
+        return await client.stream_info(config["name"])  # another service created it first; its epoch counts
 
 
 async def _change(client: LogClient, endpoint: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -123,13 +123,13 @@ async def _change(client: LogClient, endpoint: str, config: dict[str, Any]) -> d
     except LogUnavailableError as error:
         # a user without the permission gets no answer at all
         raise LogUnavailableError(
-            f"the stream {config['name']} has to be made or changed, and the server does not answer that: if this user "
-            f"may not, run `tailrace migrate` as one who may ({error})"
+            f"the stream {config['name']} has to be created or changed, and the server does not answer: if this user "
+            f"lacks the permission, run `tailrace migrate` as one that has it ({error})"
         ) from None
 
 
 def _differences(wanted: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What to change of a stream, and sentences about what is left alone."""
+    """Returns the settings of a stream to change, and sentences about those left as they are."""
     name, found = wanted["name"], info["config"]
     for key in ("retention", "storage", "discard"):
         if found.get(key) != wanted[key]:
