@@ -1,4 +1,4 @@
-"""A stretch of the log, decoded: what becomes rows, what is parked, what only repeats an id."""
+"""A decoded batch of log entries: events to store, entries to park, and duplicates."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from contracts.upcasting import Upcasters
 
 
 class Projected(NamedTuple):
-    """An event that becomes a row, unless its id was claimed before."""
+    """An event that becomes a row unless another entry has claimed its id."""
 
     seq: int
     event: Event
 
 
 class Parked(NamedTuple):
-    """An entry that can't be projected, and why. ``event_id`` is None where none can be read."""
+    """An entry that can't be projected, and the reason. ``event_id`` is None if it can't be read."""
 
     entry: LogEntry
     event_id: UUID | None
@@ -28,7 +28,7 @@ class Parked(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Log entries that follow each other, recorded gaps aside.
+    """Consecutive log entries, except for recorded gaps.
 
     In ``events`` and ``parked`` each id occurs once, at its lowest sequence.
     """
@@ -38,16 +38,16 @@ class Batch(NamedTuple):
     parked: list[Parked]
 
     def position(self, epoch: str) -> Cursor:
-        """Where a model is that has seen this batch."""
+        """Returns the position of a model that has seen this batch."""
         return self.entries[-1].cursor(epoch)
 
     def gaps(self, behind: int) -> list[Gap]:
-        """The log's gaps that a model at sequence ``behind`` passes with this batch."""
+        """Returns the log's gaps that a model at sequence ``behind`` passes with this batch."""
         return gaps_passed(behind, self.entries)
 
 
 def decode(entries: Sequence[LogEntry], upcasters: Upcasters) -> Batch:
-    """Decodes entries that follow each other (at least one). The answer depends on them and the upcasters alone."""
+    """Decodes at least one consecutive entry. The result depends only on the entries and the upcasters."""
     events: list[Projected] = []
     parked: list[Parked] = []
     seen: set[UUID] = set()
@@ -68,10 +68,10 @@ def decode(entries: Sequence[LogEntry], upcasters: Upcasters) -> Batch:
 
 
 def park(entry: LogEntry, code: str, reason: str) -> Batch:
-    """A batch of one entry that is parked whatever it holds."""
+    """Returns a batch that parks one entry regardless of its content."""
     return Batch([entry], [], [_parked(entry, code, reason)])
 
 
 def _parked(entry: LogEntry, code: str, reason: str) -> Parked:
-    # a reason may quote the entry, and the database's text has no place for NUL
+    # a reason may quote the entry, and Postgres text can't contain NUL
     return Parked(entry, entry.event_id, code, reason.replace("\0", "\\0"))

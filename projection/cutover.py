@@ -1,128 +1,110 @@
-"""Going over: readers see another model from one transaction to the next, and may go back until the old one is dropped.
+"""Cutover and rollback: one transaction switches readers to another model; ``drop_old`` removes the others.
 
-The swap holds the live model's position, so that nothing moves while the other catches up, then that one's too, and
-then replaces the views, the position's first. Every reader's transaction locks that view (ACCESS SHARE) before it takes
-its snapshot: one that has begun is waited for, one that comes later sees the other model as it is now, and none sees
-both.
+The transaction locks the live model's position, so that it stays where it is while the other model catches up, then the
+other model's position. Then it replaces the views, the position's view first. Every reader's transaction locks that
+view (ACCESS SHARE) before it takes its snapshot: a cutover waits for earlier readers, later readers see the other model
+at its current position, and no reader sees both.
 
-Whatever was found out before the migration lock is looked at again behind it: verifying takes long, and so may waiting.
+Everything that is checked before the migration lock is checked again behind it: verifying and waiting take long.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import asyncpg
 
 from contracts.errors import ConflictError, ForeignHistoryError, UnavailableError
-from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.catalogue import Model, change_state, list_models, live_of, lock_model, remove_model, set_live
 from migrations.runner import migration_lock, require_current_schema, show_model
 from projection.store import projection_sql
 from runtime.log.client import LogClient
-from verification.receipt import Receipt
-from verification.run import verify
 
-READERS_WAIT = 0.1
-"""Seconds a try may hold up readers: for all views together, since they wait for the first as long as for the last."""
-BATCH = 10.0
-"""Seconds to wait for a batch that is on its way into a model; no reader waits for that."""
-CATCH_UP = 1.0
-"""Seconds the live model is held for the other to catch up in, at each try."""
-PATIENCE = 60.0
-"""Seconds of trying."""
-_PAUSE = 0.2
-_POLL = 0.02
+READERS_TIMEOUT = 0.1
+"""Seconds that an attempt may hold up readers, for all views together: readers that wait for one wait for all."""
+BATCH_TIMEOUT = 10.0
+"""Seconds to wait for a batch that is being committed; it holds up no reader."""
+CATCH_UP_TIMEOUT = 1.0
+"""Seconds that an attempt holds the live model while the other one catches up."""
+TIMEOUT = 60.0
+"""Seconds of attempts."""
+RETRY_INTERVAL = 0.2
+POLL_INTERVAL = 0.02
 
 Direction = Literal["cutover", "rollback"]
+Verify = Callable[[Model], Awaitable[Sequence[str]]]
+"""Compares a model with the log; returns the differences as sentences."""
 
 
 class NotSwappedError(UnavailableError):
-    """Readers still see the model they saw: try again."""
+    """Readers still see the same model: try again."""
 
 
 class Swap(NamedTuple):
-    """From one model to another; ``receipt`` is the verification before, None where there was none."""
+    """The result of a cutover or rollback; with ``differences`` readers still see ``old``."""
 
     old: Model
     new: Model
-    receipt: Receipt | None
+    differences: Sequence[str] = ()
 
 
-async def go_over(
-    client: LogClient,
-    connection: "asyncpg.Connection",
-    direction: Direction,
-    *,
-    check: bool = True,
-    upcasters: Upcasters = NO_UPCASTERS,
-    on_read: Callable[[int, int], None] = lambda done, of: None,
-) -> Swap:
-    """Shows readers the newer model (cutover), or the older one again (rollback).
-
-    With ``check`` the model is verified first (``on_read`` is told how far); one that differs from the log comes back
-    in the receipt, and nothing is changed.
+async def cut_over(client: LogClient, connection: "asyncpg.Connection", verify: Verify | None = None) -> Swap:
+    """Makes the candidate model the live one; with ``verify`` only if it agrees with the log.
 
     Raises:
-        ConflictError: there is no such model, it isn't ready, or it was dropped or shown meanwhile.
-        ForeignHistoryError: the model is of another log.
-        NotSwappedError: the model stays behind the live one, or batches or readers left no moment to swap in.
+        ConflictError: no candidate is ready, or another command dropped it or made it live in the meantime.
+        ForeignHistoryError: the model belongs to another log.
+        NotSwappedError: the model stays behind the live one, or batches or readers block the swap.
     """
-    await require_current_schema(connection)
-    old, new = _choose(await list_models(connection), direction)
-    state = await client.state()
-    epoch = await connection.fetchval(f"select epoch from {new.name}.projection_position")
-    if epoch not in ("", state.epoch):
-        raise ForeignHistoryError(f"{new.name} is of the log {epoch}, not of this one ({state.epoch})")
-    receipt = await verify(client, connection, on_read, model=new, upcasters=upcasters) if check else None
-    if receipt is not None and receipt.differences:
-        return Swap(old, new, receipt)
-    async with migration_lock(connection):
-        await _until_swapped(connection, old, new)
-    return Swap(old, new._replace(live=True), receipt)
+    return await _swap_models(client, connection, "cutover", verify)
 
 
-async def drop_old(connection: "asyncpg.Connection", *, patience: float = 15.0) -> list[Model]:
-    """Drops every model but the live one; its projector is told to stop and waited for, ``patience`` seconds.
+async def roll_back(client: LogClient, connection: "asyncpg.Connection", verify: Verify | None = None) -> Swap:
+    """Makes the model before the live one live again; otherwise like ``cut_over``."""
+    return await _swap_models(client, connection, "rollback", verify)
 
-    So long too it waits for whoever reads it, and then changes nothing: a service that starts meanwhile waits with it.
+
+async def drop_old(connection: "asyncpg.Connection", *, timeout: float = 15.0) -> list[Model]:
+    """Drops every model but the live one. Stops its projector first.
+
+    Waits at most ``timeout`` seconds for the projector, and as long for readers of the model; then it changes nothing.
 
     Raises:
-        ConflictError: somebody still projects into it or reads it, or readers went over to it meanwhile.
+        ConflictError: a projector or a reader still uses the model, or a cutover made it live in the meantime.
     """
     await require_current_schema(connection)
     dropped = [model for model in await list_models(connection) if not model.live]
     for model in dropped:
-        await _drop(connection, model, patience)
+        await _drop(connection, model, timeout)
     return dropped
 
 
-async def _drop(connection: "asyncpg.Connection", model: Model, patience: float) -> None:
+async def _drop(connection: "asyncpg.Connection", model: Model, timeout: float) -> None:
     async with migration_lock(connection), connection.transaction():
-        before = await _unseen(connection, model)
+        before = await _lock_old(connection, model)
         if before is None:
             return
         await change_state(connection, model.name, before.state, "dropping")
-    if not await _projector_ended(connection, model, patience):
+    if not await _projector_ended(connection, model, timeout):
         await change_state(connection, model.name, "dropping", before.state)
         raise ConflictError(f"{model.name} is still being projected into; stop its replay first")
     try:
         async with migration_lock(connection), connection.transaction():
-            await connection.execute(f"set local lock_timeout = {patience * 1000:.0f}")
-            # another drop-old may have given up meanwhile, and set the state back
-            found = await _unseen(connection, model)
+            await connection.execute(f"set local lock_timeout = {timeout * 1000:.0f}")
+            # another drop-old may have given up and reset the state
+            found = await _lock_old(connection, model)
             if found is None:
                 return
             if found.state != "dropping":
                 raise ConflictError(f"{model.name} is not dropped: another `tailrace drop-old` gave it up")
-            # the table first: of a hypertable, a dropped schema alone leaves compressed chunks behind
+            # the table first: dropping only the schema leaves a hypertable's compressed chunks behind
             await connection.execute(f"drop table if exists {model.name}.analytics_events cascade")
             await connection.execute(f"drop schema if exists {model.name} cascade")
             await remove_model(connection, model.name)
     except asyncpg.LockNotAvailableError:
         await change_state(connection, model.name, "dropping", before.state)
-        readers = await connection.fetchval(projection_sql("readers_of"), model.name) or "somebody's transaction"
+        readers = await connection.fetchval(projection_sql("readers_of"), model.name) or "an open transaction"
         raise ConflictError(
             f"{model.name} is still being read: wait for {readers} to end (or end it), then `tailrace drop-old` again"
         ) from None
@@ -130,24 +112,40 @@ async def _drop(connection: "asyncpg.Connection", model: Model, patience: float)
         await connection.execute("select pg_advisory_unlock($1)", model.projector_lock)
 
 
-async def _unseen(connection: "asyncpg.Connection", model: Model) -> Model | None:
-    """A model to be dropped as it is now, locked; None where somebody else has dropped it."""
+async def _lock_old(connection: "asyncpg.Connection", model: Model) -> Model | None:
+    """Locks a model that is to be dropped and returns its current row; None if it was dropped in the meantime."""
     found = await lock_model(connection, model.name)
     if found is not None and found.live:
         raise ConflictError(
-            f"readers have just gone over to {model.name}, so it stays; `tailrace drop-old` again drops the other"
+            f"{model.name} has just become the live model, so it stays; `tailrace drop-old` again drops the other"
         )
     return found
+
+
+async def _swap_models(
+    client: LogClient, connection: "asyncpg.Connection", direction: Direction, verify: Verify | None
+) -> Swap:
+    await require_current_schema(connection)
+    old, new = _choose(await list_models(connection), direction)
+    state = await client.state()
+    epoch = await connection.fetchval(f"select epoch from {new.name}.projection_position")
+    if epoch not in ("", state.epoch):
+        raise ForeignHistoryError(f"{new.name} belongs to the log {epoch}, not to this one ({state.epoch})")
+    if verify is not None and (differences := await verify(new)):
+        return Swap(old, new, differences)
+    async with migration_lock(connection):
+        await _swap_with_retries(connection, old, new)
+    return Swap(old, new._replace(live=True))
 
 
 def _choose(models: list[Model], direction: Direction) -> tuple[Model, Model]:
     live = live_of(models)
     if direction == "cutover":
         others = [model for model in models if model.number > live.number]
-        missing = "there is no model beside the live one: `tailrace replay` makes one"
+        missing = "there is no candidate model: `tailrace replay` builds one"
     else:
         others = [model for model in models if model.number < live.number]
-        missing = f"there is no older model than {live.name}, the live one, to go back to"
+        missing = f"there is no older model than {live.name}, the live one, to roll back to"
     if not others:
         raise ConflictError(missing)
     _check_ready(others[-1])
@@ -158,11 +156,11 @@ def _check_ready(model: Model) -> None:
     if model.state == "dropping":
         raise ConflictError(model.half_dropped)
     if model.state != "ready":
-        raise ConflictError(f"{model.name} is not finished: run `tailrace replay` again, it goes on")
+        raise ConflictError(f"{model.name} is not finished: run `tailrace replay` again to resume it")
 
 
-async def _until_swapped(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
-    deadline = time.monotonic() + PATIENCE
+async def _swap_with_retries(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
+    deadline = time.monotonic() + TIMEOUT
     while True:
         try:
             async with connection.transaction():
@@ -171,55 +169,57 @@ async def _until_swapped(connection: "asyncpg.Connection", old: Model, new: Mode
         except NotSwappedError as error:
             reason = str(error)
         if time.monotonic() > deadline:
-            raise NotSwappedError(f"readers still see {old.name}: {reason} ({PATIENCE:g} s of trying)")
-        await asyncio.sleep(_PAUSE)
+            raise NotSwappedError(f"readers still see {old.name} after {TIMEOUT:g} s of attempts: {reason}")
+        await asyncio.sleep(RETRY_INTERVAL)
 
 
 async def _swap(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
-    await connection.execute(f"set local lock_timeout = {BATCH * 1000:.0f}")
-    await _check_still(connection, old, new)
-    held = await _hold_position(connection, old)
-    deadline = time.monotonic() + CATCH_UP
+    await connection.execute(f"set local lock_timeout = {BATCH_TIMEOUT * 1000:.0f}")
+    await _check_again(connection, old, new)
+    held = await _lock_position(connection, old)
+    deadline = time.monotonic() + CATCH_UP_TIMEOUT
     while _behind(await _position(connection, new), held):
         if time.monotonic() > deadline:
             raise NotSwappedError(f"{new.name} is behind {old.name}; is the projection service running?")
-        await asyncio.sleep(_POLL)
-    await _hold_position(connection, new)
-    # whoever compares (position, revision) must never take the other model's state for one seen before
+        await asyncio.sleep(POLL_INTERVAL)
+    await _lock_position(connection, new)
+    # (position, revision) must not name a state of the new model that a reader has seen of the old one
     await connection.execute(
         f"update {new.name}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
     )
     await set_live(connection, new.name)
     try:
-        await show_model(connection, new, timeout=READERS_WAIT)
+        await show_model(connection, new, timeout=READERS_TIMEOUT)
     except asyncpg.LockNotAvailableError:
-        raise NotSwappedError("somebody's transaction reads the tables all the time") from None
+        raise NotSwappedError("a transaction keeps reading the tables") from None
 
 
-async def _check_still(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
-    """What was chosen before the lock may have been dropped, or shown, since."""
+async def _check_again(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
+    """Repeats the checks behind the migration lock."""
     found = await lock_model(connection, new.name)
     if found is None:
-        raise ConflictError(f"{new.name} was dropped meanwhile: readers still see what they saw")
+        raise ConflictError(f"{new.name} was dropped in the meantime: readers still see {old.name}")
     _check_ready(found)
     live = live_of(await list_models(connection))
     if live.name != old.name:
-        raise ConflictError(f"readers went over to {live.name} meanwhile; `tailrace status` shows what there is now")
+        raise ConflictError(
+            f"{live.name} became the live model in the meantime; `tailrace status` shows the current models"
+        )
 
 
-async def _hold_position(connection: "asyncpg.Connection", model: Model) -> Any:
-    """Keeps a model where it is until the transaction's end, once the batch that is on its way has committed."""
+async def _lock_position(connection: "asyncpg.Connection", model: Model) -> Any:
+    """Stops a model at its position until the transaction ends, after the batch that is being committed."""
     try:
         return await _position(connection, model, "for update")
     except asyncpg.LockNotAvailableError:
         raise NotSwappedError(
-            f"a batch on its way into {model.name} takes longer than {BATCH:g} s; is the database very busy?"
+            f"a batch for {model.name} takes longer than {BATCH_TIMEOUT:g} s to commit; is the database very busy?"
         ) from None
 
 
 def _behind(position: Any, held: Any) -> bool:
     if held["epoch"] not in ("", position["epoch"]):
-        # the live model is of a log that was declared to be another one, and will never move again
+        # the live model belongs to an earlier epoch of the log and never moves again
         return bool(position["epoch"] == "")
     return bool(position["seq"] < held["seq"])
 
@@ -228,10 +228,10 @@ async def _position(connection: "asyncpg.Connection", model: Model, lock: str = 
     return await connection.fetchrow(f"select epoch, seq, revision from {model.name}.projection_position {lock}")
 
 
-async def _projector_ended(connection: "asyncpg.Connection", model: Model, patience: float) -> bool:
-    deadline = time.monotonic() + patience
+async def _projector_ended(connection: "asyncpg.Connection", model: Model, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
     while not await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
         if time.monotonic() > deadline:
             return False
-        await asyncio.sleep(_POLL)
+        await asyncio.sleep(POLL_INTERVAL)
     return True

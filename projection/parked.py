@@ -1,7 +1,7 @@
-"""Parked events: looking at them, and trying them again once what was wrong is mended.
+"""Parked events: list them, and retry them after the cause is fixed.
 
-A retry takes the position row's lock, which the projector takes too, so the two never meet half-way. It fills the place
-that the entry has held since it was parked and raises the revision: (position, revision) names a state of the model.
+A retry locks the position row, like the projector, so the two exclude each other. It projects the entry at its own
+sequence and raises the revision: (position, revision) names a state of the model.
 """
 
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ CHUNK = 500
 
 
 class ParkedEvent(NamedTuple):
-    """A log entry that could not be projected, and why. ``event_id`` is None where none can be read."""
+    """A log entry that could not be projected, and the reason. ``event_id`` is None if it can't be read."""
 
     seq: int
     event_id: UUID | None
@@ -37,7 +37,7 @@ class ParkedEvent(NamedTuple):
 
 
 class Retried(NamedTuple):
-    """What became of a parked entry: projected if ``reason`` is None, else still parked because of it."""
+    """The outcome of a retry: projected if ``reason`` is None, otherwise still parked for that reason."""
 
     seq: int
     reason: str | None
@@ -56,10 +56,10 @@ class ParkedEvents:
 
     @classmethod
     async def of(cls, connection: "asyncpg.Connection", model: Model | None = None) -> "ParkedEvents":
-        """Takes a connection for a model, the live one if it is not given.
+        """Returns the parked events of a model, by default the live one.
 
         Raises:
-            SchemaError: this program doesn't know the database's schema.
+            SchemaError: this program does not know the database's schema.
         """
         if model is None:
             await require_current_schema(connection)
@@ -68,27 +68,27 @@ class ParkedEvents:
         return cls(connection, model)
 
     async def list(self, *, first: int = 0, last: int = LAST, limit: int = CHUNK) -> list[ParkedEvent]:
-        """The oldest ``limit`` from sequence ``first`` to ``last``."""
+        """Returns the oldest ``limit`` parked events from sequence ``first`` to ``last``."""
         rows = await self._connection.fetch(projection_sql("list_parked"), first, last, limit)
         return [ParkedEvent(**dict(row)) for row in rows]
 
     async def get(self, seq: int) -> ParkedEvent | None:
-        """The one of log entry ``seq``; None if it isn't parked."""
+        """Returns the parked event of log entry ``seq``; None if it is not parked."""
         found = await self.list(first=seq, last=seq)
         return found[0] if found else None
 
     async def retry(
         self, upcasters: Upcasters = NO_UPCASTERS, *, until: Cursor | None = None, dry_run: bool = False
     ) -> AsyncIterator[Retried]:
-        """Tries each again, the oldest first, each in a transaction of its own; ``dry_run`` keeps nothing.
+        """Retries each event, the oldest first, in a transaction of its own; ``dry_run`` rolls back.
 
         Raises:
-            ForeignHistoryError: ``until`` is of another log than the model.
+            ForeignHistoryError: ``until`` belongs to another log than the model.
         """
         if until is not None:
             epoch = await self._connection.fetchval("select epoch from projection_position")
             if until.epoch != epoch:
-                raise ForeignHistoryError(f"{until} is of another log than the read model, whose epoch is {epoch}")
+                raise ForeignHistoryError(f"{until} belongs to another log than the read model, whose epoch is {epoch}")
         last = LAST if until is None else until.seq
         first = 0
         while chunk := await self.list(first=first, last=last):
@@ -103,7 +103,7 @@ class ParkedEvents:
             return error.message
         try:
             async with self._connection.transaction():
-                reason = await self._fill_place(parked, event)
+                reason = await self._project(parked, event)
                 if dry_run or reason is not None:
                     raise _RolledBackError
         except _RolledBackError:
@@ -112,7 +112,7 @@ class ParkedEvents:
             return f"the database refuses it: {error.args[0]}"
         return None
 
-    async def _fill_place(self, parked: ParkedEvent, event: Event) -> str | None:
+    async def _project(self, parked: ParkedEvent, event: Event) -> str | None:
         raw_from = await self._connection.fetchval(
             "update projection_position set revision = revision + 1 returning raw_from"
         )
@@ -122,8 +122,8 @@ class ParkedEvents:
             await self._connection.fetchval("delete from parked_events where seq = $1 returning seq", parked.seq)
             is None
         ):
-            return "somebody else has just retried it"
-        # it may hold its id since it was parked; projecting claims it again, unless another entry has it
+            return "another command has just retried it"
+        # the parked entry may hold its id; projecting claims it again unless another entry has it
         await self._connection.execute(
             "delete from event_ids where event_id = $1 and seq = $2", event.event_id, parked.seq
         )

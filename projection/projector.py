@@ -1,4 +1,4 @@
-"""The loop: while one batch commits, the next is read; the position is kept in the database alone."""
+"""The projector's loop: it commits one batch while it reads the next. The position is stored only in the database."""
 
 import asyncio
 import logging
@@ -8,20 +8,38 @@ from contracts.cursors import Cursor
 from contracts.errors import TailraceError
 from contracts.upcasting import Upcasters
 from projection.batch import Batch, decode, park
-from projection.guard import ParkedGuard
-from projection.observing import Observer
-from projection.store import CAUSED_BY_DATA, Store
+from projection.parked_limit import ParkedLimit
+from projection.store import CAUSED_BY_DATA, Committed, Store
 from runtime.log.client import LogClient
 from runtime.log.reader import LogReader
 from runtime.supervise import sleep_until_stop
 
-READ_WAIT = 1.0
+READ_TIMEOUT = 1.0
 
 logger = logging.getLogger("tailrace.projection")
 
 
+class Observer:
+    """Receives the events of a projector's work on one model; this base class ignores them."""
+
+    def standing_by(self) -> None:
+        """Another projector is active."""
+
+    def active(self) -> None:
+        """This projector is active."""
+
+    def at(self, position: Cursor) -> None:
+        """The model's position at the start and after each batch."""
+
+    def committed(self, batch: Batch, done: Committed, began: int, ended: int) -> None:
+        """A batch was committed; its transaction took from ``began`` to ``ended`` (ns since 1970)."""
+
+    def ended(self) -> None:
+        """The work has ended; it may start again."""
+
+
 class Projector:
-    """Projects the log into one read model. Only one may be active for a model; the store makes sure of it."""
+    """Projects the log into one read model. The store rejects a second active projector of the same model."""
 
     def __init__(
         self,
@@ -30,7 +48,7 @@ class Projector:
         upcasters: Upcasters,
         *,
         batch_size: int,
-        guard: ParkedGuard,
+        limit: ParkedLimit,
         until: int | None = None,
         share: float = 1.0,
         observer: Observer,
@@ -39,20 +57,20 @@ class Projector:
         self._store = store
         self._upcasters = upcasters
         self._batch_size = batch_size
-        self._guard = guard
+        self._limit = limit
         self._until = until
         self._share = share
         self._observer = observer
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Projects until ``stop`` is set, or the entry ``until`` is in the model; the batch at hand is finished first.
+        """Projects until ``stop`` is set or the model is at entry ``until``; finishes the current batch first.
 
-        At most ``share`` of the time is spent working.
+        Works at most ``share`` of the time.
 
         Raises:
-            PositionMovedError: somebody else moved the model's position; running again goes on from there.
-            LogUnavailableError, asyncpg.PostgresError, OSError: running again goes on where it was.
-            ForeignHistoryError, LogHoleError, TooManyParkedError: a person has to decide.
+            PositionMovedError: another projector moved the model's position; run again to continue from there.
+            LogUnavailableError, asyncpg.PostgresError, OSError: run again to resume.
+            ForeignHistoryError, LogHoleError, TooManyParkedError: an operator has to decide.
         """
         position = await self._store.position() or Cursor((await self._client.state()).epoch, 0)
         logger.info("projecting from %s", position)
@@ -65,39 +83,38 @@ class Projector:
             while True:
                 await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
                 if stopping.done():
-                    return
+                    break
                 batch = reading.result()
                 reading = asyncio.create_task(self._read(reader))
                 if batch is not None:
                     began = time.monotonic()
-                    self._guard.admit(batch)
+                    self._limit.check(batch)
                     position = await self._commit(batch, position)
                     if self._arrived(position):
-                        return
+                        break
                     if self._share < 1:
                         await sleep_until_stop(stop, (time.monotonic() - began) * (1 / self._share - 1))
         finally:
             stopping.cancel()
             reading.cancel()
-            # not awaited: result() may have raised its error already, and a second time loses where it was made
-            [ended] = await asyncio.gather(reading, return_exceptions=True)
+            await asyncio.gather(reading, return_exceptions=True)
             await reader.close()
-            if isinstance(ended, Exception) and not isinstance(ended, TailraceError):
-                raise ended
+        if not reading.cancelled() and not isinstance(reading.exception(), TailraceError):
+            reading.result()  # an unexpected error must not get lost while the projector stops
 
     def _arrived(self, position: Cursor) -> bool:
         self._observer.at(position)
         return self._until is not None and position.seq >= self._until
 
     async def _read(self, reader: LogReader) -> Batch | None:
-        """The next entries, decoded: the database works on those before meanwhile."""
-        entries = await reader.read(self._batch_size, READ_WAIT)
+        """Reads and decodes the next entries while the database works on the previous batch."""
+        entries = await reader.read(self._batch_size, READ_TIMEOUT)
         if self._until is not None:
             entries = [entry for entry in entries if entry.seq <= self._until]
         return decode(entries, self._upcasters) if entries else None
 
     async def _commit(self, batch: Batch, position: Cursor) -> Cursor:
-        """Commits a batch; an entry that the database refuses for its content is found by halving, and parked."""
+        """Commits a batch; bisects it to find and park an entry whose content the database refuses."""
         began = time.time_ns()
         try:
             done = await self._store.commit(batch, position)
@@ -106,7 +123,7 @@ class Projector:
                 raise
             if len(batch.entries) == 1:
                 refused = park(batch.entries[0], "database_refused", f"the database refuses it: {error.args[0]}")
-                self._guard.admit(refused)
+                self._limit.check(refused)
                 return await self._commit(refused, position)
             middle = len(batch.entries) // 2
             position = await self._commit(decode(batch.entries[:middle], self._upcasters), position)
@@ -115,6 +132,6 @@ class Projector:
         for item in batch.parked:
             logger.warning("parked log entry %d: %s", item.entry.seq, item.reason)
         for gap in batch.gaps(position.seq):
-            logger.warning("log entries %d to %d are recorded as lost: passed", gap.first, gap.last)
-        logger.debug("projected to %d: %d stored, %d repeated", batch.entries[-1].seq, done.stored, done.duplicates)
+            logger.warning("passed log entries %d to %d, which are recorded as lost", gap.first, gap.last)
+        logger.debug("projected to %d: %d stored, %d duplicates", batch.entries[-1].seq, done.stored, done.duplicates)
         return batch.position(position.epoch)

@@ -1,4 +1,4 @@
-"""Replay: the live projector's code from the log's first entry, into another database or a model beside the live."""
+"""Replay: projects the log from its first entry into a candidate model or into another database."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from migrations.bootstrap import ensure_database
 from migrations.catalogue import Model, change_state, get_live_model
 from migrations.runner import ensure_candidate
 from migrations.upcasters import load_upcasters
-from projection.observing import Observer
-from projection.projecting import project
-from projection.upkeep import Upkeep
+from projection.maintenance import Maintenance
+from projection.projector import Observer
+from projection.worker import project
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
 from runtime.postgres import connect
@@ -23,7 +23,7 @@ from runtime.settings import Settings
 
 
 class Step(NamedTuple):
-    """How far a replay is: the model, its position, and the sequence it ends at."""
+    """The progress of a replay: the model, its position, and the last sequence."""
 
     model: str
     position: Cursor
@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the model is at the end."""
         return self.position.seq >= self.end
 
 
@@ -40,34 +40,34 @@ async def replay(
     settings: Settings,
     stop: asyncio.Event,
     *,
-    beside: bool = False,
+    candidate: bool = False,
     until: Cursor | None = None,
     partial: bool = False,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Step:
-    """Projects the log up to ``until``, or where it ends now, into the database that ``settings`` name.
+    """Projects the log up to ``until``, or up to its current end, into the database that ``settings`` name.
 
-    The database is made if it isn't there; with ``beside`` it has a live model, and another one is made. A replay that
-    was interrupted is gone on with. A model beside that has come to the log's end is ready: from then on the projection
-    service keeps it up to date. ``partial`` allows for a log whose beginning is gone.
+    Creates the database if it is missing; with ``candidate`` it builds a candidate model in an existing one. An
+    interrupted replay resumes. A candidate that reaches the log's end is ready: the projection service keeps projecting
+    it. ``partial`` accepts a log whose beginning is gone.
 
     Raises:
-        ConfigurationError: the database can't be made or used.
-        ConflictError: a projector is active on the model, the model is beyond ``until``, or it was dropped meanwhile.
-        ForeignHistoryError: ``until``, or what the model holds, is of another log.
+        ConfigurationError: the database can't be created or used.
+        ConflictError: a projector is active on the model, or the model is beyond ``until`` or was dropped.
+        ForeignHistoryError: ``until`` or the model belongs to another log.
         LogHoleError: the log's beginning is gone.
-        TailraceError: a person has to decide; the message says what.
+        TailraceError: an operator has to decide; the message says what.
     """
     upcasters = load_upcasters(settings)
-    if not beside:
+    if not candidate:
         await ensure_database(settings)
     connection = await connect(settings.dsn, name="replay")
     try:
-        model = await (ensure_candidate(connection, settings) if beside else get_live_model(connection))
+        model = await (ensure_candidate(connection, settings) if candidate else get_live_model(connection))
         state = await client.state() if until is None else await verify_position(client, until)
         await _check_beginning(connection, model, state, partial=partial)
         end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)
-        await _check_position(client, connection, model, None if until is None else end, beside=beside)
+        await _check_position(client, connection, model, None if until is None else end, candidate=candidate)
         last = Step(model.name, Cursor(state.epoch, 0), end)
 
         class Steps(Observer):
@@ -78,7 +78,7 @@ async def replay(
 
         await project(client, settings, upcasters, model, stop, replay_to=last.end, observer=Steps())
         if last.finished:
-            await _finish(connection, model, ready=beside and until is None)
+            await _finish(connection, model, ready=candidate and until is None)
         elif not stop.is_set():
             raise _dropped(model)
         return last
@@ -87,10 +87,10 @@ async def replay(
 
 
 async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool) -> None:
-    """Nobody holds the projector's lock any more, so the model may be dropped at any moment."""
+    """Finishes the model. The projector's lock is free, so `drop-old` may drop the model at any time."""
     try:
         if model.flavour == "timescale":
-            await Upkeep(connection, model).refresh()
+            await Maintenance(connection, model).refresh()
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
         raise _dropped(model) from None
     if ready and not await change_state(connection, model.name, "building", "ready"):
@@ -98,25 +98,27 @@ async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool
 
 
 def _dropped(model: Model) -> ConflictError:
-    return ConflictError(f"{model.name} was dropped meanwhile (`tailrace drop-old`): `tailrace replay` makes another")
+    return ConflictError(
+        f"{model.name} was dropped in the meantime (`tailrace drop-old`): `tailrace replay` builds another"
+    )
 
 
 async def _check_position(
-    client: LogClient, connection: "asyncpg.Connection", model: Model, until: int | None, *, beside: bool
+    client: LogClient, connection: "asyncpg.Connection", model: Model, until: int | None, *, candidate: bool
 ) -> None:
-    """A model never goes back, and one of another log never goes on."""
+    """Checks that the model is not beyond ``until`` and belongs to this log."""
     found = await connection.fetchrow(f"select epoch, seq, fingerprint from {model.name}.projection_position")
     position = Cursor(*found)
     if not position.epoch:
         return
     await verify_position(client, position)
     if until is not None and position.seq > until:
-        anew = "`tailrace drop-old` removes it, a replay makes another" if beside else "replay into another database"
-        raise ConflictError(f"{model.name} is at {position}, beyond log entry {until}, and never goes back: {anew}")
+        advice = "`tailrace drop-old`, then replay again" if candidate else "replay into another database"
+        raise ConflictError(f"{model.name} is at {position}, already beyond log entry {until}: {advice}")
 
 
 async def _check_beginning(connection: "asyncpg.Connection", model: Model, state: LogState, *, partial: bool) -> None:
-    """A replay counts from the log's first entry; one that can't has to be asked for, and notes where it began."""
+    """Checks that the log has its first entry. A partial replay stores the sequence at which it begins."""
     position = f"{model.name}.projection_position"
     begun = await connection.fetchval(f"select epoch <> '' from {position}")
     gone = state.first_seq - 1
@@ -126,7 +128,7 @@ async def _check_beginning(connection: "asyncpg.Connection", model: Model, state
         raise LogHoleError(
             1,
             gone,
-            f"the log begins at sequence {state.first_seq}: what was before is gone, so a replay can't count it; "
+            f"the log begins at sequence {state.first_seq}: a replay can't count the entries before; "
             "--partial replays from there",
         )
     await connection.execute(

@@ -1,30 +1,29 @@
-"""How the pipeline is doing, every few seconds: a row for those who have SQL alone, and the service's gauges."""
+"""Samples the pipeline's state every few seconds: into a table for SQL users, and into the service's gauges."""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
 import asyncpg
 
 from contracts.errors import LogUnavailableError, TailraceError
 from migrations.pipeline import compare_with_log, read_live_model, read_queues
-from projection.metrics import ProjectionMetrics
 from projection.store import projection_sql
-from runtime.log.client import JetStreamApiError, LogClient
+from runtime.log.client import LogClient
 from runtime.postgres import UNAVAILABLE, connect
 from runtime.settings import Settings
 
 INTERVAL = 10.0
 """Seconds between samples: 8,640 rows a day."""
 KEPT_DAYS = 14
-PATIENCE = 2.0
-"""Seconds the log gets to answer."""
+LOG_TIMEOUT = 2.0
 
 logger = logging.getLogger("tailrace.projection")
 
 
 class LogSample(NamedTuple):
-    """What the log's server knows; None while it does not answer."""
+    """The state of the log's server; None while it does not answer."""
 
     log_first_seq: int | None = None
     log_last_seq: int | None = None
@@ -47,42 +46,42 @@ class Sample(NamedTuple):
     database_bytes: int
 
 
-async def keep_sampling(settings: Settings, log: LogClient, metrics: ProjectionMetrics) -> None:
-    """Samples every ``INTERVAL`` seconds, for ever; while the database is away there are no samples."""
+async def sample_forever(settings: Settings, log: LogClient, show: Callable[[Sample | None], None]) -> None:
+    """Stores and shows a sample every ``INTERVAL`` seconds; shows None during an outage of the database."""
     while True:
         try:
             connection = await connect(settings.dsn, name="samples")
             try:
                 while True:
                     sample = await take_sample(connection, log)
-                    await keep_sample(connection, sample)
-                    metrics.show(sample)
+                    await store_sample(connection, sample)
+                    show(sample)
                     await asyncio.sleep(INTERVAL)
             finally:
                 await connection.close(timeout=2)
         except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
-            logger.debug("no sample: %s", error)  # who projects says it better
-            metrics.show(None)
+            logger.debug("no sample: %s", error)  # the worker logs the outage
+            show(None)
             await asyncio.sleep(INTERVAL)
 
 
 async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sample:
-    """How the pipeline is doing now.
+    """Returns the pipeline's current state.
 
     Raises:
         asyncpg.PostgresError, OSError: the database does not answer.
     """
     # the log last: it can only have grown since, so the lag is never negative
     model = await read_live_model(connection)
-    state, lag, _ = await compare_with_log(log, model.position, timeout=PATIENCE)
+    state, lag, _ = await compare_with_log(log, model.position, timeout=LOG_TIMEOUT)
     sample = LogSample()
     if state is not None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(LOG_TIMEOUT):
                 queues = await read_queues(log)
             sample = LogSample(state.first_seq, state.last_seq, state.entries, state.bytes, *queues)
-        except (LogUnavailableError, JetStreamApiError, TimeoutError):
-            pass  # null says it
+        except (LogUnavailableError, TimeoutError):
+            pass  # null: unknown
     return Sample(
         sample,
         model.name,
@@ -95,9 +94,9 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
     )
 
 
-async def keep_sample(connection: "asyncpg.Connection", sample: Sample) -> None:
-    """Writes a sample, unless there is a fresh one, and forgets the oldest."""
+async def store_sample(connection: "asyncpg.Connection", sample: Sample) -> None:
+    """Stores a sample unless another service has just stored one; deletes old samples."""
     log, *rest = sample
-    # another service's sample may be a little younger than a whole interval
-    await connection.execute(projection_sql("keep_sample"), *log, *rest, INTERVAL * 0.8)
-    await connection.execute(projection_sql("forget_samples"), KEPT_DAYS)
+    # another service's sample may be slightly younger than an interval
+    await connection.execute(projection_sql("store_sample"), *log, *rest, INTERVAL * 0.8)
+    await connection.execute(projection_sql("delete_samples"), KEPT_DAYS)

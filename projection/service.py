@@ -1,4 +1,4 @@
-"""The projection service: keeps every ready model of the database up to date, the live one and one beside it."""
+"""The projection service: projects every ready model of the database, the live one and the candidate."""
 
 import asyncio
 import logging
@@ -6,6 +6,11 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 import asyncpg
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from contracts.errors import TailraceError
 from contracts.upcasting import Upcasters
@@ -13,19 +18,20 @@ from migrations.catalogue import Model, list_models
 from migrations.runner import require_current_schema
 from migrations.streams import ensure_streams
 from migrations.upcasters import load_upcasters
-from projection.http import make_app
 from projection.metrics import ModelObserver, ProjectionMetrics
-from projection.projecting import project
-from projection.sampling import keep_sampling
+from projection.sampling import sample_forever
+from projection.worker import project
+from runtime.health import Check, answer_live, answer_ready
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
+from runtime.metrics import serve_metrics
 from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from runtime.tracing import Tracing, start_tracing
 
-MODELS_POLL = 1.0
-"""Seconds between looks at which models there are."""
+MODELS_INTERVAL = 1.0
+"""Seconds between reads of the catalogue of models."""
 
 logger = logging.getLogger("tailrace.projection")
 
@@ -34,8 +40,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Projects until SIGINT or SIGTERM (or ``stop``), through outages of the log and the database.
 
     Raises:
-        ConfigurationError, ConflictError: the port, the upcasters or the streams can't be used.
-        TailraceError: a person has to decide about the live model; the message says what.
+        ConfigurationError: the port is in use, or the upcasters or the streams can't be set up.
+        TailraceError: the live model needs an operator's decision; the message says which.
     """
     stop = stop or asyncio.Event()
     upcasters = load_upcasters(settings)
@@ -48,19 +54,33 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
         async def finish() -> None:
             stop.set()
-            await models.ended.wait()  # the batch at hand is finished
+            await models.ended.wait()  # the current batch is finished
 
         await serve_http(
             make_app(client.state, models.check, metrics.registry),
             host=settings.host,
             port=settings.projection_port,
-            background=[models.keep(stop), keep_sampling(settings, client, metrics)],
+            background=[models.run(stop), sample_forever(settings, client, metrics.show)],
             on_stop=finish,
             stop=stop,
         )
     finally:
         await client.close()
         tracing.close()
+
+
+def make_app(log: Check, models: Check, registry: CollectorRegistry) -> Starlette:
+    """Returns the ASGI app with health and metrics. ``log`` and ``models`` check the log and the projected models."""
+
+    async def live(request: Request) -> Response:
+        return answer_live()
+
+    async def ready(request: Request) -> Response:
+        return await answer_ready({"log": log, "models": models})
+
+    app = Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready)])
+    serve_metrics(app, registry)
+    return app
 
 
 class _Work(NamedTuple):
@@ -80,23 +100,23 @@ class _Models:
         tracing: Tracing,
     ) -> None:
         self.ended = asyncio.Event()
-        """Set once nothing is projected any more."""
+        """Set when every projector has ended."""
         self._client = client
         self._settings = settings
         self._upcasters = upcasters
         self._metrics = metrics
         self._tracing = tracing
-        self._trouble = "the models are not known yet"
-        self._at_work: dict[str, _Work] = {}
+        self._problem = "the models are not known yet"
+        self._running: dict[str, _Work] = {}
         self._models: list[Model] = []
         self._connection: asyncpg.Connection | None = None
 
-    async def keep(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Projects every ready model until ``stop`` is set.
 
         Raises:
-            SchemaError: another version has changed the schema, before or meanwhile.
-            TailraceError: a person has to decide about the live model; the message says what.
+            SchemaError: another version of the program has changed the schema.
+            TailraceError: the live model needs an operator's decision; the message says which.
         """
         async with AsyncExitStack() as ending:
             ending.callback(self.ended.set)
@@ -104,70 +124,70 @@ class _Models:
             stopping = asyncio.create_task(stop.wait())
             ending.callback(stopping.cancel)
             while not stop.is_set():
-                await self._look()
-                tasks = [work.task for work in self._at_work.values() if not work.task.done()]
-                await asyncio.wait([stopping, *tasks], timeout=MODELS_POLL, return_when=asyncio.FIRST_COMPLETED)
-                self._raise_for_the_live_one()
+                await self._reconcile()
+                tasks = [work.task for work in self._running.values() if not work.task.done()]
+                await asyncio.wait([stopping, *tasks], timeout=MODELS_INTERVAL, return_when=asyncio.FIRST_COMPLETED)
+                self._raise_live_error()
 
     async def check(self) -> None:
-        """Whether the models could be asked for lately.
+        """Checks that the last read of the catalogue succeeded.
 
         Raises:
-            DatabaseUnavailableError: they could not.
+            DatabaseUnavailableError: it failed.
         """
-        if self._trouble:
-            raise DatabaseUnavailableError(self._trouble)
+        if self._problem:
+            raise DatabaseUnavailableError(self._problem)
 
-    async def _look(self) -> None:
-        """Starts what is missing and stops what is gone; while the database is away, everything stays as it is."""
+    async def _reconcile(self) -> None:
+        """Starts and stops projectors to match the catalogue; changes nothing during an outage of the database."""
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect(self._settings.dsn, name="projection-models")
-            self._models = await _known_models(self._connection)
+            self._models = await _ready_models(self._connection)
         except (DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
-            self._trouble = f"the models are not known: {error or type(error).__name__}"
-            logger.debug("%s", self._trouble)
+            self._problem = f"the models are not known: {error or type(error).__name__}"
+            logger.debug("%s", self._problem)
             return
-        self._trouble = ""
+        self._problem = ""
         names = {model.name for model in self._models}
-        for name in self._at_work.keys() - names:
-            work = self._at_work.pop(name)
+        for name in self._running.keys() - names:
+            work = self._running.pop(name)
             work.stop.set()
             await asyncio.wait([work.task])
             self._metrics.forget(name)
-            logger.info("%s is not projected any more", name)
+            logger.info("%s is no longer projected", name)
         for model in self._models:
-            running = self._at_work.get(model.name)
-            # a task that ended in good order found its model gone for a moment
+            running = self._running.get(model.name)
+            # a task that ended without an error did not find its model for a moment
             if running is None or (running.task.done() and running.task.exception() is None):
                 stop = asyncio.Event()
                 observer = ModelObserver(self._metrics, self._tracing, model.name)
                 work_on = project(self._client, self._settings, self._upcasters, model, stop, observer=observer)
                 task = asyncio.create_task(work_on, name=model.name)
-                self._at_work[model.name] = _Work(stop, task)
+                self._running[model.name] = _Work(stop, task)
 
-    def _raise_for_the_live_one(self) -> None:
+    def _raise_live_error(self) -> None:
         live = {model.name for model in self._models if model.live}
-        for name, work in self._at_work.items():
+        for name, work in self._running.items():
             if not work.task.done() or (error := work.task.exception()) is None:
                 continue
             if name in live or not isinstance(error, TailraceError):
                 raise error
             if not work.stop.is_set():
-                logger.error("%s, beside the live model, is not projected any more: %s", name, error)
+                logger.error("%s, which is not live, is no longer projected: %s", name, error)
                 work.stop.set()
 
     async def _end(self) -> None:
-        for work in self._at_work.values():
+        for work in self._running.values():
             work.stop.set()
-        if self._at_work:
-            await asyncio.wait([work.task for work in self._at_work.values()])
+        if self._running:
+            await asyncio.wait([work.task for work in self._running.values()])
         if self._connection is not None:
             await self._connection.close(timeout=2)
 
 
-async def _known_models(connection: "asyncpg.Connection") -> list[Model]:
-    """The ready ones. In one snapshot: a model that is being dropped must not look like one that was never migrated."""
+async def _ready_models(connection: "asyncpg.Connection") -> list[Model]:
+    """Returns the ready models. One snapshot: a model that is being dropped must not look like an unmigrated one."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await require_current_schema(connection)
         return [model for model in await list_models(connection) if model.state == "ready"]

@@ -1,4 +1,4 @@
-"""The read model's side of a batch: everything it changes, in one transaction."""
+"""Commits a batch to the read model: all of its changes in one transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,22 +19,22 @@ CAUSED_BY_DATA = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
-"""Errors of the database that an event's own content causes; every other is the surroundings' and tried again."""
+"""Database errors that an event's content causes; every other error is retried."""
 
 
 BEFORE_RETENTION = "created_at: single events are kept from {:%Y-%m-%d} on (retention), and counts before are final"
-"""Why an event is parked that belongs to a time whose rows were dropped."""
+"""The reason to park an event of a time whose rows were dropped."""
 
 
 class PositionMovedError(TailraceError):
-    """The model is not where this projector left it: read the position again and go on from there.
+    """The model is not at the expected position: read the position again and continue from there.
 
-    Another projector is active, or a commit whose answer was lost did happen.
+    Another projector is active, or a commit succeeded although its answer was lost.
     """
 
 
 class Committed(NamedTuple):
-    """What became of a batch: entries stored as rows, parked, and repetitions of an id."""
+    """The outcome of a batch: entries stored as rows, parked, and duplicates."""
 
     stored: int
     parked: int
@@ -42,7 +42,7 @@ class Committed(NamedTuple):
 
 
 projection_sql = partial(read_sql, "projection")
-"""The text of one of this package's statements."""
+"""Returns the text of one of this package's statements."""
 
 
 class Store:
@@ -58,12 +58,12 @@ class Store:
         self._note_gap = projection_sql("note_gap")
 
     async def position(self) -> Cursor | None:
-        """Up to where the model has seen the log; None if it has seen nothing."""
+        """Returns the model's position; None before the first batch."""
         row = await self._connection.fetchrow(self._read_position)
         return Cursor(row["epoch"], row["seq"], row["fingerprint"]) if row["epoch"] else None
 
     async def commit(self, batch: Batch, expected: Cursor) -> Committed:
-        """Projects a batch that begins right behind ``expected``: all of it or, on any error, nothing.
+        """Projects a batch that begins right behind ``expected``; on any error nothing changes.
 
         Raises:
             PositionMovedError: the model is not at ``expected``.
@@ -80,7 +80,7 @@ class Store:
                 expected.seq,
             )
             if moved is None:
-                raise PositionMovedError(f"the read model is not at {expected} any more")
+                raise PositionMovedError(f"the read model is no longer at {expected}")
             events, candidates = _kept(batch, moved["raw_from"])
             stored = await project_events(self._connection, self.model.flavour, events) if events else 0
             parked = await self._park(candidates) if candidates else 0
@@ -89,7 +89,7 @@ class Store:
         return Committed(stored, parked, len(batch.entries) - stored - parked)
 
     async def _park(self, candidates: list[Parked]) -> int:
-        """Parks those that no earlier entry's id stands for; how many that are."""
+        """Parks the entries whose ids no earlier entry has claimed. Returns their number."""
         claims = [(item.event_id, item.entry.seq) for item in candidates if item.event_id is not None]
         rows: list[Any] = await self._connection.fetch(
             self._claim_ids, [event_id for event_id, _ in claims], [seq for _, seq in claims]
@@ -109,10 +109,9 @@ class Store:
 
 
 def _kept(batch: Batch, raw_from: datetime | None) -> tuple[list[Projected], list[Parked]]:
-    """What may become rows, and what is parked.
+    """Returns the events to store and the entries to park.
 
-    To the latter belong events of a time whose rows were dropped (before ``raw_from``): the aggregates there can't be
-    made anew, so nothing is added.
+    Events before ``raw_from`` are parked: their rows were dropped, so the aggregates can't be refreshed.
     """
     if raw_from is None:
         return batch.events, batch.parked
@@ -125,9 +124,9 @@ def _kept(batch: Batch, raw_from: datetime | None) -> tuple[list[Projected], lis
 
 
 async def project_events(connection: "asyncpg.Connection", flavour: Flavour, events: Sequence[Projected]) -> int:
-    """Makes rows of events and adds them to every count, unless their ids are claimed; to be called in a transaction.
+    """Stores events as rows and adds them to every count, unless their ids are claimed; call it in a transaction.
 
-    Answers how many became rows.
+    Returns the number of new rows.
     """
     return int(
         await connection.fetchval(

@@ -1,12 +1,14 @@
 """``tailrace cutover``, ``rollback`` and ``drop-old``."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from contracts.errors import ConflictError
+from migrations.catalogue import Model
 from migrations.upcasters import load_upcasters
-from projection.cutover import Direction, go_over
+from projection.cutover import Direction, cut_over, roll_back
 from projection.cutover import drop_old as drop_models
 from runtime.log.connect import connect_log
 from runtime.postgres import connect
@@ -14,6 +16,8 @@ from runtime.settings import Settings
 from tailrace.cli.options import DataDir, run_to_end
 from tailrace.cli.verify import describe, reading_the_log
 from tailrace.endpoints import settings_for
+from verification.receipt import Receipt
+from verification.run import verify
 
 Check = Annotated[bool, typer.Option("--verify/--no-verify", help="Verify the model first.")]
 
@@ -34,25 +38,33 @@ def drop_old(data_dir: DataDir = None) -> None:
 
 
 async def _swap(settings: Settings, direction: Direction, *, check: bool) -> None:
-    """Goes over and says so.
+    """Cuts over or rolls back, with ``check`` only to a verified model, and prints the result.
 
     Raises:
-        typer.Exit: with code 1, the model differs from the log, and readers see what they saw.
-        TailraceError: it can't be done; says why.
+        typer.Exit: with code 1, the model differs from the log and readers still see the old one.
+        TailraceError: the swap failed; the message says why.
     """
     upcasters = load_upcasters(settings)
     client = await connect_log(settings, direction)
+    receipts: list[Receipt] = []
     try:
         connection = await connect(settings.dsn, name=direction)
-        try:
+
+        async def verify_model(model: Model) -> Sequence[str]:
             with reading_the_log() as on_read:
-                swap = await go_over(client, connection, direction, check=check, upcasters=upcasters, on_read=on_read)
+                receipts.append(await verify(client, connection, on_read, model=model, upcasters=upcasters))
+            return receipts[-1].differences
+
+        try:
+            swap = await (cut_over if direction == "cutover" else roll_back)(
+                client, connection, verify_model if check else None
+            )
         finally:
             await connection.close()
     finally:
         await client.close()
-    if swap.receipt is not None:
-        typer.echo(describe(swap.receipt))
+    for receipt in receipts:
+        typer.echo(describe(receipt))
     if not swap.new.live:
         typer.echo(f"{swap.new.name} differs from the log: readers still see {swap.old.name}", err=True)
         raise typer.Exit(1)

@@ -77,7 +77,7 @@ async def replay_with_progress(
     try:
         with _Display(as_json) as display:
             last = await replay_log(
-                client, settings, stop, beside=beside, until=end, partial=partial, on_step=display.show
+                client, settings, stop, candidate=beside, until=end, partial=partial, on_step=display.show
             )
             display.end(last)
     finally:

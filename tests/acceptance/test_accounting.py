@@ -211,11 +211,11 @@ class Accounting(RuleBasedStateMachine):
         async def step() -> None:
             await self._catch_up()
             if self.models.newer is None or self.models.newer.state == "building":
-                with pytest.raises(ConflictError, match=r"makes one|is not finished"):
-                    await self.models.go_over("cutover")
+                with pytest.raises(ConflictError, match=r"builds one|is not finished"):
+                    await self.models.swap("cutover")
                 await self.models.replay_beside(batch_size=100, interruption=None)
                 await self._catch_up()
-            await self.models.go_over("cutover")
+            await self.models.swap("cutover")
 
         self.do(step())
 
@@ -224,10 +224,10 @@ class Accounting(RuleBasedStateMachine):
         async def step() -> None:
             await self._catch_up()
             if self.models.older is not None:
-                await self.models.go_over("rollback")
+                await self.models.swap("rollback")
                 return
-            with pytest.raises(ConflictError, match="to go back to"):
-                await self.models.go_over("rollback")
+            with pytest.raises(ConflictError, match="to roll back to"):
+                await self.models.swap("rollback")
 
         self.do(step())
 

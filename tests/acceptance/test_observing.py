@@ -203,7 +203,7 @@ def test_metrics_count_what_happened(observed: Observed) -> None:
     }
     assert values(observed, "command", "tailrace_rejected_events") == {("missing_field",): 1}
     projected = values(observed, "projection", "tailrace_projected_entries")
-    assert projected == {("model_1", "stored"): 3, ("model_1", "repeated"): 0, ("model_1", "parked"): 0}
+    assert projected == {("model_1", "stored"): 3, ("model_1", "duplicate"): 0, ("model_1", "parked"): 0}
     assert values(observed, "projection", "tailrace_projector_active") == {("model_1",): 1}
     assert values(observed, "projection", "tailrace_log_last_sequence") == {(): 3}
     assert values(observed, "projection", "tailrace_lag_events") == {(): 0}

@@ -252,13 +252,13 @@ def test_whoever_holds_what_upkeep_waits_for_is_named(own: Settings, operator: O
     lock = """psql "$TAILRACE_DATABASE" -Atc 'select pg_backend_pid(), pg_advisory_lock(1)'"""
     holder = operator.start(f"{lock} -c 'select pg_sleep(600)'")
     until_one("PgSleep")
-    upkeep = operator.start(f"PGAPPNAME=tailrace-upkeep {lock}")
+    maintenance = operator.start(f"PGAPPNAME=tailrace-maintenance {lock}")
     until_one("advisory")
     operator.follow("TimescaleDB 1")
     operator.own["28728"] = pid = holder.output.split("|")[0]
     assert f"{{{pid}}}" in operator.said
     operator.ask("select pg_terminate_backend(28728)")
-    upkeep.ended()
+    maintenance.ended()
 
 
 @needs_nats_command

@@ -1,6 +1,7 @@
 """Going over to the model beside the live one, and back: no request fails, no answer mixes the two."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -9,16 +10,22 @@ import pytest
 from dirty_equals import IsPartialDict
 
 from contracts.errors import ConflictError
-from migrations.catalogue import list_models
+from migrations.catalogue import Model, list_models
 from projection import cutover
-from projection.cutover import NotSwappedError, drop_old, go_over
+from projection.cutover import NotSwappedError, cut_over, drop_old, roll_back
 from projection.replay import replay
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import running_query
 from tests.support.events import BASE, event, log_events, log_raw, some_events
 from tests.support.processes import run_tailrace
-from tests.support.projector import live_model_name, running_projector, running_with_candidate, until_projected
+from tests.support.projector import (
+    live_model_name,
+    running_projector,
+    running_with_candidate,
+    until_projected,
+    verifier,
+)
 from tests.support.recount import read_model, recount_log
 from tests.support.waiting import until
 from verification.run import verify
@@ -41,15 +48,20 @@ async def test_cutover_and_rollback_switch_readers_and_both_models_stay_projecte
 ) -> None:
     await log_events(log, some_events(100))
     async with running_with_candidate(settings, log, connection):
-        done = await go_over(log, connection, "cutover")
+        verified: list[str] = []
+
+        async def verify_candidate(model: Model) -> Sequence[str]:
+            verified.append(model.name)
+            return await verifier(log, connection)(model)
+
+        done = await cut_over(log, connection, verify_candidate)
         assert (done.old.name, done.new.name, done.new.live) == ("model_1", "model_2", True)
-        assert done.receipt is not None
-        assert done.receipt.model == "model_2"
+        assert verified == ["model_2"]
         await log_events(log, some_events(50, seed=2))
         await until_projected(connection, log)
         assert await read_model(connection) == await recount_log(log)
         await until_beside_projected(connection, log, "model_1")
-        assert (await go_over(log, connection, "rollback")).new.name == "model_1"
+        assert (await roll_back(log, connection, verifier(log, connection))).new.name == "model_1"
         assert await read_model(connection) == await recount_log(log)
         assert await live_model_name(connection) == "model_1"
 
@@ -80,7 +92,7 @@ async def test_under_load_no_request_fails_and_no_answer_mixes_the_models(
                 asked = sum(map(len, answers))
                 await until(lambda asked=asked: _more(answers, asked + 4 * CLIENTS))  # type: ignore[misc]
                 await log_events(log, [event("click", number)])
-                await go_over(log, connection, "rollback" if number % 2 else "cutover", check=False)
+                await (roll_back if number % 2 else cut_over)(log, connection)
             done.set()
     seen = [answer for kept in answers for answer in kept]
     for answer in seen:
@@ -109,64 +121,63 @@ async def test_a_model_that_differs_from_the_log_is_not_shown(
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         await connection.execute("update model_2.events_by_hour set events = events + 1")
-        done = await go_over(log, connection, "cutover")
+        done = await cut_over(log, connection, verifier(log, connection))
         assert not done.new.live
-        assert done.receipt is not None
-        assert "events_by_hour" in done.receipt.differences[0]
+        assert "events_by_hour" in done.differences[0]
         assert await live_model_name(connection) == "model_1"
 
 
 async def test_a_model_that_is_behind_is_not_shown(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
+    monkeypatch.setattr(cutover, "TIMEOUT", 0.0)
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         pass
     await connection.execute("update model_1.projection_position set seq = seq + 1")
     with pytest.raises(NotSwappedError, match="model_2 is behind model_1; is the projection service running"):
-        await go_over(log, connection, "cutover", check=False)
+        await cut_over(log, connection)
     assert await live_model_name(connection) == "model_1"
 
 
 async def test_a_reader_that_never_ends_stops_the_swap_not_the_other_readers(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cutover, "PATIENCE", 0.5)
+    monkeypatch.setattr(cutover, "TIMEOUT", 0.5)
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         reader = await asyncpg.connect(settings.dsn)
         async with reader.transaction(isolation="repeatable_read", readonly=True):
             await reader.fetch("select * from public.projection_position")
-            swapping = asyncio.create_task(go_over(log, connection, "cutover", check=False))
+            swapping = asyncio.create_task(cut_over(log, connection))
             other = await asyncpg.connect(settings.dsn)
             while not swapping.done():
                 assert await other.fetchval("select count(*) from public.analytics_events") == 20
             await other.close()
-            with pytest.raises(NotSwappedError, match="somebody's transaction reads the tables all the time"):
+            with pytest.raises(NotSwappedError, match="a transaction keeps reading the tables"):
                 await swapping
         await reader.close()
-        assert (await go_over(log, connection, "cutover", check=False)).new.name == "model_2"
+        assert (await cut_over(log, connection)).new.name == "model_2"
 
 
 async def test_cutover_without_a_finished_candidate_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(40))
-    with pytest.raises(ConflictError, match="`tailrace replay` makes one"):
-        await go_over(log, connection, "cutover")
+    with pytest.raises(ConflictError, match="`tailrace replay` builds one"):
+        await cut_over(log, connection, verifier(log, connection))
     with pytest.raises(ConflictError, match="no older model than model_1"):
-        await go_over(log, connection, "rollback")
+        await roll_back(log, connection, verifier(log, connection))
     stop = asyncio.Event()
     small = settings.model_copy(update={"batch_size": 10})
-    first = await replay(log, small, stop, beside=True, on_step=lambda step: stop.set())
+    first = await replay(log, small, stop, candidate=True, on_step=lambda step: stop.set())
     assert not first.finished
     with pytest.raises(ConflictError, match="model_2 is not finished"):
-        await go_over(log, connection, "cutover")
-    assert (await replay(log, small, asyncio.Event(), beside=True)).finished
+        await cut_over(log, connection, verifier(log, connection))
+    assert (await replay(log, small, asyncio.Event(), candidate=True)).finished
     assert [model.state for model in await list_models(connection)] == ["ready", "ready"]
     with pytest.raises(ConflictError, match="`tailrace cutover` makes it live"):
-        await replay(log, small, asyncio.Event(), beside=True)
+        await replay(log, small, asyncio.Event(), candidate=True)
 
 
 async def test_dropping_the_old_model_stops_its_projector_and_leaves_the_live_one(
@@ -174,7 +185,7 @@ async def test_dropping_the_old_model_stops_its_projector_and_leaves_the_live_on
 ) -> None:
     await log_events(log, some_events(40))
     async with running_with_candidate(settings, log, connection):
-        await go_over(log, connection, "cutover")
+        await cut_over(log, connection, verifier(log, connection))
         assert [model.name for model in await drop_old(connection)] == ["model_1"]
         assert await connection.fetchval("select to_regnamespace('model_1')") is None
         await log_events(log, some_events(10, seed=2))
@@ -182,7 +193,7 @@ async def test_dropping_the_old_model_stops_its_projector_and_leaves_the_live_on
         assert await read_model(connection) == await recount_log(log)
         assert await drop_old(connection) == []
         # the next one has a new name
-        assert (await replay(log, settings, asyncio.Event(), beside=True)).model == "model_3"
+        assert (await replay(log, settings, asyncio.Event(), candidate=True)).model == "model_3"
 
 
 async def test_a_model_that_a_replay_is_building_is_not_dropped(
@@ -192,10 +203,10 @@ async def test_a_model_that_a_replay_is_building_is_not_dropped(
     stop = asyncio.Event()
     small = settings.model_copy(update={"batch_size": 10, "replay_share": 0.001})
     begun = asyncio.Event()
-    task = asyncio.create_task(replay(log, small, stop, beside=True, on_step=lambda step: begun.set()))
+    task = asyncio.create_task(replay(log, small, stop, candidate=True, on_step=lambda step: begun.set()))
     await begun.wait()
     with pytest.raises(ConflictError, match="stop its replay first"):
-        await drop_old(connection, patience=0.1)
+        await drop_old(connection, timeout=0.1)
     stop.set()
     assert not (await task).finished
     assert [(model.name, model.state) for model in await list_models(connection)][1] == ("model_2", "building")
@@ -240,7 +251,7 @@ async def test_the_commands_say_what_they_did_and_what_comes_next(
 
     async with running_projector(settings):
         await until_projected(connection, log)
-        assert "model_2 is ready: `tailrace cutover` makes it live" in await asyncio.to_thread(run, "replay")
+        assert "model_2 is ready: `tailrace cutover` shows it" in await asyncio.to_thread(run, "replay")
         said = await asyncio.to_thread(run, "cutover")
         assert "verified" in said
         assert "readers see model_2 now; `tailrace rollback` shows model_1 again" in said

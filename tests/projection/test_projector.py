@@ -15,9 +15,9 @@ from contracts.subjects import LOG_STREAM
 from contracts.upcasting import NO_UPCASTERS
 from migrations.catalogue import Model
 from projection.batch import decode
-from projection.observing import Observer
-from projection.projecting import project
+from projection.projector import Observer
 from projection.store import PositionMovedError, Store
+from projection.worker import project
 from runtime.log.client import LogClient
 from runtime.log.reader import LogReader
 from runtime.settings import Settings
@@ -197,7 +197,7 @@ async def test_an_error_of_the_database_that_no_event_causes_is_waited_out_and_p
     await log_events(log, some_events(20))
     async with running_projector(settings) as task:
         async with asyncio.timeout(20):
-            while "waiting: relation" not in caplog.text:
+            while "model_1 waits: relation" not in caplog.text:
                 await asyncio.sleep(0.01)
         await connection.execute("alter table model_1.mislaid rename to event_ids")
         await until_projected(connection, log, task)

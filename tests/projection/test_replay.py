@@ -17,8 +17,8 @@ from contracts.errors import ConflictError, ForeignHistoryError
 from migrations.catalogue import list_models
 from migrations.stream_metadata import new_epoch
 from projection.cutover import drop_old
-from projection.projecting import project
 from projection.replay import Step, replay
+from projection.worker import project
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
@@ -133,12 +133,11 @@ async def test_a_model_that_is_beyond_until_does_not_go_back(
     refused = run_tailrace(settings, "replay", "--until", str(ends[10]))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        f"tailrace: model_2 is at {ends[40]}, beyond log entry 10, and never goes back: "
-        "`tailrace drop-old` removes it, a replay makes another\n"
+        f"tailrace: model_2 is at {ends[40]}, already beyond log entry 10: `tailrace drop-old`, then replay again\n"
     )
-    assert (await replay(log, settings, asyncio.Event(), beside=True, until=ends[40])).finished
+    assert (await replay(log, settings, asyncio.Event(), candidate=True, until=ends[40])).finished
     assert [model.state for model in await list_models(connection)] == ["ready", "building"]
-    assert (await replay(log, settings, asyncio.Event(), beside=True)).position.seq == 50
+    assert (await replay(log, settings, asyncio.Event(), candidate=True)).position.seq == 50
     assert [model.state for model in await list_models(connection)] == ["ready", "ready"]
 
 
@@ -147,11 +146,11 @@ async def test_a_model_of_another_log_is_not_taken_for_a_finished_one(
 ) -> None:
     await log_events(log, some_events(20))
     stop = asyncio.Event()
-    assert not (await replay(log, settings, stop, beside=True, on_step=lambda step: stop.set())).finished
+    assert not (await replay(log, settings, stop, candidate=True, on_step=lambda step: stop.set())).finished
     await new_epoch(log)
     await connection.execute("update model_2.projection_position set seq = 20, epoch = 'elsewhere'")
     with pytest.raises(ForeignHistoryError, match="elsewhere"):
-        await replay(log, settings, asyncio.Event(), beside=True)
+        await replay(log, settings, asyncio.Event(), candidate=True)
     assert [model.state for model in await list_models(connection)] == ["ready", "building"]
 
 
@@ -169,8 +168,8 @@ async def test_a_model_that_is_dropped_before_its_replay_has_finished_is_not_ann
             await drop_old(connection)
 
     monkeypatch.setattr("projection.replay.project", project_and_meanwhile)
-    with pytest.raises(ConflictError, match=r"model_2 was dropped meanwhile .*`tailrace replay` makes another"):
-        await replay(log, settings, asyncio.Event(), beside=True)
+    with pytest.raises(ConflictError, match=r"model_2 was dropped in the meantime .*`tailrace replay` builds another"):
+        await replay(log, settings, asyncio.Event(), candidate=True)
     assert {model.state for model in await list_models(connection) if not model.live} == (
         {"dropping"} if half else set()
     )
@@ -186,8 +185,8 @@ async def test_a_model_that_is_dropped_before_its_replay_begins_is_said_to_be(
         await project(*arguments, **options)
 
     monkeypatch.setattr("projection.replay.project", project_meanwhile)
-    with pytest.raises(ConflictError, match="model_2 was dropped meanwhile"):
-        await replay(log, settings, asyncio.Event(), beside=True)
+    with pytest.raises(ConflictError, match="model_2 was dropped in the meantime"):
+        await replay(log, settings, asyncio.Event(), candidate=True)
 
 
 async def test_who_owns_the_database_needs_no_right_on_another(

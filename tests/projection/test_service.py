@@ -45,7 +45,7 @@ async def test_an_upkeep_that_dies_of_an_unforeseen_error_ends_the_service_with_
         await until_projected(connection, log)
         raise ZeroDivisionError("unforeseen")
 
-    monkeypatch.setattr("projection.projecting.keep_up", die)
+    monkeypatch.setattr("projection.worker.maintain", die)
     await log_event(log, event())
     async with running_projector(settings) as task:
         with pytest.raises(ZeroDivisionError, match="unforeseen"):
@@ -63,7 +63,7 @@ async def test_an_upkeep_that_breaks_off_for_something_that_may_pass_begins_agai
         if begun == 1:
             raise asyncpg.PostgresError("passing")
 
-    monkeypatch.setattr("projection.projecting.keep_up", break_off_once)
+    monkeypatch.setattr("projection.worker.maintain", break_off_once)
     await log_event(log, event())
     await project(settings, log, connection)
     assert begun == 2

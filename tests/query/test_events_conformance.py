@@ -16,7 +16,7 @@ from dirty_equals import IsPartialDict
 from contracts.events import Event
 from migrations.catalogue import Model, get_live_model
 from migrations.runner import migrate
-from projection.upkeep import Upkeep
+from projection.maintenance import Maintenance
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
@@ -95,8 +95,8 @@ async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_a
     monkeypatch.setattr("query.events.listing.MAX_SCANNED", 10)
     events = [*some_events(120), *recent_events(120, 0.2), event("click", 1, datetime.now(UTC) + DAY)]
     await project(writer, model, events)
-    upkeep = Upkeep(writer, model)
-    await upkeep.refresh()
+    maintenance = Maintenance(writer, model)
+    await maintenance.refresh()
     late = [*some_events(40, seed=2), *recent_events(60, 40)]
     late += [event("rare", 21, one.created_at) for one in late[::20]]
     await project(writer, model, late)
@@ -106,7 +106,7 @@ async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_a
         for question in ({"event_type": ["rare"]}, {"user_id": 21}):
             assert event_ids(await get_all_events(query, cycle([3]), **question)) == expected_ids(events, question)
         await check_pages(query, events, random.Random(1), 12)
-        await upkeep.refresh()
+        await maintenance.refresh()
         assert await writer.fetchval("select count(*) from late_ranges") == 0
         assert await run_compression(writer) >= 3
         await check_pages(query, events, random.Random(2), 12)
@@ -145,9 +145,9 @@ async def test_what_was_dropped_is_told_and_its_events_are_expired(
     now = datetime.now(UTC)
     events = [event("click", number, now - number * DAY / 4) for number in range(60)]
     await project(writer, model, events)
-    upkeep = Upkeep(writer, model)
-    await upkeep.refresh()
-    kept_from = await drop_rows(upkeep, 7 * DAY)
+    maintenance = Maintenance(writer, model)
+    await maintenance.refresh()
+    kept_from = await drop_rows(maintenance, 7 * DAY)
     async with running_query(settings) as query:
         shown = expected_ids(events, range_params(kept_from, None))
         assert 20 < len(shown) < 40

@@ -14,7 +14,7 @@ from contracts.entries import Gap
 from migrations.catalogue import get_live_model
 from migrations.stream_metadata import new_epoch
 from migrations.streams import ensure_streams
-from projection.cutover import go_over
+from projection.cutover import cut_over, roll_back
 from projection.replay import replay
 from query.events.models import FoundEvent
 from runtime.log.client import LogClient
@@ -213,10 +213,10 @@ async def test_an_event_is_found_all_the_time_while_readers_go_over_to_another_m
 
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
-        assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
+        assert (await replay(log, settings, asyncio.Event(), candidate=True)).finished
         asking = asyncio.create_task(keep_asking())
         for direction in ("cutover", "rollback", "cutover"):
-            await go_over(log, connection, direction, check=False)
+            await (cut_over if direction == "cutover" else roll_back)(log, connection)
         done.set()
         await asking
     assert set(states) == {"projected"}

@@ -8,12 +8,16 @@ from multiprocessing.context import ForkServerProcess
 
 import asyncpg
 
-from projection import projecting, service
+from contracts.upcasting import NO_UPCASTERS, Upcasters
+from migrations.catalogue import Model
+from projection import service, worker
+from projection.cutover import Verify
 from projection.replay import replay
 from projection.service import serve
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.processes import fork
+from verification.run import verify
 
 FAST_POLL = 0.05
 """Seconds; replaces every poll interval of a forked projector."""
@@ -56,7 +60,7 @@ async def running_with_candidate(
     """Runs the service that projects both the live model and a candidate."""
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
-        assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
+        assert (await replay(log, settings, asyncio.Event(), candidate=True)).finished
         yield
 
 
@@ -70,6 +74,15 @@ def fork_projector(settings: Settings) -> ForkServerProcess:
 
 
 def _serve_fast(settings: Settings) -> None:
-    service.MODELS_POLL = projecting.STANDBY_POLL = projecting.FIRST_PAUSE = projecting.LONGEST_PAUSE = FAST_POLL
+    service.MODELS_INTERVAL = worker.STANDBY_INTERVAL = worker.FIRST_DELAY = worker.MAX_DELAY = FAST_POLL
     logging.disable(logging.WARNING)
     asyncio.run(service.serve(settings))
+
+
+def verifier(log: LogClient, connection: "asyncpg.Connection", upcasters: Upcasters = NO_UPCASTERS) -> Verify:
+    """Returns what ``cut_over`` verifies a model with."""
+
+    async def check(model: Model) -> list[str]:
+        return (await verify(log, connection, model=model, upcasters=upcasters)).differences
+
+    return check

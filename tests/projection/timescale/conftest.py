@@ -61,10 +61,10 @@ async def project_all(settings: Settings, log: LogClient, connection: "asyncpg.C
         await until(lambda: is_settled(connection))
 
 
-def stop_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
+def stop_maintenance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody refreshes any more but the test."""
 
     async def keep_up(settings: Settings, model: Model) -> None:
         del settings, model
 
-    monkeypatch.setattr("projection.projecting.keep_up", keep_up)
+    monkeypatch.setattr("projection.worker.maintain", keep_up)

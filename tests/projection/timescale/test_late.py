@@ -11,11 +11,11 @@ from dirty_equals import IsPartialDict
 
 from contracts.events import Event
 from migrations.catalogue import get_live_model
-from projection.upkeep import REFRESH, Upkeep
+from projection.maintenance import REFRESH, Maintenance
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.cli.verify import describe
-from tests.projection.timescale.conftest import ago, is_settled, pending, project_all, stop_upkeep
+from tests.projection.timescale.conftest import ago, is_settled, pending, project_all, stop_maintenance
 from tests.query.conftest import running_query
 from tests.support.events import event, log_events, some_events
 from tests.support.projector import project, running_projector, until_projected
@@ -104,7 +104,7 @@ class Interrupting:
 @pytest.fixture
 def no_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody refreshes but the test."""
-    stop_upkeep(monkeypatch)
+    stop_maintenance(monkeypatch)
 
 
 @pytest.mark.usefixtures("no_upkeep")
@@ -122,10 +122,10 @@ async def test_what_comes_late_into_an_hour_that_is_being_refreshed_is_pending_a
             await project(settings, log, reader)
 
     reader = await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
-    upkeep = Upkeep(Interrupting(connection, more_comes), await get_live_model(connection))
-    await upkeep.refresh()
+    maintenance = Maintenance(Interrupting(connection, more_comes), await get_live_model(connection))
+    await maintenance.refresh()
     assert await pending(reader) == 2
-    await upkeep.refresh()
+    await maintenance.refresh()
     assert await is_settled(reader)
     assert await read_model(reader) == await recount_log(log)
     async with running_query(settings) as query:
@@ -146,12 +146,12 @@ async def test_two_refreshes_of_one_model_take_turns(
     second: list[asyncio.Task[None]] = []
 
     async def another_begins() -> None:
-        second.append(asyncio.create_task(Upkeep(other, model).refresh()))
+        second.append(asyncio.create_task(Maintenance(other, model).refresh()))
         await log_events(log, some_events(5, seed=2))
         await project(settings, log, reader)
 
     reader = await asyncpg.connect(settings.dsn)
-    await Upkeep(Interrupting(connection, another_begins), model).refresh()
+    await Maintenance(Interrupting(connection, another_begins), model).refresh()
     assert await pending(reader) in (0, 5)
     await second[0]
     assert await is_settled(reader)
@@ -183,7 +183,7 @@ async def test_hours_whose_late_events_are_on_their_way_are_left_out_and_the_rec
     monkeypatch.setattr("verification.run.SETTLING", 0.5)
     await log_events(log, [event("click", number, ago(days=3, hours=number)) for number in range(20)])
     await project_all(settings, log, connection)
-    stop_upkeep(monkeypatch)
+    stop_maintenance(monkeypatch)
     moment = ago(days=3)
     await log_events(log, [event("click", 1, moment) for _ in range(300)])
     await project(settings, log, connection)

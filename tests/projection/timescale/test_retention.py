@@ -7,7 +7,7 @@ import pytest
 from dirty_equals import IsStr
 
 from migrations.catalogue import get_live_model
-from projection.upkeep import Upkeep
+from projection.maintenance import Maintenance
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.projection.timescale.conftest import ago, days_of_events, project_all
@@ -42,7 +42,7 @@ async def dropped(log: LogClient, settings: Settings, connection: asyncpg.Connec
     """A model of 12 days whose rows are kept for 5, and of which a late event was parked."""
     await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
-    await drop_rows(Upkeep(connection, await get_live_model(connection)), timedelta(days=5))
+    await drop_rows(Maintenance(connection, await get_live_model(connection)), timedelta(days=5))
     await connection.execute("reset search_path")
     await log_events(log, [event("click", 900, ago(days=10)), event("click", 901, ago(days=2))])
     await project_all(settings, log, connection)

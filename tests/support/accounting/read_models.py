@@ -13,7 +13,7 @@ import asyncpg
 from contracts.upcasting import Upcasters
 from migrations.catalogue import Model, list_models, use_model
 from migrations.upcasters import load_upcasters
-from projection.cutover import Direction, drop_old, go_over
+from projection.cutover import Direction, cut_over, drop_old, roll_back
 from projection.parked import ParkedEvents
 from projection.replay import Step, replay
 from runtime.log.client import LogClient
@@ -21,7 +21,7 @@ from runtime.settings import Settings
 from tests.support.accounting.drafts import UNSTORABLE_USER
 from tests.support.accounting.expected import Expected
 from tests.support.accounting.releases import FIRST, UPCASTERS
-from tests.support.projector import fork_projector
+from tests.support.projector import fork_projector, verifier
 from tests.support.waiting import until
 
 MakeDatabase = Callable[[], Awaitable[str]]
@@ -190,7 +190,7 @@ class ReadModels:
                 await until(done)
 
     async def replay_beside(self, batch_size: int, interruption: Interruption | None) -> None:
-        await self._replay(self._settings, batch_size, interruption, beside=True)
+        await self._replay(self._settings, batch_size, interruption, candidate=True)
         await self._look()
 
     async def replay_elsewhere(self, batch_size: int, interruption: Interruption | None) -> None:
@@ -199,10 +199,10 @@ class ReadModels:
             if self._books.release == FIRST:
                 async with connect_as_user(self.elsewhere) as connection:
                     await connection.execute(REFUSE_USER)
-        await self._replay(self.elsewhere, batch_size, interruption, beside=False)
+        await self._replay(self.elsewhere, batch_size, interruption, candidate=False)
 
     async def _replay(
-        self, settings: Settings, batch_size: int, interruption: Interruption | None, *, beside: bool
+        self, settings: Settings, batch_size: int, interruption: Interruption | None, *, candidate: bool
     ) -> None:
         stop = asyncio.Event()
         steps = 0
@@ -219,17 +219,18 @@ class ReadModels:
                 breaking = asyncio.create_task(self.disconnect(settings))
 
         quick = self._of_release(settings, batch_size=batch_size, replay_share=1.0)
-        done = await replay(self._log, quick, stop, beside=beside, on_step=interrupt)
+        done = await replay(self._log, quick, stop, candidate=candidate, on_step=interrupt)
         if breaking is not None:
             await breaking
         assert done.finished or stop.is_set()
 
-    async def go_over(self, direction: Direction) -> None:
+    async def swap(self, direction: Direction) -> None:
         """Verified before, but to a model that is known to show the past; its readers see the other one then."""
         to = self.newer if direction == "cutover" else self.older
         check = to is not None and to.name not in self.outdated
-        done = await go_over(self._log, self._connection, direction, check=check, upcasters=self.upcasters)
-        assert done.receipt is None or done.receipt.differences == [], done.receipt.differences
+        verify = verifier(self._log, self._connection, self.upcasters) if check else None
+        done = await (cut_over if direction == "cutover" else roll_back)(self._log, self._connection, verify)
+        assert not done.differences, done.differences
         await self._look()
         assert to is not None
         assert self.live.name == done.new.name == to.name

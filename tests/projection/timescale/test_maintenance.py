@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from contracts.events import Event
 from migrations.catalogue import get_live_model, list_models
-from projection.cutover import go_over
+from projection.cutover import cut_over
+from projection.maintenance import DAY, HOUR, MINUTE, Maintenance, TimeRange, ranges_to_refresh
 from projection.parked import ParkedEvents
 from projection.replay import replay
-from projection.upkeep import DAY, HOUR, MINUTE, Stretch, Upkeep, stretches
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.projection.timescale.conftest import ago, days_of_events, is_settled, project_all, stop_upkeep
+from tests.projection.timescale.conftest import ago, days_of_events, is_settled, project_all, stop_maintenance
 from tests.query.conftest import running_query
 from tests.support.events import event, log_events, some_events
-from tests.support.projector import project, running_projector, until_projected
+from tests.support.projector import project, running_projector, until_projected, verifier
 from tests.support.recount import read_model, recount_log
 from tests.support.stats_endpoint import get_stats, recount, rfc3339
 from tests.support.timescale import drop_rows
@@ -39,7 +39,7 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
     async with running_query(settings) as query:
         await project_all(settings, log, connection)
         # nobody refreshes now, as when the projector was ended right after its commit
-        stop_upkeep(monkeypatch)
+        stop_maintenance(monkeypatch)
         late = await log_events(log, some_events(30, seed=5))
         await project(settings, log, connection)
         answer = await get_stats(query, bucket="day")
@@ -98,14 +98,14 @@ async def test_a_refresh_after_retention_keeps_the_older_aggregates(
     await project_all(settings, log, connection)
     before = await counts_by_day(connection)
     model = await get_live_model(connection)
-    raw_from = await drop_rows(Upkeep(connection, model), timedelta(days=8))
+    raw_from = await drop_rows(Maintenance(connection, model), timedelta(days=8))
     await connection.execute("reset search_path")
     assert await connection.fetchval("select min(created_at) from analytics_events") >= raw_from
     assert await counts_by_day(connection) == before
     # late events on both sides of where rows end, then everything is refreshed
     late = await log_events(log, [event("click", 900 + day, ago(days=day)) for day in (15, 7, 3)])
     await project_all(settings, log, connection)
-    await Upkeep(connection, model).refresh()
+    await Maintenance(connection, model).refresh()
     after = await counts_by_day(connection)
     assert sum(after.values()) == sum(before.values()) + 2
     assert {day: count for day, count in after.items() if day < raw_from} == {
@@ -123,7 +123,7 @@ async def test_where_rows_were_dropped_whole_hours_can_be_asked_for(
 ) -> None:
     events = await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
-    await drop_rows(Upkeep(connection, await get_live_model(connection)), timedelta(days=5))
+    await drop_rows(Maintenance(connection, await get_live_model(connection)), timedelta(days=5))
     async with running_query(settings) as query:
         start = ago(days=11).replace(minute=0, second=0, microsecond=0)
         answer = await get_stats(query, bucket="day", **{"from": rfc3339(start)})
@@ -136,16 +136,16 @@ async def test_where_rows_were_dropped_whole_hours_can_be_asked_for(
 async def test_rows_are_not_dropped_before_their_counts_are_final(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_upkeep(monkeypatch)
+    stop_maintenance(monkeypatch)
     await log_events(log, days_of_events(12))
     await project(settings, log, connection)
-    upkeep = Upkeep(connection, await get_live_model(connection))
-    assert await upkeep.drop_rows(timedelta(days=5)) is None
+    maintenance = Maintenance(connection, await get_live_model(connection))
+    assert await maintenance.drop_rows(timedelta(days=5)) is None
     assert await connection.fetchval("select count(*) from analytics_events") == 72
-    await upkeep.refresh()
-    await drop_rows(upkeep, timedelta(days=5))
+    await maintenance.refresh()
+    await drop_rows(maintenance, timedelta(days=5))
     assert await connection.fetchval("select count(*) from analytics_events") < 72
-    assert await upkeep.drop_rows(timedelta(days=5)) is None
+    assert await maintenance.drop_rows(timedelta(days=5)) is None
 
 
 async def test_a_replay_beside_refreshes_once_at_its_end_and_is_shown_complete(
@@ -153,15 +153,15 @@ async def test_a_replay_beside_refreshes_once_at_its_end_and_is_shown_complete(
 ) -> None:
     await log_events(log, days_of_events(10))
     await project_all(settings, log, connection)
-    done = await replay(log, settings, asyncio.Event(), beside=True)
+    done = await replay(log, settings, asyncio.Event(), candidate=True)
     assert done.finished
     assert await connection.fetchval("select count(*) from model_2.late_ranges") == 0
     model = (await list_models(connection))[1]
     receipt = await verify(log, connection, model=model)
     assert receipt.differences == []
-    swap = await go_over(log, connection, "cutover")
-    assert swap.receipt is not None
-    assert swap.receipt.table_digest == receipt.table_digest
+    assert (await cut_over(log, connection, verifier(log, connection))).new.live
+    again = await verify(log, connection)
+    assert (again.model, again.table_digest) == ("model_2", receipt.table_digest)
     assert await read_model(connection) == await recount_log(log)
 
 
@@ -171,10 +171,10 @@ async def test_a_model_of_the_other_flavour_can_be_built_beside_and_shown(
     events = await log_events(log, some_events(80))
     await project_all(settings, log, connection)
     plain = settings.model_copy(update={"flavour": "postgres"})
-    assert (await replay(log, plain, asyncio.Event(), beside=True)).finished
+    assert (await replay(log, plain, asyncio.Event(), candidate=True)).finished
     async with running_query(settings) as query:
         timescale = await get_stats(query, bucket="hour")
-        await go_over(log, connection, "cutover")
+        await cut_over(log, connection, verifier(log, connection))
         postgres = await get_stats(query, bucket="hour")
         assert (await get_live_model(connection)).flavour == "postgres"
         assert postgres == timescale | {"as_of": postgres["as_of"]}
@@ -204,7 +204,7 @@ async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
         for reader in (planned, fresh):
             await reader.fetchval("select seq from public.projection_position")
         before = {level: await planned.fetchval(query.format(level)) for level in levels}
-        await Upkeep(connection, model).refresh()
+        await Maintenance(connection, model).refresh()
         for reader in (planned, fresh):
             assert {level: await reader.fetchval(query.format(level)) for level in levels} == before
     await planned.close()
@@ -216,11 +216,11 @@ async def test_while_a_refresh_is_under_way_every_answer_is_exact(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Natively alone, as above."""
-    stop_upkeep(monkeypatch)
+    stop_maintenance(monkeypatch)
     await log_events(log, (event("click", number, ago(days=3, minutes=number)) for number in range(2_000)))
     await project(settings, log, connection)
     reader = await asyncpg.connect(settings.dsn)
-    refreshing = asyncio.create_task(Upkeep(connection, await get_live_model(connection)).refresh())
+    refreshing = asyncio.create_task(Maintenance(connection, await get_live_model(connection)).refresh())
     seen = 0
     while not refreshing.done() or not seen:
         async with reader.transaction(isolation="repeatable_read", readonly=True):
@@ -236,16 +236,16 @@ async def test_rows_are_not_dropped_under_an_open_snapshot(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Natively alone, as above."""
-    monkeypatch.setattr("projection.upkeep.SNAPSHOTS_END", 0.2)
+    monkeypatch.setattr("projection.maintenance.SNAPSHOTS_TIMEOUT", 0.2)
     await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
-    upkeep = Upkeep(connection, await get_live_model(connection))
+    maintenance = Maintenance(connection, await get_live_model(connection))
     reader = await asyncpg.connect(settings.dsn)
     async with reader.transaction(isolation="repeatable_read", readonly=True):
         assert await reader.fetchval("select raw_from from public.projection_position") is None
-        assert await upkeep.drop_rows(timedelta(days=5)) is None
+        assert await maintenance.drop_rows(timedelta(days=5)) is None
         assert await reader.fetchval("select count(*) from public.analytics_events") == 72
-    await drop_rows(upkeep, timedelta(days=5))
+    await drop_rows(maintenance, timedelta(days=5))
     assert await reader.fetchval("select count(*) from public.analytics_events") < 72
     await reader.close()
 
@@ -265,9 +265,9 @@ days = moments.map(lambda moment: moment.replace(hour=0, minute=0, second=0, mic
 def test_a_refresh_leaves_nothing_out_and_never_reaches_where_it_would_do_harm(
     late: set[datetime], bucket: timedelta, materialized: datetime | None, end: datetime, raw_from: datetime | None
 ) -> None:
-    found = stretches(late, bucket, materialized, end, raw_from)
+    found = ranges_to_refresh(late, bucket, materialized, end, raw_from)
     if materialized is None:
-        assert found == [Stretch(None, end)]
+        assert found == [TimeRange(None, end)]
         return
     for stretch in found:
         assert stretch.start is not None

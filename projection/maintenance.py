@@ -1,7 +1,7 @@
-"""Upkeep of a model of the timescale flavour: late events into the aggregates, new ones materialized, old rows dropped.
+"""Maintenance of a timescale model: refreshes aggregates for late and new events, and drops old rows (retention).
 
-One place does all three, so they can't contradict each other: a refresh never reaches where rows were dropped, rows are
-dropped only where every aggregate is final, and the materialized part grows without leaving anything out.
+One module does all of it, because the steps depend on each other: a refresh never covers dropped rows, rows are dropped
+only where every aggregate is final, and the materialized part grows without a hole.
 """
 
 import asyncio
@@ -23,68 +23,68 @@ from runtime.postgres import UNAVAILABLE, connect
 from runtime.settings import Settings
 
 MATERIALIZE_AFTER = timedelta(minutes=10)
-"""Age at which events are materialized; twice the age from which on the projector notes an event as late."""
-POLL = 1.0
-"""Seconds between looks at late hours."""
-ADVANCE = 60.0
-"""Seconds after which the materialized part grows even if nothing came late."""
-RETAIN = 3600.0
-"""Seconds between looks at what has become old enough to be dropped."""
-PAUSE = 5.0
+"""Age at which events are materialized; twice the age at which the projector counts an event as late."""
+POLL_INTERVAL = 1.0
+"""Seconds between checks for late hours."""
+ADVANCE_INTERVAL = 60.0
+"""Seconds after which the materialized part grows even without late events."""
+RETENTION_INTERVAL = 3600.0
+"""Seconds between checks for rows that are old enough to be dropped."""
+RETRY_INTERVAL = 5.0
 
 REFRESH = (
     "call refresh_continuous_aggregate($1::text::regclass, $2::timestamptz, $3::timestamptz,"
     """ options => '{"buckets_per_batch": 0}')"""
 )
-"""In one transaction: by itself TimescaleDB (2.28 and newer) works in batches, the newest first, and what is not done
-yet is missing from the real-time view, for good if it is interrupted."""
-SNAPSHOTS_END = 60.0
-"""Seconds to wait for the transactions that still see rows as kept, before they are dropped."""
+"""In one transaction: the default of TimescaleDB 2.28 and newer is batches, the newest first. The rest is missing from
+the real-time view until it is done, and for good after an interruption."""
+SNAPSHOTS_TIMEOUT = 60.0
+"""Seconds to wait for transactions that still read the rows, before they are dropped."""
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AGGREGATES = (("events_by_minute", MINUTE), ("events_by_hour", HOUR), ("users_by_hour", HOUR), ("events_by_day", DAY))
-"""Each with its bucket, in the order they are made from each other."""
+"""Each with its bucket, in order of dependence."""
 
-logger = logging.getLogger("tailrace.projection.upkeep")
+logger = logging.getLogger("tailrace.projection.maintenance")
 
 
-class Stretch(NamedTuple):
+class TimeRange(NamedTuple):
     """A range of time to refresh; ``start`` None: from the beginning."""
 
     start: datetime | None
     end: datetime
 
 
-async def keep_up(settings: Settings, model: Model) -> None:
-    """Keeps a model up until cancelled, through outages; returns at once for the postgres flavour, which needs none."""
+async def maintain(settings: Settings, model: Model) -> None:
+    """Maintains a model until cancelled, through outages; returns at once for the postgres flavour."""
     while model.flavour == "timescale":
         try:
-            connection = await connect(settings.dsn, name="upkeep")
+            connection = await connect(settings.dsn, name="maintenance")
             try:
-                await _keep(Upkeep(connection, model), timedelta(days=settings.retention_days))
+                await _maintain(Maintenance(connection, model), timedelta(days=settings.retention_days))
             finally:
                 await connection.close(timeout=2)
         except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
-            logger.warning("%s: refreshing again in %g s: %s", model.name, PAUSE, error or type(error).__name__)
-            await asyncio.sleep(PAUSE)
+            logger.warning("%s: retrying in %g s: %s", model.name, RETRY_INTERVAL, error or type(error).__name__)
+            await asyncio.sleep(RETRY_INTERVAL)
 
 
-async def _keep(upkeep: "Upkeep", retention: timedelta) -> None:
+async def _maintain(maintenance: "Maintenance", retention: timedelta) -> None:
     advanced = retained = -float("inf")
     while True:
         now = time.monotonic()
-        if now - advanced >= ADVANCE or await upkeep.has_late():
-            await upkeep.refresh()
+        if now - advanced >= ADVANCE_INTERVAL or await maintenance.has_late():
+            await maintenance.refresh()
             advanced = time.monotonic()
-        if retention and now - retained >= RETAIN:
-            await upkeep.drop_rows(retention)
+        if retention and now - retained >= RETENTION_INTERVAL:
+            await maintenance.drop_rows(retention)
             retained = now
-        # at most half of the time is spent refreshing, however late the events are
-        await asyncio.sleep(max(POLL, time.monotonic() - now))
+        # refreshing takes at most half of the time, however many events are late
+        await asyncio.sleep(max(POLL_INTERVAL, time.monotonic() - now))
 
 
-class Upkeep:
-    """Works on one model through a connection of its own, outside transactions."""
+class Maintenance:
+    """Maintains one model through a connection of its own, which has no open transaction."""
 
     def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
         self._connection = connection
@@ -96,16 +96,16 @@ class Upkeep:
         return bool(await self._connection.fetchval("select exists (select from late_ranges)"))
 
     async def refresh(self) -> None:
-        """Brings every late event into the aggregates, and materializes what has become old enough.
+        """Refreshes the aggregates for every late event and materializes what is old enough.
 
-        What comes meanwhile stays pending, and no more than that: what had been committed before is refreshed for good.
+        Late events that are committed in the meantime stay pending.
         """
         await self._use_model()
-        async with self._alone():
+        async with self._exclusive():
             await self._refresh()
 
     async def _refresh(self) -> None:
-        # one snapshot: of every event up to this position it is known whether it is late
+        # one snapshot: for every event up to this position it is known whether it is late
         async with self._connection.transaction(isolation="repeatable_read"):
             seq, now, raw_from = await self._connection.fetchrow("select seq, now(), raw_from from projection_position")
             late = await self._connection.fetch(projection_sql("late_hours"))
@@ -113,34 +113,34 @@ class Upkeep:
         materialized = dict(await self._connection.fetch("select aggregate, until from materialized"))
         for aggregate, bucket in AGGREGATES:
             end = _floor(now - MATERIALIZE_AFTER, bucket)
-            for stretch in stretches(hours, bucket, materialized.get(aggregate), end, raw_from):
-                await self._connection.execute(REFRESH, f"{self._model.name}.{aggregate}", *stretch)
+            for part in ranges_to_refresh(hours, bucket, materialized.get(aggregate), end, raw_from):
+                await self._connection.execute(REFRESH, f"{self._model.name}.{aggregate}", *part)
             await self._connection.execute(projection_sql("materialized_until"), aggregate, end)
         if not late:
             return
         async with self._connection.transaction():
-            # the position's row first, as every batch does
+            # the position's row first, like every batch
             await self._connection.execute(projection_sql("move_settled"), seq)
-            await self._connection.execute(projection_sql("forget_late"), hours, [row["events"] for row in late])
-            await self._connection.execute(projection_sql("forget_hours"))
+            await self._connection.execute(projection_sql("subtract_late"), hours, [row["events"] for row in late])
+            await self._connection.execute(projection_sql("delete_settled_hours"))
 
     async def drop_rows(self, retention: timedelta) -> datetime | None:
-        """Drops the rows that are older than ``retention`` (whole chunks), once every aggregate has them for good.
+        """Drops the rows that are older than ``retention`` (whole chunks), after every aggregate is final for them.
 
-        First is noted from when on rows are kept, and only when no transaction is left that began before are they
-        dropped: chunks vanish for older snapshots too.
+        Stores the horizon first, and drops only when every transaction that began before has ended: chunks vanish for
+        older snapshots too.
 
         Returns:
-            From when on rows are kept; None where none were dropped: there are no old ones, or not yet.
+            The time from which rows are kept; None if nothing was dropped.
         """
         await self._use_model()
-        async with self._alone():
+        async with self._exclusive():
             return await self._drop_rows(retention)
 
     async def _drop_rows(self, retention: timedelta) -> datetime | None:
         horizon = _floor(await self._connection.fetchval("select now()") - retention, DAY)
-        noted = await self._note_horizon(horizon)
-        if noted is None or not await self._older_snapshots_end(noted):
+        stored = await self._store_horizon(horizon)
+        if stored is None or not await self._older_snapshots_end(stored):
             return None
         try:
             async with self._connection.transaction():
@@ -150,17 +150,17 @@ class Upkeep:
                 )
         except asyncpg.LockNotAvailableError:
             return None
-        logger.info("%s: rows before %s were dropped, their counts are kept", self._model.name, horizon.date())
+        logger.info("%s: rows before %s were dropped; their counts stay", self._model.name, horizon.date())
         return horizon
 
-    async def _note_horizon(self, horizon: datetime) -> str | None:
-        """Notes that rows are kept from ``horizon`` on, where there are older ones that every aggregate has.
+    async def _store_horizon(self, horizon: datetime) -> str | None:
+        """Stores the time from which rows are kept, if there are older rows and every aggregate is final for them.
 
         Returns:
-            The transaction's id, None where nothing can be dropped.
+            The transaction's id; None if nothing can be dropped.
         """
         async with self._connection.transaction():
-            # the position row's lock: no batch is on its way meanwhile, and the next one sees the horizon
+            # the position row's lock waits for the current batch, and the next one sees the horizon
             await self._connection.execute("select from projection_position for update")
             old = await self._connection.fetchval(
                 "select count(*) from show_chunks('analytics_events', older_than => $1::timestamptz)", horizon
@@ -170,30 +170,30 @@ class Upkeep:
             if not old or late or final < len(AGGREGATES):
                 return None
             await self._connection.execute("update projection_position set raw_from = $1", horizon)
-            noted: str = await self._connection.fetchval("select pg_current_xact_id()::xid::text")
-            return noted
+            xid: str = await self._connection.fetchval("select pg_current_xact_id()::xid::text")
+            return xid
 
     async def _older_snapshots_end(self, xid: str) -> bool:
-        deadline = time.monotonic() + SNAPSHOTS_END
+        deadline = time.monotonic() + SNAPSHOTS_TIMEOUT
         while await self._connection.fetchval(projection_sql("older_snapshots"), xid):
             if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL)
         return True
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """Only one at a time: two would take away the same late events twice, and forget others with them.
+    async def _exclusive(self) -> AsyncIterator[None]:
+        """Holds the maintenance lock: two refreshes at a time would subtract the same late events twice.
 
-        A projector that has lost its lock and not noticed yet has an upkeep that goes on. After an error the lock is
-        held until the connection is closed.
+        The maintenance of a projector that lost its lock without noticing still runs. After an error the lock is held
+        until the connection is closed.
         """
-        lock = crc32(f"tailrace upkeep {self._model.name}".encode())
+        lock = crc32(f"tailrace maintenance {self._model.name}".encode())
         while True:
-            # not waited for in the database: a statement that waits there keeps rows from being dropped
+            # polls: a statement that waits in the database keeps rows from being dropped
             if await self._connection.fetchval("select pg_try_advisory_lock($1)", lock):
                 break
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL)
         yield
         await self._connection.execute("select pg_advisory_unlock($1)", lock)
 
@@ -202,19 +202,18 @@ class Upkeep:
         await self._connection.execute("select set_config('search_path', $1, false)", f"{self._model.name}, {schema}")
 
 
-def stretches(
+def ranges_to_refresh(
     late: Iterable[datetime], bucket: timedelta, materialized: datetime | None, end: datetime, raw_from: datetime | None
-) -> list[Stretch]:
-    """What to refresh of an aggregate, in order: the late hours, and everything from ``materialized`` up to ``end``.
+) -> list[TimeRange]:
+    """Returns the ranges of an aggregate to refresh, in order: late hours, and from ``materialized`` up to ``end``.
 
-    The first refresh begins where time begins. Nothing reaches beyond ``end``: a refresh moves the boundary to the
-    real-time part, and what arrives is late only if it is older than that. Nothing reaches before ``raw_from``: a
-    refresh where rows were dropped deletes their counts.
+    The first refresh has no beginning. No range passes ``end``: a refresh moves the boundary to the real-time part, and
+    only older events count as late. No range begins before ``raw_from``: refreshing dropped rows deletes their counts.
     """
     if materialized is None:
-        return [Stretch(None, end)]
+        return [TimeRange(None, end)]
     spans = [(_floor(hour, bucket), _floor(hour + HOUR - timedelta(microseconds=1), bucket) + bucket) for hour in late]
-    found: list[Stretch] = []
+    found: list[TimeRange] = []
     for start, stop in sorted([*spans, (materialized, end)]):
         if raw_from is not None:
             start = max(start, raw_from)
@@ -224,11 +223,11 @@ def stretches(
         if found and start <= found[-1].end:
             found[-1] = found[-1]._replace(end=max(found[-1].end, stop))
         else:
-            found.append(Stretch(start, stop))
+            found.append(TimeRange(start, stop))
     return found
 
 
-def _floor(moment: datetime, bucket: timedelta) -> datetime:
-    """The beginning of the bucket (at most a day) that holds a moment, UTC."""
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + (moment - day) // bucket * bucket
+def _floor(time: datetime, bucket: timedelta) -> datetime:
+    """Returns the beginning of the bucket (at most a day) of a time, UTC."""
+    day = time.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day + (time - day) // bucket * bucket

@@ -1,7 +1,7 @@
 """Going over while others read, project, drop, or go over too: nobody waits long, and what is live is never dropped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -9,19 +9,17 @@ import asyncpg
 import pytest
 
 from contracts.errors import ConflictError
-from migrations.catalogue import list_models
+from migrations.catalogue import Model, list_models
 from migrations.runner import migration_lock
 from projection import cutover
-from projection.cutover import NotSwappedError, drop_old, go_over
+from projection.cutover import NotSwappedError, cut_over, drop_old, roll_back
 from projection.replay import replay
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events, some_events
-from tests.support.projector import live_model_name, running_with_candidate
+from tests.support.projector import live_model_name, running_with_candidate, verifier
 from tests.support.recount import read_model, recount_log
 from tests.support.waiting import until
-from verification.receipt import Receipt
-from verification.run import verify
 
 Another = Callable[[], Awaitable["asyncpg.Connection"]]
 
@@ -71,13 +69,13 @@ async def test_readers_wait_no_longer_for_all_views_than_for_one(
     another: Another,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
-    monkeypatch.setattr(cutover, "READERS_WAIT", 1.0)
+    monkeypatch.setattr(cutover, "TIMEOUT", 0.0)
+    monkeypatch.setattr(cutover, "READERS_TIMEOUT", 1.0)
     views = ("projection_position", "events_by_minute", "users", "all_time", "parked_events")
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         ends = [await reading(await another(), f"public.{view}") for view in views]
-        swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
+        swapping = asyncio.create_task(cut_over(log, await another()))
         for view, end in zip(views, ends, strict=True):
 
             async def held_up(view: str = view) -> bool:
@@ -85,10 +83,10 @@ async def test_readers_wait_no_longer_for_all_views_than_for_one(
 
             await until(held_up)
             await end()
-        with pytest.raises(NotSwappedError, match="reads the tables all the time"):
+        with pytest.raises(NotSwappedError, match="keeps reading the tables"):
             await swapping
         assert await live_model_name(connection) == "model_1"
-        assert (await go_over(log, connection, "cutover", check=False)).new.name == "model_2"
+        assert (await cut_over(log, connection)).new.name == "model_2"
 
 
 @pytest.mark.parametrize("model", ["model_1", "model_2"])
@@ -100,7 +98,7 @@ async def test_a_long_batch_is_waited_for_and_readers_do_not_wait_with_it(
     monkeypatch: pytest.MonkeyPatch,
     model: str,
 ) -> None:
-    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
+    monkeypatch.setattr(cutover, "TIMEOUT", 0.0)
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         pass
@@ -108,7 +106,7 @@ async def test_a_long_batch_is_waited_for_and_readers_do_not_wait_with_it(
     transaction = batch.transaction()
     await transaction.start()
     await batch.execute(f"update {model}.projection_position set revision = revision")
-    swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
+    swapping = asyncio.create_task(cut_over(log, await another()))
 
     async def held_up() -> bool:
         return swapping.done() or await waiting(connection, f"{model}.projection_position", 0.5)
@@ -126,16 +124,16 @@ async def test_a_batch_that_does_not_end_is_named_and_no_reader_is(
     another: Another,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cutover, "PATIENCE", 0.0)
-    monkeypatch.setattr(cutover, "BATCH", 0.1)
+    monkeypatch.setattr(cutover, "TIMEOUT", 0.0)
+    monkeypatch.setattr(cutover, "BATCH_TIMEOUT", 0.1)
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         pass
     batch = await another()
     async with batch.transaction():
         await batch.execute("update model_1.projection_position set revision = revision")
-        with pytest.raises(NotSwappedError, match="a batch on its way into model_1 takes longer than"):
-            await go_over(log, connection, "cutover", check=False)
+        with pytest.raises(NotSwappedError, match="a batch for model_1 takes longer than"):
+            await cut_over(log, connection)
 
 
 async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
@@ -144,13 +142,13 @@ async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         end = await reading(await another(), "public.projection_position")
-        swapping = asyncio.create_task(go_over(log, await another(), "cutover", check=False))
+        swapping = asyncio.create_task(cut_over(log, await another()))
         await until(lambda: waiting(connection, "public.projection_position"))
         dropping = asyncio.create_task(drop_old(await another()))
         await until(lambda: _waits_for_the_migration_lock(connection))
         await end()
         assert (await swapping).new.name == "model_2"
-        with pytest.raises(ConflictError, match="readers have just gone over to model_2, so it stays"):
+        with pytest.raises(ConflictError, match="model_2 has just become the live model, so it stays"):
             await dropping
         assert [(model.name, model.live, model.state) for model in await list_models(connection)] == [
             ("model_1", False, "ready"),
@@ -165,18 +163,18 @@ async def test_a_model_that_somebody_still_reads_is_not_dropped_and_is_projected
 ) -> None:
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
-        await go_over(log, connection, "cutover", check=False)
+        await cut_over(log, connection)
         reader = await another()
         process = await reader.fetchval("select pg_backend_pid()")
         end = await reading(reader, "model_1.analytics_events")
         with pytest.raises(ConflictError, match=rf"model_1 is still being read: .* \(process {process}\) to end"):
-            await drop_old(connection, patience=3)
+            await drop_old(connection, timeout=3)
         async with asyncio.timeout(10), migration_lock(await another()):
             pass  # a service that starts now does not wait for the reader
         await log_events(log, some_events(10, seed=2))
         await until(lambda: _is_at(connection, "model_1", 30))
-        assert (await go_over(log, connection, "rollback", check=False)).new.name == "model_1"
-        await go_over(log, connection, "cutover", check=False)
+        assert (await roll_back(log, connection)).new.name == "model_1"
+        await cut_over(log, connection)
         await end()
         assert [model.name for model in await drop_old(connection)] == ["model_1"]
 
@@ -195,38 +193,36 @@ async def test_a_model_that_is_dropped_while_it_is_verified_is_not_shown(
     settings: Settings,
     connection: asyncpg.Connection,
     another: Another,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await log_events(log, some_events(20))
     admin = await another()
 
-    async def verify_and_meanwhile(*arguments: Any, **options: Any) -> Receipt:
-        receipt = await verify(*arguments, **options)
-        assert [model.name for model in await drop_old(admin)] == ["model_2"]
-        return receipt
+    async def verify_and_drop(model: Model) -> Sequence[str]:
+        differences = await verifier(log, connection)(model)
+        assert [dropped.name for dropped in await drop_old(admin)] == ["model_2"]
+        return differences
 
-    monkeypatch.setattr(cutover, "verify", verify_and_meanwhile)
     async with running_with_candidate(settings, log, connection):
-        with pytest.raises(ConflictError, match="model_2 was dropped meanwhile"):
-            await go_over(log, connection, "cutover")
+        with pytest.raises(ConflictError, match="model_2 was dropped in the meantime"):
+            await cut_over(log, connection, verify_and_drop)
         assert await live_model_name(connection) == "model_1"
         assert await read_model(connection) == await recount_log(log)
 
 
-async def test_of_two_who_go_over_at_once_the_later_is_told(
+async def test_the_later_of_two_concurrent_cutovers_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
 ) -> None:
     await log_events(log, some_events(20))
     async with running_with_candidate(settings, log, connection):
         connections = [await another() for _ in range(2)]
         end = await reading(await another(), "public.projection_position")
-        tasks = [asyncio.create_task(go_over(log, one, "cutover", check=False)) for one in connections]
+        tasks = [asyncio.create_task(cut_over(log, one)) for one in connections]
         await until(lambda: _waits_for_the_migration_lock(connection))
         await end()
         done = await asyncio.gather(*tasks, return_exceptions=True)
         [refused] = [one for one in done if isinstance(one, Exception)]
         assert isinstance(refused, ConflictError)
-        assert "readers went over to model_2 meanwhile" in str(refused)
+        assert "model_2 became the live model in the meantime" in str(refused)
         assert await connection.fetchval("select revision from public.projection_position") == 1
 
 
@@ -238,8 +234,8 @@ async def test_a_model_that_is_half_dropped_has_to_be_dropped(
         pass
     await connection.execute("update tailrace.models set state = 'dropping' where name = 'model_2'")
     with pytest.raises(ConflictError, match="interrupted: run `tailrace drop-old` again"):
-        await go_over(log, connection, "cutover")
+        await cut_over(log, connection, verifier(log, connection))
     with pytest.raises(ConflictError, match="interrupted: run `tailrace drop-old` again"):
-        await replay(log, settings, asyncio.Event(), beside=True)
+        await replay(log, settings, asyncio.Event(), candidate=True)
     assert [model.name for model in await drop_old(connection)] == ["model_2"]
-    assert (await replay(log, settings, asyncio.Event(), beside=True)).finished
+    assert (await replay(log, settings, asyncio.Event(), candidate=True)).finished

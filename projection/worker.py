@@ -1,0 +1,129 @@
+"""Projects one model through outages of the log and the database. Only one projector per model is active at a time."""
+
+import asyncio
+import logging
+
+import asyncpg
+
+from contracts.errors import ConflictError, LogUnavailableError
+from contracts.upcasting import Upcasters
+from migrations.catalogue import Model, list_models, use_model
+from migrations.runner import require_current_schema
+from projection.maintenance import maintain
+from projection.parked_limit import ParkedLimit
+from projection.projector import Observer, Projector
+from projection.store import PositionMovedError, Store
+from runtime.log.client import LogClient
+from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
+from runtime.settings import Settings
+from runtime.supervise import Outage, retry, sleep_until_stop
+
+STANDBY_INTERVAL = 0.5
+"""Seconds between a standby's attempts to get the lock: about the duration of a failover."""
+FIRST_DELAY = 0.2
+MAX_DELAY = 5.0
+
+logger = logging.getLogger("tailrace.projection")
+
+
+async def project(
+    client: LogClient,
+    settings: Settings,
+    upcasters: Upcasters,
+    model: Model,
+    stop: asyncio.Event,
+    *,
+    replay_to: int | None = None,
+    observer: Observer,
+) -> None:
+    """Projects until ``stop`` is set or the model is dropped.
+
+    A replay passes its last log entry (``replay_to``): it does not stand by, uses only its share of the machine, and
+    runs no maintenance until its end.
+
+    Raises:
+        ConflictError: a replay finds an active projector.
+        TailraceError: an operator has to decide; the message says what.
+    """
+
+    async def once() -> None:
+        # no wait for the disk: a server crash loses the position together with the counts
+        connection = await connect(settings.dsn, name="projection", synchronous_commit="off")
+        try:
+            if not await acquire(connection, model, stop, standby=replay_to is None, observer=observer):
+                return
+            observer.active()
+            projector = Projector(
+                client,
+                Store(connection, model),
+                upcasters,
+                batch_size=settings.batch_size,
+                limit=ParkedLimit(settings.parked_stop_ratio, settings.parked_stop_minimum),
+                until=replay_to,
+                share=1.0 if replay_to is None else settings.replay_share,
+                observer=observer,
+            )
+            if replay_to is None:
+                await _with_maintenance(projector, settings, model, stop)
+            else:
+                await projector.run(stop)
+        finally:
+            observer.ended()
+            await connection.close(timeout=2)
+
+    # errors that an event's content causes are parked: the others may pass
+    await retry(
+        once,
+        stop,
+        on=(PositionMovedError, LogUnavailableError, DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE),
+        outage=Outage(logger, f"{model.name} waits"),
+        first=FIRST_DELAY,
+        longest=MAX_DELAY,
+    )
+
+
+async def acquire(
+    connection: "asyncpg.Connection", model: Model, stop: asyncio.Event, *, standby: bool, observer: Observer
+) -> bool:
+    """Takes the model's projector lock. Returns False if ``stop`` is set or the model is dropped before.
+
+    The lock belongs to the connection that projects: losing one means losing the other.
+
+    Raises:
+        ConflictError: another projector is active and ``standby`` is false.
+        SchemaError: this program does not know the database's schema.
+    """
+    await require_current_schema(connection)
+    await use_model(connection, model)
+    logged = False
+    while not stop.is_set():
+        known = {one.name: one for one in await list_models(connection)}
+        if model.name not in known or known[model.name].state == "dropping":
+            return False
+        if await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
+            return True
+        if not standby:
+            raise ConflictError(
+                f"a projector is active on {model.name} of that database: a replay needs a model of its own"
+            )
+        if not logged:
+            logger.info("standing by: another projector is active on %s", model.name)
+            observer.standing_by()
+            logged = True
+        await sleep_until_stop(stop, STANDBY_INTERVAL)
+    return False
+
+
+async def _with_maintenance(projector: Projector, settings: Settings, model: Model, stop: asyncio.Event) -> None:
+    """Runs both until one ends: if maintenance dies, late events silently go uncounted."""
+    running = asyncio.create_task(projector.run(stop))
+    maintenance = asyncio.create_task(maintain(settings, model))
+    try:
+        await asyncio.wait([running, maintenance], return_when=asyncio.FIRST_COMPLETED)
+        if maintenance.done():
+            maintenance.result()  # on the postgres flavour it ends at once without an error
+        await running
+    finally:
+        for task in (running, maintenance):
+            task.cancel()
+        await asyncio.wait([running, maintenance])
