@@ -76,39 +76,39 @@ def test_every_command_and_link_that_the_page_names_exists() -> None:
     assert {*PAGE.anchors} <= {f"#{heading.lower().replace(' ', '-')}" for heading in PAGE.headings}
 
 
-@follows("First look 1", "Verifying 1", "Parked and rejected events 1")
+@follows("Checking the system 1", "Verifying 1", "Parked and rejected events 1")
 def test_a_look_a_verification_and_what_was_parked_and_rejected(running: Settings, operator: Operator) -> None:
     before = operator.counted()
     operator.put(20, NO_EVENT)
     operator.publish(NO_EVENT, taken=True)
     operator.until_counted(before + 20)
     operator.until_told("select count(*) from parked_events", "1")
-    operator.follow("First look 1")
+    operator.follow("Checking the system 1")
     assert "0 waiting, 1 rejected" in operator.said
     operator.follow("Verifying 1")
     operator.own["20002"] = operator.ask("select seq from parked_events")
     operator.follow("Parked and rejected events 1")
 
 
-@follows("A model beside the live one 1")
+@follows("Building a candidate model 1")
 def test_a_candidate_model_is_cut_over_rolled_back_and_dropped(running: Settings, operator: Operator) -> None:
     before = operator.counted()
     operator.put(10)
-    operator.follow("A model beside the live one 1")
+    operator.follow("Building a candidate model 1")
     operator.put(10)
     operator.until_counted(before + 20)
     operator.type("tailrace rollback\ntailrace drop-old")
     operator.until_counted(before + 20)
 
 
-@follows("Another database 1", "Another database 2")
+@follows("Moving to another database 1", "Moving to another database 2")
 def test_another_database_is_kept_up_to_date_beside_the_first(running: Settings, operator: Operator) -> None:
     operator.own["postgresql://user:password@host:5432"] = running.dsn.rsplit("/", 1)[0]
     operator.own["8083"], operator.own["8090"] = str(free_port()), str(free_port())
     before = operator.counted()
     operator.put(20)
-    operator.follow("Another database 1")
-    services = operator.follow("Another database 2")
+    operator.follow("Moving to another database 1")
+    services = operator.follow("Moving to another database 2")
     operator.put(20)
     operator.until_answered("http://localhost:8090/status", '"lag_events":0')
     for database in ("$TAILRACE_DATABASE", "$NEW"):
@@ -262,7 +262,7 @@ def test_whoever_holds_what_upkeep_waits_for_is_named(own: Settings, operator: O
 
 
 @needs_nats_command
-@follows("Own servers 1", "Own servers 2", "Another log 1")
+@follows("Own servers 1", "Own servers 2", "Connected to another log 1")
 def test_a_log_is_restored_after_another_one_took_its_place(
     own: Settings, own_nats_server: NatsServer, operator: Operator
 ) -> None:
@@ -278,13 +278,13 @@ def test_a_log_is_restored_after_another_one_took_its_place(
     operator.type(f"rm -r {own_nats_server.embedded.data_dir}")
     own_nats_server.start()
     operator.put(2)
-    operator.shows(PAGE.quotes["Another log"][0], operator.serve("projection")[0].ended(1))
-    operator.follow("Another log 1")
+    operator.shows(PAGE.quotes["Connected to another log"][0], operator.serve("projection")[0].ended(1))
+    operator.follow("Connected to another log 1")
     operator.follow("Own servers 2")
     said = operator.type("tailrace log show\ntailrace status", code=1)
     assert said.count("1 waiting, 1 rejected") == said.count("problem") == said.count("no projection service") == 1
     operator.serve("command", "projection")
-    operator.follow("Another log 1")
+    operator.follow("Connected to another log 1")
     operator.until_counted(23)
     operator.type("tailrace verify")
 
