@@ -65,7 +65,7 @@ async def serve(settings: Settings) -> None:
     async with command_side(settings) as side:
         await serve_http(
             side.app,
-            host=settings.host,
+            settings=settings,
             port=settings.command_port,
             on_stop=side.appender.finish,
             background=[

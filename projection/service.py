@@ -58,7 +58,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
         await serve_http(
             make_app(client.state, models.check, metrics.registry),
-            host=settings.host,
+            settings=settings,
             port=settings.projection_port,
             background=[models.run(stop), sample_forever(settings, client, metrics.show)],
             on_stop=finish,

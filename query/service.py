@@ -54,7 +54,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         tracing.trace_http(app)
         await serve_http(
             app,
-            host=settings.host,
+            settings=settings,
             port=settings.query_port,
             background=[tail.run()],
             on_stop=clients.stop,

@@ -12,6 +12,8 @@ from typing import Any
 import uvicorn
 
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
+from runtime.access import AccessGuard, AccessPolicy
+from runtime.settings import Settings
 
 MAX_READ = 1024 * 1024
 """Bytes of a WebSocket message that are read. Who sends more may not hear why the connection ends: what is unread then
@@ -23,30 +25,33 @@ GRACE = 2
 async def serve_http(
     app: Callable[..., Awaitable[None]],
     *,
-    host: str,
+    settings: Settings,
     port: int,
     background: "list[Coroutine[Any, Any, None]] | None" = None,
     on_stop: Callable[[], Awaitable[None]] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serves ``app`` until SIGINT or SIGTERM (or ``stop``), or until one of ``background`` ends; its error is raised.
+    """Serves ``app`` on ``settings.host`` until SIGINT, SIGTERM, or ``stop``.
+
+    Ends too when one of ``background`` ends, and raises its error. Foreign web pages are refused (``runtime.access``).
 
     ``on_stop`` is awaited as the stop begins, before uvicorn closes open sockets: to end streams that never end. It has
     to be quick.
 
     Raises:
         ConflictError: another process listens on the port.
-        ConfigurationError: the address can't be listened on.
+        ConfigurationError: the address can't be listened on, or an allowed host or origin is malformed.
     """
     try:
-        listening = _listen(host, port)
+        guarded = AccessGuard(app, AccessPolicy.from_settings(settings))
+        listening = _listen(settings.host, port)
     except TailraceError:
         for coroutine in background or []:
             coroutine.close()
         raise
     server = _Server(
         uvicorn.Config(
-            app,
+            guarded,
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -55,6 +60,8 @@ async def serve_http(
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=GRACE,
             server_header=False,
+            proxy_headers=settings.trusted_proxies is not None,
+            forwarded_allow_ips=settings.trusted_proxies,
         ),
         on_stop,
     )

@@ -63,6 +63,17 @@ class Settings(BaseSettings):
         None, description="where the projection service is, for `tailrace health` and `status`"
     )
 
+    allowed_origins: str | None = Field(
+        None, description="origins of web pages that may use the services, separated by commas: https://shop.example"
+    )
+    allowed_hosts: str | None = Field(
+        None,
+        description="host names the services answer to, separated by commas, besides IP addresses and localhost",
+    )
+    trusted_proxies: str | None = Field(
+        None, description="addresses of reverse proxies whose X-Forwarded-* headers count, separated by commas"
+    )
+
     log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream, in a cluster of NATS servers")
     log_max_bytes: int = Field(

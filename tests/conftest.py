@@ -146,3 +146,19 @@ async def timescale_database(request: pytest.FixtureRequest) -> AsyncIterator[st
     """The address of a fresh, unmigrated database with TimescaleDB."""
     async with fresh_database(request.param) as dsn:
         yield dsn
+
+
+@pytest.fixture(params=["postgres", *timescale_servers(native_only=False)])
+async def of_each_flavour(
+    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str
+) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database of either flavour."""
+    if request.param == "postgres":
+        async with database_from(postgres_server, template_database) as dsn:
+            yield dsn
+        return
+    async with fresh_database(request.param) as dsn:
+        connection = await asyncpg.connect(dsn)
+        await migrate(connection, Settings())
+        await connection.close()
+        yield dsn

@@ -73,7 +73,7 @@ def test_the_cluster_is_of_the_same_parts() -> None:
             if service["environment"].get(variable) != alone["environment"].get(variable)
         }
         addresses = {f"TAILRACE_{name}_URL" for name in ("NATS", "COMMAND", "PROJECTION", "QUERY")}
-        assert different <= addresses | {"TAILRACE_REPLICAS", "NATS_SERVER_NAME"}
+        assert different <= addresses | {"TAILRACE_REPLICAS", "TAILRACE_ALLOWED_HOSTS", "NATS_SERVER_NAME"}
 
 
 def test_everything_becomes_healthy_in_the_order_it_depends(running: Running) -> None:

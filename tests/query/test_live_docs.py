@@ -11,6 +11,7 @@ from jsonschema_rs import Draft7Validator
 from contracts.entries import Gap
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
 from tests.query.conftest import Frame, QueryService, running_query
 from tests.query.test_live_schemas import CLOSE_CODES, FRAMES, SAID
 from tests.support.api_documents import Document, examples, messages, strict_validator
@@ -195,9 +196,17 @@ async def test_the_page_shows_everything_and_loads_nothing(query: QueryService, 
     assert not re.findall(r'(?:src|href)="https?:|url\(|@import', answer.text)
 
 
-async def test_it_names_the_service_as_its_reader_has_found_it(query: QueryService, document: Document) -> None:
-    assert document["servers"] == {"query": {"host": query.url.removeprefix("http://"), "protocol": "ws"}}
-    behind_a_proxy = {"Host": "live.example", "X-Forwarded-Proto": "https"}
-    document = (await query.http.get("/asyncapi.json", headers=behind_a_proxy)).json()
-    assert document["servers"] == {"query": {"host": "live.example", "protocol": "wss"}}
-    assert "<code>wss://live.example</code>" in (await query.http.get("/asyncapi", headers=behind_a_proxy)).text
+async def test_the_document_names_the_address_that_the_client_used(
+    settings: Settings, log: LogClient, query: QueryService, document: Document
+) -> None:
+    own = {"query": {"host": query.url.removeprefix("http://"), "protocol": "ws"}}
+    assert document["servers"] == own
+    forwarded = {"Host": "live.example", "X-Forwarded-Proto": "https"}
+    untrusted = await query.http.get("/asyncapi.json", headers={"X-Forwarded-Proto": "https"})
+    assert untrusted.json()["servers"] == own
+    proxied = settings.model_copy(update={"allowed_hosts": "live.example", "trusted_proxies": "127.0.0.1"})
+    async with running_query(proxied.model_copy(update={"query_port": free_port()})) as behind_a_proxy:
+        found = (await behind_a_proxy.http.get("/asyncapi.json", headers=forwarded)).json()
+        assert found["servers"] == {"query": {"host": "live.example", "protocol": "wss"}}
+        page = (await behind_a_proxy.http.get("/asyncapi", headers=forwarded)).text
+        assert "<code>wss://live.example</code>" in page

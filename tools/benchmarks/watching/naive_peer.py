@@ -78,7 +78,7 @@ async def serve(settings: Settings, keep: int) -> None:
     try:
         await connection.subscribe(EVENTS, cb=room.broadcast)
         await connection.flush()
-        await serve_http(make_app(room), host=settings.host, port=settings.query_port)
+        await serve_http(make_app(room), settings=settings, port=settings.query_port)
     finally:
         await close_connection(connection)
 
