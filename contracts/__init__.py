@@ -1,1 +1,1 @@
-"""What crosses a boundary: events, subjects, cursors, frames and errors. No input or output here."""
+"""Types that cross a boundary: events, log entries, cursors, subjects and errors. This package does no I/O."""

@@ -1,6 +1,6 @@
-"""Positions in the log and how they look on the wire.
+"""Positions in the log and their text form.
 
-A cursor is ``<epoch>:<seq>:<fingerprint>``. It is exclusive: it names the last entry that its holder has seen. The
+A cursor is ``<epoch>:<seq>:<fingerprint>``. It is exclusive: it names the last entry that its client has seen. The
 epoch identifies the log, the sequence numbers its entries from 1, and the fingerprint identifies the entry. The
 fingerprint exposes a log that was restored from an older copy and has grown again.
 """
@@ -15,7 +15,7 @@ _WIRE = re.compile(r"([A-Za-z0-9_-]{1,64}):([0-9]{1,19}):([0-9a-f]{8}|[0-9a-f]{1
 
 
 class Cursor(NamedTuple):
-    """A place in a log. ``seq`` 0 with an empty fingerprint is the place before the first message."""
+    """A position in a log. ``seq`` 0 with an empty fingerprint is the position before the first entry."""
 
     epoch: str
     seq: int
@@ -26,10 +26,10 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads a cursor.
+        """Parses a cursor.
 
         Raises:
-            BadCursorError: the text is not one.
+            BadCursorError: the text is not a cursor.
         """
         match = _WIRE.fullmatch(text)
         if match is None or int(match[2]) >= 2**63 or (int(match[2]) > 0) != bool(match[3]):
@@ -38,16 +38,16 @@ class Cursor(NamedTuple):
 
 
 def id_fingerprint(message_id: str) -> str:
-    """The first half of a fingerprint, 8 hex digits: known to whoever published the message."""
+    """Returns the first half of a fingerprint, 8 hex digits. Its publisher knows it."""
     return f"{crc32(message_id.encode()):08x}"
 
 
 def full_fingerprint(message_id: str, time_ns: int) -> str:
-    """A whole fingerprint, 16 hex digits: the message's id and when the log took it (ns since 1970)."""
+    """Returns a whole fingerprint, 16 hex digits, of a message's id and log time (ns since 1970)."""
     return f"{crc32(message_id.encode()):08x}{crc32(time_ns.to_bytes(8, 'big')):08x}"
 
 
 def fingerprints_agree(one: str, other: str) -> bool:
-    """Whether two fingerprints can be of the same message: halves that only one side knows don't count."""
+    """Whether two fingerprints can belong to the same message; only the halves that both have are compared."""
     known = min(len(one), len(other))
     return one[:known] == other[:known]

@@ -1,4 +1,4 @@
-"""What the log holds: one entry per message, gaps where entries are lost, and where the log stands."""
+"""The contents of the log: entries, gaps where entries are lost, and the log's state."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,11 +10,10 @@ from contracts.events import readable_id
 
 
 class LogEntry(NamedTuple):
-    """One message of the log.
+    """A message of the log.
 
-    ``seq`` counts from 1 without holes, recorded gaps aside. ``time_ns`` is when the log took it (ns since 1970),
-    ``message_id`` its ``Nats-Msg-Id`` ("" where the publisher gave none), ``traceparent`` the trace it belongs to (W3C
-    Trace Context; "" where it is not traced).
+    ``seq`` counts from 1 without holes, except for recorded gaps. ``time_ns`` is the log time (ns since 1970).
+    ``message_id`` is the ``Nats-Msg-Id``, and ``traceparent`` the trace (W3C Trace Context); "" if there is none.
     """
 
     seq: int
@@ -25,22 +24,22 @@ class LogEntry(NamedTuple):
 
     @property
     def logged_at(self) -> datetime:
-        """When the log took it, to the microsecond."""
+        """The log time, to the microsecond."""
         # exact: until the year 2106 the doubles are closer together than half a microsecond
         return datetime.fromtimestamp(self.time_ns // 1000 / 1e6, UTC)
 
     @property
     def event_id(self) -> UUID | None:
-        """The id this entry claims, where one can be read."""
+        """The event id in the payload; None if it can't be read."""
         return readable_id(self.payload)
 
     def cursor(self, epoch: str) -> Cursor:
-        """The position of whoever has seen this entry."""
+        """Returns the position after this entry has been read."""
         return Cursor(epoch, self.seq, full_fingerprint(self.message_id, self.time_ns))
 
 
 class Gap(NamedTuple):
-    """Entries ``first`` to ``last`` (sequences, inclusive) that are gone from the log."""
+    """A range of sequences, ``first`` to ``last`` inclusive, whose entries are gone from the log."""
 
     first: int
     last: int
@@ -50,43 +49,43 @@ class Gap(NamedTuple):
 
 
 class LogState(NamedTuple):
-    """Where the log stands. An empty log has a ``first_seq`` beyond ``last_seq``."""
+    """The state of the log. An empty log has a ``first_seq`` beyond ``last_seq``."""
 
     epoch: str
     first_seq: int
     last_seq: int
-    """The last entry; what is lost behind it does not count, once it is recorded."""
+    """The last entry; a recorded gap at the log's end does not count."""
     issued_seq: int
-    """The last sequence given out: beyond ``last_seq`` where a recorded gap ends the log."""
+    """The last sequence that was assigned: beyond ``last_seq`` if a recorded gap ends the log."""
     entries: int
-    """How many there are."""
+    """Number of entries."""
     bytes: int
     subjects: int
-    """Distinct subjects, which is distinct event types."""
+    """Number of subjects, which is the number of event types."""
     gaps: tuple[Gap, ...]
-    """Entries that are recorded as lost, in order; no gap touches another."""
+    """The recorded gaps, in order; no two of them touch."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether every entry between the first and the last is there, or recorded as lost."""
+        """Whether every sequence from the first to the last has an entry or is recorded as lost."""
         lost = sum(len(range(max(gap.first, self.first_seq), min(gap.last, self.last_seq) + 1)) for gap in self.gaps)
         return self.entries + lost >= self.last_seq - self.first_seq + 1
 
 
 class Appended(NamedTuple):
-    """The log's acknowledgement: the event is stored at ``seq``, before this if ``duplicate``."""
+    """The log's acknowledgement: the event is stored at ``seq``; a ``duplicate`` already was."""
 
     seq: int
     duplicate: bool
 
 
 def gap_around(seq: int, gaps: Iterable[Gap]) -> Gap | None:
-    """The gap that ``seq`` is in."""
+    """Returns the gap that contains ``seq``."""
     return next((gap for gap in gaps if gap.first <= seq <= gap.last), None)
 
 
-def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """The same entries in as few gaps as there can be, in order."""
+def merge_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Returns the gaps in order, with those that overlap or touch joined."""
     found: list[Gap] = []
     for gap in sorted(gaps):
         if found and gap.first <= found[-1].last + 1:
@@ -96,28 +95,28 @@ def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     return tuple(found)
 
 
-def uncovered(stretch: Gap, gaps: Iterable[Gap]) -> list[Gap]:
-    """The parts of ``stretch`` that are in none of ``gaps``, which are in order and don't touch."""
+def uncovered(wanted: Gap, gaps: Iterable[Gap]) -> list[Gap]:
+    """Returns the parts of a range that no gap covers; ``gaps`` are in order and don't touch."""
     parts: list[Gap] = []
-    first = stretch.first
+    first = wanted.first
     for gap in gaps:
-        if gap.last < first or gap.first > stretch.last:
+        if gap.last < first or gap.first > wanted.last:
             continue
         if first < gap.first:
             parts.append(Gap(first, gap.first - 1))
         first = gap.last + 1
-    if first <= stretch.last:
-        parts.append(Gap(first, stretch.last))
+    if first <= wanted.last:
+        parts.append(Gap(first, wanted.last))
     return parts
 
 
-def gaps_passed(behind: int, entries: Sequence[LogEntry]) -> list[Gap]:
-    """The gaps that a reader jumps over who goes on behind sequence ``behind`` with these entries."""
+def gaps_between(seq: int, entries: Sequence[LogEntry]) -> list[Gap]:
+    """Returns the gaps between sequence ``seq`` and the entries that follow it, and among these entries."""
     found: list[Gap] = []
-    if entries and entries[-1].seq - behind == len(entries):
-        return found  # sequences rise, so the last one tells
+    if entries and entries[-1].seq - seq == len(entries):
+        return found  # sequences rise, so the last one suffices
     for entry in entries:
-        if entry.seq > behind + 1:
-            found.append(Gap(behind + 1, entry.seq - 1))
-        behind = entry.seq
+        if entry.seq > seq + 1:
+            found.append(Gap(seq + 1, entry.seq - 1))
+        seq = entry.seq
     return found

@@ -58,7 +58,7 @@ class ForeignHistoryError(TailraceError):
         self.what = what
 
 
-class LogHoleError(TailraceError):
+class LostEntriesError(TailraceError):
     """Entries ``first`` to ``last`` (sequences, inclusive) are gone from the log: stop and show the message."""
 
     def __init__(self, first: int, last: int, message: str) -> None:

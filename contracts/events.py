@@ -1,8 +1,8 @@
-"""The event: its shape, its limits, and the one place where both are checked.
+"""The event: its fields, its limits, and their validation.
 
-``read_event`` is the door: it fills in what a sender may leave out. ``read_entry`` reads what the log holds, where
-nothing may be missing, in the current shape of its type. Both raise ``EventRejectedError`` with a reason; whatever
-passes fits a Postgres row.
+``read_event`` reads what a sender wrote and fills in missing fields. ``read_entry`` reads a log entry, in which no
+field may be missing, and converts it to the current version of its type. Both raise ``EventRejectedError`` with a
+reason. A validated event fits a Postgres row.
 """
 
 import json
@@ -27,11 +27,11 @@ MAX_DEPTH = 64
 MAX_NUMBER = 300
 """Characters of one number in ``event_data``; no double needs more, and jsonb refuses far longer ones."""
 MAX_EXPONENT = 308
-"""Magnitude of a number's exponent: the doubles that JSON readers use end there."""
+"""Magnitude of a number's exponent: doubles, which most JSON parsers use, end there."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 FUTURE_TOLERANCE = timedelta(days=1)
 LOG_FUTURE_TOLERANCE = timedelta(days=2)
-"""Wider than the door's, so that clocks that differ can't turn an accepted event into one that can't be projected."""
+"""Wider than ``FUTURE_TOLERANCE``, so that a log server with another clock can't make an accepted event invalid."""
 
 EventType = Annotated[
     str,
@@ -39,11 +39,11 @@ EventType = Annotated[
 ]
 UserId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="a signed 64-bit integer")]
 CreatedAt = Annotated[datetime, Meta(tz=True, description="when it happened: RFC 3339 with a zone")]
-EventVersion = Annotated[int, Meta(ge=1, le=2**31 - 1, description="which of its type's shapes event_data has")]
+EventVersion = Annotated[int, Meta(ge=1, le=2**31 - 1, description="the version of event_data's shape")]
 
 
 class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One thing that happened. ``event_data`` is a JSON object, kept as the text its sender wrote."""
+    """A validated event. ``event_data`` is a JSON object, stored as the text its sender wrote."""
 
     event_id: UUID
     event_type: EventType
@@ -54,7 +54,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
-    """An event as a sender may write it: ``event_id`` and ``created_at`` are made where they are missing."""
+    """An event as a sender writes it. If ``event_id`` or ``created_at`` is missing, the service generates it."""
 
     event_type: EventType
     user_id: UserId
@@ -71,7 +71,7 @@ _any = msgspec.json.Decoder()
 
 
 def encode_event(event: Event) -> bytes:
-    """The event as the log keeps it: one compact JSON object that begins with its id; version 1 is left out."""
+    """Returns the event as stored in the log: one compact JSON object that begins with the id; version 1 is omitted."""
     return _encoder.encode(event)
 
 
@@ -83,11 +83,11 @@ def read_event(
     default_created_at: datetime | None = None,
     upcasters: Upcasters | None = None,
 ) -> Event:
-    """Reads and checks what a sender wrote.
+    """Parses and validates what a sender wrote.
 
-    ``now`` bounds ``created_at``. What is missing is filled in: ``event_id`` by ``new_id``, ``created_at`` by
-    ``default_created_at`` (``now`` where that is None). An older version is tried on ``upcasters`` and stays as it
-    was sent; without them versions are left to whoever stores the event.
+    ``now`` bounds ``created_at``. A missing ``event_id`` comes from ``new_id``, a missing ``created_at`` is
+    ``default_created_at`` or ``now``. With ``upcasters``, an older version must be convertible; the event itself keeps
+    the version it was sent in.
 
     Raises:
         EventRejectedError: with a code and a reason.
@@ -111,9 +111,9 @@ def read_event(
 
 
 def read_entry(payload: bytes, *, logged_at: datetime, upcasters: Upcasters) -> Event:
-    """Reads and checks what the log holds, and turns it into the current version of its type.
+    """Parses and validates a log entry, and converts it to the current version of its type.
 
-    The answer depends on the entry and the upcasters alone, so every replay gives the same.
+    The result depends only on the entry and the upcasters, so every replay gives the same.
 
     Raises:
         EventRejectedError: with a code and a reason.
@@ -122,7 +122,7 @@ def read_entry(payload: bytes, *, logged_at: datetime, upcasters: Upcasters) -> 
 
 
 def read_stored(payload: bytes, *, logged_at: datetime) -> Event:
-    """Reads and checks what the log holds, in the version it was sent in.
+    """Parses and validates a log entry, in the version it was sent in.
 
     Raises:
         EventRejectedError: with a code and a reason.
@@ -133,7 +133,7 @@ def read_stored(payload: bytes, *, logged_at: datetime) -> Event:
 
 
 def upcast(event: Event, upcasters: Upcasters) -> Event:
-    """The event in the current version of its type: itself where it is that already.
+    """Converts an event to the current version of its type; a current one is returned as it is.
 
     Raises:
         EventRejectedError: ``unknown_version``, or ``upcast_failed`` with the reason.
@@ -158,7 +158,7 @@ _only_id = msgspec.json.Decoder(_OnlyId)
 
 
 def readable_id(payload: bytes) -> UUID | None:
-    """The event id of a payload that may be unreadable otherwise."""
+    """Returns the event id of a payload, even if the rest is invalid; None if there is none."""
     try:
         return _only_id.decode(payload).event_id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -179,7 +179,7 @@ def _decode(decoder: "msgspec.json.Decoder[_T]", raw: bytes) -> _T:
         raise EventRejectedError("invalid_event_data", f"event_data: {_TOO_DEEP}") from None
     except msgspec.DecodeError as error:
         lone_surrogate = _SURROGATE.search(_PAIR.sub(b"", raw))
-        reason = "a lone surrogate (\\ud800 to \\udfff) is no character" if lone_surrogate else _plain(str(error))
+        reason = "a lone surrogate (\\ud800 to \\udfff) is not a character" if lone_surrogate else _plain(str(error))
         raise EventRejectedError("invalid_json", f"the text is not valid JSON: {reason}") from None
 
 
@@ -211,9 +211,9 @@ def _plain(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _utc(moment: datetime) -> datetime:
+def _utc(time: datetime) -> datetime:
     try:
-        return moment.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
         raise EventRejectedError("invalid_created_at", "created_at: out of range") from None
 
@@ -240,7 +240,7 @@ def _check_data(raw: bytes) -> None:
         _refuse_data(_TOO_DEEP)
     except msgspec.MsgspecError as error:
         _refuse_data(_plain(str(error).split(" - at ")[0]))
-    # judged by the text: a reader shows only the last of repeated keys, Postgres parses them all
+    # on the text: a decoder drops repeated keys, Postgres parses all of them
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         _refuse_data(_TOO_DEEP)
     if _SUSPICIOUS.search(raw):
@@ -254,7 +254,7 @@ _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
-# one pass for what is rare; only where it finds something is it looked at closely
+# one pass for rare cases; only a hit is parsed
 _SUSPICIOUS = re.compile(rb"\\u0000|[0-9.]{300}|[eE][+-]?[0-9]{3}")
 
 

@@ -1,6 +1,6 @@
-"""Patterns over event types, as NATS has them over subjects: ``checkout.*``, ``checkout.>``, or a type as it is.
+"""Patterns over event types, with the wildcards of NATS subjects: ``checkout.*``, ``checkout.>``, or an exact type.
 
-Dots separate tokens. A token ``*`` stands for any one token, a last token ``>`` for one or more.
+Dots separate tokens. ``*`` matches one token; ``>``, as the last token, matches one or more.
 """
 
 from collections.abc import Collection, Iterable
@@ -14,17 +14,17 @@ _ONE, _REST = "*", ">"
 
 
 class BadPatternError(TailraceError):
-    """The text is no pattern of event types: tell its sender."""
+    """The text is not a pattern of event types: tell its sender."""
 
 
 class TypePattern(NamedTuple):
-    """Which event types are meant."""
+    """A pattern over event types."""
 
     text: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads a pattern.
+        """Parses a pattern.
 
         Raises:
             BadPatternError: no event type can match it.
@@ -37,18 +37,18 @@ class TypePattern(NamedTuple):
 
     @property
     def is_exact(self) -> bool:
-        """Whether it means one event type alone."""
+        """Whether the pattern has no wildcard."""
         return not self._wild
 
     @property
     def subject(self) -> str:
-        """The subject filter that matches the same entries of the log."""
+        """The subject filter for the same entries of the log."""
         return EVENTS_PREFIX + ".".join(
             token if wild else subject_of(token).removeprefix(EVENTS_PREFIX) for token, wild in self._tokens
         )
 
     def matches(self, event_type: str) -> bool:
-        """Whether an event type is meant."""
+        """Whether the pattern matches an event type."""
         if not self._wild:
             return event_type == self.text
         tokens = event_type.split(".")
@@ -71,12 +71,12 @@ class TypePattern(NamedTuple):
 
 
 def matching(patterns: Collection[TypePattern], event_types: Iterable[str]) -> list[str]:
-    """The event types that any of the patterns means."""
+    """Returns the event types that any of the patterns matches."""
     return [event_type for event_type in event_types if any(pattern.matches(event_type) for pattern in patterns)]
 
 
 def subject_filters(patterns: Collection[TypePattern]) -> list[str]:
-    """The patterns as subject filters of one consumer, which may not overlap; [] where that can't be."""
+    """Returns the patterns as subject filters of one consumer; [] if they overlap or are more than ``MAX_FILTERS``."""
     wanted = {pattern.subject for pattern in patterns}
     kept = sorted(one for one in wanted if not any(_covers(other, one) for other in wanted if other != one))
     overlapping = any(_overlap(one, other) for number, one in enumerate(kept) for other in kept[:number])
@@ -84,11 +84,11 @@ def subject_filters(patterns: Collection[TypePattern]) -> list[str]:
 
 
 MAX_FILTERS = 32
-"""Subject filters of one consumer."""
+"""Subject filters that one consumer can have."""
 
 
 def _covers(wider: str, subject: str) -> bool:
-    """Whether every subject that one filter matches is matched by a wider one."""
+    """Whether the filter ``wider`` matches every subject that the filter ``subject`` matches."""
     wide, narrow = wider.split("."), subject.split(".")
     if wide[-1] == _REST:
         if len(narrow) < len(wide):
@@ -100,7 +100,7 @@ def _covers(wider: str, subject: str) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether some subject is matched by both filters."""
+    """Whether both filters match some subject."""
     tokens, others = one.split("."), other.split(".")
     for number, (token, counterpart) in enumerate(zip(tokens, others, strict=False)):
         if _REST in (token, counterpart):

@@ -1,7 +1,7 @@
 """Names in NATS: streams, subjects, and event types as subject tokens.
 
-An event of type T is logged under ``analytics.events.<T>``. Dots in T separate tokens, so that subject filters such as
-``analytics.events.checkout.*`` work in the server; what a subject can't carry is percent-encoded.
+An event of type T is stored under ``analytics.events.<T>``. Dots in T separate tokens, so that subject filters such as
+``analytics.events.checkout.*`` work in the server. Characters that a subject can't contain are percent-encoded.
 """
 
 from urllib.parse import unquote
@@ -21,18 +21,18 @@ _SPECIAL = frozenset("*>%")
 
 
 def subject_of(event_type: str) -> str:
-    """The log subject of an event type (1 or more printable characters)."""
+    """Returns the log subject of an event type (1 or more printable characters)."""
     return EVENTS_PREFIX + ".".join(_encode_token(token) for token in event_type.split("."))
 
 
 def event_type_of(subject: str) -> str:
-    """The event type of a log subject: the inverse of ``subject_of``."""
+    """Returns the event type of a log subject; the inverse of ``subject_of``."""
     return ".".join("" if token == "%" else unquote(token) for token in subject.removeprefix(EVENTS_PREFIX).split("."))
 
 
 def _encode_token(token: str) -> str:
     if not token:
-        return "%"  # a subject may have no empty token; a lone % is no percent-encoding, so it is free to stand for it
+        return "%"  # a subject has no empty tokens, and no encoded character is a single %
     return "".join(
         char if "!" <= char <= "~" and char not in _SPECIAL else "".join(f"%{byte:02X}" for byte in char.encode())
         for char in token

@@ -1,9 +1,8 @@
-"""Upcasters: what turns an old shape of an event type's ``event_data`` into the next one when an event is read.
+"""Upcasters: functions that convert the ``event_data`` of an old event version to the next one on reading.
 
-The log keeps events as they were sent, for ever; their shapes change over the years. Every shape of a type has a
-version, from 1 on without holes. An upcaster is a plain function from the ``event_data`` of one version to that of the
-next, so that whatever reads the log sees one shape. It must give the same for the same: no clock, no chance, no
-look-ups.
+The log stores events as they were sent; the shapes of their types change over the years. The shapes of a type are
+versions, from 1 on without holes. An upcaster converts the ``event_data`` of one version to that of the next, so that
+every reader sees the current shape. It must be deterministic: no clock, no random numbers, no lookups.
 """
 
 import json
@@ -16,24 +15,24 @@ import msgspec
 from contracts.errors import ConfigurationError, EventRejectedError
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
-"""Gets an object of JSON values of its own, to be changed at will; numbers with a fraction or exponent are Decimals."""
+"""Its argument is its own to change. Numbers with a fraction or an exponent are Decimals."""
 
 MAX_REASON = 200
 """Characters of an exception that are shown."""
 
-# exact both ways: what an upcaster leaves alone keeps its value, however many digits it has
+# exact both ways: values that an upcaster does not touch keep all their digits
 _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class Upcasters:
-    """Every upcaster of a program, by event type and the version it reads. Never changes."""
+    """The upcasters of a program, by event type and the version they read. Immutable."""
 
     def __init__(self, functions: Mapping[tuple[str, int], Upcaster]) -> None:
         """Checks that each type's versions begin at 1 and have no holes.
 
         Raises:
-            ConfigurationError: naming what is wrong.
+            ConfigurationError: a key, a function or the versions of a type are wrong.
         """
         versions: dict[str, list[int]] = {}
         for key, function in functions.items():
@@ -42,7 +41,7 @@ class Upcasters:
                     versions.setdefault(event_type, []).append(version)
                 case _:
                     raise ConfigurationError(
-                        f"{key!r}: {function!r} is no upcaster: "
+                        f"{key!r}: {function!r} is not an upcaster: "
                         "expected (event type, version it reads, from 1): function"
                     )
         for event_type, found in versions.items():
@@ -56,11 +55,11 @@ class Upcasters:
         self._current = {event_type: len(found) + 1 for event_type, found in versions.items()}
 
     def current_version(self, event_type: str) -> int:
-        """The version that events of a type are read as: 1 where it has no upcasters."""
+        """Returns the version that events of a type are read as: 1 without upcasters."""
         return self._current.get(event_type, 1)
 
     def upcast(self, event_type: str, version: int, data: bytes) -> bytes:
-        """Turns ``event_data`` (a JSON object) of a version into the current one's. Limits are not checked.
+        """Converts ``event_data`` (a JSON object) of a version to the current one. Limits are not checked.
 
         Raises:
             EventRejectedError: ``unknown_version``, or ``upcast_failed`` with the reason.
@@ -78,18 +77,18 @@ class Upcasters:
                 value = self._functions[event_type, step](value)
                 if not isinstance(value, dict):
                     raise TypeError(f"the upcaster returned {type(value).__name__}, not dict")
-            _judge.encode(value)
+            _strict.encode(value)
             return _encoder.encode(value)
-        except Exception as error:  # whatever a function that isn't ours raises, the event is kept with it
+        except Exception as error:  # a user's function can raise anything
             raise upcast_failure(event_type, step, step + 1, _reason(error)) from error
 
 
 NO_UPCASTERS = Upcasters({})
-"""Every type has version 1 alone."""
+"""Every type has only version 1."""
 
 
 def upcast_failure(event_type: str, version: int, wanted: int, reason: str) -> EventRejectedError:
-    """The refusal of an event that can't be made a later version."""
+    """Returns the error for an event that can't be converted to a later version."""
     return EventRejectedError(
         "upcast_failed", f"event_data: version {version} of {event_type} can't be made version {wanted}: {reason}"
     )
@@ -101,8 +100,8 @@ def _number(value: object) -> int:
     raise TypeError(f"the upcaster returned a {type(value).__name__}, which JSON does not have")
 
 
-# msgspec would write NaN as null and a set in any order; json refuses what JSON has no word for
-_judge = json.JSONEncoder(allow_nan=False, default=_number)
+# msgspec would write NaN as null and a set in any order; json refuses both
+_strict = json.JSONEncoder(allow_nan=False, default=_number)
 
 
 def _reason(error: Exception) -> str:

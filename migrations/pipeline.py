@@ -18,7 +18,7 @@ from contracts.subjects import INBOX_STREAM, REJECTED_STREAM
 from migrations.flavours import Flavour
 from runtime.log.client import JetStreamApiError, LogClient
 from runtime.log.positions import verify_position
-from runtime.sql import read_sql
+from runtime.postgres import read_sql
 
 LAG_TIMEOUT = 1.0
 """Seconds to wait for the log; answers from the read model do not wait longer for their lag."""

@@ -6,7 +6,7 @@ Both are stored in the stream's metadata, so every reader, and every replay into
 import secrets
 from typing import Any
 
-from contracts.entries import Gap, merged, uncovered
+from contracts.entries import Gap, merge_gaps, uncovered
 from contracts.errors import ConfigurationError, ConflictError
 from contracts.subjects import LOG_STREAM
 from runtime.log.client import EPOCH_KEY, GAPS_KEY, LogClient, epoch_of, gaps_text
@@ -32,7 +32,7 @@ async def accept_gap(client: LogClient, gap: Gap) -> tuple[Gap, ...]:
         seq = await client.next_seq(part.first)
         if seq is not None and seq <= part.last:
             raise ConflictError(f"the log's entry {seq} can be read: accept only the gap that was reported")
-    gaps = merged([*state.gaps, gap])
+    gaps = merge_gaps([*state.gaps, gap])
     if gaps != state.gaps:
         await _set_metadata(client, await client.stream_info(LOG_STREAM), GAPS_KEY, gaps_text(gaps))
     return gaps

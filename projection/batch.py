@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, LogEntry, gaps_passed
+from contracts.entries import Gap, LogEntry, gaps_between
 from contracts.errors import EventRejectedError
 from contracts.events import Event, read_entry
 from contracts.upcasting import Upcasters
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
     def gaps(self, behind: int) -> list[Gap]:
         """Returns the log's gaps that a model at sequence ``behind`` passes with this batch."""
-        return gaps_passed(behind, self.entries)
+        return gaps_between(behind, self.entries)
 
 
 def decode(entries: Sequence[LogEntry], upcasters: Upcasters) -> Batch:

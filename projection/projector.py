@@ -70,7 +70,7 @@ class Projector:
         Raises:
             PositionMovedError: another projector moved the model's position; run again to continue from there.
             LogUnavailableError, asyncpg.PostgresError, OSError: run again to resume.
-            ForeignHistoryError, LogHoleError, TooManyParkedError: an operator has to decide.
+            ForeignHistoryError, LostEntriesError, TooManyParkedError: an operator has to decide.
         """
         position = await self._store.position() or Cursor((await self._client.state()).epoch, 0)
         logger.info("projecting from %s", position)

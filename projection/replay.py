@@ -8,7 +8,7 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.entries import LogState
-from contracts.errors import ConflictError, LogHoleError
+from contracts.errors import ConflictError, LostEntriesError
 from migrations.bootstrap import ensure_database
 from migrations.catalogue import Model, change_state, get_live_model
 from migrations.runner import ensure_candidate
@@ -55,7 +55,7 @@ async def replay(
         ConfigurationError: the database can't be created or used.
         ConflictError: a projector is active on the model, or the model is beyond ``until`` or was dropped.
         ForeignHistoryError: ``until`` or the model belongs to another log.
-        LogHoleError: the log's beginning is gone.
+        LostEntriesError: the log's beginning is gone.
         TailraceError: an operator has to decide; the message says what.
     """
     upcasters = load_upcasters(settings)
@@ -125,7 +125,7 @@ async def _check_beginning(connection: "asyncpg.Connection", model: Model, state
     if begun or gone < 1 or any(gap.first == 1 and gap.last >= gone for gap in state.gaps):
         return
     if not partial:
-        raise LogHoleError(
+        raise LostEntriesError(
             1,
             gone,
             f"the log begins at sequence {state.first_seq}: a replay can't count the entries before; "

@@ -12,7 +12,7 @@ from contracts.errors import TailraceError
 from migrations.catalogue import Model
 from migrations.flavours import Flavour
 from projection.batch import Batch, Parked, Projected
-from runtime.sql import read_sql
+from runtime.postgres import read_sql
 
 CAUSED_BY_DATA = (
     asyncpg.DataError,

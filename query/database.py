@@ -9,8 +9,7 @@ import asyncpg
 
 from contracts.patterns import TypePattern, matching
 from query.errors import QueryTimeoutError
-from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError
-from runtime.sql import read_sql
+from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, read_sql
 
 ACQUIRE_TIMEOUT = 5.0
 """Seconds that a request waits for a free connection."""

@@ -6,7 +6,7 @@ from typing import Literal
 import asyncpg
 from pydantic import BaseModel, Field
 
-from contracts.errors import ForeignHistoryError, LogHoleError, TailraceError
+from contracts.errors import ForeignHistoryError, LostEntriesError, TailraceError
 from migrations.pipeline import ModelState, compare_with_log, read_live_model
 from query.database import snapshot
 from query.errors import QueryTimeoutError
@@ -79,7 +79,7 @@ async def _read_model(pool: "asyncpg.Pool") -> ModelState | StatusProblem:
 def _problem(error: TailraceError) -> StatusProblem:
     if isinstance(error, ForeignHistoryError):
         return StatusProblem(code="another_history", message=f"the read model belongs to another log: {error}")
-    if isinstance(error, LogHoleError):
+    if isinstance(error, LostEntriesError):
         return StatusProblem(code="entries_lost", message=str(error))
     return StatusProblem(code="log_unavailable", message=str(error))
 

@@ -1,1 +1,1 @@
-"""Plumbing without business words: settings, the log's client and reader, Postgres, HTTP serving, lifecycle."""
+"""Infrastructure: settings, the log's client and reader, Postgres, HTTP serving, telemetry, supervision."""

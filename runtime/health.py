@@ -1,4 +1,4 @@
-"""``/health/live`` and ``/health/ready``, the same on every service."""
+"""``/health/live`` and ``/health/ready`` of every service."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,16 +9,16 @@ from starlette.responses import Response
 from contracts.errors import TailraceError
 from runtime.problems import problem
 
-PATIENCE = 2.0
-"""Seconds that each part gets to answer."""
+CHECK_TIMEOUT = 2.0
+"""Seconds in which each check has to answer."""
 
 Check = Callable[[], Awaitable[object]]
-"""Asks something that the service can't do without; raises a ``TailraceError`` where it does not answer."""
+"""Checks a dependency of the service; raises a ``TailraceError`` if it does not answer."""
 
 
 async def answer_ready(checks: Mapping[str, Check]) -> Response:
-    """200 when every part answers, else 503: "ok" or a sentence for each."""
-    sentences = await asyncio.gather(*(_ask(name, check) for name, check in checks.items()))
+    """Returns 200 if every check succeeds, else 503, with "ok" or a sentence for each."""
+    sentences = await asyncio.gather(*(_run(name, check) for name, check in checks.items()))
     parts = dict(zip(checks, sentences, strict=True))
     failing = [sentence for sentence in sentences if sentence != "ok"]
     if failing:
@@ -27,16 +27,16 @@ async def answer_ready(checks: Mapping[str, Check]) -> Response:
 
 
 def answer_live() -> Response:
-    """200: the process runs and its loop turns."""
+    """Returns 200: the process and its event loop run."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-async def _ask(name: str, check: Check) -> str:
+async def _run(name: str, check: Check) -> str:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(CHECK_TIMEOUT):
             await check()
     except TailraceError as error:
         return str(error)
     except TimeoutError:
-        return f"the {name} did not answer in {PATIENCE:g} s"
+        return f"the {name} did not answer in {CHECK_TIMEOUT:g} s"
     return "ok"

@@ -1,4 +1,4 @@
-"""What services print: one line per thing that matters, on standard error."""
+"""Logging of the services: one line per message, on standard error."""
 
 import logging
 import sys
@@ -8,10 +8,9 @@ from pythonjsonlogger.json import JsonFormatter
 
 
 def configure_logging(level: str, form: Literal["text", "json"] = "text", service: str = "") -> None:
-    """Sends the project's messages, and other libraries' warnings, to standard error.
+    """Logs the project's messages, and the warnings of libraries, to standard error.
 
-    As ``text`` a line is for people; as ``json`` it is an object with time (RFC 3339), level, logger, service, message,
-    whatever else the message is about, and the trace it belongs to, if it does.
+    ``json`` lines have time (RFC 3339), level, logger, service and message, the message's own fields, and its trace.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(service) if form == "json" else _Text())

@@ -1,7 +1,7 @@
 """Metrics for Prometheus: a registry for each service, and ``GET /metrics``.
 
-Every name is made in ``metrics.py`` of its side, and listed in docs/metrics.md. Labels have few values: never a type of
-event, a user, a client or a position.
+Metrics are defined in the ``metrics.py`` of their package and listed in docs/metrics.md. Labels have few values: never
+an event type, a user, a client or a position.
 """
 
 from importlib.metadata import version
@@ -19,13 +19,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 HTTP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Bounds of answers' durations: from a cached count to the longest question."""
+"""Histogram bounds: from a cached count to the longest query."""
 UNMEASURED = ("/health", "/metrics")
-"""Paths that only machines ask for, every few seconds."""
+"""Paths that monitoring polls every few seconds."""
 
 
 def new_registry() -> CollectorRegistry:
-    """A service's registry, with what any process tells of itself."""
+    """Returns a service's registry with the metrics of its process."""
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
@@ -35,10 +35,10 @@ def new_registry() -> CollectorRegistry:
 
 
 def serve_metrics(app: Starlette, registry: CollectorRegistry) -> None:
-    """Measures every answer of ``app``, up to its first byte, and adds ``GET /metrics``."""
+    """Measures every response of ``app``, up to its first byte, and adds ``GET /metrics``."""
     latency = metrics.latency(
         metric_namespace="tailrace",
-        metric_doc="Answers to HTTP requests, and the seconds until they began.",
+        metric_doc="HTTP responses, and the seconds until their first byte.",
         should_exclude_streaming_duration=True,
         buckets=HTTP_SECONDS,
         registry=registry,

@@ -1,6 +1,11 @@
-"""Postgres: pools, and errors sorted by what the caller does next."""
+"""Postgres: connections, errors by what the caller does next, and SQL files.
+
+A package's statements are files: ``sql/<name>.sql``, one statement each, described in its first lines.
+"""
 
 import asyncio
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import asyncpg
@@ -16,18 +21,18 @@ class DatabaseMissingError(ConfigurationError):
     """The server has no database of that name: create it, or name another."""
 
 
-_BROKE_OFF = (
+_CLOSED = (
     ConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what asyncpg says when the server broke off between two statements
+    asyncpg.InternalClientError,  # the server closed the connection between two statements
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
-UNAVAILABLE = (OSError, asyncio.TimeoutError, *_BROKE_OFF)
-"""What trying again may cure."""
+UNAVAILABLE = (OSError, asyncio.TimeoutError, *_CLOSED)
+"""Errors after which a retry may succeed."""
 
 _REFUSED = (
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -39,30 +44,32 @@ _NOT_ALLOWED = (asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransacti
 
 
 def as_sentence(error: Exception) -> TailraceError | None:
-    """What a person has to know of an error in the middle of working with the database; None where it is not of it."""
-    if isinstance(error, _BROKE_OFF):  # any other OSError may be a file's
-        why = error or type(error).__name__
-        return DatabaseUnavailableError(f"the database broke off: {why}; run the same again once it answers")
+    """Returns the error to show for one that a statement raised; None if the database is not its cause."""
+    if isinstance(error, _CLOSED):  # any other OSError may be a file's
+        reason = error or type(error).__name__
+        return DatabaseUnavailableError(
+            f"the database closed the connection: {reason}; run the same command again once it answers"
+        )
     if not isinstance(error, asyncpg.PostgresError):
         return None
     if isinstance(error, _NOT_ALLOWED):
         return ConfigurationError(
-            f"the database's user may not do that: {error.args[0]}; give it the right, or use the tables' owner"
+            f"the database's user may not do that: {error.args[0]}; grant it the right, or use the tables' owner"
         )
-    return TailraceError(f"the database refuses: {error.args[0]}; its own log tells more")
+    return TailraceError(f"the database refuses: {error.args[0]}; see its own log for more")
 
 
 async def connect(
     dsn: str, *, name: str, timeout: float = 10.0, database: str | None = None, **session: str
 ) -> "asyncpg.Connection":
-    """Opens one connection, UTC, named ``name`` in the server; to ``database`` if it is not the one that ``dsn`` names.
+    """Opens a connection in UTC, with ``name`` as its application name.
 
-    ``session`` are further settings of Postgres for it.
+    ``database`` overrides the database of ``dsn``; ``session`` are further Postgres settings.
 
     Raises:
-        ConfigurationError: the address, the user or the password is wrong, or the user may not connect.
+        ConfigurationError: the address, the user or the password is wrong, or the user lacks the right to connect.
         DatabaseMissingError: there is no such database.
-        DatabaseUnavailableError: no server answers.
+        DatabaseUnavailableError: the server does not answer.
     """
     try:
         return await asyncpg.connect(dsn, timeout=timeout, database=database, server_settings=_session(name) | session)
@@ -73,7 +80,7 @@ async def connect(
 
 
 async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0, **options: Any) -> "asyncpg.Pool":
-    """Opens a pool of 1 to ``size`` connections like that of ``connect``; raises the same."""
+    """Opens a pool of 1 to ``size`` connections; raises the same errors as ``connect``."""
     session = _session(name)
     try:
         return await asyncpg.create_pool(
@@ -87,9 +94,15 @@ async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0,
 
 def _refusal(error: Exception) -> ConfigurationError:
     kind = DatabaseMissingError if isinstance(error, asyncpg.InvalidCatalogNameError) else ConfigurationError
-    # what a server says may have more lines: a detail, a hint
+    # only the first line: a detail and a hint may follow
     return kind(f"the database refuses the connection: {error.args[0] if error.args else error}")
 
 
 def _session(name: str) -> dict[str, str]:
     return {"application_name": f"tailrace-{name}", "timezone": "UTC"}
+
+
+@cache
+def read_sql(package: str, name: str) -> str:
+    """Returns the text of ``sql/<name>.sql`` in a package."""
+    return (files(package) / "sql" / f"{name}.sql").read_text("utf-8")

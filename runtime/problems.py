@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 
 def problem(status: int, title: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """A problem+json response: ``title`` names the kind, ``detail`` is the sentence, ``members`` extend it."""
+    """Returns a problem+json response: ``title`` is the kind, ``detail`` the sentence; ``members`` extend it."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
     return Response(
         msgspec.json.encode(body), status_code=status, headers=headers, media_type="application/problem+json"

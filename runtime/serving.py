@@ -1,4 +1,4 @@
-"""Running an ASGI app until it is told to stop, or until something it can't do without has failed."""
+"""Serves an ASGI app until it is stopped, or until one of its background tasks fails."""
 
 import asyncio
 import errno
@@ -16,10 +16,10 @@ from runtime.access import AccessGuard, AccessPolicy
 from runtime.settings import Settings
 
 MAX_READ = 1024 * 1024
-"""Bytes of a WebSocket message that are read. Who sends more may not hear why the connection ends: what is unread then
-resets it."""
+"""Bytes of a WebSocket message. A client that sends more may see a reset instead of the reason, since unread bytes
+reset the connection."""
 GRACE = 2
-"""Seconds that open requests and sockets get at shutdown; everything has to be down in 5."""
+"""Seconds that open requests and sockets get at shutdown; the process has to end within 5."""
 
 
 async def serve_http(
@@ -31,12 +31,11 @@ async def serve_http(
     on_stop: Callable[[], Awaitable[None]] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serves ``app`` on ``settings.host`` until SIGINT, SIGTERM, or ``stop``.
+    """Serves ``app`` on ``settings.host`` until SIGINT, SIGTERM or ``stop``, or until a ``background`` task ends.
 
-    Ends too when one of ``background`` ends, and raises its error. Foreign web pages are refused (``runtime.access``).
+    Raises that task's error. Requests of foreign web pages are refused (``runtime.access``).
 
-    ``on_stop`` is awaited as the stop begins, before uvicorn closes open sockets: to end streams that never end. It has
-    to be quick.
+    ``on_stop`` runs before uvicorn closes open sockets. It ends endless streams and must return quickly.
 
     Raises:
         ConflictError: another process listens on the port.
@@ -84,7 +83,7 @@ async def serve_http(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # uvicorn would leave the process by sys.exit, from inside a task, if the port can't be had
+    # uvicorn would call sys.exit inside a task if the port is in use
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
@@ -113,8 +112,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # uvicorn's own sends itself the signal again at the end, which kills the process before its caller has closed
-        # what it holds
+        # uvicorn raises the signal again at its end, which would kill the process before its caller cleans up
         if threading.current_thread() is not threading.main_thread():
             yield
             return

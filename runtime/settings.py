@@ -1,7 +1,7 @@
-"""Every setting, with a default that is right for a first run.
+"""The settings. Every default suits a first run.
 
-Read from the environment (``TAILRACE_<NAME>``, or the seed's ``DB_USER``, ``DB_PASS``, ``DB_NAME``) and a ``.env``
-file in the working directory; the environment wins.
+They come from the environment (``TAILRACE_<NAME>``, or the seed's ``DB_USER``, ``DB_PASS``, ``DB_NAME``) and from a
+``.env`` file in the working directory; the environment wins.
 """
 
 import logging
@@ -18,20 +18,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contracts.errors import ConfigurationError
 
 MEBIBYTE = 1024 * 1024
-ALIKE = 0.88
-"""How like a setting's name, from 0 to 1, a variable's has to be to be taken for a slip."""
+SIMILAR = 0.88
+"""Similarity, from 0 to 1, above which the name of a variable counts as a misspelt setting."""
 logger = logging.getLogger("tailrace.runtime")
 
 
 class Settings(BaseSettings):
-    """What a service can be told. Durations are in seconds, sizes in bytes."""
+    """The settings of all services. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
         env_prefix="TAILRACE_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
     )
 
     nats_url: str = Field(
-        "nats://127.0.0.1:4222", description="where the log's server is; of a cluster several, with commas"
+        "nats://127.0.0.1:4222", description="address of the log's server; several of a cluster, with commas"
     )
     database: str | None = Field(None, description="the database as postgresql://…; wins over the parts below")
     database_host: str = Field("127.0.0.1", description="the database server's host")
@@ -46,21 +46,19 @@ class Settings(BaseSettings):
         "analytics", validation_alias=AliasChoices("TAILRACE_DB_NAME", "DB_NAME"), description="the database's name"
     )
 
-    reader_user: str | None = Field(
-        None, description="a database role that may read everything and write nothing: `tailrace migrate` makes it"
-    )
-    reader_pass: str | None = Field(None, description="that role's password")
+    reader_user: str | None = Field(None, description="a read-only database role; `tailrace migrate` creates it")
+    reader_pass: str | None = Field(None, description="the read-only role's password")
 
     host: str = Field("127.0.0.1", description="the address the HTTP services listen on")
-    command_port: int = Field(8081, ge=0, le=65535, description="port of the command service; 0 takes a free one")
-    query_port: int = Field(8080, ge=0, le=65535, description="port of the query service; 0 takes a free one")
+    command_port: int = Field(8081, ge=0, le=65535, description="port of the command service; 0: a free port")
+    query_port: int = Field(8080, ge=0, le=65535, description="port of the query service; 0: a free port")
     projection_port: int = Field(
-        8082, ge=0, le=65535, description="port of the projection service's health and metrics; 0 takes a free one"
+        8082, ge=0, le=65535, description="port of the projection service's health and metrics; 0: a free port"
     )
-    command_url: str | None = Field(None, description="where the command service is, for the producer and the importer")
-    query_url: str | None = Field(None, description="where the query service is, for `tailrace tail` and `status`")
+    command_url: str | None = Field(None, description="URL of the command service, for the producer and the importer")
+    query_url: str | None = Field(None, description="URL of the query service, for `tailrace tail` and `status`")
     projection_url: str | None = Field(
-        None, description="where the projection service is, for `tailrace health` and `status`"
+        None, description="URL of the projection service, for `tailrace health` and `status`"
     )
 
     allowed_origins: str | None = Field(
@@ -75,51 +73,55 @@ class Settings(BaseSettings):
     )
 
     log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
-    replicas: int = Field(1, ge=1, le=5, description="copies of each stream, in a cluster of NATS servers")
+    replicas: int = Field(1, ge=1, le=5, description="replicas of each stream, in a cluster of NATS servers")
     log_max_bytes: int = Field(
-        -1, ge=-1, description="size at which the log refuses new events; -1: what the disk gives"
+        -1, ge=-1, description="size at which the log refuses new events; -1: the disk is the limit"
     )
     inbox_max_bytes: PositiveInt = Field(1024 * MEBIBYTE, description="size at which the inbox refuses new messages")
-    rejected_max_bytes: PositiveInt = Field(1024 * MEBIBYTE, description="size of what is kept of refused messages")
-    dedupe_window: PositiveFloat = Field(120.0, description="how long the log itself recognizes a repeated event_id")
-    max_event_types: PositiveInt = Field(10_000, description="distinct event types; the log's server remembers each")
+    rejected_max_bytes: PositiveInt = Field(
+        1024 * MEBIBYTE, description="maximum size of the stream of rejected messages"
+    )
+    dedupe_window: PositiveFloat = Field(120.0, description="how long the log itself detects a duplicate event_id")
+    max_event_types: PositiveInt = Field(
+        10_000, description="maximum number of event types; the log's server keeps each in memory"
+    )
     upcasters: str | None = Field(
-        None, description="what reads old versions of events: an importable module, or a file ending in .py"
+        None, description="upcasters for old event versions: an importable module, or a file ending in .py"
     )
 
-    publish_timeout: PositiveFloat = Field(5.0, description="how long the log may take to acknowledge an event")
-    max_body_bytes: PositiveInt = Field(16 * MEBIBYTE, description="size of one request to POST /events")
+    publish_timeout: PositiveFloat = Field(5.0, description="timeout for the log's acknowledgement of an event")
+    max_body_bytes: PositiveInt = Field(16 * MEBIBYTE, description="maximum body of a request to POST /events")
     max_pending_events: PositiveInt = Field(
-        20_000, description="events on their way into the log at once; more are answered with 429"
+        20_000, description="events being appended at once; beyond that, requests get 429"
     )
 
     flavour: Literal["auto", "postgres", "timescale"] = Field(
-        "auto", description="what a new read model is made of; auto: timescale where the server offers it"
+        "auto", description="storage of a new read model; auto: timescale if the server has it"
     )
-    chunk_days: PositiveFloat = Field(1.0, description="timescale: days in one chunk of the events")
+    chunk_days: PositiveFloat = Field(1.0, description="timescale: days per chunk of the events")
     compress_after_days: float = Field(
         7.0, ge=0, description="timescale: days after which chunks are compressed; 0: never"
     )
     retention_days: float = Field(
-        0.0, ge=0, description="timescale: days after which single events are dropped, their counts kept; 0: never"
+        0.0, ge=0, description="timescale: days after which single events are dropped; their counts stay; 0: never"
     )
 
-    batch_size: PositiveInt = Field(2_000, description="events the projector commits at once, at most")
+    batch_size: PositiveInt = Field(2_000, description="maximum number of events in a projector's batch")
     replay_share: float = Field(
-        0.5, gt=0, le=1, description="share of the time that a replay works: the rest is the live system's"
+        0.5, gt=0, le=1, description="share of the time that a replay works; the rest is for the live system"
     )
     parked_stop_ratio: float = Field(0.5, gt=0, le=1, description="share of parked events that stops the projector")
-    parked_stop_minimum: PositiveInt = Field(100, description="parked events in a stretch before that share counts")
+    parked_stop_minimum: PositiveInt = Field(100, description="parked events in a range before the ratio applies")
 
-    live_ring: PositiveInt = Field(20_000, description="events the query service keeps ready for live clients")
-    stats_timeout: PositiveFloat = Field(30.0, description="how long one question to the database may take")
+    live_ring: PositiveInt = Field(20_000, description="recent events that the query service buffers for live clients")
+    stats_timeout: PositiveFloat = Field(30.0, description="timeout of a database query")
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what the services print")
-    log_format: Literal["text", "json"] = Field("text", description="how they print it: for people, or for machines")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
+    log_format: Literal["text", "json"] = Field("text", description="format of the log lines")
 
     @property
     def dsn(self) -> str:
-        """The database as a postgresql:// address."""
+        """The database's postgresql:// address."""
         if self.database:
             return self.database
         user, password, name = (quote(part, safe="") for part in (self.db_user, self.db_pass, self.db_name))
@@ -127,13 +129,13 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Reads the environment; ``overrides`` win where they are not None.
+    """Reads the environment; ``overrides`` that are not None win.
 
     Raises:
-        ConfigurationError: naming each setting that is wrong.
+        ConfigurationError: a setting is wrong; the message names each.
     """
-    for slip, meant in slips({*os.environ, *dotenv_values(".env")}):
-        logger.warning("%s is no setting, and ignored: is %s meant?", slip, meant)
+    for variable, meant in find_misspelt({*os.environ, *dotenv_values(".env")}):
+        logger.warning("%s is not a setting and is ignored; is %s meant?", variable, meant)
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -143,9 +145,9 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigurationError(f"a setting is wrong: {reasons}") from None
 
 
-def slips(variables: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Variables that are nearly the name of a setting, each with that name."""
+def find_misspelt(variables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields variables that nearly match a setting, each with the setting's name."""
     names = {f"TAILRACE_{name.upper()}" for name in Settings.model_fields}
     for variable in sorted(variables):
         if variable.startswith("TAILRACE_") and variable not in names:
-            yield from ((variable, name) for name in get_close_matches(variable, names, n=1, cutoff=ALIKE))
+            yield from ((variable, name) for name in get_close_matches(variable, names, n=1, cutoff=SIMILAR))

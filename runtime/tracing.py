@@ -1,6 +1,6 @@
-"""Traces for OpenTelemetry, switched on by its standard ``OTEL_*`` variables; without them nothing is imported.
+"""OpenTelemetry traces, enabled by the standard ``OTEL_*`` variables; without them nothing is imported.
 
-An event that is traced carries its trace through the log, as the header ``traceparent`` of W3C Trace Context.
+A traced event carries its trace through the log in the header ``traceparent`` (W3C Trace Context).
 """
 
 import os
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 TRACEPARENT = "traceparent"
 FLUSH_TIMEOUT = 1.5
-"""Seconds that the last spans get to leave at shutdown."""
+"""Seconds to export the last spans at shutdown."""
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _UNTRACED = "/health,/metrics,/ws,/sse"
-"""Paths without spans: machines that look, and streams that last for hours."""
+"""Paths without spans: monitoring, and streams that last for hours."""
 
 
 class Tracing:
-    """Makes spans, or does nothing where there is no provider."""
+    """Creates spans; does nothing without a provider."""
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
         self.provider = provider
@@ -34,12 +34,12 @@ class Tracing:
 
     @property
     def is_on(self) -> bool:
-        """Whether spans are made."""
+        """Whether spans are created."""
         return self._tracer is not None
 
     @contextmanager
     def producing(self, name: str, **attributes: Any) -> Iterator[dict[str, str]]:
-        """A span around messages that are sent; yields the headers that carry it, {} where it is not sampled."""
+        """Opens a span around sent messages; yields the headers that carry it, {} if it is not sampled."""
         if self._tracer is None:
             yield {}
             return
@@ -56,9 +56,9 @@ class Tracing:
     def processed(
         self, name: str, traceparents: "list[tuple[str, dict[str, Any]]]", began: int, ended: int, **attributes: Any
     ) -> None:
-        """A span for work that was done for messages, and one in the trace of each of them, linked to it.
+        """Records a span for work on messages, and a span in each message's trace that links to it.
 
-        ``traceparents`` has a message's header and its span's attributes; times are in ns since 1970.
+        ``traceparents`` are the messages' headers with their spans' attributes; times are in ns since 1970.
         """
         if self._tracer is None or not traceparents:
             return
@@ -75,7 +75,7 @@ class Tracing:
         whole.end(ended)
 
     def trace_http(self, app: Starlette) -> None:
-        """A span for each request to ``app``, in the trace that its headers name."""
+        """Adds a span for each request to ``app``, in the trace of its headers."""
         if self.provider is None:
             return
         from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -88,19 +88,19 @@ class Tracing:
         )
 
     def close(self) -> None:
-        """Sends what is left, for at most ``FLUSH_TIMEOUT`` seconds."""
+        """Exports the remaining spans, for at most ``FLUSH_TIMEOUT`` seconds."""
         if self.provider is not None:
-            # a collector that is away must not hold up the end
+            # an unreachable collector must not delay the shutdown
             flushing = threading.Thread(target=self.provider.shutdown, daemon=True)
             flushing.start()
             flushing.join(FLUSH_TIMEOUT)
 
 
 def start_tracing(service: str) -> Tracing:
-    """Tracing as the environment asks for it: off, unless it names an exporter or where to export to.
+    """Returns the tracing that the environment asks for: off, unless it names an exporter or an endpoint.
 
     Raises:
-        ConfigurationError: it asks for what there is not.
+        ConfigurationError: the exporter or the protocol is not supported.
     """
     named = os.environ.get("OTEL_TRACES_EXPORTER", "")
     exporter = named or ("otlp" if any(os.environ.get(name) for name in _ENDPOINTS) else "none")
@@ -116,15 +116,13 @@ def start_tracing(service: str) -> Tracing:
     elif exporter == "otlp":
         protocol = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), "http/protobuf")
         if protocol != "http/protobuf":
-            raise ConfigurationError(
-                f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: traces are sent over http/protobuf alone"
-            )
+            raise ConfigurationError(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: only http/protobuf is supported")
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         sink = OTLPSpanExporter()
     else:
         raise ConfigurationError(f"OTEL_TRACES_EXPORTER={exporter}: expected otlp, console or none")
-    # a name in the environment goes before this one
+    # a name in the environment wins
     name = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: f"tailrace-{service}"}
     provider = TracerProvider(resource=Resource.create(name), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(sink))

@@ -15,9 +15,8 @@ from migrations.catalogue import Model, list_models
 from migrations.pipeline import compare_with_log, count_entries, read_live_model, read_queues
 from migrations.runner import require_current_schema
 from runtime.log.connect import connect_log, reader_libraries
-from runtime.postgres import UNAVAILABLE, as_sentence, connect
+from runtime.postgres import UNAVAILABLE, as_sentence, connect, read_sql
 from runtime.settings import Settings
-from runtime.sql import read_sql
 from tailrace.endpoints import ServiceName, service_url
 
 Status = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, LogEntry, gaps_passed
+from contracts.entries import Gap, LogEntry, gaps_between
 from contracts.errors import EventRejectedError
 from contracts.events import Event, read_entry
 from contracts.upcasting import Upcasters
@@ -79,14 +79,14 @@ async def read_rows(
     """Reads the entries behind ``start`` up to the one at ``end``; yields the rows they ask for, counts in ``recount``.
 
     Raises:
-        ForeignHistoryError, LogHoleError, LogUnavailableError: see ``LogReader.read``.
+        ForeignHistoryError, LostEntriesError, LogUnavailableError: see ``LogReader.read``.
     """
     reader = LogReader(client, start)
     try:
         while reader.position.seq < end:
             behind = reader.position.seq
             entries = [entry for entry in await reader.read(READ, WAIT) if entry.seq <= end]
-            recount.gaps += gaps_passed(behind, entries)
+            recount.gaps += gaps_between(behind, entries)
             yield _rows(entries, refused, upcasters, recount)
             on_read(min(reader.position.seq, end))
     finally:

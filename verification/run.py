@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, merged, uncovered
+from contracts.entries import Gap, merge_gaps, uncovered
 from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.catalogue import Model, get_live_model
 from migrations.runner import require_current_schema
@@ -44,7 +44,7 @@ async def verify(
 
     Raises:
         SchemaError: this program doesn't know the database's schema.
-        ForeignHistoryError, LogHoleError: the log is not the one the model was built from, or a part of it is gone.
+        ForeignHistoryError, LostEntriesError: the log is not the one the model was built from, or a part of it is gone.
         LogUnavailableError: the log does not answer.
     """
     if model is None:
@@ -191,7 +191,7 @@ class _Verification:
         receipt = self._receipt
         if self._end < receipt.position.seq:
             passed.append(Gap(max(self._end + 1, receipt.log_from), receipt.position.seq))
-        receipt.gaps = merged(passed)
+        receipt.gaps = merge_gaps(passed)
         for gap in receipt.gaps:
             for part in uncovered(gap, kept):
                 self._receipt.differ(

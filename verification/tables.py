@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, merged
+from contracts.entries import Gap, merge_gaps
 from migrations.catalogue import Model
-from runtime.sql import read_sql
+from runtime.postgres import read_sql
 from verification.digests import LEVELS, Cell
 from verification.recount import Row
 
@@ -46,7 +46,7 @@ class Tables:
     async def gaps(self) -> tuple[Gap, ...]:
         """The gaps of the log that the model has passed."""
         rows = await self._connection.fetch("select first_seq, last_seq from log_gaps")
-        return merged(Gap(row["first_seq"], row["last_seq"]) for row in rows)
+        return merge_gaps(Gap(row["first_seq"], row["last_seq"]) for row in rows)
 
     async def hash_rows(self, rows: Sequence[Row], late: Collection[datetime]) -> Sequence[Any]:
         """Hashes rows of the log, and the cells of the rollups they fall into, without the hours ``late``."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from contracts.cursors import Cursor
 from contracts.entries import LogEntry
-from contracts.errors import LogHoleError, LogUnavailableError
+from contracts.errors import LogUnavailableError, LostEntriesError
 from runtime.log.client import LogClient
 from runtime.log.positions import verify_position
 
@@ -53,7 +53,7 @@ async def search_log(log: LogClient, projected: Cursor, event_id: UUID) -> Searc
 async def _search(log: LogClient, projected: Cursor, event_id: UUID) -> SearchResult:
     state = await log.state()
     position = projected if projected.epoch else Cursor(state.epoch, 0)
-    with suppress(LogHoleError):
+    with suppress(LostEntriesError):
         state = await verify_position(log, position)
     clock = asyncio.get_running_loop().time
     deadline = clock() + MAX_SECONDS

@@ -33,7 +33,7 @@ class Backlog:
 
         Raises:
             ForeignHistoryError: the log is not the one the position was taken from.
-            LogHoleError: the next entry is gone for good.
+            LostEntriesError: the next entry is gone for good.
             LogUnavailableError: the log does not answer.
         """
         if self._history is not None and time.monotonic() - self._asked > READER_LEASE / 2:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, gaps_passed
+from contracts.entries import Gap, gaps_between
 from query.live.frames import MAX_EVENTS, Item
 from query.live.selection import Selection
 from query.live.tail import Tail
@@ -42,7 +42,7 @@ class History:
 
         Raises:
             ForeignHistoryError: the log is not the one the position was taken from.
-            LogHoleError: the next entry is gone for good.
+            LostEntriesError: the next entry is gone for good.
             LogUnavailableError: the log does not answer; calling again goes on where it was.
         """
         reader, behind = self._reader, self._reader.position
@@ -53,7 +53,7 @@ class History:
             return Stretch([], behind)
         reached = reader.position
         if isinstance(reader, LogReader):
-            gaps = gaps_passed(behind.seq, entries)
+            gaps = gaps_between(behind.seq, entries)
         else:
             passed = (Gap(max(gap.first, behind.seq + 1), gap.last) for gap in reader.gaps if gap.last <= reached.seq)
             gaps = [gap for gap in passed if gap.first <= gap.last]

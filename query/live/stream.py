@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from contracts.cursors import Cursor
-from contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from contracts.errors import ForeignHistoryError, LogUnavailableError, LostEntriesError
 from query.live.backlog import Backlog
 from query.live.frames import (
     Frame,
@@ -65,7 +65,7 @@ class Stream:
         self._history_end: int | None = 0
         self._ring: Ring | None = None
         self._verified = False
-        self._broken: ForeignHistoryError | LogHoleError | None = None
+        self._broken: ForeignHistoryError | LostEntriesError | None = None
         self._backlog = Backlog(log, tail)
         tail.wake(self._woken)
 
@@ -106,7 +106,7 @@ class Stream:
             self._woken.clear()
             try:
                 frame = await self._next()
-            except (ForeignHistoryError, LogHoleError) as error:
+            except (ForeignHistoryError, LostEntriesError) as error:
                 self._broken = error
             except LogUnavailableError:
                 await self._wait(PAUSE)
@@ -251,10 +251,10 @@ class Stream:
             batch=request.batch,
         )
 
-    async def _step_over(self, broken: ForeignHistoryError | LogHoleError) -> Frame:
+    async def _step_over(self, broken: ForeignHistoryError | LostEntriesError) -> Frame:
         """Goes on behind a hole, or from the beginning of what is another log; either way the client is told."""
         await self._backlog.forget()
-        if isinstance(broken, LogHoleError):
+        if isinstance(broken, LostEntriesError):
             reason = f"the log's entries {broken.first} to {broken.last} are gone"
             resumed_at = Cursor(self.position.epoch, broken.last)
         else:

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Sequence
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, LogEntry, gaps_passed
-from contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from contracts.entries import Gap, LogEntry, gaps_between
+from contracts.errors import ForeignHistoryError, LogUnavailableError, LostEntriesError
 from contracts.upcasting import Upcasters
 from query.live.frames import Item, encode_entry
 from query.live.places import log_ends
@@ -66,7 +66,7 @@ class Tail:
                     logger.warning("live clients wait: %s", error)
                 self._waiting = True
                 await asyncio.sleep(PAUSE)
-            except (ForeignHistoryError, LogHoleError) as error:
+            except (ForeignHistoryError, LostEntriesError) as error:
                 logger.error("live clients are told of a gap: %s", error)
                 # they read what is behind it by themselves, and join the next ring, which begins at the log's end
                 self.ring = None
@@ -87,7 +87,7 @@ class Tail:
                     self._waiting = False
                 if not entries:
                     continue
-                ring.extend(self.encode(entries, ring.end.epoch, gaps_passed(ring.end.seq, entries)))
+                ring.extend(self.encode(entries, ring.end.epoch, gaps_between(ring.end.seq, entries)))
                 self._wake()
                 if len(entries) < BATCH:
                     await asyncio.sleep(TICK)

@@ -13,7 +13,7 @@ from email import message_from_bytes
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merged
+from contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merge_gaps
 from contracts.errors import ConfigurationError, LogFullError, LogUnavailableError, TailraceError
 from contracts.subjects import EVENTS, LOG_STREAM
 from runtime.log.deliveries import Fetcher
@@ -276,7 +276,7 @@ def gaps_of(info: dict[str, Any]) -> tuple[Gap, ...]:
     """
     text: str = (info["config"].get("metadata") or {}).get(GAPS_KEY, "")
     try:
-        return merged(Gap(*map(int, gap.split("-", 1))) for gap in text.split(",") if gap)
+        return merge_gaps(Gap(*map(int, gap.split("-", 1))) for gap in text.split(",") if gap)
     except (TypeError, ValueError):
         raise ConfigurationError(
             f"the log's stream says {GAPS_KEY} {text!r} in its metadata: mend it, to gaps such as 1200-1399,5000-5000"

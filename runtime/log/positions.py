@@ -5,7 +5,7 @@ Reading on from a position that the log does not confirm would mix two histories
 
 from contracts.cursors import Cursor, fingerprints_agree
 from contracts.entries import Gap, LogState, gap_around, uncovered
-from contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from contracts.errors import ForeignHistoryError, LogUnavailableError, LostEntriesError
 from runtime.log.client import LogClient
 
 _RESTORE = (
@@ -21,7 +21,7 @@ async def verify_position(client: LogClient, position: Cursor) -> LogState:
 
     Raises:
         ForeignHistoryError: the log is another one, ends before the position, or holds another entry there.
-        LogHoleError: the position's entry, or the next one, is gone and not recorded as lost.
+        LostEntriesError: the position's entry, or the next one, is gone and not recorded as lost.
         LogUnavailableError: the log does not answer.
     """
     state = await client.state()
@@ -59,7 +59,7 @@ async def _compare(client: LogClient, position: Cursor, state: LogState) -> None
     if entry is None:
         if gap_around(position.seq, state.gaps):
             return
-        if hole := await hole_around(client, position.seq, state):
+        if hole := await unrecorded_gap_around(client, position.seq, state):
             raise lost(
                 hole, f"the log's entries {hole.first} to {hole.last} are gone, the position {position} with them"
             )
@@ -79,7 +79,7 @@ async def last_entry_until(client: LogClient, seq: int, state: LogState) -> int:
     return seq if gap is None or await client.get(seq) else gap.first - 1
 
 
-async def hole_around(client: LogClient, seq: int, state: LogState) -> Gap | None:
+async def unrecorded_gap_around(client: LogClient, seq: int, state: LogState) -> Gap | None:
     """Returns the unrecorded gap around ``seq``; None if its entry can be read or is recorded as lost.
 
     A binary search: log2(n) requests, each of which tells whether every entry from a sequence to ``seq`` is gone.
@@ -99,9 +99,9 @@ async def hole_around(client: LogClient, seq: int, state: LogState) -> Gap | Non
     return next((part for part in uncovered(hole, state.gaps) if part.first <= seq <= part.last), None)
 
 
-def lost(gap: Gap, found: str) -> LogHoleError:
+def lost(gap: Gap, found: str) -> LostEntriesError:
     """Returns the error for an unrecorded loss, with the remedy."""
-    return LogHoleError(
+    return LostEntriesError(
         gap.first,
         gap.last,
         f"{found}; restore the log's files from a backup, or record the loss with `tailrace log accept-gap {gap}`",

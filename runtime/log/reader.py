@@ -13,7 +13,7 @@ from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry, LogState, gap_around, uncovered
 from runtime.log.client import LogClient
 from runtime.log.deliveries import Fetcher
-from runtime.log.positions import check_epoch, hole_around, lost, verify_position
+from runtime.log.positions import check_epoch, lost, unrecorded_gap_around, verify_position
 
 SILENCE = 5.0
 """Seconds without an entry after which the log's end is asked for: a deleted consumer makes no noise."""
@@ -24,7 +24,7 @@ COMPARE = 5.0
 class LogReader:
     """Yields the log's entries in order, beginning behind ``position``. One task reads at a time.
 
-    A jump in what it yields is a recorded gap; ``gaps_passed`` tells them.
+    A jump in what it yields is a recorded gap; ``gaps_between`` tells them.
     """
 
     def __init__(self, client: LogClient, position: Cursor) -> None:
@@ -42,7 +42,7 @@ class LogReader:
 
         Raises:
             ForeignHistoryError: the log is not the one the position was taken from.
-            LogHoleError: the next entry is gone for good: it was missing twice.
+            LostEntriesError: the next entry is gone for good: it was missing twice.
             LogUnavailableError: the log does not answer; calling again goes on where it was.
         """
         if self._fetcher is None or self._generation != self._client.generation:
@@ -133,7 +133,7 @@ class LogReader:
         wanted = self.position.seq + 1
         if gap := gap_around(wanted, state.gaps):
             wanted = gap.last + 1
-        if self._missed == wanted and (hole := await hole_around(self._client, wanted, state)):
+        if self._missed == wanted and (hole := await unrecorded_gap_around(self._client, wanted, state)):
             raise lost(
                 hole, f"the log's entries {hole.first} to {hole.last} are gone: they were not there twice when read"
             )

@@ -41,7 +41,7 @@ class SelectingReader:
 
         Raises:
             ForeignHistoryError: the log is not the one the position was taken from.
-            LogHoleError: what follows the position is gone and not recorded as lost.
+            LostEntriesError: what follows the position is gone and not recorded as lost.
             NotWholeError: something further on is.
             LogUnavailableError: the log does not answer; calling again goes on where it was.
         """

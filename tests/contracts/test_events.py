@@ -1,4 +1,4 @@
-"""Events: what is let in, what is refused with which code, and that everything let in fits a Postgres row."""
+"""Events: which are accepted, which are rejected with which code. Every accepted one fits a Postgres row."""
 
 import json
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ def read(raw: bytes) -> Event:
 
 
 def with_fields(**fields: Any) -> bytes:
-    """The seed's event with fields replaced, or left out where they are None."""
+    """Returns the seed's event with replaced fields; None removes a field."""
     return json.dumps(
         {name: value for name, value in (json.loads(SEED) | fields).items() if value is not None}
     ).encode()
@@ -59,14 +59,14 @@ def refusal(raw: bytes) -> EventRejectedError:
     return caught.value
 
 
-def test_the_seeds_event_is_let_in_as_it_is() -> None:
+def test_the_seeds_event_is_accepted_unchanged() -> None:
     event = read(SEED)
     assert (event.event_id, event.event_type, event.user_id) == (ID, "page_view", 123)
     assert event.created_at == datetime(2025, 10, 10, 10, tzinfo=UTC)
     assert bytes(event.event_data) == b'{"path":"/home"}'
 
 
-def test_what_is_missing_is_filled_in() -> None:
+def test_missing_fields_are_filled_in() -> None:
     event = read(with_fields(created_at=None))
     assert (event.event_id, event.created_at) == (ID, NOW)
     earlier = NOW - timedelta(hours=1)
@@ -81,7 +81,7 @@ def test_what_is_missing_is_filled_in() -> None:
         timezones=st.integers(-720, 720).map(lambda minutes: timezone(timedelta(minutes=minutes))),
     )
 )
-def test_a_time_is_kept_to_the_microsecond_whatever_its_zone(moment: datetime) -> None:
+def test_created_at_keeps_its_microseconds_in_any_zone(moment: datetime) -> None:
     assert read(with_fields(created_at=moment.isoformat())).created_at == moment
 
 
@@ -90,14 +90,14 @@ def test_a_time_is_kept_to_the_microsecond_whatever_its_zone(moment: datetime) -
     st.integers(-(2**63), 2**63 - 1),
     st.uuids(),
 )
-def test_an_entry_in_the_log_reads_as_the_event_that_was_let_in(event_type: str, user_id: int, event_id: UUID) -> None:
+def test_a_log_entry_reads_as_the_accepted_event(event_type: str, user_id: int, event_id: UUID) -> None:
     event = read(with_fields(event_type=event_type, user_id=user_id, event_id=str(event_id)))
     payload = encode_event(event)
     assert read_entry(payload, logged_at=NOW, upcasters=NO_UPCASTERS) == event
     assert readable_id(payload) == event_id
 
 
-def test_the_logs_bytes_are_those_of_always_and_carry_a_version_only_where_it_is_not_1() -> None:
+def test_the_stored_bytes_are_stable_and_omit_version_1() -> None:
     stored = b'{"event_id":"%s","event_type":"page_view","user_id":123,"created_at":"2025-10-10T10:00:00Z",%%b}' % (
         str(ID).encode()
     )
@@ -158,7 +158,7 @@ def test_the_logs_bytes_are_those_of_always_and_carry_a_version_only_where_it_is
         (with_data(b'{"a":"%b"}' % (b"x" * MAX_EVENT_DATA)), "event_data_too_large", "at most 32,768"),
     ],
 )
-def test_what_breaks_a_limit_is_refused_with_its_code_and_a_reason(raw: bytes, code: str, reason: str) -> None:
+def test_an_event_beyond_a_limit_is_rejected_with_its_code_and_a_reason(raw: bytes, code: str, reason: str) -> None:
     error = refusal(raw)
     assert error.code in code.split("|")
     assert reason in error.message
@@ -181,12 +181,12 @@ def test_what_breaks_a_limit_is_refused_with_its_code_and_a_reason(raw: bytes, c
         with_data(b'{"a":"\\\\u0000","b":"\\ud83d\\ude00","c":"[[{{"}'),
     ],
 )
-def test_what_just_keeps_a_limit_is_let_in(raw: bytes) -> None:
+def test_an_event_at_a_limit_is_accepted(raw: bytes) -> None:
     assert read(raw).event_id == ID
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_no_text_at_all_is_let_in_by_accident_or_raises_anything_else(raw: bytes) -> None:
+def test_arbitrary_text_is_rejected_and_raises_nothing_else(raw: bytes) -> None:
     refusal(raw)
     assert readable_id(raw) is None
 
@@ -233,7 +233,7 @@ DATA = st.lists(st.tuples(STRINGS, TEXTS), max_size=4).map(
 @example(texts=[b'{"a":%b,"a":1}' % (b"[" * 15_000 + b"]" * 15_000)])
 @example(texts=[b'{"%b":1}' % (b"k" * 32_000)])
 @given(texts=st.lists(DATA, min_size=1, max_size=20))
-async def test_every_event_that_is_let_in_fits_a_row(connection: asyncpg.Connection, texts: "list[bytes]") -> None:
+async def test_every_accepted_event_fits_a_row(connection: asyncpg.Connection, texts: "list[bytes]") -> None:
     events = [event for text in texts if (event := let_in(with_data(text))) is not None]
     for event in events:
         await connection.execute(
@@ -253,7 +253,7 @@ async def test_every_event_that_is_let_in_fits_a_row(connection: asyncpg.Connect
     user_id=st.integers(-(2**63), 2**63 - 1),
     created_at=st.datetimes(EARLIEST.replace(tzinfo=None), NOW.replace(tzinfo=None), timezones=st.just(UTC)),
 )
-async def test_a_row_gives_back_what_was_let_in(
+async def test_a_row_returns_the_accepted_event(
     connection: asyncpg.Connection, event_type: str, user_id: int, created_at: datetime
 ) -> None:
     event = read(with_fields(event_type=event_type, user_id=user_id, created_at=created_at.isoformat()))

@@ -1,4 +1,4 @@
-"""Patterns mean the same event types here and in the log's server."""
+"""Patterns match the same event types here and in the log's server."""
 
 import pytest
 from hypothesis import given
@@ -31,23 +31,23 @@ TYPES = st.lists(TOKENS, min_size=1, max_size=4).map(".".join).filter(bool)
         ("a*", "ab", False),
     ],
 )
-def test_a_pattern_means_types_token_by_token(pattern: str, event_type: str, meant: bool) -> None:
+def test_a_pattern_matches_token_by_token(pattern: str, event_type: str, meant: bool) -> None:
     assert TypePattern.parse(pattern).matches(event_type) is meant
 
 
-def test_of_many_types_those_are_kept_that_any_pattern_means() -> None:
+def test_a_type_that_any_pattern_matches_is_selected() -> None:
     patterns = [TypePattern.parse("checkout.*"), TypePattern.parse("click")]
     assert matching(patterns, ["click", "checkout.paid", "page_view"]) == ["click", "checkout.paid"]
 
 
 @given(TYPES, TYPES)
-def test_a_pattern_and_its_subject_filter_mean_the_same_types(pattern: str, event_type: str) -> None:
+def test_a_pattern_and_its_subject_filter_match_the_same_types(pattern: str, event_type: str) -> None:
     parsed = TypePattern.parse(pattern)
     assert parsed.matches(event_type) is _as_the_server_matches(parsed.subject, subject_of(event_type))
 
 
 def _as_the_server_matches(subject_filter: str, subject: str) -> bool:
-    """NATS' rules: * is one token, > at the end one or more."""
+    """Matches by NATS' rules: ``*`` is one token, ``>`` at the end one or more."""
     wanted, tokens = subject_filter.split("."), subject.split(".")
     if wanted[-1] == ">":
         wanted, rest = wanted[:-1], len(tokens) >= len(wanted)
@@ -58,7 +58,7 @@ def _as_the_server_matches(subject_filter: str, subject: str) -> bool:
 
 
 @pytest.mark.parametrize("text", ["", "a\nb", "a" * 300])
-def test_what_no_event_type_can_match_is_refused(text: str) -> None:
+def test_a_pattern_that_no_event_type_can_match_is_refused(text: str) -> None:
     with pytest.raises(BadPatternError):
         TypePattern.parse(text)
 
@@ -67,9 +67,7 @@ PATTERNS = st.lists(st.lists(st.sampled_from(["a", "b", "*", ">"]), min_size=1, 
 
 
 @given(PATTERNS, TYPES)
-def test_the_filters_of_a_consumer_match_what_the_patterns_mean_and_each_subject_once(
-    texts: list[str], event_type: str
-) -> None:
+def test_the_filters_of_a_consumer_match_each_selected_subject_once(texts: list[str], event_type: str) -> None:
     patterns = [TypePattern.parse(text) for text in texts]
     if filters := subject_filters(patterns):
         hits = [one for one in filters if _as_the_server_matches(one, subject_of(event_type))]
@@ -87,5 +85,5 @@ def test_the_filters_of_a_consumer_match_what_the_patterns_mean_and_each_subject
         ([str(number) for number in range(40)], []),
     ],
 )
-def test_filters_that_would_overlap_are_joined_or_given_up(texts: list[str], filters: list[str]) -> None:
+def test_overlapping_filters_are_joined_or_dropped(texts: list[str], filters: list[str]) -> None:
     assert subject_filters([TypePattern.parse(text) for text in texts]) == filters

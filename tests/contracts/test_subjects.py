@@ -1,4 +1,4 @@
-"""Event types as NATS subjects: every one has a subject of its own that NATS takes."""
+"""Every event type has its own valid NATS subject."""
 
 import re
 
@@ -18,12 +18,12 @@ EVENT_TYPES = PRINTABLE | AWKWARD
 
 
 @given(EVENT_TYPES)
-def test_a_subject_gives_its_event_type_back(event_type: str) -> None:
+def test_a_subject_decodes_to_its_event_type(event_type: str) -> None:
     assert event_type_of(subject_of(event_type)) == event_type
 
 
 @given(EVENT_TYPES)
-def test_a_subject_has_only_full_tokens_of_plain_characters(event_type: str) -> None:
+def test_a_subject_has_only_nonempty_tokens_of_plain_characters(event_type: str) -> None:
     subject = subject_of(event_type)
     assert subject.startswith(EVENTS_PREFIX)
     for token in subject.split("."):
@@ -32,7 +32,7 @@ def test_a_subject_has_only_full_tokens_of_plain_characters(event_type: str) -> 
 
 
 @given(EVENT_TYPES, EVENT_TYPES)
-def test_two_event_types_never_share_a_subject(one: str, other: str) -> None:
+def test_event_types_do_not_share_subjects(one: str, other: str) -> None:
     assert (subject_of(one) == subject_of(other)) == (one == other)
 
 
@@ -48,7 +48,7 @@ def test_two_event_types_never_share_a_subject(one: str, other: str) -> None:
         ("*", "analytics.events.%2A"),
     ],
 )
-def test_subjects_look_as_filters_and_people_expect(event_type: str, subject: str) -> None:
+def test_subjects_of_ordinary_types_are_readable(event_type: str, subject: str) -> None:
     assert subject_of(event_type) == subject
 
 

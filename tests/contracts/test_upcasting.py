@@ -1,4 +1,4 @@
-"""Upcasters: every version of a type reads as its current one, what can't be read says why, and holes are refused."""
+"""Upcasters: every version reads as the current one, failures give a reason, and missing versions are refused."""
 
 import json
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ OBJECTS = st.dictionaries(st.text("abc_", max_size=3), VALUES, max_size=4)
 
 @hypothesis_settings(deadline=None)
 @given(CHAINS, OBJECTS, st.data())
-def test_a_chain_is_the_composition_of_its_functions_from_the_events_version_on(
+def test_a_chain_composes_its_functions_from_the_events_version_on(
     chain: list[Upcaster], sent: dict[str, Any], data: st.DataObject
 ) -> None:
     version = data.draw(st.integers(1, len(chain) + 1))
@@ -83,9 +83,7 @@ def test_a_chain_is_the_composition_of_its_functions_from_the_events_version_on(
 
 @hypothesis_settings(deadline=None)
 @given(CHAINS, OBJECTS, st.sampled_from(["", " ", "\n\t"]))
-def test_an_event_of_the_current_version_is_left_as_its_sender_wrote_it(
-    chain: list[Upcaster], sent: dict[str, Any], space: str
-) -> None:
+def test_an_event_of_the_current_version_is_unchanged(chain: list[Upcaster], sent: dict[str, Any], space: str) -> None:
     upcasters = Upcasters({(ORDER, n): f for n, f in enumerate(chain, start=1)})
     text = json.dumps(sent, separators=(f",{space}", f":{space}"))
     event = read(payload(text, len(chain) + 1), upcasters)
@@ -95,7 +93,7 @@ def test_an_event_of_the_current_version_is_left_as_its_sender_wrote_it(
 
 @hypothesis_settings(deadline=None)
 @given(CHAINS, OBJECTS)
-def test_what_was_upcast_stays_as_it_is_when_it_is_read_again(chain: list[Upcaster], sent: dict[str, Any]) -> None:
+def test_an_upcast_event_reads_the_same_again(chain: list[Upcaster], sent: dict[str, Any]) -> None:
     upcasters = Upcasters({(ORDER, n): f for n, f in enumerate(chain, start=1)})
     event = read(payload(json.dumps(sent)), upcasters)
     assert read(encode_event(event), upcasters) == event
@@ -103,14 +101,14 @@ def test_what_was_upcast_stays_as_it_is_when_it_is_read_again(chain: list[Upcast
 
 @hypothesis_settings(deadline=None)
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
-def test_a_number_that_an_upcaster_leaves_alone_keeps_its_value_exactly(number: str) -> None:
+def test_an_untouched_number_keeps_its_exact_value(number: str) -> None:
     event = read(payload(f'{{"n":{number},"in":[{number}]}}'), one_step(leave))
     text = bytes(event.event_data).decode()
     found = json.loads(text, parse_float=Decimal, parse_int=Decimal)
     assert found == {"n": Decimal(number), "in": [Decimal(number)]}
 
 
-def test_a_type_without_upcasters_has_version_1_alone() -> None:
+def test_a_type_without_upcasters_has_only_version_1() -> None:
     upcasters = one_step(leave)
     assert (upcasters.current_version(ORDER), upcasters.current_version("other")) == (2, 1)
     assert read(payload("{}", event_type="other"), upcasters).event_version == 1
@@ -162,7 +160,7 @@ def circular(data: dict[str, Any]) -> dict[str, Any]:
         (deep, "nested deeper than 64 levels"),
     ],
 )
-def test_an_upcaster_that_fails_is_named_with_the_reason(upcaster: Upcaster, reason: str) -> None:
+def test_a_failing_upcaster_is_named_with_the_reason(upcaster: Upcaster, reason: str) -> None:
     error = refusal(payload("{}"), one_step(upcaster))
     assert error.code == "upcast_failed"
     assert error.message.startswith("event_data: version 1 of order_completed can't be made version 2: ")
@@ -172,7 +170,7 @@ def test_an_upcaster_that_fails_is_named_with_the_reason(upcaster: Upcaster, rea
     error.message.encode()  # what can't be encoded can't be kept in a row either
 
 
-def test_the_step_that_fails_is_the_one_that_is_named() -> None:
+def test_the_failing_step_is_named() -> None:
     upcasters = Upcasters({(ORDER, 1): leave, (ORDER, 2): raising(ValueError("oh")), (ORDER, 3): leave})
     assert (
         "version 2 of order_completed can't be made version 3: ValueError: oh"
@@ -181,7 +179,7 @@ def test_the_step_that_fails_is_the_one_that_is_named() -> None:
     assert read(payload("{}", 3), upcasters).event_version == 4
 
 
-def test_the_door_keeps_an_older_version_as_it_was_sent_once_its_upcasters_can_read_it() -> None:
+def test_ingest_keeps_an_older_version_that_the_upcasters_can_read() -> None:
     upcasters = one_step(lambda data: {"cents": int(data["total"] * 100)})
 
     def let_in(raw: bytes) -> Event:
@@ -206,16 +204,16 @@ def test_the_door_keeps_an_older_version_as_it_was_sent_once_its_upcasters_can_r
         ({(ORDER, 0): leave, (ORDER, 1): leave}, "expected (event type, version it reads, from 1): function"),
         ({ORDER: [leave]}, "expected (event type, version it reads, from 1): function"),
         ({(ORDER, "1"): leave}, "expected (event type, version it reads, from 1): function"),
-        ({(ORDER, 1): "leave"}, "is no upcaster"),
+        ({(ORDER, 1): "leave"}, "is not an upcaster"),
     ],
 )
-def test_a_chain_with_a_hole_or_something_else_in_it_is_refused(functions: Any, reason: str) -> None:
+def test_a_chain_with_a_missing_version_or_a_wrong_item_is_refused(functions: Any, reason: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Upcasters(functions)
     assert reason in str(caught.value)
 
 
-def test_a_registry_is_not_changed_by_what_it_was_made_from() -> None:
+def test_upcasters_do_not_change_with_their_source() -> None:
     functions: dict[tuple[str, int], Upcaster] = {(ORDER, 1): leave}
     upcasters = Upcasters(functions)
     functions[ORDER, 2] = leave

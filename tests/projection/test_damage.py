@@ -9,7 +9,7 @@ import pytest
 from dirty_equals import IsStr
 
 from contracts.entries import Gap
-from contracts.errors import LogHoleError
+from contracts.errors import LostEntriesError
 from contracts.subjects import LOG_STREAM
 from migrations.streams import ensure_streams
 from projection.replay import replay
@@ -55,7 +55,7 @@ async def break_off(server: NatsServer, spoil: Callable[[Path], None], block: in
 async def hole(settings: Settings) -> Gap:
     """What a projector that is started now stops at."""
     async with running_projector(settings) as task:
-        with pytest.raises(LogHoleError) as caught:
+        with pytest.raises(LostEntriesError) as caught:
             await asyncio.wait_for(task, 30)
     gap = Gap(caught.value.first, caught.value.last)
     assert str(caught.value).endswith(f"record the loss with `tailrace log accept-gap {gap}`")
@@ -159,7 +159,7 @@ async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
         await project(own, log, connection)
         await break_off(own_nats_server, damage_block, 1, killed=True)
         lost = await missing(log)
-        with pytest.raises(LogHoleError, match=f"accept-gap {lost}"):
+        with pytest.raises(LostEntriesError, match=f"accept-gap {lost}"):
             await verify(log, connection)
         accept(own, lost)
         receipt = await verify(log, connection)
@@ -225,7 +225,7 @@ async def test_entries_that_aged_away_before_they_were_projected_are_named_and_c
     await project(settings, log, connection)
     assert await gaps_noted(connection) == [Gap(11, 30)]
     assert await connection.fetchval("select count(*) from analytics_events") == 15
-    with pytest.raises(LogHoleError, match=r"accept-gap 1\.\.10"):
+    with pytest.raises(LostEntriesError, match=r"accept-gap 1\.\.10"):
         await verify(log, connection)
     status = run_tailrace(settings, "status")
     assert "entries 11 to 30 are recorded as lost" in status.stdout

@@ -9,7 +9,7 @@ import pytest
 from dirty_equals import IsInt, IsPartialDict, IsStr
 
 from contracts.cursors import Cursor
-from contracts.errors import ForeignHistoryError, LogHoleError, SchemaError, TooManyParkedError
+from contracts.errors import ForeignHistoryError, LostEntriesError, SchemaError, TooManyParkedError
 from contracts.events import encode_event
 from contracts.subjects import LOG_STREAM
 from contracts.upcasting import NO_UPCASTERS
@@ -275,7 +275,7 @@ async def test_a_log_that_begins_later_than_the_model_ends_is_refused(
     await log_events(log, some_events(5))
     await log.api(f"STREAM.PURGE.{LOG_STREAM}", {"seq": 3})
     async with running_projector(settings) as task:
-        with pytest.raises(LogHoleError, match="begins at sequence 3"):
+        with pytest.raises(LostEntriesError, match="begins at sequence 3"):
             await asyncio.wait_for(task, 10)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry
-from contracts.errors import ForeignHistoryError, LogHoleError, LogUnavailableError
+from contracts.errors import ForeignHistoryError, LogUnavailableError, LostEntriesError
 from contracts.subjects import LOG_STREAM, subject_of
 from migrations.streams import ensure_streams
 from runtime.log.addresses import read_address
@@ -101,7 +101,7 @@ async def test_a_hole_in_the_middle_is_named(client: LogClient, log: LogClient) 
     await append_and_lose(log, 7, Gap(3, 4))
     reader = LogReader(client, await start(client))
     assert [entry.seq for entry in await reader.read(10, 0.5)] == [1, 2]
-    with pytest.raises(LogHoleError, match="3 to 4 are gone") as caught:
+    with pytest.raises(LostEntriesError, match="3 to 4 are gone") as caught:
         await read_until(reader, 7)
     assert (caught.value.first, caught.value.last) == (3, 4)
 

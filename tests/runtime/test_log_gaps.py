@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, gaps_passed
-from contracts.errors import ConfigurationError, ConflictError, ForeignHistoryError, LogHoleError
+from contracts.entries import Gap, gaps_between
+from contracts.errors import ConfigurationError, ConflictError, ForeignHistoryError, LostEntriesError
 from contracts.subjects import LOG_STREAM
 from migrations.stream_metadata import accept_gap, new_epoch
 from migrations.streams import ensure_streams
@@ -27,7 +27,7 @@ async def test_a_recorded_gap_is_jumped_over_wherever_it_is(client: LogClient, l
     reader = LogReader(client, await start(client))
     entries = await read_until(reader, 12)
     assert [entry.seq for entry in entries] == [3, 4, 6, 7, 10, 11, 12]
-    assert gaps_passed(0, entries) == [Gap(1, 2), Gap(5, 5), Gap(8, 9)]
+    assert gaps_between(0, entries) == [Gap(1, 2), Gap(5, 5), Gap(8, 9)]
     await reader.close()
 
 
@@ -35,7 +35,7 @@ async def test_a_hole_that_is_not_recorded_stops_every_reader_with_what_to_do(
     client: LogClient, log: LogClient
 ) -> None:
     await append_and_lose(log, 7, Gap(3, 4))
-    with pytest.raises(LogHoleError) as caught:
+    with pytest.raises(LostEntriesError) as caught:
         await read_until(LogReader(client, await start(client)), 7)
     assert str(caught.value).endswith(
         "restore the log's files from a backup, or record the loss with `tailrace log accept-gap 3..4`"
@@ -56,7 +56,7 @@ async def test_a_reader_that_was_there_before_the_gap_was_recorded_goes_on(clien
 async def test_of_a_hole_that_is_recorded_in_part_the_rest_is_named(client: LogClient, log: LogClient) -> None:
     await append_and_lose(log, 8, Gap(3, 5))
     await accept_gap(client, Gap(3, 3))
-    with pytest.raises(LogHoleError) as caught:
+    with pytest.raises(LostEntriesError) as caught:
         await read_until(LogReader(client, await start(client)), 8)
     assert (caught.value.first, caught.value.last) == (4, 5)
 
@@ -76,7 +76,7 @@ async def test_positions_before_and_within_a_recorded_gap_are_gone_on_from(clien
 async def test_a_position_whose_entry_is_lost_names_the_whole_hole(client: LogClient, log: LogClient) -> None:
     await append_and_lose(log, 40, Gap(11, 33))
     position = Cursor((await client.state()).epoch, 20, "0123456789abcdef")
-    with pytest.raises(LogHoleError) as caught:
+    with pytest.raises(LostEntriesError) as caught:
         await verify_position(client, position)
     assert (caught.value.first, caught.value.last) == (11, 33)
     assert "accept-gap 11..33" in str(caught.value)
@@ -89,7 +89,7 @@ async def test_what_is_lost_at_the_end_is_noticed_though_nothing_follows(
     await append_and_lose(log, 7, Gap(6, 7))
     reader = LogReader(client, await start(client))
     assert [entry.seq for entry in await read_until(reader, 5)] == [1, 2, 3, 4, 5]
-    with pytest.raises(LogHoleError, match=r"accept-gap 6\.\.7"):
+    with pytest.raises(LostEntriesError, match=r"accept-gap 6\.\.7"):
         await read_until(reader, 6)
     await accept_gap(client, Gap(6, 7))
     state = await client.state()

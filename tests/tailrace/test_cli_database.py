@@ -38,7 +38,7 @@ async def test_who_has_no_right_is_told_so(log: LogClient, settings: Settings, r
     assert refused.stderr.count("\n") == 1
 
 
-async def test_what_may_only_be_read_is_not_changed_and_it_is_said_why(
+async def test_a_missing_right_changes_nothing_and_is_named(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, role: Role
 ) -> None:
     await role.admin.execute(f"grant pg_read_all_data to {role.name}")
@@ -48,7 +48,7 @@ async def test_what_may_only_be_read_is_not_changed_and_it_is_said_why(
     await connection.execute(begun)
     refused = run_tailrace(theirs, "drop-old")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "in a read-only transaction; give it the right, or use the tables' owner" in refused.stderr
+    assert "in a read-only transaction; grant it the right, or use the tables' owner" in refused.stderr
     assert refused.stderr.count("\n") == 1
 
 
@@ -58,12 +58,12 @@ async def test_status_counts_a_missing_right_as_a_problem(log: LogClient, settin
     assert (found.returncode, found.stderr) == (1, "")
     assert json.loads(found.stdout)["problems"] == [
         "the database's user may not do that: permission denied for schema tailrace; "
-        "give it the right, or use the tables' owner"
+        "grant it the right, or use the tables' owner"
     ]
 
 
 @pytest.mark.parametrize("command", ["verify", "parked list"])
-async def test_a_database_that_breaks_off_in_the_middle_is_a_sentence(
+async def test_a_connection_that_the_database_closes_is_a_sentence(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, command: str
 ) -> None:
     await log_events(log, some_events(10))
@@ -80,6 +80,6 @@ async def test_a_database_that_breaks_off_in_the_middle_is_a_sentence(
         await connection.execute(f"select pg_terminate_backend(({waiting}))")
         said, complained = await asyncio.to_thread(process.communicate)
     assert (process.returncode, said) == (1, b"")
-    assert complained.startswith(b"tailrace: the database broke off: ")
-    assert complained.endswith(b"; run the same again once it answers\n")
+    assert complained.startswith(b"tailrace: the database closed the connection: ")
+    assert complained.endswith(b"; run the same command again once it answers\n")
     assert complained.count(b"\n") == 1

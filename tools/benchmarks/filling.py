@@ -14,9 +14,8 @@ from contracts.entries import LogEntry
 from migrations.catalogue import get_live_model, use_model
 from projection.maintenance import Maintenance
 from projection.store import projection_sql
-from runtime.postgres import connect
+from runtime.postgres import connect, read_sql
 from runtime.settings import Settings
-from runtime.sql import read_sql
 from tools.benchmarks.progress import Progress
 from tools.benchmarks.traffic import REPEAT_EVERY, mock_steps
 

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common, dashboard
 
-from runtime.sql import read_sql
+from runtime.postgres import read_sql
 
 SOURCE_UID = "tailrace"
 SOURCE_TYPE = "grafana-postgresql-datasource"
