@@ -1,5 +1,5 @@
-# The image of every service of Tailrace: the page is built in one stage, the environment in another, neither's tools
-# are in the last. The servers that `tailrace up` runs on one machine are left out: containers have their own.
+# The image of all Tailrace services. One stage builds the page, another the environment; the final image contains no
+# build tools. It leaves out the servers that `tailrace up` runs, because containers have their own.
 
 FROM node:24.11.1-slim AS page
 WORKDIR /build

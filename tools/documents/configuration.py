@@ -9,30 +9,30 @@ from runtime.settings import Settings
 
 _HEAD = """# Configuration
 
-Written by `./just docs` from `runtime/settings.py`. Every setting is an environment variable, or a line of
-a `.env` file in the working directory; the environment wins, and an empty value is none. A wrong value is named in one
-sentence, and nothing starts. Durations are in seconds, sizes in bytes.
+`./just docs` writes this page from `runtime/settings.py`. A setting is an environment variable, or a line of a `.env`
+file in the working directory; the environment wins, and an empty value counts as unset. If a value is wrong, the
+program names it and does not start. Durations are in seconds, sizes in bytes.
 
-| variable | default | what it is |
+| variable | default | meaning |
 | --- | --- | --- |
 """
 _TRACES = """
 ## Traces
 
-Traces are sent where OpenTelemetry's standard variables ask for it, and cost nothing without them.
+Traces are exported if OpenTelemetry's standard variables ask for it. Without them tracing costs nothing.
 
-| variable | what it is |
+| variable | meaning |
 | --- | --- |
-| `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | where to: one of them switches traces on |
-| `OTEL_EXPORTER_OTLP_HEADERS` | what goes along with them, such as a token |
+| `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the collector; either one enables tracing |
+| `OTEL_EXPORTER_OTLP_HEADERS` | headers for the collector, such as a token |
 | `OTEL_TRACES_EXPORTER` | `otlp`, `console` (standard output) or `none` |
-| `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` is what there is |
-| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | what the spans are of; `tailrace-command` and so on by itself |
-| `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which requests: `parentbased_traceidratio` and `0.01`, say |
-| `OTEL_SDK_DISABLED` | `true`: none, whatever else is set |
+| `OTEL_EXPORTER_OTLP_PROTOCOL` | only `http/protobuf` is supported |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | service name (default `tailrace-command` etc.) and attributes |
+| `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | what is sampled, such as `parentbased_traceidratio` and `0.01` |
+| `OTEL_SDK_DISABLED` | `true` disables tracing, whatever else is set |
 
-A traced event carries 70 bytes more in the log for ever, and gets a span of the projector's batch that counted it. At
-thousands of events a second, sample.
+A traced event adds 70 bytes to the log permanently, and gets a span of the batch that projected it. Sample if thousands
+of events arrive per second.
 """
 
 
