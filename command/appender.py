@@ -1,14 +1,15 @@
-"""Publishing to a stream with many publishes in flight and every acknowledgement waited for."""
+"""Appends messages to streams: many in flight over one connection, every acknowledgement waited for."""
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from typing import NamedTuple
 
-import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from command.acks import install_parser
 from command.metrics import CommandMetrics
 from contracts.entries import Appended
 from contracts.errors import LogUnavailableError
@@ -17,58 +18,92 @@ from runtime.tracing import Tracing
 
 BATCH = 1_000
 """Messages in flight per call: keeps the pipe full, and the server buffers 10,000 per stream before it refuses."""
+MAX_UNSENT = 1024 * 1024
+"""Bytes written to the connection after which the next call waits until the server reads."""
 LAST_WAIT = 1.0
 """Seconds for acknowledgements once the service stops; HTTP requests are cut off after 2."""
 
 _STOPPED = LogUnavailableError("the service is stopping and the log has not acknowledged yet")
-_GONE = (nats.errors.Error, OSError)
 
 
 class Message(NamedTuple):
-    """What is published: ``message_id`` is what the stream recognizes a repetition by."""
+    """What is published: ``message_id`` is what the stream recognizes a duplicate by."""
 
     subject: str
     payload: bytes
     message_id: str
 
 
+class _Batch:
+    """Messages that were published together, and the server's answers so far."""
+
+    __slots__ = ("answers", "done", "missing")
+
+    def __init__(self, size: int) -> None:
+        self.answers: list[bytes | LogUnavailableError | None] = [None] * size
+        self.missing = size
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answer(self, index: int, answer: bytes | LogUnavailableError) -> None:
+        if self.answers[index] is None:
+            self.answers[index] = answer
+            self.missing -= 1
+            if not self.missing:
+                self.end()
+
+    def fail(self, error: LogUnavailableError) -> None:
+        for index in range(len(self.answers)):
+            self.answer(index, error)
+
+    def end(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
 class Appender:
     """Appends over one nats-py connection.
 
-    One subscription takes all acknowledgements, so a message costs neither a task nor a timer: about twice as many a
-    second as request-reply for each or nats-py's ``publish_async``, and in the order given.
+    Calls of one turn of the event loop share one write. One subscription receives all acknowledgements, so a message
+    costs neither a task nor a timer. Messages are stored in the order given.
     """
 
-    def __init__(self, connection: Client, metrics: CommandMetrics, tracing: Tracing, *, timeout: float) -> None:
-        self._connection = connection
+    _connection: Client
+    _replies: bytes
+
+    def __init__(self, metrics: CommandMetrics, tracing: Tracing, *, timeout: float) -> None:
         self._duration = metrics.append
         self._tracing = tracing
         self._timeout = timeout
-        self._replies = connection.new_inbox()
-        self._tokens = count(1)
+        self._numbers = count(1)
+        self._batches: dict[int, _Batch] = {}
+        self._unwritten: list[bytes] = []
+        self._unsent = 0
+        self._draining: asyncio.Task[None] | None = None
         self._stopped = False
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
 
-    async def start(self) -> None:
-        """Listens for acknowledgements; to be called once, before anything is appended."""
-        await self._connection.subscribe(f"{self._replies}.*", cb=self._acknowledged)
+    async def start(self, connection: Client) -> None:
+        """Listens for acknowledgements on a connection that has received no message yet; to be called once."""
+        replies = connection.new_inbox()
+        subscription = await connection.subscribe(f"{replies}.*.*", cb=self._answered)
+        install_parser(connection, replies, subscription._id, self._acknowledged)
+        self._connection = connection
+        self._replies = replies.encode()
 
     async def finish(self) -> None:
-        """Gives what is in flight ``LAST_WAIT`` seconds more: whoever waits for it gets an answer before the end."""
+        """Waits ``LAST_WAIT`` seconds more for acknowledgements, so that every caller has an answer before the end."""
         asyncio.get_running_loop().call_later(LAST_WAIT, self._give_up)
 
     def _give_up(self) -> None:
         self._stopped = True
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(_STOPPED)
+        for batch in self._batches.values():
+            batch.fail(_STOPPED)
 
     async def append(self, message: Message) -> Appended:
         """Publishes one message and waits until it is stored.
 
         Raises:
             LogFullError: a limit is reached.
-            LogUnavailableError: no acknowledgement in ``timeout`` seconds: it may or may not be stored.
+            LogUnavailableError: no acknowledgement in ``timeout`` seconds; it may or may not be stored.
         """
         [outcome] = await self.append_all([message])
         if isinstance(outcome, LogUnavailableError):
@@ -78,10 +113,12 @@ class Appender:
     async def append_all(self, messages: Sequence[Message]) -> "list[Appended | LogUnavailableError]":
         """Publishes up to ``BATCH`` messages in order and waits for all; one outcome for each, in order.
 
-        Takes ``timeout`` seconds at most. One that fails doesn't keep those behind it from being stored.
+        Returns after ``timeout`` seconds at most. If one fails, those behind it are stored all the same.
         """
         if self._stopped:
             return [_STOPPED] * len(messages)
+        if not messages:
+            return []
         with (
             self._duration.time(),
             self._tracing.producing("append", **{"messaging.batch.message_count": len(messages)}) as headers,
@@ -91,52 +128,90 @@ class Appender:
     async def _append_all(
         self, messages: Sequence[Message], headers: dict[str, str]
     ) -> "list[Appended | LogUnavailableError]":
-        sent: list[tuple[str, asyncio.Future[Msg]]] = []
-        failure = LogUnavailableError(f"the log did not acknowledge within {self._timeout:g} s")
+        number, batch = next(self._numbers), _Batch(len(messages))
+        self._batches[number] = batch
+        timer = asyncio.get_running_loop().call_later(self._timeout, batch.end)
         try:
-            async with asyncio.timeout(self._timeout):
-                for message in messages:
-                    await self._publish(message, headers, sent)
-                for _, answer in sent:
-                    await answer
-        except TimeoutError:
-            pass
-        except LogUnavailableError as error:
-            failure = error
-        except _GONE as error:
-            failure = LogUnavailableError(f"the log's server can't be reached: {error or type(error).__name__}")
+            if self._unsent >= MAX_UNSENT:
+                await self._until_sent(batch)
+            if not batch.done.done():
+                self._publish(number, batch, messages, headers)
+                await batch.done
         finally:
-            for token, _ in sent:
-                self._waiting.pop(token, None)
-        outcomes = [_outcome(answer, failure) for _, answer in sent]
-        return outcomes + [failure] * (len(messages) - len(sent))
+            timer.cancel()
+            del self._batches[number]
+        return [self._outcome(answer) for answer in batch.answers]
 
-    async def _publish(
-        self, message: Message, headers: dict[str, str], sent: "list[tuple[str, asyncio.Future[Msg]]]"
-    ) -> None:
-        token = str(next(self._tokens))
-        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = answer
-        sent.append((token, answer))
-        await self._connection.publish(
-            message.subject,
-            message.payload,
-            reply=f"{self._replies}.{token}",
-            headers={"Nats-Msg-Id": message.message_id, **headers},
-        )
+    def _outcome(self, answer: bytes | LogUnavailableError | None) -> Appended | LogUnavailableError:
+        if answer is None:
+            return LogUnavailableError(f"the log did not acknowledge within {self._timeout:g} s")
+        if isinstance(answer, LogUnavailableError):
+            return answer
+        try:
+            return read_ack(answer, 0)
+        except LogUnavailableError as error:
+            return error
 
-    async def _acknowledged(self, message: Msg) -> None:
-        answer = self._waiting.pop(message.subject[len(self._replies) + 1 :], None)
-        if answer is not None and not answer.done():
-            answer.set_result(message)
+    def _publish(self, number: int, batch: _Batch, messages: Sequence[Message], headers: dict[str, str]) -> None:
+        connection = self._connection
+        if connection.is_closed or (
+            not connection.is_connected and connection.pending_data_size > connection._max_pending_size
+        ):
+            batch.fail(LogUnavailableError("the log's server can't be reached, and no more can wait for it"))
+            return
+        reply = b"%b.%d" % (self._replies, number)
+        rest = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+        fixed, limit = len(b"NATS/1.0\r\nNats-Msg-Id: \r\n\r\n") + len(rest), connection.max_payload
+        if not self._unwritten:
+            asyncio.get_running_loop().call_soon(self._write)
+        append = self._unwritten.append
+        for index, (subject, payload, message_id) in enumerate(messages):
+            header_size = fixed + len(message_id)
+            size = header_size + len(payload)
+            if size > limit:
+                error = f"the message has {size:,} bytes, and the log's server accepts {limit:,}: raise its max_payload"
+                batch.answer(index, LogUnavailableError(error))
+                continue
+            append(
+                b"HPUB %b %b.%d %d %d\r\nNATS/1.0\r\nNats-Msg-Id: %b\r\n%b\r\n%b\r\n"
+                % (subject.encode(), reply, index, header_size, size, message_id.encode(), rest, payload)
+            )
 
+    def _write(self) -> None:
+        data = b"".join(self._unwritten)
+        self._unwritten.clear()
+        connection = self._connection
+        if connection.is_connected:
+            self._unsent += len(data)
+            with suppress(RuntimeError):  # the connection has just ended: nothing is acknowledged
+                connection._transport.write(data)  # type: ignore[union-attr]
+        else:  # nats-py sends it once it is connected again
+            connection._pending.append(data)
+            connection._pending_data_size += len(data)
 
-def _outcome(answer: "asyncio.Future[Msg]", failure: LogUnavailableError) -> Appended | LogUnavailableError:
-    if not answer.done() or answer.cancelled() or answer.exception():
-        return failure
-    message = answer.result()
-    status = int(message.headers.get("Status", 0)) if message.headers else 0
-    try:
-        return read_ack(message.data, status)
-    except LogUnavailableError as error:
-        return error
+    async def _until_sent(self, batch: _Batch) -> None:
+        # never cancelled: nats-py's writer swallows a cancellation, and a wait would outlast its timeout
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        await asyncio.wait([self._draining, batch.done], return_when=asyncio.FIRST_COMPLETED)
+
+    async def _drain(self) -> None:
+        with suppress(OSError):
+            await self._connection._transport.drain()  # type: ignore[union-attr]
+        self._unsent = 0
+        self._draining = None
+
+    def _acknowledged(self, number: int, index: int, answer: bytes) -> None:
+        if batch := self._batches.get(number):
+            batch.answer(index, answer)
+
+    async def _answered(self, message: Msg) -> None:
+        # an answer with headers, such as 503 where no stream listens on the subject
+        number, index = message.subject[len(self._replies) + 1 :].split(".")
+        answer: bytes | LogUnavailableError = message.data
+        try:
+            read_ack(message.data, int((message.headers or {}).get("Status", 0)))
+        except LogUnavailableError as error:
+            answer = error
+        if batch := self._batches.get(int(number)):
+            batch.answer(int(index), answer)

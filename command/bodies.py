@@ -20,11 +20,12 @@ _HOPELESS = ("multipart/", "image/", "audio/", "video/", "font/")
 
 
 class BadBodyError(Exception):
-    """The body can't be split into events; ``status`` is the HTTP status that says so."""
+    """The body can't be split into events; ``status`` is HTTP's, ``title`` the problem's if it is not the usual one."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, title: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.title = title
 
 
 def split_body(body: bytes, content_type: str) -> list[bytes]:

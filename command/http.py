@@ -1,20 +1,28 @@
-"""``POST /events``: the hot route. Starlette and msgspec only; bodies are split here and judged in ``ingest``."""
+"""``POST /events``: splits a body into events, and answers with what became of each.
+
+The route carries the load of the whole service, so it is a plain ASGI application: Starlette's request, response and
+middlewares would cost more than the work itself.
+"""
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from command.bodies import BadBodyError, split_body
-from command.ingest import Accepted, Ingest, Refused, TooManyPendingError, Unstored
+from command.ingest import Accepted, Ingest, Outcome, Refused, TooManyPendingError, Unstored
+from command.messages import EventId
 from contracts.errors import LogFullError
 from runtime.problems import problem
 
 RETRY_AFTER = {"Retry-After": "1"}
 """Seconds: what is full or away for longer asks again and again, which costs little."""
+
+_TITLES = {400: "Malformed body", 413: "Body too large", 415: "Unsupported media type"}
+_ENCODING = "Unsupported content encoding"
 
 _encoder = msgspec.json.Encoder()
 
@@ -22,13 +30,13 @@ _encoder = msgspec.json.Encoder()
 class Item(msgspec.Struct, frozen=True):
     """One event of the body, in its order. ``event_id`` is null where it was refused and no id could be read."""
 
-    event_id: UUID | None
+    event_id: EventId | None
 
 
 class DetailedItem(msgspec.Struct, frozen=True):
     """An item with ``?detail=1``; ``cursor`` and ``duplicate`` are null where the event was refused."""
 
-    event_id: UUID | None
+    event_id: EventId | None
     cursor: str | None
     duplicate: bool | None
 
@@ -37,7 +45,7 @@ class RejectedItem(msgspec.Struct, frozen=True):
     """Why an event was refused; ``index`` counts the body's events from 0."""
 
     index: int
-    event_id: UUID | None
+    event_id: EventId | None
     code: str
     message: str
 
@@ -52,75 +60,82 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class EventsEndpoint:
-    """Answers ``POST /events``."""
+    """The ASGI application behind ``POST /events``."""
 
     def __init__(self, ingest: Ingest, *, max_body_bytes: int) -> None:
         self._ingest = ingest
         self._max_body_bytes = max_body_bytes
 
-    async def answer(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """202 all accepted, 207 some refused, 422 all refused, or a problem."""
-        encoding = request.headers.get("content-encoding", "identity").lower()
-        if encoding != "identity":
-            return problem(
-                415,
-                "Unsupported content encoding",
-                f"the body is encoded with {encoding}; send it as it is",
-                headers={"Accept-Encoding": "identity"},
-            )
         try:
-            body = await self._body(request)
-            raws = split_body(body, request.headers.get("content-type", ""))
-        except BadBodyError as error:
-            return _refused_body(error)
-        try:
+            raws = split_body(await self._body(scope, receive), _header(scope, b"content-type"))
             with self._ingest.admitted(len(raws)):
-                outcomes = await self._ingest.take_all(raws)
+                outcomes = await self._ingest.append_all(raws)
+        except BadBodyError as error:
+            await _refused_body(error)(scope, receive, send)
         except TooManyPendingError as error:
-            return problem(429, "Too many events at once", str(error), headers=RETRY_AFTER)
-        return _answer(outcomes, detail=request.query_params.get("detail", "") in ("1", "true"))
+            await problem(429, "Too many events at once", str(error), headers=RETRY_AFTER)(scope, receive, send)
+        else:
+            await self._answer(outcomes, _asks_for_detail(scope["query_string"]))(scope, receive, send)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        encoding = _header(scope, b"content-encoding").lower()
+        if encoding not in ("", "identity"):
+            raise BadBodyError(415, f"the body is encoded with {encoding}; send it as it is", _ENCODING)
         limit = self._max_body_bytes
-        announced = request.headers.get("content-length", "")
+        announced = _header(scope, b"content-length")
         if announced.isdecimal() and int(announced) > limit:
             raise BadBodyError(413, f"the body has {int(announced):,} bytes, at most {limit:,} are taken at once")
         parts: list[bytes] = []
-        size = 0
-        try:
-            async for part in request.stream():
-                size += len(part)
-                if size > limit:
-                    raise BadBodyError(413, f"the body has more than the {limit:,} bytes that are taken at once")
-                parts.append(part)
-        except ClientDisconnect:
-            raise BadBodyError(400, "the connection ended before the body did") from None
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadBodyError(400, "the connection ended before the body did")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > limit:
+                raise BadBodyError(413, f"the body has more than the {limit:,} bytes that are taken at once")
+            more = message.get("more_body", False)
         return b"".join(parts)
+
+    def _answer(self, outcomes: Sequence[Outcome], detail: bool) -> Response:
+        unstored = next((outcome for outcome in outcomes if isinstance(outcome, Unstored)), None)
+        if unstored is not None:
+            return _unavailable(outcomes, unstored)
+        accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+        rejected = [] if len(accepted) == len(outcomes) else _rejected(outcomes)
+        answer = Answer(
+            len(accepted),
+            rejected,
+            [self._detailed(outcome) for outcome in outcomes]
+            if detail
+            else [Item(outcome.event_id) for outcome in outcomes],
+            str(self._ingest.cursor(max(accepted, key=lambda event: event.seq))) if accepted else None,
+        )
+        if not accepted:
+            return _all_refused(answer)
+        return Response(_encoder.encode(answer), 207 if rejected else 202, media_type="application/json")
+
+    def _detailed(self, outcome: Outcome) -> DetailedItem:
+        if isinstance(outcome, Accepted):
+            return DetailedItem(outcome.event_id, str(self._ingest.cursor(outcome)), outcome.duplicate)
+        return DetailedItem(outcome.event_id, None, None)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def _asks_for_detail(query: bytes) -> bool:
+    return bool(query) and QueryParams(query).get("detail", "") in ("1", "true")
 
 
 def _refused_body(error: BadBodyError) -> Response:
-    title = {413: "Body too large", 415: "Unsupported media type"}.get(error.status, "Malformed body")
-    # what was not read of a body that is too large must not be taken for the next request
-    headers = {"Connection": "close"} if error.status == 413 else None
-    return problem(error.status, title, str(error), headers=headers)
-
-
-def _answer(outcomes: "Sequence[Accepted | Refused | Unstored]", *, detail: bool) -> Response:
-    unstored = next((outcome for outcome in outcomes if isinstance(outcome, Unstored)), None)
-    if unstored is not None:
-        return _unavailable(outcomes, unstored)
-    accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
-    rejected = _rejected(outcomes)
-    status = 202 if not rejected else 207 if accepted else 422
-    answer = Answer(
-        len(accepted),
-        rejected,
-        [_detailed(outcome) for outcome in outcomes] if detail else [Item(outcome.event_id) for outcome in outcomes],
-        str(max((item.cursor for item in accepted), key=lambda cursor: cursor.seq)) if accepted else None,
-    )
-    if status == 422:
-        return _all_refused(answer)
-    return Response(_encoder.encode(answer), status_code=status, media_type="application/json")
+    # the unread rest of a body that is too large must not be taken for the next request
+    headers = {413: {"Connection": "close"}, 415: {"Accept-Encoding": "identity"}}.get(error.status)
+    return problem(error.status, error.title or _TITLES[error.status], str(error), headers=headers)
 
 
 def _all_refused(answer: Answer) -> Response:
@@ -130,7 +145,7 @@ def _all_refused(answer: Answer) -> Response:
     return problem(422, "Refused", detail, **members)
 
 
-def _unavailable(outcomes: "Sequence[Accepted | Refused | Unstored]", unstored: Unstored) -> Response:
+def _unavailable(outcomes: Sequence[Outcome], unstored: Unstored) -> Response:
     stored = sum(isinstance(outcome, Accepted) for outcome in outcomes)
     full = isinstance(unstored.error, LogFullError)
     return problem(
@@ -146,15 +161,9 @@ def _unavailable(outcomes: "Sequence[Accepted | Refused | Unstored]", unstored: 
     )
 
 
-def _rejected(outcomes: "Sequence[Accepted | Refused | Unstored]") -> list[RejectedItem]:
+def _rejected(outcomes: Sequence[Outcome]) -> list[RejectedItem]:
     return [
         RejectedItem(index, outcome.event_id, outcome.error.code, outcome.error.message)
         for index, outcome in enumerate(outcomes)
         if isinstance(outcome, Refused)
     ]
-
-
-def _detailed(outcome: Accepted | Refused | Unstored) -> DetailedItem:
-    if isinstance(outcome, Accepted):
-        return DetailedItem(outcome.event_id, str(outcome.cursor), outcome.duplicate)
-    return DetailedItem(outcome.event_id, None, None)

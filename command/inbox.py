@@ -140,7 +140,7 @@ class Inbox:
 
     async def _store(self, entry: LogEntry) -> None:
         try:
-            await self._ingest.take(
+            await self._ingest.append(
                 entry.payload,
                 new_id=lambda: id_from_inbox(self._epoch, entry),
                 default_created_at=entry.logged_at,

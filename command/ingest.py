@@ -1,4 +1,4 @@
-"""The heart of the command side: what a sender wrote becomes an event in the log, or a refusal with its reason."""
+"""The core of the command side: turns what a sender wrote into events in the log, or into refusals with a reason."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,38 +14,41 @@ from command.metrics import CommandMetrics
 from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import Appended
 from contracts.errors import EventRejectedError, LogUnavailableError, UnavailableError
-from contracts.events import Event, encode_event, read_event, readable_id
+from contracts.events import encode_event, read_event, readable_id
 from contracts.upcasting import Upcasters
 
 
 class TooManyPendingError(UnavailableError):
-    """More events are on their way into the log than may be: send it again a little later."""
+    """More events are pending than ``max_pending_events``: retry a little later."""
 
 
 class Accepted(NamedTuple):
-    """The log has the event; it had it before if ``duplicate``, and ``cursor`` is then where."""
+    """The log has the event at ``seq``; ``duplicate`` if it had it before."""
 
-    event_id: UUID
-    cursor: Cursor
+    event_id: str
+    seq: int
     duplicate: bool
 
 
 class Refused(NamedTuple):
-    """The event can never be accepted as it is. ``event_id`` where one could be read."""
+    """The event can never be accepted as it is; ``event_id`` is None if none can be read."""
 
-    event_id: UUID | None
+    event_id: str | None
     error: EventRejectedError
 
 
 class Unstored(NamedTuple):
-    """The log did not acknowledge the event, which may be in it all the same: safe to send again under this id."""
+    """The log did not acknowledge the event but may have it: sending it again under this id is safe."""
 
-    event_id: UUID | None
+    event_id: str | None
     error: LogUnavailableError
 
 
+Outcome = Accepted | Refused | Unstored
+
+
 class Ingest:
-    """Validates and appends. One per process."""
+    """Validates events and appends them to the log. One per process."""
 
     def __init__(
         self,
@@ -69,10 +72,10 @@ class Ingest:
     def admitted(self, events: int) -> Iterator[None]:
         """Counts events as pending while the block runs.
 
-        A body bigger than the limit is taken when it is alone: else it never could be.
+        A body larger than the limit is admitted if nothing else is pending; otherwise it never would be.
 
         Raises:
-            TooManyPendingError: others are in flight and the limit would be passed.
+            TooManyPendingError: other events are pending, and these would exceed the limit.
         """
         pending = self.counters.pending
         if pending and pending + events > self._max_pending:
@@ -85,75 +88,78 @@ class Ingest:
         finally:
             self.counters.pending -= events
 
-    async def take(
+    def cursor(self, event: Accepted) -> Cursor:
+        """Returns the event's position in the log."""
+        return Cursor(self._epoch, event.seq, id_fingerprint(event.event_id))
+
+    async def append(
         self, raw: bytes, *, new_id: Callable[[], UUID] = uuid7, default_created_at: datetime | None = None
     ) -> Accepted:
-        """Takes one event in; what is missing is filled in as ``read_event`` says.
+        """Validates one event and appends it; ``read_event`` says how missing members are filled in.
 
         Raises:
             EventRejectedError: with a code and a reason.
             LogUnavailableError: the log did not acknowledge it.
         """
-        try:
-            event, message = self._read(raw, datetime.now(UTC), new_id, default_created_at)
-        except EventRejectedError as error:
-            self._count_rejected(error)
-            raise
-        [appended] = await self._appender.append_all([message])
-        outcome = self._outcome(event.event_id, appended)
-        if isinstance(outcome, Unstored):
-            raise outcome.error
-        return outcome
+        [outcome] = await self._append_batch([raw], new_id, default_created_at)
+        if isinstance(outcome, Accepted):
+            return outcome
+        raise outcome.error
 
-    async def take_all(self, raws: Sequence[bytes]) -> "list[Accepted | Refused | Unstored]":
-        """Takes events in, in order; one outcome for each, in order.
+    async def append_all(self, raws: Sequence[bytes]) -> list[Outcome]:
+        """Validates events and appends them in order; one outcome for each, in order.
 
-        Once the log fails to acknowledge one, those behind its batch are not tried any more.
+        After the first batch in which the log fails to acknowledge an event, the batches behind it are not tried.
         """
-        outcomes: list[Accepted | Refused | Unstored] = []
+        outcomes: list[Outcome] = []
         for start in range(0, len(raws), BATCH):
-            batch = await self._take_batch(raws[start : start + BATCH])
+            batch = await self._append_batch(raws[start : start + BATCH])
             outcomes += batch
             failure = next((outcome.error for outcome in batch if isinstance(outcome, Unstored)), None)
             if failure is not None:
-                behind = [Unstored(readable_id(raw), failure) for raw in raws[start + BATCH :]]
+                behind = raws[start + BATCH :]
                 self.counters.unstored += len(behind)
-                outcomes += behind
+                outcomes += [Unstored(_readable_id(raw), failure) for raw in behind]
                 break
         return outcomes
 
-    async def _take_batch(self, raws: Sequence[bytes]) -> "list[Accepted | Refused | Unstored]":
+    async def _append_batch(
+        self,
+        raws: Sequence[bytes],
+        new_id: Callable[[], UUID] = uuid7,
+        default_created_at: datetime | None = None,
+    ) -> list[Outcome]:
         now = datetime.now(UTC)
-        read: list[Refused | UUID] = []
+        read: list[Refused | Message] = []
         messages: list[Message] = []
         for raw in raws:
             try:
-                event, message = self._read(raw, now, uuid7, None)
+                event = read_event(
+                    raw, now=now, new_id=new_id, default_created_at=default_created_at, upcasters=self._upcasters
+                )
+                subject = self._event_types.subject(event.event_type)
             except EventRejectedError as error:
-                self._count_rejected(error)
-                read.append(Refused(readable_id(raw), error))
+                self.counters.rejected += 1
+                self._rejected.labels(error.code).inc()
+                read.append(Refused(_readable_id(raw), error))
                 continue
-            read.append(event.event_id)
+            payload = encode_event(event)
+            # an encoded event begins {"event_id":"<36 characters>"
+            message = Message(subject, payload, payload[13:49].decode())
+            read.append(message)
             messages.append(message)
         appended = iter(await self._appender.append_all(messages))
-        return [item if isinstance(item, Refused) else self._outcome(item, next(appended)) for item in read]
+        return [item if isinstance(item, Refused) else self._outcome(item.message_id, next(appended)) for item in read]
 
-    def _read(
-        self, raw: bytes, now: datetime, new_id: Callable[[], UUID], default_created_at: datetime | None
-    ) -> tuple[Event, Message]:
-        event = read_event(
-            raw, now=now, new_id=new_id, default_created_at=default_created_at, upcasters=self._upcasters
-        )
-        return event, Message(self._event_types.subject(event.event_type), encode_event(event), str(event.event_id))
-
-    def _outcome(self, event_id: UUID, outcome: Appended | LogUnavailableError) -> Accepted | Unstored:
+    def _outcome(self, event_id: str, outcome: Appended | LogUnavailableError) -> Accepted | Unstored:
         if isinstance(outcome, LogUnavailableError):
             self.counters.unstored += 1
             return Unstored(event_id, outcome)
         self.counters.accepted += 1
         self.counters.duplicates += outcome.duplicate
-        return Accepted(event_id, Cursor(self._epoch, outcome.seq, id_fingerprint(str(event_id))), outcome.duplicate)
+        return Accepted(event_id, outcome.seq, outcome.duplicate)
 
-    def _count_rejected(self, error: EventRejectedError) -> None:
-        self.counters.rejected += 1
-        self._rejected.labels(error.code).inc()
+
+def _readable_id(raw: bytes) -> str | None:
+    found = readable_id(raw)
+    return None if found is None else str(found)

@@ -5,7 +5,6 @@ schema. FastStream's own decoding and injection would cost more than all the res
 """
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 from faststream.nats.message import NatsMessage
@@ -24,6 +23,9 @@ SEED_EVENT: dict[str, Any] = {
 FULL_EVENT: dict[str, Any] = {"event_id": "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177", **SEED_EVENT}
 
 
+EventId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+
+
 class SubmitError(msgspec.Struct, frozen=True):
     """Why an event was not stored. ``retryable``: sending it again may succeed, and is safe with an ``event_id``."""
 
@@ -35,7 +37,7 @@ class SubmitError(msgspec.Struct, frozen=True):
 class SubmitReply(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to a submitted event: where the log has it, or ``error``."""
 
-    event_id: Annotated[UUID | None, Meta(description="the event's id, made where it came without")] = None
+    event_id: Annotated[EventId | None, Meta(description="the event's id, made where it came without")] = None
     cursor: Annotated[str | None, Meta(description="where the log has it")] = None
     duplicate: Annotated[bool | None, Meta(description="whether the log had it before")] = None
     error: Annotated[SubmitError | None, Meta(description="why it was not stored; then nothing else is there")] = None

@@ -14,12 +14,14 @@ from faststream.nats.opentelemetry import NatsTelemetryMiddleware
 from faststream.nats.prometheus import NatsPrometheusMiddleware
 from faststream.security import SASLPlaintext
 from nats.aio.client import Client
-from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
-from command.app import build_app
+from command.app import HotRoute, build_app
 from command.appender import Appender
 from command.docs import asyncapi_document, declare_publishers
 from command.event_types import EventTypes
+from command.http import EventsEndpoint
 from command.inbox import Inbox, make_consumer, subscribe_inbox
 from command.ingest import Ingest
 from command.metrics import CommandMetrics
@@ -47,7 +49,8 @@ logger = logging.getLogger("tailrace.command")
 class CommandSide(NamedTuple):
     """What runs once everything is wired."""
 
-    app: Starlette
+    app: ASGIApp
+    routes: list[BaseRoute]
     appender: Appender
     client: LogClient
     epochs: dict[str, str]
@@ -78,7 +81,7 @@ def described(settings: Settings) -> dict[str, Any]:
     """The AsyncAPI document of what ``command_side`` runs with these settings, without running it."""
     metrics, tracing, connection = CommandMetrics(), Tracing(), Client()
     broker = _broker(settings, metrics, tracing)
-    appender = Appender(connection, metrics, tracing, timeout=settings.publish_timeout)
+    appender = Appender(metrics, tracing, timeout=settings.publish_timeout)
     event_types = EventTypes(settings.max_event_types)
     ingest = Ingest(appender, event_types, NO_UPCASTERS, metrics, "", max_pending=settings.max_pending_events)
     _declare(broker, Inbox(ingest, appender, connection, ""), ingest)
@@ -104,6 +107,8 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
     broker = _broker(settings, metrics, tracing)
     connection = await _connected(broker, settings)
     try:
+        appender = Appender(metrics, tracing, timeout=settings.publish_timeout)
+        await appender.start(connection)
         client = natspy.NatsPyClient(connection, owned=False)
         for sentence in (await ensure_streams(client, settings)).left:
             logger.warning("%s", sentence)
@@ -111,23 +116,23 @@ async def command_side(settings: Settings) -> AsyncIterator[CommandSide]:
         epochs = await read_epochs(client)
         event_types = EventTypes(settings.max_event_types)
         await event_types.load(client)
-        appender = Appender(connection, metrics, tracing, timeout=settings.publish_timeout)
-        await appender.start()
         epoch = epochs[LOG_STREAM]
         ingest = Ingest(appender, event_types, upcasters, metrics, epoch, max_pending=settings.max_pending_events)
         _declare(broker, Inbox(ingest, appender, connection, epochs[INBOX_STREAM]), ingest)
         await broker.start()
+        events = EventsEndpoint(ingest, max_body_bytes=settings.max_body_bytes)
         app = build_app(
+            events,
             ingest,
             client,
             asyncapi_document(broker, with_users="@" in settings.nats_url),
             {"started_at": datetime.now(UTC), "epoch": epoch},
-            max_body_bytes=settings.max_body_bytes,
         )
-        serve_metrics(app, metrics.registry)
+        latency = serve_metrics(app, metrics.registry)
         tracing.trace_http(app)
+        entry = app if tracing.is_on else HotRoute(events, app, latency)
         logger.info("events are taken into the log %s", epoch)
-        yield CommandSide(app, appender, client, epochs, event_types)
+        yield CommandSide(entry, app.routes, appender, client, epochs, event_types)
     finally:
         # draining waits for a server that may be gone; nothing acknowledged depends on it
         with suppress(TimeoutError, nats.errors.Error, OSError):

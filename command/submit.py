@@ -36,7 +36,7 @@ async def answer(ingest: Ingest, raw: bytes) -> SubmitReply:
     """Takes one event and says what became of it; never raises."""
     try:
         with ingest.admitted(1):
-            accepted = await ingest.take(raw)
+            accepted = await ingest.append(raw)
     except EventRejectedError as error:
         return _failed(error.code, error.message, retryable=False)
     except TooManyPendingError as error:
@@ -45,7 +45,7 @@ async def answer(ingest: Ingest, raw: bytes) -> SubmitReply:
         return _failed("log_full", str(error), retryable=True)
     except LogUnavailableError as error:
         return _failed("log_unavailable", str(error), retryable=True)
-    return SubmitReply(accepted.event_id, str(accepted.cursor), accepted.duplicate)
+    return SubmitReply(accepted.event_id, str(ingest.cursor(accepted)), accepted.duplicate)
 
 
 def _failed(code: str, message: str, *, retryable: bool) -> SubmitReply:

@@ -19,6 +19,7 @@ from runtime.settings import Settings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SHOWN = 100
+_MAX_KNOWN = 100
 _NAVIGATION = ("GET", "HEAD")
 
 
@@ -122,16 +123,33 @@ class AccessGuard:
 
     def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._policy = policy
+        self._known_hosts: set[bytes] = set()
         self._app = _Cors(app, policy) if policy.origins else app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes an allowed request on; answers any other with problem+json."""
-        if scope["type"] in ("http", "websocket"):
+        if scope["type"] in ("http", "websocket") and not self._is_plain(scope):
             refusal = self._policy.refusal(scope.get("method", ""), Headers(scope=scope))
             if refusal is not None:
                 await _refuse(refusal, scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _is_plain(self, scope: Scope) -> bool:
+        # servers send thousands of requests a second to one host, without the headers that only browsers send
+        hosts = []
+        for name, value in scope["headers"]:
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"origin" or name == b"sec-fetch-site":
+                return False
+        if len(hosts) != 1:
+            return False
+        if hosts[0] not in self._known_hosts:
+            if len(self._known_hosts) == _MAX_KNOWN or self._policy.refusal("GET", Headers(raw=[(b"host", hosts[0])])):
+                return False
+            self._known_hosts.add(hosts[0])
+        return True
 
 
 class _Cors(CORSMiddleware):

@@ -6,12 +6,12 @@ an event type, a user, a client or a position.
 
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
-from prometheus_fastapi_instrumentator import metrics
+from prometheus_fastapi_instrumentator.metrics import Info
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -34,20 +34,25 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
-def serve_metrics(app: Starlette, registry: CollectorRegistry) -> None:
-    """Measures every response of ``app``, up to its first byte, and adds ``GET /metrics``."""
-    latency = metrics.latency(
-        metric_namespace="tailrace",
-        metric_doc="HTTP responses, and the seconds until their first byte.",
-        should_exclude_streaming_duration=True,
+def serve_metrics(app: Starlette, registry: CollectorRegistry) -> Histogram:
+    """Measures every response of ``app``, up to its first byte, and adds ``GET /metrics``; returns the measurements."""
+    latency = Histogram(
+        "tailrace_http_request_duration_seconds",
+        "HTTP responses, and the seconds until their first byte.",
+        ["handler", "method", "status"],
         buckets=HTTP_SECONDS,
         registry=registry,
     )
+
+    def observe(info: Info) -> None:
+        labels = latency.labels(handler=info.modified_handler, method=info.method, status=info.modified_status)
+        labels.observe(info.modified_duration_without_streaming)
+
     app.add_middleware(
         PrometheusInstrumentatorMiddleware,
         registry=registry,
         excluded_handlers=UNMEASURED,
-        instrumentations=[latency] if latency else [],
+        instrumentations=[observe],
     )
 
     async def expose(request: Request) -> Response:
@@ -55,3 +60,4 @@ def serve_metrics(app: Starlette, registry: CollectorRegistry) -> None:
         return Response(encode(registry), headers={"Content-Type": content_type})
 
     app.router.routes.append(Route("/metrics", expose))
+    return latency

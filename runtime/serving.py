@@ -13,6 +13,7 @@ import uvicorn
 
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
 from runtime.access import AccessGuard, AccessPolicy
+from runtime.http_protocol import OneWriteProtocol
 from runtime.settings import Settings
 
 MAX_READ = 1024 * 1024
@@ -54,6 +55,7 @@ async def serve_http(
             log_config=None,
             access_log=False,
             lifespan="on",
+            http=OneWriteProtocol,
             ws="websockets-sansio",
             ws_max_size=MAX_READ,
             ws_per_message_deflate=False,

@@ -13,6 +13,8 @@ from email import message_from_bytes
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import msgspec
+
 from contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merge_gaps
 from contracts.errors import ConfigurationError, LogFullError, LogUnavailableError, TailraceError
 from contracts.subjects import EVENTS, LOG_STREAM
@@ -243,8 +245,17 @@ class LogClient(ABC):
         return await self.fetcher(LOG_STREAM, name), made["num_pending"]
 
 
+class _Ack(msgspec.Struct):
+    seq: int = 0
+    duplicate: bool = False
+    error: dict[str, Any] | None = None
+
+
+_decode_ack = msgspec.json.Decoder(_Ack).decode
+
+
 def read_ack(payload: bytes, status: int) -> Appended:
-    """A stream's answer to a publish; ``status`` is the reply's, 0 where there is none.
+    """Reads a stream's answer to a publish; ``status`` is the reply's, 0 for a reply without one.
 
     Raises:
         LogFullError: a limit is reached.
@@ -252,11 +263,14 @@ def read_ack(payload: bytes, status: int) -> Appended:
     """
     if status == _UNAVAILABLE:
         raise LogUnavailableError("the log's stream does not exist or has no leader")
-    ack: dict[str, Any] = json.loads(payload)
-    if error := ack.get("error"):
-        kind = LogFullError if error.get("err_code") in _FULL else LogUnavailableError
-        raise kind(f"the log refused the event: {error.get('description', 'unknown')}")
-    return Appended(ack["seq"], ack.get("duplicate", False))
+    try:
+        ack = _decode_ack(payload)
+    except msgspec.MsgspecError as error:
+        raise LogUnavailableError(f"the log's answer can't be read: {error}") from None
+    if ack.error:
+        kind = LogFullError if ack.error.get("err_code") in _FULL else LogUnavailableError
+        raise kind(f"the log refused the event: {ack.error.get('description', 'unknown')}")
+    return Appended(ack.seq, ack.duplicate)
 
 
 def epoch_of(info: dict[str, Any]) -> str:

@@ -39,8 +39,8 @@ BARE = b'{"event_type":"page_view","user_id":123,"event_data":{"path":"/home"}}'
 async def inbox_of(connection: Client, log: LogClient) -> Inbox:
     """The inbox as a service wires it, on a connection of the test's own."""
     metrics = CommandMetrics()
-    appender = Appender(connection, metrics, Tracing(), timeout=5)
-    await appender.start()
+    appender = Appender(metrics, Tracing(), timeout=5)
+    await appender.start(connection)
     ingest = Ingest(appender, EventTypes(10), NO_UPCASTERS, metrics, (await log.state()).epoch, max_pending=10)
     return Inbox(ingest, appender, connection, epoch_of(await log.stream_info(INBOX_STREAM)))
 

@@ -115,8 +115,8 @@ async def appending(settings: Settings) -> AsyncIterator[Appender]:
     """Appends over a connection of its own."""
     connection = await nats.connect(read_address(settings.nats_url).servers)
     try:
-        appender = Appender(connection, CommandMetrics(), Tracing(), timeout=settings.publish_timeout)
-        await appender.start()
+        appender = Appender(CommandMetrics(), Tracing(), timeout=settings.publish_timeout)
+        await appender.start(connection)
         yield appender
     finally:
         await close_connection(connection)

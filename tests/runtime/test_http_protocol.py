@@ -1,0 +1,101 @@
+"""Answers over HTTP/1.1: pipelined requests, keep-alive, and one write for what is ready at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+
+from runtime import http_protocol
+from runtime.serving import serve_http
+from runtime.settings import Settings
+from tailrace.embedded.ports import free_port
+from tests.support.waiting import until
+
+REQUEST = "GET /{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
+
+
+async def echo(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(request.url.path)
+
+
+async def streamed(request: Request) -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 100_000
+            await asyncio.sleep(0)
+
+    return StreamingResponse(parts())
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    port, stop = free_port(), asyncio.Event()
+    app = Starlette(routes=[Route("/stream", streamed), Route("/{name}", echo)])
+    serving = asyncio.create_task(serve_http(app, settings=Settings(), port=port, stop=stop))
+
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    await until(listens)
+    yield port
+    stop.set()
+    await serving
+
+
+async def exchanged(port: int, text: str) -> bytes:
+    """What the server answers until it closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(text.encode())
+    answered = await reader.read()
+    writer.close()
+    return answered
+
+
+async def test_pipelined_requests_are_answered_in_order_on_one_connection(port: int) -> None:
+    last = REQUEST.format("last", "Connection: close\r\n")
+    answered = await exchanged(port, "".join(REQUEST.format(f"n{number}", "") for number in range(20)) + last)
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in answered.split(b"HTTP/1.1 200 OK\r\n")[1:]]
+    assert bodies == [b"/n%d" % number for number in range(20)] + [b"/last"]
+
+
+async def test_the_end_of_a_connection_cuts_no_answer(port: int) -> None:
+    answered = await exchanged(port, REQUEST.format("stream", "Connection: close\r\n"))
+    assert answered.count(b"x") == 300_000
+    assert answered.endswith(b"0\r\n\r\n")
+
+
+class Transport:
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_what_is_written_in_one_turn_of_the_loop_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "MAX_JOINED", 10)
+    transport = Transport()
+    joining = http_protocol._JoiningTransport(transport, asyncio.get_running_loop())  # type: ignore[arg-type]
+    for data in (b"head", b"body"):
+        joining.write(data)
+    assert transport.written == []
+    await asyncio.sleep(0)
+    assert transport.written == [b"headbody"]
+    joining.write(b"a long part")
+    assert transport.written == [b"headbody", b"a long part"]
+    joining.write(b"end")
+    joining.close()
+    assert (transport.written[2:], transport.closed) == ([b"end"], True)
