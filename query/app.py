@@ -6,12 +6,12 @@ from prometheus_client import CollectorRegistry
 
 from query.events.routes import events_routes
 from query.health import health_routes
-from query.live.documents.routes import document_routes
 from query.live.routes import live_routes
 from query.live.sending import LiveClients
 from query.page.routes import page_routes
 from query.problems import answer_problems, describe_problems
 from query.stats.routes import stats_routes
+from runtime.docs_pages import docs_routes
 from runtime.log.client import LogClient
 from runtime.metrics import serve_metrics
 
@@ -34,6 +34,6 @@ def make_app(
     app.include_router(stats_routes(pool, log, stats_timeout))
     app.include_router(events_routes(pool, log, stats_timeout))
     app.include_router(live_routes(clients))
-    app.include_router(document_routes())
+    app.router.routes.extend(docs_routes("Tailrace query"))
     serve_metrics(app, registry)
     return app

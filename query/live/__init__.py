@@ -1,7 +1,7 @@
-"""The log, live and again: one tail per process feeds a ring, and each client is a cursor into it, or into the log.
+"""``/ws`` and ``/sse``: the log from any position, then live.
 
-``requests.py`` is what clients ask for and say, ``places.py`` where a stream can begin and end, ``selection.py`` which
-events are wanted, ``pacing.py`` when. ``tail.py`` reads the log's end into the ``ring.py``, ``history.py`` what is
-behind it; ``stream.py`` makes ``frames.py`` of both for one client. ``sending.py`` carries them to whoever is
-connected, over ``websocket.py`` or ``sse.py``. ``documents/`` describes all of it.
+``tail.py`` follows the end of the log into ``ring.py``, which all clients share; ``catchup.py`` reads older entries
+for one client. ``stream.py`` returns the frames of one client; ``states.py`` decides where they come from.
+``encoding.py`` encodes log entries, ``frames.py`` everything that is sent, and ``requests.py`` parses everything that
+clients send. ``sending.py`` carries frames over ``websocket.py`` or ``sse.py``.
 """

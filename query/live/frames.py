@@ -1,37 +1,125 @@
-"""Frames as text. An entry is encoded once, whoever reads it: its event is spliced from the log's own bytes.
-
-Only an event of an older version is written anew, in its type's current shape.
-"""
+"""The frames of ``/ws`` and ``/sse``: each struct encodes a kind of frame, and documents it."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple, cast
+from uuid import UUID
 
 import msgspec
+from msgspec import Meta, Raw, Struct
 
 from contracts.cursors import Cursor
-from contracts.entries import LogEntry
-from contracts.errors import EventRejectedError
-from contracts.events import encode_event, read_stored, upcast
-from contracts.upcasting import Upcasters
-from query.live.places import LogEnds
+from contracts.events import CreatedAt, EventType, EventVersion, UserId
+from query.live.bounds import LogEnds
+from query.live.requests import MAX_EVENTS, MAX_SPEED, MIN_SPEED, Clock, StreamRequest
 from query.parameters import cursor_text
 
-MAX_EVENTS = 256
-"""Events of one frame."""
-MAX_CHARS = 256 * 1024
-"""Characters of one frame's events, unless a single one is larger: many clients refuse a message of 1 MiB."""
+MAX_BYTES = 256 * 1024
+"""Bytes of the events in one frame, unless a single event is larger: many clients limit a message to 1 MiB."""
 
-_encoder = msgspec.json.Encoder()
+_CURSOR = "^[A-Za-z0-9_-]{1,64}:[0-9]{1,19}:([0-9a-f]{8}|[0-9a-f]{16}|)$"
+Position = Annotated[str, Meta(pattern=_CURSOR)]
+"""A cursor as text."""
+ResumeFrom = Annotated[
+    str, Meta(pattern=_CURSOR, description="The client's position after this frame: reconnect with it.")
+]
+LoggedAt = Annotated[
+    datetime, Meta(tz=True, description="When the log stored it: RFC 3339 in UTC, to the microsecond.")
+]
+
+
+class LoggedEvent(Struct, frozen=True, omit_defaults=True):
+    """An entry of the log, in the current shape of its event type."""
+
+    cursor: Annotated[str, Meta(pattern=_CURSOR, description="Its position in the log.")]
+    logged_at: LoggedAt
+    event_id: Annotated[UUID, Meta(description="From the sender. Deduplicate by it: a sender may repeat an event.")]
+    event_type: EventType
+    user_id: UserId
+    created_at: CreatedAt
+    event_data: Annotated[dict[str, Any], Meta(description="Any JSON object, as its sender wrote it.")]
+    event_version: EventVersion = 1
+
+
+class HelloFrame(Struct, frozen=True, tag_field="kind", tag="hello"):
+    """The first frame of every stream."""
+
+    epoch: Annotated[str, Meta(description="Identifies the log: all its cursors start with it.")]
+    first: Annotated[Position | None, Meta(description="The first entry of the log; null if the log is empty.")]
+    last: Annotated[Position | None, Meta(description="The last entry of the log; null if the log is empty.")]
+    cursor: Annotated[str, Meta(pattern=_CURSOR, description="Where this stream starts: later entries follow.")]
+
+
+class EventsFrame(Struct, frozen=True, tag_field="kind", tag="events"):
+    """Entries of the log, in its order. Stored and live entries look the same."""
+
+    cursor: ResumeFrom
+    events: Annotated[
+        list[LoggedEvent],
+        Meta(min_length=1, max_length=MAX_EVENTS, description="All entries that are due, at most `batch`."),
+    ]
+
+
+class CaughtUpFrame(Struct, frozen=True, tag_field="kind", tag="caught_up"):
+    """Every entry that the log had at the start, or at the last `seek`, was sent; live entries follow.
+
+    A paced stream sends it when it reaches the end of the log, and continues without a pace.
+    """
+
+    cursor: ResumeFrom
+
+
+class ProgressFrame(Struct, frozen=True, tag_field="kind", tag="progress"):
+    """The connection is alive, but no other frame was due for some seconds.
+
+    The position may have moved past entries that were not requested.
+    """
+
+    cursor: ResumeFrom
+
+
+class GapFrame(Struct, frozen=True, tag_field="kind", tag="gap"):
+    """Entries between two positions are missing from the stream. The entries after `resumed_at` follow."""
+
+    asked: Annotated[str, Meta(pattern=_CURSOR, description="The client's position before the gap.")]
+    resumed_at: ResumeFrom
+    reason: Annotated[str, Meta(description="A sentence: entries are lost, are not events, or the log is another one.")]
+
+
+class EndFrame(Struct, frozen=True, tag_field="kind", tag="end"):
+    """Everything up to `until` was sent. The last frame, before close code 1000."""
+
+    cursor: ResumeFrom
+
+
+class StateFrame(Struct, frozen=True, tag_field="kind", tag="state"):
+    """The answer to each message of the client. It applies to every later frame."""
+
+    cursor: ResumeFrom
+    paused: Annotated[bool, Meta(description="Whether no entries follow until `resume` or `seek`.")]
+    until: Annotated[str | None, Meta(description="Where the stream ends, as requested; null: nowhere.")]
+    event_type: Annotated[list[str], Meta(description="The event types of the stream, as requested; []: all.")]
+    user_id: Annotated[UserId | None, Meta(description="The user of the stream; null: all.")]
+    speed: Annotated[
+        Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED)] | Literal["max"],
+        Meta(description="`max`, or a factor of the original pace."),
+    ]
+    clock: Annotated[Clock, Meta(description="The timestamps that set the pace: of the log, or of the events.")]
+    batch: Annotated[int, Meta(ge=1, le=MAX_EVENTS, description="Maximum number of events in a frame.")]
+
+
+AnyFrame = HelloFrame | EventsFrame | CaughtUpFrame | ProgressFrame | GapFrame | EndFrame | StateFrame
 
 
 class Item(NamedTuple):
-    """An entry of the log, ready to be sent: ``event`` as JSON, or why it can't be shown as one.
+    """An entry as frames show it: ``event`` as JSON, or the ``refusal`` that replaces it with a gap.
 
-    ``logged_at`` and ``created_at`` are in seconds since 1970; what is no event has the former alone, a gap neither.
+    ``cursor`` is the entry's, or that of the last entry of a gap. Times are in seconds since 1970; an entry that is
+    not an event has only ``logged_at``, a gap has none.
     """
 
     cursor: Cursor
-    event: str
+    event: bytes
     refusal: str
     event_type: str = ""
     user_id: int = 0
@@ -40,80 +128,160 @@ class Item(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One message to a client, and where the client is when it has it."""
+    """One encoded message to a client, and the client's position after it."""
 
-    text: str
+    data: bytes
     position: Cursor
 
 
-def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
-    """An entry as it appears in frames, whoever gets them."""
-    cursor, logged_at = entry.cursor(epoch), entry.logged_at
-    moment = entry.time_ns / 1e9
-    try:
-        stored = read_stored(entry.payload, logged_at=logged_at)
-        event = upcast(stored, upcasters)
-    except EventRejectedError as error:
-        return Item(cursor, "", f"the entry can't be read as an event: {error.message}", logged_at=moment)
-    payload = entry.payload if event is stored else encode_event(event)
-    body = payload.decode().lstrip()  # by the command side it begins with its brace, by another hand it may not
-    text = f'{{"cursor":"{cursor_text(cursor)}","logged_at":{_encoder.encode(logged_at).decode()},{body[1:]}'
-    return Item(cursor, text, "", event.event_type, event.user_id, moment, event.created_at.timestamp())
+_encoder = msgspec.json.Encoder()
 
 
-def entries_frame(items: Iterable[Item], behind: Cursor, limit: int = MAX_EVENTS) -> Frame:
-    """As many of the items (one to ``limit``) as make one frame for a client that is at ``behind``."""
-    events: list[str] = []
-    chars = 0
-    last = behind
+def _encoded(frame: AnyFrame, position: Cursor) -> Frame:
+    return Frame(_encoder.encode(frame), position)
+
+
+def entries_frame(items: Iterable[Item], after: Cursor, limit: int = MAX_EVENTS) -> Frame:
+    """Encodes as many of one or more items (at most ``limit``) as fit in one frame for a client at ``after``.
+
+    An item that is a gap gets a frame of its own.
+    """
+    events: list[bytes] = []
+    size = 0
+    last = after
     for item in items:
         if item.refusal:
-            return gap_frame(behind, item.cursor, item.refusal) if not events else _events_frame(events, last)
-        chars += len(item.event)
-        if events and chars > MAX_CHARS:
+            if events:
+                break
+            return gap_frame(after, item.cursor, item.refusal)
+        size += len(item.event)
+        if events and size > MAX_BYTES:
             break
         events.append(item.event)
         last = item.cursor
         if len(events) == limit:
             break
-    return _events_frame(events, last)
-
-
-def _events_frame(events: list[str], last: Cursor) -> Frame:
-    return Frame(f'{{"kind":"events","cursor":"{cursor_text(last)}","events":[{",".join(events)}]}}', last)
+    # every item is a LoggedEvent that is encoded already
+    encoded = cast("list[LoggedEvent]", Raw(b"[%b]" % b",".join(events)))
+    return _encoded(EventsFrame(cursor_text(last), encoded), last)
 
 
 def hello_frame(ends: LogEnds, position: Cursor) -> Frame:
-    """The first frame of every stream, which begins behind ``position``."""
+    """Encodes the first frame of a stream that starts after ``position``."""
     first, last = (cursor_text(cursor) if cursor else None for cursor in (ends.first, ends.last))
-    return Frame(_text(kind="hello", epoch=ends.epoch, first=first, last=last, cursor=cursor_text(position)), position)
+    return _encoded(HelloFrame(ends.epoch, first, last, cursor_text(position)), position)
 
 
 def caught_up_frame(position: Cursor) -> Frame:
-    """Everything that was there when the client connected has been sent."""
-    return Frame(_text(kind="caught_up", cursor=cursor_text(position)), position)
+    """Encodes a ``CaughtUpFrame``."""
+    return _encoded(CaughtUpFrame(cursor_text(position)), position)
 
 
 def progress_frame(position: Cursor) -> Frame:
-    """Nothing new for this client; the stream is alive."""
-    return Frame(_text(kind="progress", cursor=cursor_text(position)), position)
+    """Encodes a ``ProgressFrame``."""
+    return _encoded(ProgressFrame(cursor_text(position)), position)
 
 
 def end_frame(position: Cursor) -> Frame:
-    """Everything up to the end that the client asked for has been sent."""
-    return Frame(_text(kind="end", cursor=cursor_text(position)), position)
-
-
-def state_frame(position: Cursor, **state: Any) -> Frame:
-    """What the client said holds from here on."""
-    return Frame(_text(kind="state", cursor=cursor_text(position), **state), position)
+    """Encodes an ``EndFrame``."""
+    return _encoded(EndFrame(cursor_text(position)), position)
 
 
 def gap_frame(asked: Cursor, resumed_at: Cursor, reason: str) -> Frame:
-    """Between these two positions the client does not get what it should."""
-    text = _text(kind="gap", asked=cursor_text(asked), resumed_at=cursor_text(resumed_at), reason=reason)
-    return Frame(text, resumed_at)
+    """Encodes a ``GapFrame``."""
+    return _encoded(GapFrame(cursor_text(asked), cursor_text(resumed_at), reason), resumed_at)
 
 
-def _text(**members: Any) -> str:
-    return _encoder.encode(members).decode()
+def state_frame(position: Cursor, request: StreamRequest, *, paused: bool) -> Frame:
+    """Encodes the state of a stream."""
+    state = StateFrame(
+        cursor_text(position),
+        paused,
+        request.until,
+        request.event_type,
+        request.user_id,
+        "max" if request.speed is None else request.speed,
+        request.clock,
+        request.batch,
+    )
+    return _encoded(state, position)
+
+
+_ENTRY: dict[str, Any] = {
+    "cursor": "3f9c1a7be204:1041:9be17165c0a2d6f4",
+    "logged_at": "2025-10-10T10:00:00.041728Z",
+    "event_id": "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177",
+    "event_type": "page_view",
+    "user_id": 123,
+    "created_at": "2025-10-10T10:00:00Z",
+    "event_data": {"path": "/home"},
+}
+_NEXT: dict[str, Any] = {
+    "cursor": "3f9c1a7be204:1042:1f0a9c3388d75e02",
+    "logged_at": "2025-10-10T10:00:05.213004Z",
+    "event_id": "0199cd9c-6e42-7f18-8c05-93d47a6be210",
+    "event_type": "order_completed",
+    "user_id": 123,
+    "created_at": "2025-10-10T10:00:05.168Z",
+    "event_data": {"amount": {"cents": 1250, "currency": "EUR"}},
+    "event_version": 3,
+}
+_START, _LAST, _PASSED = "3f9c1a7be204:1040:c4479be1502a6d38", _NEXT["cursor"], "3f9c1a7be204:1057:5d41402abc4b2a76"
+_FOREIGN = "81d0e6f7a2b3:5000:0c3f5a7e9d1b2846"
+
+EXAMPLES: dict[type[Struct], list[dict[str, Any]]] = {
+    LoggedEvent: [_ENTRY, _NEXT],
+    HelloFrame: [
+        {
+            "kind": "hello",
+            "epoch": "3f9c1a7be204",
+            "first": "3f9c1a7be204:1:7d0e3f5a91c2b846",
+            "last": _LAST,
+            "cursor": _START,
+        },
+        {"kind": "hello", "epoch": "3f9c1a7be204", "first": None, "last": None, "cursor": "3f9c1a7be204:0:"},
+    ],
+    EventsFrame: [{"kind": "events", "cursor": _LAST, "events": [_ENTRY, _NEXT]}],
+    CaughtUpFrame: [{"kind": "caught_up", "cursor": _LAST}],
+    ProgressFrame: [{"kind": "progress", "cursor": _PASSED}],
+    GapFrame: [
+        {
+            "kind": "gap",
+            "asked": _PASSED,
+            "resumed_at": "3f9c1a7be204:1060:00000000",
+            "reason": "the log's entries 1058 to 1060 are gone, and recorded as lost",
+        },
+        {
+            "kind": "gap",
+            "asked": _FOREIGN,
+            "resumed_at": "3f9c1a7be204:0:",
+            "reason": f"the log's epoch is 3f9c1a7be204, but the position {_FOREIGN} is of another log",
+        },
+    ],
+    EndFrame: [{"kind": "end", "cursor": _LAST}],
+    StateFrame: [
+        {
+            "kind": "state",
+            "cursor": _LAST,
+            "paused": False,
+            "until": None,
+            "event_type": ["checkout.*"],
+            "user_id": 5,
+            "speed": "max",
+            "clock": "log",
+            "batch": 256,
+        },
+        {
+            "kind": "state",
+            "cursor": _START,
+            "paused": False,
+            "until": "2026-03-01T13:00:00Z",
+            "event_type": [],
+            "user_id": None,
+            "speed": 10.0,
+            "clock": "event",
+            "batch": 256,
+        },
+    ],
+}
+"""Examples of each struct, for the documents."""

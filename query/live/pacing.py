@@ -3,55 +3,49 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Literal
 
 from query.live.frames import Item
+from query.live.requests import MAX_WAIT, Clock
 
-LONGEST_WAIT = 10.0
-"""Seconds between two events at most: a night without any is not sat through."""
-TICK = 0.005
-"""Seconds: what is due so soon is due now."""
+TOLERANCE = 0.005
+"""Seconds: an item that is due this soon is due now."""
 
 
 class Pacer:
-    """Says when each of a stream's items is due.
+    """Decides when each item of a stream is due.
 
-    ``began`` is the moment the client asked for; without it the first item is due at once.
+    ``start`` is the time the client asked to start from; without it the first item is due at once.
     """
 
     def __init__(
-        self,
-        speed: float,
-        clock: Literal["log", "event"],
-        began: datetime | None = None,
-        now: Callable[[], float] = time.monotonic,
+        self, speed: float, clock: Clock, start: datetime | None = None, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._speed = speed
         self._clock = clock
-        self._moment = began.timestamp() if began is not None and clock == "log" else None
+        self._time = start.timestamp() if start is not None and clock == "log" else None
         self._now = now
         self._due = self._now()
 
-    def go_on(self) -> None:
-        """Begins again to wait, after a pause."""
+    def restart(self) -> None:
+        """Restarts the wait for the next item, after a pause."""
         self._due = self._now()
 
     def due(self, items: Sequence[Item]) -> tuple[int, float]:
-        """How many of the items are due now, and the seconds until the next one is."""
+        """Returns how many of the items are due now, and the seconds until the next one is due."""
         now = self._now()
         for number, item in enumerate(items):
-            moment = self._moment_of(item)
+            at = self._time_of(item)
             due = self._due
-            if moment is not None and self._moment is not None:
-                due += min((moment - self._moment) / self._speed, LONGEST_WAIT)
-            if due > now + TICK:
+            if at is not None and self._time is not None:
+                due += min((at - self._time) / self._speed, MAX_WAIT)
+            if due > now + TOLERANCE:
                 return number, due - now
-            self._due, self._moment = due, moment
+            self._due, self._time = due, at
         return len(items), 0.0
 
-    def _moment_of(self, item: Item) -> float | None:
-        moment = item.logged_at if self._clock == "log" else item.created_at
-        if not moment:  # what is gone or can't be read: no time has passed
-            return self._moment
-        # the created_at of one event after the other may go back: no time has passed either
-        return moment if self._moment is None else max(moment, self._moment)
+    def _time_of(self, item: Item) -> float | None:
+        at = item.logged_at if self._clock == "log" else item.created_at
+        if not at:  # a gap, or not an event: no time has passed
+            return self._time
+        # created_at may go back from one event to the next: no time has passed either
+        return at if self._time is None else max(at, self._time)

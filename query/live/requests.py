@@ -1,4 +1,4 @@
-"""What clients ask of a stream: the parameters of ``/ws`` and ``/sse``, and what a client of ``/ws`` says later."""
+"""The requests of clients: the parameters of ``/ws`` and ``/sse``, and the later messages of a ``/ws`` client."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -7,44 +7,46 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from contracts.errors import BadCursorError
-from contracts.patterns import TypePattern
 from query.errors import BadParameterError
-from query.live.frames import MAX_EVENTS
-from query.live.pacing import LONGEST_WAIT
-from query.live.places import parse_end, parse_start
-from query.live.selection import Selection
+from query.live.bounds import parse_end, parse_start
 from query.parameters import EventTypeFilter, UserFilter
 
+MAX_EVENTS = 256
+"""Events of one frame."""
 MAX_MESSAGE = 64 * 1024
-"""Bytes of what a client says at once."""
-SLOWEST, FASTEST = 0.1, 100_000.0
+"""Bytes of a client's message."""
+MIN_SPEED, MAX_SPEED = 0.1, 100_000.0
+MAX_WAIT = 10.0
+"""Seconds that a paced stream waits between two events, so that a night without events is skipped."""
 
-PLACE = "a cursor, RFC 3339 with a zone, or so long ago, such as -5m"
+_END = "a cursor, RFC 3339 with a zone, or a relative time such as -5m"
 
 Clock = Literal["log", "event"]
 
 
 class BadStreamRequestError(BadParameterError):
-    """The client asked for what there isn't: tell it, so that it doesn't ask again."""
+    """The client's request or message is invalid: it must not repeat it."""
 
 
-def _start(text: str) -> str:
+def _check_start(text: str) -> str:
     try:
         parse_start(text)
     except (BadCursorError, ValueError):
-        raise ValueError(f"{text[:40]!r} is not 'latest', 'earliest', {PLACE}") from None
+        raise ValueError(f"{text[:40]!r} is not 'latest', 'earliest', {_END}") from None
     return text
 
 
-def _end(text: str) -> str:
+def _check_end(text: str | None) -> str | None:
+    if text is None:
+        return None
     try:
         parse_end(text)
     except (BadCursorError, ValueError):
-        raise ValueError(f"{text[:40]!r} is not {PLACE}") from None
+        raise ValueError(f"{text[:40]!r} is not {_END}") from None
     return text
 
 
-def _speed(given: object) -> object:
+def _parse_speed(given: object) -> object:
     if given == "max":
         return None
     if isinstance(given, bool):
@@ -57,29 +59,29 @@ def _speed(given: object) -> object:
 
 Start = Annotated[
     str,
-    AfterValidator(_start),
+    AfterValidator(_check_start),
     Field(
-        description="Where to begin: `latest` (only what comes from now on), `earliest`, a cursor (what follows it), "
-        "or when the log took it: RFC 3339, or so long ago, such as `-5m` (s, m, h, d)."
+        description="Where the stream starts: `latest` (only new entries), `earliest`, a cursor (entries after it), or "
+        "a time in the log: RFC 3339, or a relative time such as `-5m` (s, m, h, d)."
     ),
 ]
 End = Annotated[
     str | None,
-    AfterValidator(lambda text: text if text is None else _end(text)),
-    Field(description="Where to end: a cursor (up to and including it), or a time of the log (what came before it)."),
+    AfterValidator(_check_end),
+    Field(description="Where the stream ends: a cursor (with its entry), or a time in the log (entries before it)."),
 ]
-Factor = Annotated[float, Field(ge=SLOWEST, le=FASTEST)]
+Factor = Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)]
 Speed = Annotated[
     Factor | None,
-    BeforeValidator(_speed, json_schema_input_type=Literal["max"] | Factor),
+    BeforeValidator(_parse_speed, json_schema_input_type=Literal["max"] | Factor),
     Field(
-        description=f"`max`, or a factor of the original pace: 1 is as it happened, 10 ten times as fast. Nobody waits "
-        f"longer than {LONGEST_WAIT:g} s between two events. At the log's end it goes on live.",
+        description="`max`, or a factor of the original pace: 1 is the original, 10 is ten times as fast. Waits at "
+        f"most {MAX_WAIT:g} s between two events. At the end of the log the stream becomes live.",
     ),
 ]
-Clocked = Annotated[
+PaceClock = Annotated[
     Clock,
-    Field(description="The original pace: by when the `log` took the events, or by their own `created_at`, `event`."),
+    Field(description="The timestamps that set the pace: `log` uses `logged_at`, `event` uses `created_at`."),
 ]
 
 
@@ -93,13 +95,8 @@ class StreamRequest(BaseModel):
     event_type: EventTypeFilter = Field([], examples=[["checkout.*"]])
     user_id: UserFilter = Field(None, examples=[123])
     speed: Speed = Field(None, examples=["max", 10], json_schema_extra={"default": "max"})
-    clock: Clocked = "log"
-    batch: int = Field(MAX_EVENTS, ge=1, le=MAX_EVENTS, description="At most so many events in a frame.")
-
-    @property
-    def selection(self) -> Selection:
-        """Which events are wanted."""
-        return Selection(tuple(TypePattern.parse(text) for text in self.event_type), self.user_id)
+    clock: PaceClock = "log"
+    batch: int = Field(MAX_EVENTS, ge=1, le=MAX_EVENTS, description="Maximum number of events in a frame.")
 
 
 class _Message(BaseModel):
@@ -107,29 +104,29 @@ class _Message(BaseModel):
 
 
 class Pause(_Message):
-    """Sends nothing until ``resume`` or ``seek``."""
+    """Pauses the stream until `resume` or `seek`."""
 
     kind: Literal["pause"]
 
 
 class Resume(_Message):
-    """Goes on where the stream was paused."""
+    """Continues a paused stream."""
 
     kind: Literal["resume"]
 
 
 class Seek(_Message):
-    """Goes on from another place. Without ``until`` there is no end; ``speed`` and ``clock`` stay if not given."""
+    """Continues from another position. Without `until` there is no end; `speed` and `clock` are kept if omitted."""
 
     kind: Literal["seek"]
     start: Start = Field(alias="from")
     until: End = None
     speed: Speed = None
-    clock: Clocked = "log"
+    clock: PaceClock = "log"
 
 
 class Filter(_Message):
-    """From here on, other events."""
+    """Selects other events from here on."""
 
     kind: Literal["filter"]
     event_type: EventTypeFilter = []
@@ -138,14 +135,36 @@ class Filter(_Message):
 
 Message = Pause | Resume | Seek | Filter
 _messages: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
+_KINDS = {"pause", "resume", "seek", "filter"}
 _LISTS = {"event_type"}
+
+EXAMPLES: dict[type[BaseModel], list[dict[str, Any]]] = {
+    Pause: [{"kind": "pause"}],
+    Resume: [{"kind": "resume"}],
+    Seek: [
+        {"kind": "seek", "from": "-5m"},
+        {
+            "kind": "seek",
+            "from": "2026-03-01T12:00:00Z",
+            "until": "2026-03-01T13:00:00Z",
+            "speed": 10,
+            "clock": "event",
+        },
+        {"kind": "seek", "from": "latest", "speed": "max"},
+    ],
+    Filter: [
+        {"kind": "filter", "event_type": ["checkout.*", "page_view"], "user_id": 123},
+        {"kind": "filter"},
+    ],
+}
+"""Examples of each message, for the documents."""
 
 
 def read_request(parameters: Iterable[tuple[str, str]]) -> StreamRequest:
-    """Reads the query parameters of a socket.
+    """Parses query parameters.
 
     Raises:
-        BadStreamRequestError: naming each that is wrong.
+        BadStreamRequestError: it names each invalid parameter.
     """
     given: dict[str, Any] = {}
     for name, text in parameters:
@@ -162,19 +181,19 @@ def read_request(parameters: Iterable[tuple[str, str]]) -> StreamRequest:
 
 
 def read_message(text: str | bytes) -> Message:
-    """Reads what a client says.
+    """Parses a client's message.
 
     Raises:
-        BadStreamRequestError: it is none of what can be said.
+        BadStreamRequestError: the message is invalid.
     """
     if len(text if isinstance(text, bytes) else text.encode()) > MAX_MESSAGE:
-        raise BadStreamRequestError(f"a message may have {MAX_MESSAGE:,} bytes at most")
+        raise BadStreamRequestError(f"a message has at most {MAX_MESSAGE:,} bytes")
     try:
         given = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise BadStreamRequestError("a message has to be a JSON object") from None
+        given = None
     if not isinstance(given, dict):
-        raise BadStreamRequestError("a message has to be a JSON object")
+        raise BadStreamRequestError("a message must be a JSON object")
     try:
         return _messages.validate_python(given, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -186,8 +205,7 @@ def _reasons(error: ValidationError, thing: str) -> str:
 
 
 def _reason(found: Any, thing: str) -> str:
-    kinds = {model.__name__.lower() for model in (Pause, Resume, Seek, Filter)}
-    names = [str(part) for part in found["loc"] if str(part) not in kinds or found["loc"][-1] == part]
+    names = [str(part) for part in found["loc"] if str(part) not in _KINDS or found["loc"][-1] == part]
     name = names[0][:40] if names else ""
     if found["type"] == "extra_forbidden":
         return f"{name!r} is not a {thing}"

@@ -2,111 +2,114 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 from contracts.cursors import Cursor, fingerprints_agree
-from query.live.frames import MAX_EVENTS, Frame, Item, entries_frame
+from query.live.frames import Frame, Item, entries_frame
+from query.live.requests import MAX_EVENTS
 from query.live.selection import EVERYTHING, Selection
 
-MAX_CHARS = 64 * 1024 * 1024
-"""Characters a ring keeps at most, however few events that is: an event may be 32 KiB."""
-
-MAX_SHARED_CHARS = 16 * 1024 * 1024
-"""Characters of the frames that are kept for whoever asks at the same place; what was asked for longest ago goes."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Bytes of a ring's events: a single one may have 32 KiB."""
+MAX_SHARED_BYTES = 16 * 1024 * 1024
+"""Bytes of the cached frames; the least recently used are dropped."""
 MAX_SHARED = 1_000
-"""How many they are at most: one may be short, or say only that there is nothing."""
+"""Number of cached frames: small ones, and positions without a frame, are bounded too."""
+MAX_SCANNED = 2_000
+"""Items that one call searches for selected events, so that other clients get their turn."""
 
-LOOKED_AT = 2_000
-"""Items that are looked at in one go for those that a client wants: others have their turn in between."""
-
-_Asked = tuple[Cursor, Selection, int]
+_Key = tuple[Cursor, Selection, int, int | None]
 
 
 class Ring:
-    """Up to ``size`` entries behind ``start``, gaps among them. Another history gets another ring."""
+    """Up to ``size`` entries after ``start``, including gaps. Another history needs another ring."""
 
     def __init__(self, start: Cursor, size: int) -> None:
         self.start = start
         self.end = start
-        """The position of whoever has seen everything the ring has."""
+        """The position after the last item."""
         self.first_seq = start.seq + 1
-        """The first that it holds, or the next that comes."""
+        """The first sequence in the ring; of an empty ring, the next one."""
         self._size = size
-        self._items: dict[int, Item] = {}  # by the sequence at which a client is that has it
-        self._jumps: dict[int, int] = {}  # from the sequence before a gap to its last
-        self._chars = 0
-        self._shared: OrderedDict[_Asked, Frame | Cursor] = OrderedDict()  # the latest asked for at the end
-        self.shared_chars = 0
-        """Characters of the frames that are kept."""
+        self._items: dict[int, Item] = {}  # by the last sequence of the item
+        self._jumps: dict[int, int] = {}  # from the sequence before a gap to its last sequence
+        self._bytes = 0
+        self._shared: OrderedDict[_Key, Frame | Cursor] = OrderedDict()  # most recently used last
+        self.shared_bytes = 0
+        """Bytes of the cached frames."""
 
     def extend(self, items: Sequence[Item]) -> None:
-        """Adds the next entries and lets the oldest go."""
+        """Appends the next items, and drops the oldest beyond the limits."""
         for item in items:
             if item.cursor.seq > self.end.seq + 1:
                 self._jumps[self.end.seq] = item.cursor.seq
             self._items[item.cursor.seq] = item
-            self._chars += len(item.event)
+            self._bytes += len(item.event)
             self.end = item.cursor
-        while len(self._items) > self._size or self._chars > MAX_CHARS:
+        while len(self._items) > self._size or self._bytes > MAX_BYTES:
             oldest = self._jumps.pop(self.first_seq - 1, self.first_seq)
-            self._chars -= len(self._items.pop(oldest).event)
+            self._bytes -= len(self._items.pop(oldest).event)
             self.first_seq = oldest + 1
         self._shared.clear()
-        self.shared_chars = 0
+        self.shared_bytes = 0
 
     def continues(self, position: Cursor) -> bool:
-        """Whether a client at ``position`` can go on from here and misses nothing.
+        """Returns whether a client at ``position`` can continue from the ring without missing an entry.
 
-        Where the ring knows the entry at the position, it has to be the same: the log may have been put back meanwhile.
+        An entry of the ring at the position must have the same fingerprint: the log may have been restored meanwhile.
         """
         if position.epoch != self.start.epoch or position.seq + 1 < self.first_seq:
             return False
         if position.seq == self.start.seq:
             return fingerprints_agree(position.fingerprint, self.start.fingerprint)
         item = self._items.get(position.seq)
-        if item is None:  # it went, or is still to come; or the position is within a gap
+        if item is None:  # dropped, or not received yet; within a gap the ring has nothing either
             return position.seq < self.first_seq or position.seq > self.end.seq
         return fingerprints_agree(position.fingerprint, item.cursor.fingerprint)
 
-    def frame_behind(
-        self, position: Cursor, selection: Selection = EVERYTHING, limit: int = MAX_EVENTS
+    def frame_after(
+        self,
+        position: Cursor,
+        selection: Selection = EVERYTHING,
+        limit: int = MAX_EVENTS,
+        last_seq: int | None = None,
     ) -> Frame | Cursor:
-        """The next frame for a client at ``position``, which has to be before ``end``, of at most ``limit`` events.
+        """Returns the next frame for a client at ``position``, which must precede ``end``.
 
-        Where what follows holds nothing for it, the position behind that. Made once for all who ask the same.
+        It has at most ``limit`` events, none after ``last_seq``. If none of the next items is selected, the result is
+        the position after them. Clients with equal arguments share the result.
         """
-        asked = (position, selection, limit)
-        found = self._shared.get(asked)
+        key = (position, selection, limit, last_seq)
+        found = self._shared.get(key)
         if found is not None:
-            self._shared.move_to_end(asked)
+            self._shared.move_to_end(key)
             return found
-        made = self._make_frame(*asked)
-        self._keep(asked, made)
+        made = self._make_frame(*key)
+        self._share(key, made)
         return made
 
-    def items_behind(self, position: Cursor) -> list[Item]:
-        """The next items, a bounded number."""
-        return list(islice(self._behind(position.seq), LOOKED_AT))
+    def _make_frame(self, position: Cursor, selection: Selection, limit: int, last_seq: int | None) -> Frame | Cursor:
+        items = self._after(position.seq)
+        if last_seq is not None:
+            items = takewhile(lambda item: item.cursor.seq <= last_seq, items)
+        if selection.selects_all:
+            return entries_frame(items, position, limit)
+        scanned = list(islice(items, MAX_SCANNED))
+        selected = [item for item in scanned if selection.selects(item)]
+        return entries_frame(selected, position, limit) if selected else scanned[-1].cursor
 
-    def _make_frame(self, position: Cursor, selection: Selection, limit: int) -> Frame | Cursor:
-        if selection.wants_all:
-            return entries_frame(self._behind(position.seq), position, limit)
-        items = self.items_behind(position)
-        wanted = [item for item in items if selection.wants(item)]
-        return entries_frame(wanted, position, limit) if wanted else items[-1].cursor
-
-    def _keep(self, asked: _Asked, made: Frame | Cursor) -> None:
-        self._shared[asked] = made
-        self.shared_chars += _chars(made)
-        while len(self._shared) > MAX_SHARED or self.shared_chars > MAX_SHARED_CHARS:
+    def _share(self, key: _Key, made: Frame | Cursor) -> None:
+        self._shared[key] = made
+        self.shared_bytes += _size(made)
+        while len(self._shared) > MAX_SHARED or self.shared_bytes > MAX_SHARED_BYTES:
             _, oldest = self._shared.popitem(last=False)
-            self.shared_chars -= _chars(oldest)
+            self.shared_bytes -= _size(oldest)
 
-    def _behind(self, seq: int) -> Iterator[Item]:
+    def _after(self, seq: int) -> Iterator[Item]:
         while seq < self.end.seq:
             seq = self._jumps.get(seq, seq + 1)
             yield self._items[seq]
 
 
-def _chars(made: Frame | Cursor) -> int:
-    return len(made.text) if isinstance(made, Frame) else 0
+def _size(made: Frame | Cursor) -> int:
+    return len(made.data) if isinstance(made, Frame) else 0

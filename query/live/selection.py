@@ -1,30 +1,36 @@
-"""Which events a client wants."""
+"""Which events a client requested."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from contracts.patterns import TypePattern, subject_filters
 from query.live.frames import Item
+from query.live.requests import StreamRequest
 
 
 class Selection(NamedTuple):
-    """No patterns mean every event type, no user everybody."""
+    """Without patterns every event type is selected, without a user every user."""
 
     patterns: tuple[TypePattern, ...] = ()
     user_id: int | None = None
 
+    @classmethod
+    def of(cls, request: StreamRequest) -> Self:
+        """Returns the selection of a request."""
+        return cls(tuple(TypePattern.parse(text) for text in request.event_type), request.user_id)
+
     @property
-    def wants_all(self) -> bool:
-        """Whether nothing is left out."""
+    def selects_all(self) -> bool:
+        """Whether every event is selected."""
         return not self.patterns and self.user_id is None
 
     @property
     def subjects(self) -> list[str]:
-        """Subject filters with which the log's server passes over other event types; [] where it has to send all."""
+        """Subject filters that make the log's server skip other event types; [] if it must send all."""
         return subject_filters(self.patterns)
 
-    def wants(self, item: Item) -> bool:
-        """Whether an item is to be sent: what isn't an event might have been wanted, so it is."""
+    def selects(self, item: Item) -> bool:
+        """Returns whether an item is sent: always if it is not an event, because it may have been one."""
         if item.refusal:
             return True
         if self.user_id is not None and item.user_id != self.user_id:

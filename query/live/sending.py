@@ -1,4 +1,4 @@
-"""Who is connected, and carrying frames to each at its own pace, over whatever carries them."""
+"""Sends frames to connected clients, each at its own pace, over any transport."""
 
 import asyncio
 import logging
@@ -20,46 +20,46 @@ SHUTTING_DOWN = 3001
 TOO_SLOW = 3008
 BAD_REQUEST = 3501
 
-STALLED = 20.0
-"""Seconds one frame may wait for a client to take it."""
+STALL_TIMEOUT = 20.0
+"""Seconds that one frame may wait for a client to read."""
 HEARTBEAT = 5.0
-"""Seconds without a frame at most, whatever the client waits for and whether the log answers or not."""
-LOOK = 1.0
-"""Seconds between looks for stalled clients, and for those that a heartbeat is due to."""
-LAST_CHANCE = 20.0
-"""Seconds a client that stalled has to take what it was sent before, and then hear why it is closed."""
-GOODBYE = 1.0
-"""Seconds any other last word may take to leave."""
+"""Most seconds without a frame, even while a stream waits or the log does not answer."""
+CHECK_INTERVAL = 1.0
+"""Seconds between checks for stalled clients and due heartbeats."""
+STALLED_CLOSE_TIMEOUT = 20.0
+"""Seconds a stalled client has to read what was sent before, and the reason of the close."""
+CLOSE_TIMEOUT = 1.0
+"""Seconds any other close may take."""
 
 logger = logging.getLogger("tailrace.query")
 
 
 class ClientGoneError(Exception):
-    """The client has left."""
+    """The client has disconnected."""
 
 
 class Carrier(ABC):
-    """One client's connection."""
+    """The connection to one client."""
 
     @abstractmethod
     async def send(self, frame: Frame) -> None:
-        """Sends a frame; waits while the client takes nothing.
+        """Sends a frame; waits while the client does not read.
 
         Raises:
-            ClientGoneError: it has left.
+            ClientGoneError: the client has disconnected.
         """
 
     @abstractmethod
-    async def listen(self, tell: Callable[[Message], None]) -> None:
-        """Hears what the client says, until it has left.
+    async def receive(self, on_message: Callable[[Message], None]) -> None:
+        """Passes on the client's messages until it disconnects.
 
         Raises:
-            BadStreamRequestError: it says what can't be understood.
+            BadStreamRequestError: a message is invalid.
         """
 
     @abstractmethod
     async def close(self, code: int, reason: str) -> None:
-        """Ends the connection with the last word."""
+        """Closes the connection with a code and a reason."""
 
 
 class LiveClients:
@@ -69,7 +69,7 @@ class LiveClients:
         self.frames = 0
         """Frames sent since the start."""
         self.on_closed: Callable[[int], None] = lambda code: None
-        """Is told the code of each stream that has ended; 0 where the client left by itself."""
+        """Receives the close code of each stream; 0 if the client disconnected."""
         self._log = log
         self._tail = tail
         self._open: set[asyncio.Task[Any]] = set()
@@ -77,23 +77,23 @@ class LiveClients:
 
     @property
     def count(self) -> int:
-        """Clients that are being served."""
+        """Connected clients."""
         return len(self._open)
 
     async def stop(self) -> None:
-        """Tells every client that the service is shutting down, for at most ``GOODBYE`` seconds."""
+        """Closes every stream with ``SHUTTING_DOWN``, within ``CLOSE_TIMEOUT`` seconds."""
         self._stopping.set()
         if self._open:
-            await asyncio.wait(self._open, timeout=GOODBYE)
+            await asyncio.wait(self._open, timeout=CLOSE_TIMEOUT)
 
     def stream(self, request: StreamRequest) -> Stream:
-        """A stream that is not open yet; ``serve`` closes it."""
+        """Returns a stream that is not open yet; ``serve`` closes it."""
         return Stream(self._log, self._tail, request)
 
     async def serve(self, carrier: Carrier, stream: Stream, hello: Frame | None = None) -> None:
-        """Serves one client until either side ends it. To be run in a task of its own.
+        """Serves one client until either side closes the connection. Needs its own task.
 
-        ``hello`` is what the stream has said when it was opened, if it was.
+        ``hello`` is the first frame, if the stream is open already.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -103,38 +103,38 @@ class LiveClients:
             self.on_closed(code)
             if code:
                 with suppress(ClientGoneError, TimeoutError):
-                    async with asyncio.timeout(LAST_CHANCE if code == TOO_SLOW else GOODBYE):
+                    async with asyncio.timeout(STALLED_CLOSE_TIMEOUT if code == TOO_SLOW else CLOSE_TIMEOUT):
                         await carrier.close(code, reason)
         finally:
             self._open.discard(task)
             with suppress(TimeoutError):
-                async with asyncio.timeout(GOODBYE):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
                     await stream.close()
 
     async def _feed(self, carrier: Carrier, stream: Stream, hello: Frame | None) -> tuple[int, str]:
-        """Sends frames until there is a reason to stop: a close code and a sentence, 0 for a client that left."""
+        """Sends frames until the stream must close; returns the close code and reason, 0 if the client is gone."""
         sender = _Sender(carrier, self)
         sending = asyncio.create_task(sender.run(stream, hello))
-        listening = asyncio.create_task(carrier.listen(stream.tell))
+        receiving = asyncio.create_task(carrier.receive(stream.receive))
         stopping = asyncio.create_task(self._stopping.wait())
-        tasks = {sending, listening, stopping}
+        tasks = {sending, receiving, stopping}
         try:
             done: set[asyncio.Task[Any]] = set()
-            while not done and not sender.stalled:
-                done, _ = await asyncio.wait(tasks, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+            while not done and not sender.has_stalled:
+                done, _ = await asyncio.wait(tasks, timeout=CHECK_INTERVAL, return_when=asyncio.FIRST_COMPLETED)
                 sender.keep_alive(stream)
         finally:
-            tasks |= sender.beats
+            tasks |= sender.heartbeats
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         try:
-            if listening in done:
-                listening.result()
+            if receiving in done:
+                receiving.result()
                 return 0, ""
             if sending in done:
                 sending.result()
-                return ENDED, "the end that was asked for"
+                return ENDED, "the requested end is reached"
         except ClientGoneError:
             return 0, ""
         except BadStreamRequestError as error:
@@ -142,62 +142,62 @@ class LiveClients:
         except (LogUnavailableError, JetStreamApiError) as error:
             return TRY_AGAIN_LATER, str(error)
         if stopping in done:
-            return SHUTTING_DOWN, "the service is shutting down: connect again with your last cursor"
-        logger.info("a live client is closed: it took no frame for %g s", STALLED)
-        return TOO_SLOW, "frames were not taken for too long: connect again with your last cursor"
+            return SHUTTING_DOWN, "the service is shutting down: reconnect with your last cursor"
+        logger.info("closed a live client that read no frame for %g s", STALL_TIMEOUT)
+        return TOO_SLOW, "the client did not read for too long: reconnect with your last cursor"
 
 
 class _Sender:
-    """Sends frames one at a time: a client that doesn't take them costs one frame and the socket's buffer."""
+    """Sends one frame at a time: a client that does not read costs one frame and the socket's buffer."""
 
     def __init__(self, carrier: Carrier, clients: LiveClients) -> None:
         self._carrier = carrier
         self._clients = clients
         self._clock = asyncio.get_running_loop().time
-        self._since: float | None = None
-        self._sent: float | None = None
+        self._sending_since: float | None = None
+        self._last_sent: float | None = None
         self._turn = asyncio.Lock()
-        self.beats: set[asyncio.Task[None]] = set()
-        """The heartbeat that is on its way."""
+        self.heartbeats: set[asyncio.Task[None]] = set()
+        """The heartbeat that is being sent."""
 
     @property
-    def stalled(self) -> bool:
-        """Whether the client has not taken a frame for ``STALLED`` seconds."""
-        return self._since is not None and self._clock() - self._since > STALLED
+    def has_stalled(self) -> bool:
+        """Whether the client has not read a frame for ``STALL_TIMEOUT`` seconds."""
+        return self._sending_since is not None and self._clock() - self._sending_since > STALL_TIMEOUT
 
     async def run(self, stream: Stream, hello: Frame | None) -> None:
         frame = hello or await stream.open()
         while True:
             await self._send(frame)
-            if stream.ended:
+            if stream.has_ended:
                 return
-            # neither the ring nor a socket with room makes a task wait: here the others have their turn
+            # neither the ring nor a writable socket suspends a task: this gives other clients their turn
             await asyncio.sleep(0)
             frame = await stream.next_frame()
 
     def keep_alive(self, stream: Stream) -> None:
-        """Has the client know, once it has heard nothing for long, where it is and that the connection is no dead one.
+        """Starts a heartbeat if the client has received nothing for too long.
 
-        Not by the stream itself: that may be waiting for the log.
+        The stream itself cannot send it: it may be waiting for the log.
         """
-        if self._since is None and self._is_silent:
-            self.beats = {asyncio.create_task(self._beat(stream))}
+        if self._sending_since is None and self._is_silent:
+            self.heartbeats = {asyncio.create_task(self._send_heartbeat(stream))}
 
     @property
     def _is_silent(self) -> bool:
-        return self._sent is not None and self._clock() - self._sent >= HEARTBEAT - LOOK
+        return self._last_sent is not None and self._clock() - self._last_sent >= HEARTBEAT - CHECK_INTERVAL
 
-    async def _beat(self, stream: Stream) -> None:
+    async def _send_heartbeat(self, stream: Stream) -> None:
         async with self._turn:
             if self._is_silent:  # still
                 await self._carry(progress_frame(stream.position))
 
     async def _send(self, frame: Frame) -> None:
-        async with self._turn:  # behind a heartbeat that waits to be taken: positions don't go back
+        async with self._turn:  # after a heartbeat that is being sent, so that positions never go back
             await self._carry(frame)
 
     async def _carry(self, frame: Frame) -> None:
-        self._since = self._clock()
+        self._sending_since = self._clock()
         await self._carrier.send(frame)
-        self._since, self._sent = None, self._clock()
+        self._sending_since, self._last_sent = None, self._clock()
         self._clients.frames += 1

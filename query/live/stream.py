@@ -1,277 +1,143 @@
-"""One client's frames: from the ring where that continues its position, from the log itself elsewhere."""
+"""The frames for one client."""
 
-import asyncio
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from contracts.cursors import Cursor
 from contracts.errors import ForeignHistoryError, LogUnavailableError, LostEntriesError
-from query.live.backlog import Backlog
-from query.live.frames import (
-    Frame,
-    Item,
-    caught_up_frame,
-    end_frame,
-    entries_frame,
-    gap_frame,
-    hello_frame,
-    state_frame,
-)
+from query.live.bounds import LogEnds, find_position, parse_end, parse_start, read_log_ends
+from query.live.frames import Frame, hello_frame, state_frame
 from query.live.pacing import Pacer
-from query.live.places import LogEnds, log_ends, parse_end, parse_start, position_of
-from query.live.requests import (
-    BadStreamRequestError,
-    Filter,
-    Message,
-    Pause,
-    Seek,
-    StreamRequest,
-)
-from query.live.ring import Ring
+from query.live.requests import BadStreamRequestError, Filter, Message, Pause, Seek, StreamRequest
+from query.live.selection import Selection
+from query.live.states import Broken, Paused, Session, State, Verifying
 from query.live.tail import Tail
 from runtime.log.client import LogClient
-from runtime.log.positions import verify_position
 
-PAUSE = 0.5
-"""Seconds between tries while the log does not answer."""
+RETRY_INTERVAL = 0.5
+"""Seconds between attempts while the log does not answer."""
 MAX_MESSAGES = 16
-"""Messages of a client that may wait to be obeyed."""
+"""Messages of a client that can be pending."""
 
 
 class Stream:
-    """Frames for one client. One task at a time asks for them.
+    """Returns frames for one client. One task at a time requests them.
 
-    The client is fed by the ring whenever that continues its position, and by its own reader whenever it doesn't: while
-    it reads history, is paced or ends somewhere, after it was too slow for the ring, and while the ring is of another
-    history. Both count the log's sequence, so changing between them neither skips nor repeats.
+    Its state decides where entries come from (see ``states.py``). All states count the sequence of the log, so a
+    transition neither skips nor repeats an entry.
     """
 
     def __init__(self, log: LogClient, tail: Tail, request: StreamRequest) -> None:
-        self.position = Cursor("", 0)
-        """What the client has been given, or what is not for it."""
-        self.ended = False
-        """Whether the end that the client asked for was reached: the frame that said so was the last."""
-        self._log = log
-        self._tail = tail
-        self._request = request
-        self._selection = request.selection
-        self._until: Cursor | datetime | None = None
-        self._pacer: Pacer | None = None
-        self._paused = False
+        self._session = Session(log, tail, request, Selection.of(request))
+        self._state: State = Verifying()
         self._messages: deque[Message] = deque()
-        self._woken = asyncio.Event()
-        self._history_end: int | None = 0
-        self._ring: Ring | None = None
-        self._verified = False
-        self._broken: ForeignHistoryError | LostEntriesError | None = None
-        self._backlog = Backlog(log, tail)
-        tail.wake(self._woken)
+        tail.subscribe(self._session.woken)
 
-    async def open(self) -> Frame:
-        """Finds the place to begin and says hello.
+    @property
+    def position(self) -> Cursor:
+        """The client has received every selected entry up to here."""
+        return self._session.position
 
-        Raises:
-            LogUnavailableError: the log does not answer.
-            BadStreamRequestError: the end asked for is of another log.
-        """
-        ends = await log_ends(self._log)
-        await self._begin(self._request, ends)
-        return hello_frame(ends, self.position)
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last frame was returned."""
+        return self._session.has_ended
 
     @property
     def is_over(self) -> bool:
-        """Whether the client has been given everything up to the end it asked for."""
-        return isinstance(self._until, Cursor) and self.position.seq >= self._until.seq
+        """Whether nothing is left up to the requested end."""
+        return self._session.is_over
 
-    def tell(self, message: Message) -> None:
-        """What the client says; it is obeyed, and answered by a frame, after what is on its way.
+    async def open(self) -> Frame:
+        """Finds the start of the stream and returns the ``hello`` frame.
 
         Raises:
-            BadStreamRequestError: it says too much at once.
+            LogUnavailableError: the log does not answer.
+            BadStreamRequestError: the requested end belongs to another log.
+        """
+        ends = await read_log_ends(self._session.log)
+        await self._start(self._session.request, ends)
+        return hello_frame(ends, self.position)
+
+    def receive(self, message: Message) -> None:
+        """Accepts a message of the client. It is applied, and answered by a frame, after the current frame.
+
+        Raises:
+            BadStreamRequestError: too many messages are pending.
         """
         if len(self._messages) >= MAX_MESSAGES:
-            raise BadStreamRequestError(f"more than {MAX_MESSAGES} messages at once")
+            raise BadStreamRequestError(f"more than {MAX_MESSAGES} messages are pending")
         self._messages.append(message)
-        self._woken.set()
+        self._session.woken.set()
 
     async def next_frame(self) -> Frame:
-        """Waits for the next frame, as long as that takes.
+        """Waits for the next frame.
 
         Raises:
-            BadStreamRequestError: the client said what can't be done.
+            BadStreamRequestError: a message is invalid.
         """
         while True:
-            self._woken.clear()
+            self._session.woken.clear()
             try:
-                frame = await self._next()
+                frame = await self._step()
             except (ForeignHistoryError, LostEntriesError) as error:
-                self._broken = error
+                await self._enter(Broken(error))
             except LogUnavailableError:
-                await self._wait(PAUSE)
+                await self._session.wait(RETRY_INTERVAL)
             else:
                 if frame is not None:
                     return frame
 
     async def close(self) -> None:
-        """Ends the reader."""
-        self._tail.forget(self._woken)
-        await self._backlog.stop_reading()
+        """Ends the stream."""
+        self._session.tail.unsubscribe(self._session.woken)
+        await self._state.close()
 
-    async def _next(self) -> Frame | None:
+    async def _step(self) -> Frame | None:
         if self._messages:
-            frame = await self._obey(self._messages[0])
+            await self._apply(self._messages[0])
             self._messages.popleft()
-            return frame
-        if self._paused:
-            await self._idle()
-            return None
-        if self._broken is not None:
-            return await self._step_over(self._broken)
-        if isinstance(self._until, datetime) and datetime.now(UTC) >= self._until:
-            self._until = await position_of(self._until, await log_ends(self._log), self._log)
-        if self._backlog.items:
-            return await self._from_backlog()
-        self.position = self._backlog.reached(self.position)
-        if self.is_over:
-            return self._end()
-        if self._history_end is not None and self.position.seq >= self._history_end and self._verified:
-            return await self._catch_up()
-        if not self._verified or self._tail.ring is not self._ring:
-            ring = self._tail.ring
-            await verify_position(self._log, self.position)
-            self._verified, self._ring = True, ring
-            return None
-        if self._pacer is None and self._ring is not None and self._ring.continues(self.position):
-            await self._backlog.stop_reading()
-            return await self._from_ring(self._ring)
-        await self._backlog.read(self.position, self._selection)
-        return None
-
-    async def _from_ring(self, ring: Ring) -> Frame | None:
-        if ring.end.seq <= self.position.seq:
-            await self._idle()
-            return None
-        if self._until is not None:
-            items = ring.items_behind(self.position)
-            self._backlog.add((item for item in items if self._selection.wants(item)), items[-1].cursor)
-            return None
-        found = ring.frame_behind(self.position, self._selection, self._request.batch)
-        if isinstance(found, Frame):
-            self.position = found.position
-            return found
-        self.position = found
-        await asyncio.sleep(0)
-        return None
-
-    async def _idle(self) -> None:
-        """Waits for anything to happen."""
-        if isinstance(self._until, datetime) and not self._paused:
-            await self._wait((self._until - datetime.now(UTC)).total_seconds())
-        else:
-            await self._woken.wait()
-
-    async def _from_backlog(self) -> Frame | None:
-        items: Sequence[Item] = self._backlog.items
-        if self._pacer is not None:
-            number, wait = self._pacer.due(items)
-            if not number:
-                await self._wait(wait)
-                return None
-            items = list(items)[:number]
-        if isinstance(self._until, Cursor):
-            items = [item for item in items if item.cursor.seq <= self._until.seq]
-        if not items:
-            return self._end()
-        frame = entries_frame(items, self.position, self._request.batch)
-        self.position = frame.position
-        self._backlog.take_until(frame.position)
+            is_paused = isinstance(self._state, Paused)
+            return state_frame(self.position, self._session.request, paused=is_paused)
+        if not isinstance(self._state, Paused):
+            await self._session.resolve_until()
+        self._state, frame = await self._state.step(self._session)
         return frame
 
-    async def _catch_up(self) -> Frame | None:
-        """At the end that history had: for who is paced, it may have one that is further on by now."""
-        if self._pacer is not None:
-            ends = await log_ends(self._log)
-            if ends.last_seq > self.position.seq and ends.epoch == self.position.epoch:
-                self._history_end = ends.last_seq
-                return None
-            self._pacer = None
-        self._history_end = None
-        return caught_up_frame(self.position)
-
-    def _end(self) -> Frame:
-        self.ended = True
-        return end_frame(self.position)
-
-    async def _obey(self, message: Message) -> Frame:
+    async def _apply(self, message: Message) -> None:
+        session = self._session
         if isinstance(message, Seek):
-            await self._seek(message)
+            given = message.model_dump(include=message.model_fields_set & {"speed", "clock"})
+            ends = await read_log_ends(session.log)
+            await self._start(
+                session.request.model_copy(update={"start": message.start, "until": message.until, **given}), ends
+            )
         elif isinstance(message, Filter):
             changes = {"event_type": message.event_type, "user_id": message.user_id}
-            self._request = self._request.model_copy(update=changes)
-            self._selection = self._request.selection
-            await self._backlog.forget()
+            session.request = session.request.model_copy(update=changes)
+            session.selection = Selection.of(session.request)
+            await self._enter(Paused(Verifying()) if isinstance(self._state, Paused) else Verifying())
         else:
-            self._paused = isinstance(message, Pause)
-            if self._pacer is not None:
-                self._pacer.go_on()
-        return self._state()
+            if isinstance(message, Pause):
+                self._state = self._state if isinstance(self._state, Paused) else Paused(self._state)
+            elif isinstance(self._state, Paused):
+                self._state = self._state.resumed
+            if session.pacer is not None:
+                session.pacer.restart()
 
-    async def _seek(self, message: Seek) -> None:
-        given = message.model_dump(include=message.model_fields_set & {"speed", "clock"})
-        request = self._request.model_copy(update={"start": message.start, "until": message.until, **given})
-        ends = await log_ends(self._log)
-        await self._backlog.forget()
-        await self._begin(request, ends)
-        self._paused = False
-
-    async def _begin(self, request: StreamRequest, ends: LogEnds) -> None:
-        """Takes the place where a request begins, its end and its pace."""
+    async def _start(self, request: StreamRequest, ends: LogEnds) -> None:
+        """Sets the start, the end and the pace of a request."""
+        session = self._session
         start = parse_start(request.start)
         until = parse_end(request.until) if request.until is not None else None
         if isinstance(until, Cursor) and until.epoch != ends.epoch:
-            raise BadStreamRequestError(f"until: {until} is of another log than this one, whose epoch is {ends.epoch}")
-        self.position = await position_of(start, ends, self._log)
-        self._request, self._until = request, until
-        began = start if isinstance(start, datetime) else None
-        self._pacer = Pacer(request.speed, request.clock, began) if request.speed is not None else None
-        self._history_end, self._verified, self._broken = ends.last_seq, False, None
+            raise BadStreamRequestError(f"until: {until} is of another log; the epoch of this log is {ends.epoch}")
+        session.position = await find_position(start, ends, session.log)
+        session.request, session.until, session.catch_up_seq = request, until, ends.last_seq
+        started_at = start if isinstance(start, datetime) else None
+        session.pacer = Pacer(request.speed, request.clock, started_at) if request.speed is not None else None
+        await self._enter(Verifying())
 
-    def _state(self) -> Frame:
-        request = self._request
-        return state_frame(
-            self.position,
-            paused=self._paused,
-            until=request.until,
-            event_type=request.event_type,
-            user_id=request.user_id,
-            speed="max" if request.speed is None else request.speed,
-            clock=request.clock,
-            batch=request.batch,
-        )
-
-    async def _step_over(self, broken: ForeignHistoryError | LostEntriesError) -> Frame:
-        """Goes on behind a hole, or from the beginning of what is another log; either way the client is told."""
-        await self._backlog.forget()
-        if isinstance(broken, LostEntriesError):
-            reason = f"the log's entries {broken.first} to {broken.last} are gone"
-            resumed_at = Cursor(self.position.epoch, broken.last)
-        else:
-            reason = broken.what
-            ends = await log_ends(self._log)
-            resumed_at = Cursor(ends.epoch, 0)
-            if self._history_end is not None:
-                self._history_end = ends.last_seq
-        frame = gap_frame(self.position, resumed_at, reason)
-        self._broken, self._verified = None, False
-        self.position = frame.position
-        if isinstance(self._until, Cursor) and self._until.epoch != resumed_at.epoch:
-            self._until = resumed_at  # there will never be what was to be the last
-        return frame
-
-    async def _wait(self, seconds: float) -> None:
-        """Until something happens, for so long at most."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+    async def _enter(self, state: State) -> None:
+        await self._state.close()
+        self._state = state

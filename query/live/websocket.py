@@ -8,11 +8,12 @@ from query.live.frames import Frame
 from query.live.requests import BadStreamRequestError, Message, read_message, read_request
 from query.live.sending import BAD_REQUEST, Carrier, ClientGoneError, LiveClients
 
-_MAX_REASON = 123  # bytes: what RFC 6455 leaves of a control frame
+_MAX_REASON = 123
+"""Bytes of a reason: the limit of a close frame (RFC 6455)."""
 
 
 async def serve_websocket(websocket: WebSocket, clients: LiveClients) -> None:
-    """Serves one client until either side ends it."""
+    """Serves one client until either side closes the connection."""
     await websocket.accept()
     carrier = WebSocketCarrier(websocket)
     try:
@@ -32,14 +33,14 @@ class WebSocketCarrier(Carrier):
     async def send(self, frame: Frame) -> None:
         """See ``Carrier.send``."""
         try:
-            await self._websocket.send_text(frame.text)
+            await self._websocket.send_text(frame.data.decode())
         except WebSocketDisconnect:
             raise ClientGoneError from None
 
-    async def listen(self, tell: Callable[[Message], None]) -> None:
-        """See ``Carrier.listen``."""
+    async def receive(self, on_message: Callable[[Message], None]) -> None:
+        """See ``Carrier.receive``."""
         while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
-            tell(read_message(message.get("text") or message.get("bytes") or ""))
+            on_message(read_message(message.get("text") or message.get("bytes") or ""))
 
     async def close(self, code: int, reason: str) -> None:
         """See ``Carrier.close``."""

@@ -168,7 +168,7 @@ async def test_what_is_no_event_is_shown_as_the_gap_it_is(
         await log_event(log, fresh(path="/b"))
         await expect(paths(page)).to_have_text(["/b", "/a"])
         items = page.get_by_test_id("rows").get_by_role("listitem")
-        await expect(items.nth(1)).to_contain_text("Gap. the entry can't be read as an event")
+        await expect(items.nth(1)).to_contain_text("Gap. the entry is not a valid event")
 
 
 async def test_an_event_opens_in_full_and_can_be_replayed_from(

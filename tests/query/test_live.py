@@ -9,7 +9,7 @@ import pytest
 from dirty_equals import IsStr
 
 from contracts.cursors import Cursor
-from query.live.places import parse_start
+from query.live.bounds import parse_start
 from query.parameters import cursor_text
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -141,7 +141,7 @@ async def test_an_idle_stream_says_that_it_is_alive(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.05)
     await log_event(log, event())
     async with query.socket() as socket:
         caught_up = await socket.until("caught_up")

@@ -22,8 +22,8 @@ async def test_a_client_that_takes_nothing_holds_up_nobody_and_is_told_that_it_i
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "tailrace.query")
-    monkeypatch.setattr("query.live.sending.STALLED", 1.0)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.1)
+    monkeypatch.setattr("query.live.sending.STALL_TIMEOUT", 1.0)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.1)
     async with running_query(settings) as query, query.socket() as quick:
         slow = await connect(f"{query.url.replace('http', 'ws')}/ws", max_queue=1, proxy=None, compression=None)
         await until(lambda: _clients(query, 2))
@@ -31,7 +31,7 @@ async def test_a_client_that_takes_nothing_holds_up_nobody_and_is_told_that_it_i
             await log_events(log, (event(data=f'{{"filler":"{"x" * 30_000}"}}', user_id=seed) for _ in range(200)))
             await quick.events(200)
         assert seqs_of(events_of(quick.frames)) == list(range(1, 801))
-        await until(lambda: _said(caplog, "took no frame"))
+        await until(lambda: _said(caplog, "read no frame"))
         frames, code, _ = await until_closed(slow)
         assert code == 3008
         assert len(events_of(frames)) < 800

@@ -7,16 +7,21 @@ from pathlib import Path
 import pytest
 from dirty_equals import IsPartialDict
 from jsonschema_rs import Draft7Validator
+from playwright.async_api import Browser
 
 from contracts.entries import Gap
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
+from tests.page.conftest import browser, chromium
 from tests.query.conftest import Frame, QueryService, running_query
 from tests.query.test_live_schemas import CLOSE_CODES, FRAMES, SAID
 from tests.support.api_documents import Document, examples, messages, strict_validator
+from tests.support.docs_pages import read_asyncapi_page, read_openapi_page
 from tests.support.events import event, log_event, log_events, log_raw
 from tests.support.log_damage import allow_deletes, delete_and_accept
+
+__all__ = ["browser", "chromium"]
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -55,7 +60,7 @@ async def test_what_is_sent_has_exactly_the_documented_members(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.05)
     await allow_deletes(log)
     async with running_query(settings.model_copy(update={"upcasters": str(UPCASTERS)})) as query:
         document = await document_of(query)
@@ -183,17 +188,29 @@ async def test_the_example_of_an_event_stream_reads_like_a_real_one(
             assert last_event_id == frame["cursor"]
 
 
-async def test_the_page_shows_everything_and_loads_nothing(query: QueryService, document: Document) -> None:
-    answer = await query.http.get("/asyncapi")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+async def test_the_asyncapi_page_shows_everything_and_asks_no_other_host(
+    query: QueryService, document: Document, browser: Browser
+) -> None:
+    page = await read_asyncapi_page(browser, query.url)
+    assert (page.hosts, page.complaints) == ({query.url.removeprefix("http://")}, [])
     for kind in FRAMES | SAID:
-        assert f'<h4 id="{kind}"><code>{kind}</code></h4>' in answer.text
-    for name in (*parameters_of(document)["properties"], "events[].event_data"):
-        assert f"<td><code>{name}</code></td>" in answer.text
+        assert kind in page.text
+    for name in (*parameters_of(document)["properties"], "event_data"):
+        assert name in page.text
     for code in CLOSE_CODES:
-        assert f"<li><code>{code}</code> " in answer.text
-    assert "<script" not in answer.text
-    assert not re.findall(r'(?:src|href)="https?:|url\(|@import', answer.text)
+        assert str(code) in page.text
+    assert document["servers"]["query"]["host"] in page.text
+
+
+async def test_the_openapi_page_shows_every_operation_and_asks_no_other_host(
+    query: QueryService, browser: Browser
+) -> None:
+    page = await read_openapi_page(browser, query.url)
+    assert (page.hosts, page.complaints) == ({query.url.removeprefix("http://")}, [])
+    for path, operations in (await query.http.get("/openapi.json")).json()["paths"].items():
+        assert f"{path}\n" in page.text
+        for operation in operations.values():
+            assert operation["summary"] in page.text
 
 
 async def test_the_document_names_the_address_that_the_client_used(
@@ -208,5 +225,6 @@ async def test_the_document_names_the_address_that_the_client_used(
     async with running_query(proxied.model_copy(update={"query_port": free_port()})) as behind_a_proxy:
         found = (await behind_a_proxy.http.get("/asyncapi.json", headers=forwarded)).json()
         assert found["servers"] == {"query": {"host": "live.example", "protocol": "wss"}}
+        # the page reads the document from its own address
         page = (await behind_a_proxy.http.get("/asyncapi", headers=forwarded)).text
-        assert "<code>wss://live.example</code>" in page
+        assert '<asyncapi-viewer src="asyncapi.json"' in page

@@ -11,7 +11,7 @@ import pytest
 from contracts.cursors import Cursor
 from migrations.streams import ensure_streams
 from query.live import sending
-from query.live.documents.asyncapi import READING
+from query.live.asyncapi import READING
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.settings import Settings
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.writes_no_table
 @pytest.fixture
 def quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.05)
 
 
 async def test_the_documented_interval_is_kept(query: QueryService, log: LogClient) -> None:
-    assert f"`progress` comes at least every {sending.HEARTBEAT:g} s" in READING
+    assert f"At least every {sending.HEARTBEAT:g} s a `progress` frame arrives" in READING
     async with query.socket() as socket, source(query) as events:
         await socket.until("caught_up")
         await events.until("caught_up")
@@ -77,7 +77,7 @@ async def test_a_heartbeat_never_goes_back_behind_what_was_sent(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.0)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.0)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.0)
     chance = random.Random(3)
     sent = list(some_events(600))
     async with query.socket("earliest", **asked) as socket:

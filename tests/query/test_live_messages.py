@@ -37,7 +37,7 @@ async def test_an_idle_pause_says_that_the_stream_is_alive(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.05)
     async with query.socket() as socket:
         await socket.until("caught_up")
         state = await socket.say("pause")
@@ -124,10 +124,10 @@ async def test_every_message_is_answered_in_order(query: QueryService, log: LogC
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ("pause", "a message has to be a JSON object"),
-        ('"pause"', "a message has to be a JSON object"),
-        (b"\\xff\\xfe", "a message has to be a JSON object"),
-        ("[" * 5_000, "a message has to be a JSON object"),
+        ("pause", "a message must be a JSON object"),
+        ('"pause"', "a message must be a JSON object"),
+        (b"\\xff\\xfe", "a message must be a JSON object"),
+        ("[" * 5_000, "a message must be a JSON object"),
         ("{}", "kind: expected 'pause', 'resume', 'seek' or 'filter'"),
         ('{"kind":"stop"}', "kind: expected 'pause', 'resume', 'seek' or 'filter'"),
         ('{"kind":"seek"}', "from: field required"),
@@ -156,7 +156,7 @@ async def test_a_message_that_is_too_long_is_refused_with_3501_and_the_reason(
     async with query.socket() as socket:
         await socket.connection.send(said)
         _, code, why = await until_closed(socket.connection)
-    assert (code, why) == (3501, "a message may have 65,536 bytes at most")
+    assert (code, why) == (3501, "a message has at most 65,536 bytes")
 
 
 async def test_a_message_as_long_as_may_be_is_obeyed(query: QueryService, log: LogClient) -> None:
@@ -171,4 +171,4 @@ async def test_who_says_more_than_is_taken_is_refused(query: QueryService, log: 
         for _ in range(2_000):
             await socket.connection.send('{"kind":"seek","from":"earliest"}')
         _, code, reason = await until_closed(socket.connection)
-    assert (code, reason) == (3501, IsStr(regex="more than .* messages at once"))
+    assert (code, reason) == (3501, IsStr(regex="more than .* messages are pending"))

@@ -7,7 +7,8 @@ import pytest
 
 from contracts.cursors import Cursor
 from query.live.frames import Item
-from query.live.pacing import LONGEST_WAIT, Pacer
+from query.live.pacing import Pacer
+from query.live.requests import MAX_WAIT
 from runtime.log.client import LogClient
 from tests.query.conftest import QueryService, events_of, seqs_of
 from tests.support.events import BASE, event, log_event, log_events
@@ -28,7 +29,7 @@ class Clock:
 def items(*moments: float) -> list[Item]:
     """Items that the log took, and that happened, at these seconds."""
     return [
-        Item(Cursor("log", seq), "{}", "", "click", 1, logged_at=moment, created_at=moment)
+        Item(Cursor("log", seq), b"{}", "", "click", 1, logged_at=moment, created_at=moment)
         for seq, moment in enumerate(moments, 1)
     ]
 
@@ -59,7 +60,7 @@ def test_a_stream_from_a_time_begins_with_the_silence_behind_it() -> None:
 
 def test_no_wait_is_longer_than_the_longest() -> None:
     clock = Clock()
-    assert waits(Pacer(1, "log", now=clock), clock, 50, 50 + 8 * 3600, 51 + 8 * 3600) == [0, LONGEST_WAIT, 1]
+    assert waits(Pacer(1, "log", now=clock), clock, 50, 50 + 8 * 3600, 51 + 8 * 3600) == [0, MAX_WAIT, 1]
 
 
 def test_by_the_events_clock_going_back_takes_no_time() -> None:
@@ -78,7 +79,7 @@ def test_who_fell_behind_hurries() -> None:
 
 def test_what_is_gone_from_the_log_takes_no_time() -> None:
     clock = Clock()
-    gap = Item(Cursor("log", 5), "", "lost")
+    gap = Item(Cursor("log", 5), b"", "lost")
     pacer = Pacer(1, "log", now=clock)
     assert pacer.due([gap, *items(50), gap]) == (3, 0.0)
     assert pacer.due(items(51)) == (0, 1.0)
@@ -89,7 +90,7 @@ def test_after_a_pause_the_next_wait_begins_anew() -> None:
     pacer = Pacer(1, "log", now=clock)
     pacer.due(items(50))
     clock.now += 100
-    pacer.go_on()
+    pacer.restart()
     assert pacer.due(items(52)) == (0, 2.0)
 
 

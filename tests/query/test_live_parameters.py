@@ -13,7 +13,8 @@ from contracts.entries import Gap, LogEntry
 from contracts.patterns import TypePattern
 from contracts.subjects import LOG_STREAM
 from contracts.upcasting import Upcasters
-from query.live.frames import Item, encode_entry
+from query.live.encoding import encode_entry
+from query.live.frames import Item
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
@@ -148,7 +149,7 @@ async def test_a_stretch_without_a_match_is_told_as_progress(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.05)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.05)
     async with query.socket(user_id=999) as socket:
         await socket.until("caught_up")
         await log_events(log, some_events(5))
@@ -165,7 +166,7 @@ async def test_the_logs_server_passes_over_types_that_are_not_asked_for(
         came.append(entry.seq)
         return encode_entry(entry, epoch, upcasters)
 
-    monkeypatch.setattr("query.live.tail.encode_entry", counting)
+    monkeypatch.setattr("query.live.encoding.encode_entry", counting)
     await log_events(log, [*some_events(400), event("rare"), *some_events(400, seed=2)])
     async with running_query(settings) as query, query.socket("earliest", event_type="rare") as socket:
         await socket.until("caught_up")

@@ -13,7 +13,7 @@ from contracts.cursors import Cursor
 from contracts.errors import BadCursorError
 from contracts.events import Event, read_stored
 from query.live import sending
-from query.live.documents.asyncapi import asyncapi_document
+from query.live.asyncapi import asyncapi_document
 from query.live.requests import BadStreamRequestError, read_message, read_request
 from query.live.routes import SSE, WS
 from tests.support.api_documents import Document, examples, messages, references, resolve, strict_validator

@@ -7,7 +7,8 @@ from contracts.entries import LogEntry
 from contracts.events import encode_event
 from contracts.patterns import TypePattern
 from contracts.upcasting import NO_UPCASTERS
-from query.live.frames import Frame, Item, encode_entry
+from query.live.encoding import encode_entry
+from query.live.frames import Frame, Item
 from query.live.ring import Ring
 from query.live.selection import EVERYTHING, Selection
 from tests.support.events import event
@@ -28,7 +29,7 @@ def _data(size: int) -> str:
 
 
 def behind(ring: Ring, position: Cursor, selection: Selection = EVERYTHING, limit: int = 256) -> Frame:
-    frame = ring.frame_behind(position, selection, limit)
+    frame = ring.frame_after(position, selection, limit)
     assert isinstance(frame, Frame)
     return frame
 
@@ -43,7 +44,7 @@ def test_it_keeps_the_latest_and_forgets_the_rest() -> None:
 
 
 def test_it_keeps_fewer_when_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("query.live.ring.MAX_CHARS", 100_000)
+    monkeypatch.setattr("query.live.ring.MAX_BYTES", 100_000)
     ring = Ring(START, 100)
     ring.extend(items(11, 30, size=10_000))
     assert ring.first_seq == 22
@@ -56,7 +57,7 @@ def test_a_frame_has_at_most_256_events_and_no_more_characters_than_clients_take
     ring.extend(items(501, 600, size=30_000))
     frame = behind(ring, items(500, 500)[0].cursor)
     assert frame.position.seq == 508
-    assert len(frame.text) < 300_000
+    assert len(frame.data) < 300_000
 
 
 def test_who_asks_at_the_same_place_shares_the_text_until_there_is_more() -> None:
@@ -81,8 +82,8 @@ def test_it_does_not_continue_another_history() -> None:
 
 def test_a_gap_is_an_item_that_clients_pass_in_one_step() -> None:
     ring = Ring(START, 100)
-    ring.extend([Item(Cursor("log", 12), "", "lost"), *items(13, 15)])
-    ring.extend([Item(Cursor("log", 30), "", "lost"), *items(31, 31)])
+    ring.extend([Item(Cursor("log", 12), b"", "lost"), *items(13, 15)])
+    ring.extend([Item(Cursor("log", 30), b"", "lost"), *items(31, 31)])
     at = START
     passed = []
     while at.seq < ring.end.seq:
@@ -94,7 +95,7 @@ def test_a_gap_is_an_item_that_clients_pass_in_one_step() -> None:
 
 def test_gaps_leave_the_ring_as_entries_do() -> None:
     ring = Ring(START, 3)
-    ring.extend([*items(11, 12), Item(Cursor("log", 20), "", "lost"), *items(21, 22)])
+    ring.extend([*items(11, 12), Item(Cursor("log", 20), b"", "lost"), *items(21, 22)])
     assert ring.first_seq == 13
     assert behind(ring, Cursor("log", 12)).position.seq == 20
     ring.extend(items(23, 23))
@@ -107,37 +108,37 @@ def test_of_what_a_client_does_not_want_it_gets_the_position_behind() -> None:
     ring = Ring(START, 5_000)
     ring.extend(items(11, 3_010))
     nobody = Selection(user_id=5)
-    position = ring.frame_behind(START, nobody)
+    position = ring.frame_after(START, nobody)
     assert position == items(2_010, 2_010)[0].cursor  # others have their turn before the rest is looked at
-    assert ring.frame_behind(position, nobody) == ring.end
+    assert ring.frame_after(position, nobody) == ring.end
     everybody = Selection((TypePattern.parse("page_view"), TypePattern.parse("x.*")), user_id=1)
     assert behind(ring, START, everybody, 7).position.seq == 17
 
 
 def test_what_is_no_event_is_told_to_everybody() -> None:
     ring = Ring(START, 100)
-    ring.extend([*items(11, 12), Item(Cursor("log", 13), "", "lost"), *items(14, 15)])
+    ring.extend([*items(11, 12), Item(Cursor("log", 13), b"", "lost"), *items(14, 15)])
     frame = behind(ring, START, Selection(user_id=5))
-    assert (frame.position.seq, "lost" in frame.text) == (13, True)
+    assert (frame.position.seq, b"lost" in frame.data) == (13, True)
 
 
 def test_frames_for_many_places_are_kept_up_to_a_bound_while_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("query.live.ring.MAX_SHARED_CHARS", 200_000)
+    monkeypatch.setattr("query.live.ring.MAX_SHARED_BYTES", 200_000)
     monkeypatch.setattr("query.live.ring.MAX_SHARED", 40)
     ring = Ring(START, 5_000)
     ring.extend(items(11, 2_010))
     places = [START, *(item.cursor for item in items(11, 2_000))]
     for limit in (1, 5, 256):
         frames = [behind(ring, place, limit=limit) for place in places]
-        assert 0 < ring.shared_chars <= 200_000
+        assert 0 < ring.shared_bytes <= 200_000
         assert behind(ring, places[-1], limit=limit) is frames[-1]
         assert behind(ring, places[0], limit=limit) == frames[0]
     for place in places[:100]:
-        ring.frame_behind(place, Selection(user_id=5))
-    assert ring.shared_chars == 0  # these have no text, and so many as are kept
+        ring.frame_after(place, Selection(user_id=5))
+    assert ring.shared_bytes == 0  # these have no text, and so many as are kept
     behind(ring, START)
     ring.extend(items(2_011, 2_011))
-    assert ring.shared_chars == 0
+    assert ring.shared_bytes == 0
 
 
 def test_what_is_asked_for_again_and_again_stays_shared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,8 +152,8 @@ def test_what_is_asked_for_again_and_again_stays_shared(monkeypatch: pytest.Monk
 
 
 def test_a_frame_larger_than_all_that_is_shared_is_made_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("query.live.ring.MAX_SHARED_CHARS", 1_000)
+    monkeypatch.setattr("query.live.ring.MAX_SHARED_BYTES", 1_000)
     ring = Ring(START, 100)
     ring.extend(items(11, 12, size=10_000))
     assert behind(ring, START) == behind(ring, START)
-    assert ring.shared_chars == 0
+    assert ring.shared_bytes == 0

@@ -148,9 +148,9 @@ async def _clients(query: QueryService, count: int) -> bool:
 async def test_a_client_that_takes_nothing_is_let_go_and_holds_up_nobody(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("query.live.sending.STALLED", 0.5)
-    monkeypatch.setattr("query.live.sending.LOOK", 0.1)
-    monkeypatch.setattr("query.live.sending.LAST_CHANCE", 0.5)
+    monkeypatch.setattr("query.live.sending.STALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr("query.live.sending.STALLED_CLOSE_TIMEOUT", 0.5)
     async with running_query(settings) as query, query.socket() as quick:
         async with source(query) as slow:
             await until(lambda: _clients(query, 2))
@@ -183,7 +183,7 @@ async def test_curl_shows_it_as_it_comes(query: QueryService, log: LogClient) ->
     lines = shown.stdout.splitlines()
     assert lines[0] == "retry: 1000"
     assert [json.loads(line[6:])["kind"] for line in lines if line.startswith("data: ")][0::2] == ["hello", "end"]
-    assert lines[-2] == ": 1000 the end that was asked for"
+    assert lines[-2] == ": 1000 the requested end is reached"
 
 
 async def test_its_parameters_are_described(query: QueryService) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from contracts.errors import TailraceError
-from query.live.places import log_ends
+from query.live.bounds import read_log_ends
 from query.parameters import cursor_text
 from runtime.settings import Settings
 from tools.benchmarks.report import Report, number, ratio, table, times
@@ -33,7 +33,7 @@ async def bench_fanout(stage: Stage, *, events: int, clients: int) -> Report:
 async def _fan_out(stage: Stage, settings: Settings, peer: Peer, events: int, clients: int) -> dict[str, Any]:
     kept = events if peer == "Tailrace" else max(events // FEWER, 1)
     async with serving_live(stage, settings, peer, keep=kept) as service:
-        again = json.dumps({"kind": "seek", "from": cursor_text((await log_ends(stage.log)).end)})
+        again = json.dumps({"kind": "seek", "from": cursor_text((await read_log_ends(stage.log)).end)})
         await stage.append(kept)
         watch = Watch(service.socket(**{"from": "latest"}), 1, service.program.pid, say=again)
         deadline = time.monotonic() + PATIENCE

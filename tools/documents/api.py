@@ -7,7 +7,7 @@ from command.openapi import openapi_document
 from command.service import described
 from contracts.upcasting import NO_UPCASTERS
 from query.app import make_app
-from query.live.documents.asyncapi import asyncapi_document
+from query.live.asyncapi import asyncapi_document
 from query.live.sending import LiveClients
 from query.live.tail import Tail
 from query.metrics import QueryMetrics

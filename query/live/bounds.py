@@ -1,4 +1,4 @@
-"""Places in the log: where it begins and ends, where a client wants to begin, and how places look on the wire."""
+"""The bounds of the log now, and of a stream: where it can start and end."""
 
 import asyncio
 from datetime import datetime
@@ -9,11 +9,9 @@ from contracts.errors import LogUnavailableError
 from query.parameters import parse_cursor, parse_timestamp
 from runtime.log.client import LogClient
 
-Start = Literal["latest", "earliest"] | Cursor | datetime
-
 
 class LogEnds(NamedTuple):
-    """``first`` and ``last`` are the cursors of the first and the last entry, None where the log is empty."""
+    """The cursors of the first and the last entry; None if the log is empty."""
 
     epoch: str
     first: Cursor | None
@@ -22,19 +20,19 @@ class LogEnds(NamedTuple):
 
     @property
     def end(self) -> Cursor:
-        """The position of whoever has seen everything."""
+        """The position after the last entry."""
         return self.last or Cursor(self.epoch, self.last_seq)
 
 
-async def log_ends(log: LogClient) -> LogEnds:
-    """Asks where the log begins and ends now.
+async def read_log_ends(log: LogClient) -> LogEnds:
+    """Returns where the log starts and ends now.
 
     Raises:
-        LogUnavailableError: it does not answer, or nobody has set it up yet.
+        LogUnavailableError: the log does not answer, or was not set up yet.
     """
     state = await log.state()
     if not state.epoch:
-        raise LogUnavailableError("the log has no epoch yet: the command service or the projector gives it one")
+        raise LogUnavailableError("the log has no epoch yet: the command service or the projector sets one")
     if state.first_seq > state.last_seq:
         return LogEnds(state.epoch, None, None, state.last_seq)
     first, last = await asyncio.gather(log.get(state.first_seq), log.get(state.last_seq))
@@ -46,12 +44,14 @@ async def log_ends(log: LogClient) -> LogEnds:
     )
 
 
-def parse_start(text: str, now: datetime | None = None) -> Start:
-    """Reads where a client wants to begin: ``latest``, ``earliest``, a cursor, or a time of the log.
+StartPosition = Literal["latest", "earliest"] | Cursor | datetime
+
+
+def parse_start(text: str, now: datetime | None = None) -> StartPosition:
+    """Parses where a stream starts: ``latest``, ``earliest``, a cursor, or a time in the log.
 
     Raises:
-        BadCursorError: it looks like a cursor and is none.
-        ValueError: it is none of these.
+        BadCursorError, ValueError: the text is none of these.
     """
     if text == "latest":
         return "latest"
@@ -61,11 +61,10 @@ def parse_start(text: str, now: datetime | None = None) -> Start:
 
 
 def parse_end(text: str, now: datetime | None = None) -> Cursor | datetime:
-    """Reads where a client wants to end: at a cursor, or a time of the log.
+    """Parses where a stream ends: at a cursor, or a time in the log.
 
     Raises:
-        BadCursorError: it looks like a cursor and is none.
-        ValueError: it is neither.
+        BadCursorError, ValueError: the text is neither.
     """
     try:
         return parse_timestamp(text, now)
@@ -73,8 +72,8 @@ def parse_end(text: str, now: datetime | None = None) -> Cursor | datetime:
         return parse_cursor(text)
 
 
-async def position_of(start: Start, ends: LogEnds, log: LogClient) -> Cursor:
-    """The position to begin behind.
+async def find_position(start: StartPosition, ends: LogEnds, log: LogClient) -> Cursor:
+    """Returns the position before the first entry of a stream.
 
     Raises:
         LogUnavailableError: the log does not answer.

@@ -1,1 +1,0 @@
-"""How ``/ws`` is described: frames and messages as models, and the AsyncAPI document made from them."""
