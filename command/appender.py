@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
+from time import perf_counter
 from typing import NamedTuple
 
 from nats.aio.client import Client
@@ -37,12 +38,13 @@ class Message(NamedTuple):
 class _Batch:
     """Messages that were published together, and the server's answers so far."""
 
-    __slots__ = ("answers", "done", "missing")
+    __slots__ = ("answers", "deadline", "done", "missing")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, done: "asyncio.Future[None]", deadline: float) -> None:
         self.answers: list[bytes | LogUnavailableError | None] = [None] * size
         self.missing = size
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done = done
+        self.deadline = deadline
 
     def answer(self, index: int, answer: bytes | LogUnavailableError) -> None:
         if self.answers[index] is None:
@@ -78,6 +80,7 @@ class Appender:
         self._batches: dict[int, _Batch] = {}
         self._unwritten: list[bytes] = []
         self._unsent = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._draining: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -119,18 +122,24 @@ class Appender:
             return [_STOPPED] * len(messages)
         if not messages:
             return []
-        with (
-            self._duration.time(),
-            self._tracing.producing("append", **{"messaging.batch.message_count": len(messages)}) as headers,
-        ):
-            return await self._append_all(messages, headers)
+        began = perf_counter()
+        try:
+            if not self._tracing.is_on:
+                return await self._append_all(messages, {})
+            attributes = {"messaging.batch.message_count": len(messages)}
+            with self._tracing.producing("append", **attributes) as headers:
+                return await self._append_all(messages, headers)
+        finally:
+            self._duration.observe(perf_counter() - began)
 
     async def _append_all(
         self, messages: Sequence[Message], headers: dict[str, str]
     ) -> "list[Appended | LogUnavailableError]":
-        number, batch = next(self._numbers), _Batch(len(messages))
+        loop = asyncio.get_running_loop()
+        number, batch = next(self._numbers), _Batch(len(messages), loop.create_future(), loop.time() + self._timeout)
         self._batches[number] = batch
-        timer = asyncio.get_running_loop().call_later(self._timeout, batch.end)
+        if self._timer is None:
+            self._timer = loop.call_later(self._timeout, self._expire, loop)
         try:
             if self._unsent >= MAX_UNSENT:
                 await self._until_sent(batch)
@@ -138,9 +147,17 @@ class Appender:
                 self._publish(number, batch, messages, headers)
                 await batch.done
         finally:
-            timer.cancel()
             del self._batches[number]
         return [self._outcome(answer) for answer in batch.answers]
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        # one timer for all: batches wait equally long, so the oldest is the first
+        self._timer = None
+        for batch in self._batches.values():
+            if batch.deadline > loop.time():
+                self._timer = loop.call_at(batch.deadline, self._expire, loop)
+                return
+            batch.end()
 
     def _outcome(self, answer: bytes | LogUnavailableError | None) -> Appended | LogUnavailableError:
         if answer is None:

@@ -1,7 +1,6 @@
 """The core of the command side: turns what a sender wrote into events in the log, or into refusals with a reason."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from command.appender import BATCH, Appender, Message
 from command.event_types import EventTypes
-from command.metrics import CommandMetrics
+from command.metrics import CommandMetrics, Counters
 from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import Appended
 from contracts.errors import EventRejectedError, LogUnavailableError, UnavailableError
@@ -47,6 +46,23 @@ class Unstored(NamedTuple):
 Outcome = Accepted | Refused | Unstored
 
 
+class Pending:
+    """A block during which events count as pending."""
+
+    __slots__ = ("_counters", "_events")
+
+    def __init__(self, counters: Counters, events: int) -> None:
+        self._counters = counters
+        self._events = events
+        counters.pending += events
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *raised: object) -> None:
+        self._counters.pending -= self._events
+
+
 class Ingest:
     """Validates events and appends them to the log. One per process."""
 
@@ -68,9 +84,8 @@ class Ingest:
         self._epoch = epoch
         self._max_pending = max_pending
 
-    @contextmanager
-    def admitted(self, events: int) -> Iterator[None]:
-        """Counts events as pending while the block runs.
+    def admit(self, events: int) -> "Pending":
+        """Counts events as pending until the returned block ends.
 
         A body larger than the limit is admitted if nothing else is pending; otherwise it never would be.
 
@@ -82,11 +97,7 @@ class Ingest:
             raise TooManyPendingError(
                 f"{pending:,} events are on their way into the log; send this again a little later"
             )
-        self.counters.pending += events
-        try:
-            yield
-        finally:
-            self.counters.pending -= events
+        return Pending(self.counters, events)
 
     def cursor(self, event: Accepted) -> Cursor:
         """Returns the event's position in the log."""

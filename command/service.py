@@ -1,6 +1,7 @@
 """The command service's composition root: everything is made, wired, run and ended here."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -66,6 +67,7 @@ async def serve(settings: Settings) -> None:
         ForeignHistoryError: a stream was replaced by another while this ran.
     """
     async with command_side(settings) as side:
+        gc.freeze()  # a full collection would walk through every loaded module again and again
         await serve_http(
             side.app,
             settings=settings,

@@ -35,7 +35,7 @@ def subscribe_submit(broker: NatsBroker, ingest: Ingest) -> None:
 async def answer(ingest: Ingest, raw: bytes) -> SubmitReply:
     """Takes one event and says what became of it; never raises."""
     try:
-        with ingest.admitted(1):
+        with ingest.admit(1):
             accepted = await ingest.append(raw)
     except EventRejectedError as error:
         return _failed(error.code, error.message, retryable=False)

@@ -243,7 +243,7 @@ def _check_data(raw: bytes) -> None:
     # on the text: a decoder drops repeated keys, Postgres parses all of them
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         _refuse_data(_TOO_DEEP)
-    if _SUSPICIOUS.search(raw):
+    if _is_suspicious(raw):
         if _NUL.search(raw):
             _refuse_data("the character \\u0000 can't be stored")
         json.loads(raw, parse_float=_check_number, parse_int=_check_number)
@@ -254,8 +254,22 @@ _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
-# one pass for rare cases; only a hit is parsed
-_SUSPICIOUS = re.compile(rb"\\u0000|[0-9.]{300}|[eE][+-]?[0-9]{3}")
+_FOLDED = bytes.maketrans(b"123456789E-", b"000000000e+")
+_LONG = b"0" * MAX_NUMBER
+
+
+def _is_suspicious(raw: bytes) -> bool:
+    """Whether there may be a ``\\u0000``, a number of ``MAX_NUMBER`` characters, or an exponent of three digits.
+
+    Searching for fixed text stays linear where a pattern such as ``[0-9.]{300}`` takes a second for a few kilobytes.
+    """
+    folded = raw.translate(_FOLDED)
+    return (
+        b"\\u0000" in raw
+        or b"e000" in folded
+        or b"e+000" in folded
+        or (len(raw) >= MAX_NUMBER and _LONG in folded.replace(b".", b"0"))
+    )
 
 
 def _check_number(literal: str) -> None:
