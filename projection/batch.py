@@ -1,21 +1,16 @@
-"""A decoded batch of log entries: events to store, entries to park, and duplicates."""
+"""A decoded batch of log entries: rows to store and entries to park."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry, gaps_between
-from contracts.errors import EventRejectedError
-from contracts.events import Event, read_entry
-from contracts.upcasting import Upcasters
+from contracts.events import Event
 
-
-class Projected(NamedTuple):
-    """An event that becomes a row unless another entry has claimed its id."""
-
-    seq: int
-    event: Event
+Row = tuple[UUID, str, int, datetime, str, int]
+"""A row of ``analytics_events``: event_id, event_type, user_id, created_at, event_data (JSON text), seq."""
 
 
 class Parked(NamedTuple):
@@ -30,11 +25,11 @@ class Parked(NamedTuple):
 class Batch(NamedTuple):
     """Consecutive log entries, except for recorded gaps.
 
-    In ``events`` and ``parked`` each id occurs once, at its lowest sequence.
+    In ``rows`` and ``parked`` each id occurs once, at its lowest sequence.
     """
 
     entries: Sequence[LogEntry]
-    events: list[Projected]
+    rows: list[Row]
     parked: list[Parked]
 
     def position(self, epoch: str) -> Cursor:
@@ -46,32 +41,13 @@ class Batch(NamedTuple):
         return gaps_between(behind, self.entries)
 
 
-def decode(entries: Sequence[LogEntry], upcasters: Upcasters) -> Batch:
-    """Decodes at least one consecutive entry. The result depends only on the entries and the upcasters."""
-    events: list[Projected] = []
-    parked: list[Parked] = []
-    seen: set[UUID] = set()
-    for entry in entries:
-        try:
-            event = read_entry(entry.payload, logged_at=entry.logged_at, upcasters=upcasters)
-        except EventRejectedError as error:
-            event_id = entry.event_id
-            if event_id is None or event_id not in seen:
-                parked.append(_parked(entry, error.code, error.message))
-        else:
-            event_id = event.event_id
-            if event_id not in seen:
-                events.append(Projected(entry.seq, event))
-        if event_id is not None:
-            seen.add(event_id)
-    return Batch(entries, events, parked)
+def event_row(event: Event, seq: int) -> Row:
+    """Returns the row of an event."""
+    data = bytes(event.event_data).decode()
+    return event.event_id, event.event_type, event.user_id, event.created_at, data, seq
 
 
-def park(entry: LogEntry, code: str, reason: str) -> Batch:
-    """Returns a batch that parks one entry regardless of its content."""
-    return Batch([entry], [], [_parked(entry, code, reason)])
-
-
-def _parked(entry: LogEntry, code: str, reason: str) -> Parked:
+def park_entry(entry: LogEntry, code: str, reason: str) -> Parked:
+    """Returns a parked entry."""
     # a reason may quote the entry, and Postgres text can't contain NUL
     return Parked(entry, entry.event_id, code, reason.replace("\0", "\\0"))

@@ -17,8 +17,8 @@ from contracts.events import Event, read_entry
 from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.catalogue import Model, get_live_model, use_model
 from migrations.runner import require_current_schema
-from projection.batch import Projected
-from projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, project_events, projection_sql
+from projection.batch import event_row
+from projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, project_rows, projection_sql
 
 LAST = 2**63 - 1
 CHUNK = 500
@@ -127,7 +127,7 @@ class ParkedEvents:
         await self._connection.execute(
             "delete from event_ids where event_id = $1 and seq = $2", event.event_id, parked.seq
         )
-        if await project_events(self._connection, self.model.flavour, [Projected(parked.seq, event)]):
+        if await project_rows(self._connection, self.model.flavour, [event_row(event, parked.seq)]):
             return None
         counts = await self._connection.fetchval("select seq from event_ids where event_id = $1", event.event_id)
         return f"log entry {counts} counts for its event_id"

@@ -7,7 +7,8 @@ import time
 from contracts.cursors import Cursor
 from contracts.errors import TailraceError
 from contracts.upcasting import Upcasters
-from projection.batch import Batch, decode, park
+from projection.batch import Batch, park_entry
+from projection.decode import decode
 from projection.parked_limit import ParkedLimit
 from projection.store import CAUSED_BY_DATA, Committed, Store
 from runtime.log.client import LogClient
@@ -119,10 +120,11 @@ class Projector:
         try:
             done = await self._store.commit(batch, position)
         except CAUSED_BY_DATA as error:
-            if not batch.events:
+            if not batch.rows:
                 raise
             if len(batch.entries) == 1:
-                refused = park(batch.entries[0], "database_refused", f"the database refuses it: {error.args[0]}")
+                reason = f"the database refuses it: {error.args[0]}"
+                refused = Batch(batch.entries, [], [park_entry(batch.entries[0], "database_refused", reason)])
                 self._limit.check(refused)
                 return await self._commit(refused, position)
             middle = len(batch.entries) // 2

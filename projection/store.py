@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import asyncpg
 
@@ -11,7 +11,7 @@ from contracts.cursors import Cursor
 from contracts.errors import TailraceError
 from migrations.catalogue import Model
 from migrations.flavours import Flavour
-from projection.batch import Batch, Parked, Projected
+from projection.batch import Batch, Parked, Row, park_entry
 from runtime.postgres import read_sql
 
 CAUSED_BY_DATA = (
@@ -24,6 +24,19 @@ CAUSED_BY_DATA = (
 
 BEFORE_RETENTION = "created_at: single events are kept from {:%Y-%m-%d} on (retention), and counts before are final"
 """The reason to park an event of a time whose rows were dropped."""
+
+
+COPY_FROM = 500
+"""Rows from which COPY into a temporary table is cheaper than arrays."""
+_CREATE_BATCH = """
+create temporary table if not exists batch (
+    event_id uuid, event_type text, user_id bigint, created_at timestamptz, event_data text, seq bigint
+) on commit delete rows
+"""
+_ARRAYS = (
+    "unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[])"
+    " as event (event_id, event_type, user_id, created_at, event_data, seq)"
+)
 
 
 class PositionMovedError(TailraceError):
@@ -81,8 +94,8 @@ class Store:
             )
             if moved is None:
                 raise PositionMovedError(f"the read model is no longer at {expected}")
-            events, candidates = _kept(batch, moved["raw_from"])
-            stored = await project_events(self._connection, self.model.flavour, events) if events else 0
+            rows, candidates = _split_late(batch, moved["raw_from"])
+            stored = await project_rows(self._connection, self.model.flavour, rows) if rows else 0
             parked = await self._park(candidates) if candidates else 0
             if gaps := batch.gaps(expected.seq):
                 await self._connection.executemany(self._note_gap, gaps)
@@ -108,39 +121,32 @@ class Store:
         return len(parked)
 
 
-def _kept(batch: Batch, raw_from: datetime | None) -> tuple[list[Projected], list[Parked]]:
-    """Returns the events to store and the entries to park.
+def _split_late(batch: Batch, raw_from: datetime | None) -> tuple[list[Row], list[Parked]]:
+    """Returns the rows to store and the entries to park.
 
     Events before ``raw_from`` are parked: their rows were dropped, so the aggregates can't be refreshed.
     """
-    if raw_from is None:
-        return batch.events, batch.parked
-    late = {item.seq: item.event.event_id for item in batch.events if item.event.created_at < raw_from}
+    if raw_from is None or all(row[3] >= raw_from for row in batch.rows):
+        return batch.rows, batch.parked
+    late = {row[5] for row in batch.rows if row[3] < raw_from}
     reason = BEFORE_RETENTION.format(raw_from)
-    too_old = [
-        Parked(entry, late[entry.seq], "before_retention", reason) for entry in batch.entries if entry.seq in late
-    ]
-    return [item for item in batch.events if item.seq not in late], batch.parked + too_old
+    too_old = [park_entry(entry, "before_retention", reason) for entry in batch.entries if entry.seq in late]
+    return [row for row in batch.rows if row[5] not in late], batch.parked + too_old
 
 
-async def project_events(connection: "asyncpg.Connection", flavour: Flavour, events: Sequence[Projected]) -> int:
-    """Stores events as rows and adds them to every count, unless their ids are claimed; call it in a transaction.
+async def project_rows(connection: "asyncpg.Connection", flavour: Flavour, rows: Sequence[Row]) -> int:
+    """Stores rows and adds them to every count, unless their ids are claimed; call it in a transaction.
 
     Returns the number of new rows.
     """
-    return int(
-        await connection.fetchval(
-            _project_events(flavour),
-            [item.event.event_id for item in events],
-            [item.event.event_type for item in events],
-            [item.event.user_id for item in events],
-            [item.event.created_at for item in events],
-            [bytes(item.event.event_data).decode() for item in events],
-            [item.seq for item in events],
-        )
-    )
+    if len(rows) < COPY_FROM:
+        return int(await connection.fetchval(_project_events(flavour, "arrays"), *zip(*rows, strict=True)))
+    await connection.execute(_CREATE_BATCH)
+    await connection.copy_records_to_table("batch", schema_name="pg_temp", records=rows)
+    return int(await connection.fetchval(_project_events(flavour, "batch")))
 
 
 @cache
-def _project_events(flavour: Flavour) -> str:
-    return projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))
+def _project_events(flavour: Flavour, source: Literal["arrays", "batch"]) -> str:
+    sql = projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))
+    return sql.replace("{batch}", _ARRAYS if source == "arrays" else "pg_temp.batch")

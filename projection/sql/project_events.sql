@@ -1,18 +1,17 @@
--- Projects events: claims their ids, inserts the rows of those that got theirs (the others are repetitions), and adds
--- them to every count; {roll_up} is the flavour's own part, roll_up.<flavour>.sql. Returns how many became rows. One
--- statement, so that each event travels once. Sorted, because neighbours in a table's index cost less than strangers.
--- "is true" keeps Postgres from planning a join, whose estimate of an array's length would be a guess.
+-- Projects events: claims their ids, inserts the rows of the claimed ids (the others are duplicates), and adds them to
+-- every count. {roll_up} is the flavour's own part, roll_up.<flavour>.sql; {batch} is a temporary table or arrays. Returns
+-- the number of rows. Sorted, because neighbours in an index cost less than scattered rows. "is true" keeps Postgres from
+-- planning a join on a guessed number of rows.
 with claimed as (
     insert into event_ids (event_id, seq)
-    select event_id, seq from unnest($1::uuid[], $6::bigint[]) as claim (event_id, seq)
+    select event_id, seq from {batch}
     order by event_id
     on conflict (event_id) do nothing
     returning seq
 ),
 new as materialized (
     select event_id, event_type, user_id, created_at, event_data, seq
-    from unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[])
-        as event (event_id, event_type, user_id, created_at, event_data, seq)
+    from {batch}
     where (seq in (select seq from claimed)) is true
 ),
 add_rows as (

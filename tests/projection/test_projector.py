@@ -14,7 +14,7 @@ from contracts.events import encode_event
 from contracts.subjects import LOG_STREAM
 from contracts.upcasting import NO_UPCASTERS
 from migrations.catalogue import Model
-from projection.batch import decode
+from projection.decode import decode
 from projection.projector import Observer
 from projection.store import PositionMovedError, Store
 from projection.worker import project
@@ -35,6 +35,22 @@ async def test_rows_and_rollups_equal_a_recount_of_the_log(
     async with running_projector(settings.model_copy(update={"batch_size": 64})):
         await until_projected(connection, log)
         await log_events(log, some_events(100, seed=2))
+        await until_projected(connection, log)
+    assert await read_model(connection) == await recount_log(log)
+
+
+@pytest.mark.parametrize("copy_from", [1, 10_000])
+async def test_copied_batches_and_arrays_give_the_same_model(
+    log: LogClient,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    copy_from: int,
+) -> None:
+    monkeypatch.setattr("projection.store.COPY_FROM", copy_from)
+    await log_events(log, some_events(200))
+    await log_event(log, next(iter(some_events(1))), "a duplicate")
+    async with running_projector(settings.model_copy(update={"batch_size": 40})):
         await until_projected(connection, log)
     assert await read_model(connection) == await recount_log(log)
 

@@ -12,7 +12,7 @@ from contracts.entries import LogEntry
 from contracts.events import Event, encode_event
 from contracts.upcasting import NO_UPCASTERS
 from migrations.catalogue import Model, use_model
-from projection.batch import decode
+from projection.decode import decode
 from projection.store import Store
 from tests.query.conftest import QueryService
 from tests.support.stats_endpoint import rfc3339

@@ -32,6 +32,16 @@ from verification.run import verify
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+async def test_copied_batches_are_in_every_count(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projection.store.COPY_FROM", 1)
+    await log_events(log, [*days_of_events(4), *some_events(50)])
+    await project_all(settings.model_copy(update={"batch_size": 20}), log, connection)
+    assert await read_model(connection) == await recount_log(log)
+    assert (await verify(log, connection)).differences == []
+
+
 async def test_late_events_are_pending_until_they_are_in_every_count(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
