@@ -1,6 +1,6 @@
-"""Sends batches of events to the command service, again where that may help.
+"""Sends batches of events to the command service, with retries.
 
-Sending again is safe because every event carries its id: the log and the tables count it once.
+A retry is safe: every event has its id, and counts once in the log and the tables.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from contracts.errors import ConfigurationError, TailraceError, UnavailableError
 
-PATIENCE = 60.0
-"""Seconds one batch is tried for: longer than the command service or the log takes to start again."""
+RETRY_TIMEOUT = 60.0
+"""Seconds to retry one batch: longer than a restart of the command service or the log."""
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _LONGEST_RETRY_AFTER = 30.0
@@ -24,7 +24,7 @@ _RETRIED = {429, 500, 502, 503, 504}
 
 
 class Refusal(Struct, frozen=True):
-    """An event that was refused for good; ``index`` counts the sent events from 0."""
+    """An event that can never be accepted; ``index`` counts the sent events from 0."""
 
     index: int
     code: str
@@ -32,7 +32,7 @@ class Refusal(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """``accepted`` events are in the log, now or from before; ``cursor`` is the last one's, None if there is none."""
+    """``accepted`` events are in the log, duplicates included; ``cursor`` is the last one's, or None."""
 
     accepted: int
     rejected: list[Refusal]
@@ -40,7 +40,7 @@ class Answer(Struct, frozen=True):
 
 
 class CommandUnavailableError(UnavailableError):
-    """The command service can't take events now: nothing was promised, try again (after that many seconds)."""
+    """The command service can't accept events now: retry, after ``retry_after`` seconds if it is set."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -48,19 +48,23 @@ class CommandUnavailableError(UnavailableError):
 
 
 class CommandClient:
-    """A connection to the command service, as an async context manager. Batches may be sent side by side.
+    """A connection to the command service, as an async context manager. Batches can be sent concurrently.
 
-    ``patience`` is how long one batch is tried for, in seconds; ``on_retry`` gets the reason of each new try.
+    ``retry_timeout`` limits the retries of one batch, in seconds; ``on_retry`` gets the error before each retry.
 
     Raises:
         ConfigurationError: ``url`` is not an http(s) address.
     """
 
     def __init__(
-        self, url: str, *, patience: float = PATIENCE, on_retry: Callable[[CommandUnavailableError], None] | None = None
+        self,
+        url: str,
+        *,
+        retry_timeout: float = RETRY_TIMEOUT,
+        on_retry: Callable[[CommandUnavailableError], None] | None = None,
     ) -> None:
         self._url = url.rstrip("/")
-        self._patience = patience
+        self._retry_timeout = retry_timeout
         self._on_retry = on_retry
         try:
             parsed = httpx.URL(self._url)
@@ -68,7 +72,7 @@ class CommandClient:
             parsed = httpx.URL()
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise ConfigurationError(f"{url!r} is not the address of a command service: expected http://host:port")
-        # trust_env off: a proxy meant for the internet must not get a service's own events
+        # trust_env=False: a proxy for the internet must not receive internal events
         self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -80,25 +84,27 @@ class CommandClient:
         await self._http.aclose()
 
     async def send(self, events: Sequence[bytes]) -> Answer:
-        """Sends 1 or more events, each one line of JSON that has its ``event_id``.
+        """Sends one or more events, each a line of JSON with its ``event_id``.
 
         Raises:
-            CommandUnavailableError: it could not be done in time; some of the events may be in the log.
-            TailraceError: the service refuses the request as such.
+            CommandUnavailableError: the retries timed out; some of the events may be in the log.
+            TailraceError: the service refuses the whole request.
         """
         response = await self._post(b"\n".join(events) + b"\n")
         if response.status_code in _ANSWERED:
             try:
                 return msgspec.json.decode(response.content, type=Answer)
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                raise TailraceError(f"what answers at {self._url} is not a command service") from None
+                raise TailraceError(
+                    f"the server at {self._url} is not a command service: check TAILRACE_COMMAND_URL"
+                ) from None
         if response.status_code == 413:
             return await self._send_parts(events)
         raise TailraceError(f"the command service at {self._url} refused the request: {_reason(response)}")
 
     async def _send_parts(self, events: Sequence[bytes]) -> Answer:
         if len(events) == 1:
-            return Answer(0, [Refusal(0, "too_large", "the event is larger than the command service takes")])
+            return Answer(0, [Refusal(0, "too_large", "the event exceeds the command service's limit")])
         middle = len(events) // 2
         first = await self.send(events[:middle])
         second = await self.send(events[middle:])
@@ -107,14 +113,21 @@ class CommandClient:
 
     async def _post(self, body: bytes) -> httpx.Response:
         retries = stamina.retry_context(
-            on=self._when_again, attempts=None, timeout=self._patience, wait_initial=0.2, wait_max=5, wait_jitter=0.2
+            on=self._retry_delay,
+            attempts=None,
+            timeout=self._retry_timeout,
+            wait_initial=0.2,
+            wait_max=5,
+            wait_jitter=0.2,
         )
         try:
             async for attempt in retries:
                 with attempt:
                     return await self._post_once(body)
         except CommandUnavailableError as error:
-            raise CommandUnavailableError(f"{error}; gave up after {self._patience:g} s", error.retry_after) from None
+            raise CommandUnavailableError(
+                f"{error}; gave up after {self._retry_timeout:g} s", error.retry_after
+            ) from None
         raise AssertionError("unreachable")
 
     async def _post_once(self, body: bytes) -> httpx.Response:
@@ -126,11 +139,12 @@ class CommandClient:
             raise CommandUnavailableError(f"the command service at {self._url} does not answer: {reason}") from error
         if response.status_code in _RETRIED:
             raise CommandUnavailableError(
-                f"the command service at {self._url} can't take events now: {_reason(response)}", _retry_after(response)
+                f"the command service at {self._url} can't accept events now: {_reason(response)}",
+                _retry_after(response),
             )
         return response
 
-    def _when_again(self, error: Exception) -> bool | float:
+    def _retry_delay(self, error: Exception) -> bool | float:
         if not isinstance(error, CommandUnavailableError):
             return False
         if self._on_retry is not None:
@@ -139,7 +153,7 @@ class CommandClient:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    # its other form, a date, is for pages that come back tomorrow; our own back-off does instead
+    # the other form, a date, falls back to our own delays
     text = response.headers.get("Retry-After", "")
     return min(float(text), _LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() else None
 

@@ -1,4 +1,4 @@
-"""``endpoints.json``: where everything of a running ``tailrace up`` is, for programs and for ``--data-dir``."""
+"""``endpoints.json``: the addresses of a running ``tailrace up``, and the settings that commands take from it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ ServiceName = Literal["command", "query", "projection"]
 
 @dataclass
 class Endpoints:
-    """Addresses and process ids of one run."""
+    """The addresses and process ids of one run."""
 
     command: str
     query: str
@@ -27,7 +27,7 @@ class Endpoints:
     pids: dict[str, int] = field(default_factory=dict)
 
     def write(self, data_dir: Path) -> None:
-        """Replaces the file in one step, so that nobody reads half of it. It holds the database's password: 0600."""
+        """Replaces the file atomically. It holds the database's password, so only its owner can read it."""
         target = endpoints_file(data_dir)
         fresh = target.with_suffix(".new")
         fresh.touch(mode=0o600)
@@ -37,16 +37,16 @@ class Endpoints:
 
 
 def local_url(host: str, port: int) -> str:
-    """Where a service on this machine is that listens on ``host``."""
+    """Returns the local address of a service that listens on ``host``."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def service_url(settings: Settings, service: ServiceName) -> str:
-    """Where a service is, by the settings.
+    """Returns the address of a service from the settings.
 
     Raises:
-        ConfigurationError: its port is 0, so only the service itself knows it.
+        ConfigurationError: its port is 0 and its address is not set.
     """
     url: str | None = getattr(settings, f"{service}_url")
     port: int = getattr(settings, f"{service}_port")
@@ -54,18 +54,18 @@ def service_url(settings: Settings, service: ServiceName) -> str:
         return url.rstrip("/")
     if not port:
         raise ConfigurationError(
-            f"TAILRACE_{service.upper()}_URL is needed: port 0 does not say where the {service} service is"
+            f"the address of the {service} service is unknown, since its port is 0: set TAILRACE_{service.upper()}_URL"
         )
     return local_url(settings.host, port)
 
 
 def endpoints_file(data_dir: Path) -> Path:
-    """Where the file is; it exists only while everything runs."""
+    """Returns the path of the file, which exists only during a run."""
     return data_dir / "endpoints.json"
 
 
 def read_endpoints(data_dir: Path) -> Endpoints | None:
-    """What the file says; None where there is none, or none that can be read."""
+    """Returns the file's content, None if it is missing or unreadable."""
     try:
         return Endpoints(**json.loads(endpoints_file(data_dir).read_text()))
     except (OSError, ValueError, TypeError):

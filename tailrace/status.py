@@ -1,8 +1,7 @@
-"""What status tells: the log, the read model, how far apart they are, the services; each asked directly."""
+"""Reads the status for ``tailrace status``: the log, the read model, its lag, the services, and their problems."""
 
 import asyncio
 import re
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -20,12 +19,11 @@ from runtime.settings import Settings
 from tailrace.endpoints import ServiceName, service_url
 
 Status = dict[str, Any]
-_sql = partial(read_sql, "tailrace")
 
 SERVICES: tuple[ServiceName, ...] = ("command", "projection", "query")
-_BUILT = re.compile(r'^tailrace_build_info\{.*?version="([^"]*)"', re.MULTILINE)
 TIMEOUT = 2.5
-"""Seconds to wait for each part: slightly longer than a service waits for the log and the database."""
+"""Seconds to wait for each part: longer than a service waits for the log and the database."""
+_VERSION = re.compile(r'^tailrace_build_info\{.*?version="([^"]*)"', re.MULTILINE)
 
 
 async def read_status(settings: Settings, *, max_lag: float | None = None, max_parked: int | None = None) -> Status:
@@ -38,7 +36,7 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
     found: Status = {"version": version("tailrace"), "log": None, "read_model": None}
     found |= {"lag_events": None, "lag_seconds": None, "in_per_second": None, "projected_per_second": None}
     problems: list[str] = []
-    services = asyncio.create_task(_services(settings))
+    services = asyncio.create_task(_read_services(settings))
     # the log last: it can only have grown since the model was read, so the lag is never negative
     for read in (_read_model, _read_log):
         try:
@@ -46,21 +44,29 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
         except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
             problems.append(str(as_sentence(error) or error))
     found["services"] = await services
-    problems += filter(None, (_wrong_with(name, it, settings) for name, it in found["services"].items()))
-    if found["read_model"]:
-        before = found["read_model"].pop("minute_ago")
-        if found["log"] and before is not None and found["lag_events"] is not None:
-            found |= _rates(found["log"], found["read_model"], before)
-        if not found["read_model"]["projectors"]["active"]:
-            problems.append("no projection service is at work: what comes is in the log, and not counted")
-    if max_lag is not None and (found["lag_seconds"] or 0) > max_lag:
-        problems.append(f"the oldest event that is not projected has been in the log for {found['lag_seconds']:,.0f} s")
-    if max_parked is not None and found["read_model"] and found["read_model"]["parked"] > max_parked:
-        problems.append(f"{found['read_model']['parked']:,} events are parked: `tailrace parked list` tells why")
+    problems += filter(None, (_service_problem(name, it, settings) for name, it in found["services"].items()))
+    if model := found["read_model"]:
+        minute_ago = model.pop("minute_ago")
+        if minute_ago is not None and found["lag_events"] is not None:
+            found |= _rates(found["log"], model, minute_ago)
+        problems += _model_problems(model, found["lag_seconds"], max_lag, max_parked)
     return {**found, "problems": problems}
 
 
-def _wrong_with(name: str, service: Status, settings: Settings) -> str | None:
+def _model_problems(model: Status, lag: float | None, max_lag: float | None, max_parked: int | None) -> list[str]:
+    problems = []
+    if not model["projectors"]["active"]:
+        problems.append("no projection service is active: new events are stored in the log but not counted")
+    if max_lag is not None and (lag or 0) > max_lag:
+        problems.append(f"the oldest unprojected event has been in the log for {lag:,.0f} s (limit: {max_lag:g} s)")
+    if max_parked is not None and model["parked"] > max_parked:
+        problems.append(
+            f"{model['parked']:,} events are parked (limit: {max_parked:,}): `tailrace parked list` shows the reasons"
+        )
+    return problems
+
+
+def _service_problem(name: str, service: Status, settings: Settings) -> str | None:
     if service["problem"]:
         return f"the {name} service is not ready: {service['problem']}"
     if not service["answers"] and getattr(settings, f"{name}_url"):
@@ -68,31 +74,32 @@ def _wrong_with(name: str, service: Status, settings: Settings) -> str | None:
     return None
 
 
-def _rates(log: Status, model: Status, before: "asyncpg.Record") -> Status:
-    """Events per second since a sample of about a minute ago."""
+def _rates(log: Status, model: Status, minute_ago: "asyncpg.Record") -> Status:
+    """Returns events per second since a sample of about a minute ago."""
+    seconds = minute_ago["seconds"]
     return {
-        "in_per_second": round((log["last_seq"] - before["log_last_seq"]) / before["seconds"], 1),
-        "projected_per_second": round((model["seq"] - before["projected_seq"]) / before["seconds"], 1),
+        "in_per_second": round((log["last_seq"] - minute_ago["log_last_seq"]) / seconds, 1),
+        "projected_per_second": round((model["seq"] - minute_ago["projected_seq"]) / seconds, 1),
     }
 
 
-async def _services(settings: Settings) -> dict[str, Status]:
+async def _read_services(settings: Settings) -> dict[str, Status]:
     async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as http:
-        found = await asyncio.gather(*(_service(http, settings, name) for name in SERVICES))
+        found = await asyncio.gather(*(_read_service(http, settings, name) for name in SERVICES))
     return dict(zip(SERVICES, found, strict=True))
 
 
-async def _service(http: httpx.AsyncClient, settings: Settings, name: ServiceName) -> Status:
-    """Whether a service answers, and what is wrong with it where it says so; the query service has live clients."""
+async def _read_service(http: httpx.AsyncClient, settings: Settings, name: ServiceName) -> Status:
+    """Asks a service for its health and version, the query service also for its live clients."""
     unknown: Status = {"url": None, "answers": False, "problem": None, "version": None}
     try:
         url = service_url(settings, name)
         health = await http.get(f"{url}/health/ready")
         found: Status = unknown | {"url": url, "answers": True}
-        if built := _BUILT.search((await http.get(f"{url}/metrics")).text):
+        if built := _VERSION.search((await http.get(f"{url}/metrics")).text):
             found["version"] = built[1]
         if health.status_code != 200:
-            found["problem"] = health.json().get("detail", f"it answers {health.status_code}")
+            found["problem"] = health.json().get("detail", f"HTTP {health.status_code}")
         if name == "query":
             found["live_clients"] = (await http.get(f"{url}/status")).json().get("live_clients")
     except ConfigurationError:
@@ -135,9 +142,9 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         counts = await connection.fetchrow("select events, users from all_time where event_type = ''")
         server = await connection.fetchval("show server_version")
         extension = await connection.fetchval("select extversion from pg_extension where extname = 'timescaledb'")
-        projectors = await connection.fetchrow(_sql("projectors"))
-        minute_ago = await connection.fetchrow(_sql("minute_ago"))
-        candidates = [await _candidate(connection, other) for other in await list_models(connection) if not other.live]
+        projectors = await connection.fetchrow(read_sql("tailrace", "projectors"))
+        minute_ago = await connection.fetchrow(read_sql("tailrace", "minute_ago"))
+        others = await _read_other_models(connection)
     finally:
         await connection.close()
     found["read_model"] = {
@@ -154,12 +161,20 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         "users": counts["users"] if counts else 0,
         "parked": live.parked,
         "late_pending": live.late_pending,
-        "projectors": {"active": projectors["active"], "standing_by": projectors["known"] - projectors["active"]},
-        "beside": candidates,
+        "projectors": {"active": projectors["active"], "standby": projectors["known"] - projectors["active"]},
+        "other_models": others,
         "minute_ago": minute_ago,
     }
 
 
-async def _candidate(connection: "asyncpg.Connection", model: Model) -> Status:
-    position = await connection.fetchrow(f"select epoch, seq from {model.name}.projection_position")
-    return {"model": model.name, "flavour": model.flavour, "state": model.state, **dict(position)}
+async def _read_other_models(connection: "asyncpg.Connection") -> list[Status]:
+    """Reads the models that are not live: newer ones are candidates, older ones are previous models."""
+    models = await list_models(connection)
+    live = next(model for model in models if model.live)
+
+    async def read(model: Model) -> Status:
+        position = await connection.fetchrow(f"select epoch, seq from {model.name}.projection_position")
+        role = "candidate" if model.number > live.number else "previous"
+        return {"model": model.name, "role": role, "flavour": model.flavour, "state": model.state, **dict(position)}
+
+    return [await read(model) for model in models if not model.live]

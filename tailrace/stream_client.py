@@ -1,4 +1,4 @@
-"""A client of ``/ws`` that goes on where it was, whatever happens to the service or the way there."""
+"""A client of ``/ws`` that reconnects and resumes after the last frame it yielded."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -11,36 +11,36 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from contracts.errors import TailraceError, UnavailableError
 
-LONGEST_PAUSE = 5.0
-"""Seconds between tries to connect again."""
+LONGEST_DELAY = 5.0
+"""Seconds between attempts to reconnect."""
 MAX_FRAME = 4 * 1024 * 1024
-"""Bytes of a frame: one event can be larger than what a frame usually has."""
+"""Bytes of a frame: one event can be larger than a usual frame."""
 
 _ENDED = 1000
 _REFUSED = {3501, 3503}
-_GONE = (OSError, InvalidHandshake, ConnectionClosed)
+_LOST = (OSError, InvalidHandshake, ConnectionClosed)
 
 Frame = dict[str, Any]
 
 
 class StreamRefusedError(TailraceError):
-    """The query service does not give what was asked for: ask for something else."""
+    """The query service refuses the parameters: change them."""
 
 
 class QueryUnavailableError(UnavailableError):
-    """The query service does not answer: is it running?"""
+    """The query service does not answer: start it, or name its address."""
 
 
 async def follow(
     url: str, asked: dict[str, Any], on_lost: Callable[[str], None] = lambda reason: None
 ) -> AsyncIterator[Frame]:
-    """The frames of a stream, from what was ``asked`` for (parameters of ``/ws``) to its end.
+    """Yields the frames of a stream until it ends. ``asked`` are parameters of ``/ws``.
 
-    When the connection is lost it is made anew, for ever, and goes on behind the last frame; ``on_lost`` is told.
+    A lost connection is made again, without limit; ``on_lost`` gets the reason.
 
     Raises:
-        StreamRefusedError: the service refuses what is asked for.
-        QueryUnavailableError: it does not answer the first time.
+        StreamRefusedError: the service refuses ``asked``.
+        QueryUnavailableError: the first connection fails.
     """
     asked = dict(asked)
     connection = await _connect_first(url, asked)
@@ -60,7 +60,7 @@ async def follow(
             if code in _REFUSED:
                 raise StreamRefusedError(reason) from None
             on_lost(reason)
-        async for attempt in stamina.retry_context(on=_GONE, attempts=None, timeout=None, wait_max=LONGEST_PAUSE):
+        async for attempt in stamina.retry_context(on=_LOST, attempts=None, timeout=None, wait_max=LONGEST_DELAY):
             with attempt:
                 connection = await _connect(url, asked)
 
@@ -68,9 +68,9 @@ async def follow(
 async def _connect_first(url: str, asked: dict[str, Any]) -> ClientConnection:
     try:
         return await _connect(url, asked)
-    except _GONE as error:
+    except _LOST as error:
         raise QueryUnavailableError(
-            f"no query service answers at {url}: start it with `tailrace up`, or name another with --data-dir or "
+            f"no query service answers at {url}: start it with `tailrace up`, or set its address with --data-dir or "
             "TAILRACE_QUERY_URL"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Shows an import: a progress bar on a terminal, a line now and then without one, bad lines as they come."""
+"""``tailrace import``: a progress bar on a terminal, a line now and then elsewhere, and the reasons of bad lines."""
 
 import asyncio
 import time
@@ -10,21 +10,23 @@ from typing import Annotated, Self
 import stamina.instrumentation
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from runtime.printable import printable
 from runtime.settings import Settings
 from tailrace.cli.options import DataDir, run_to_end
 from tailrace.command_client import CommandUnavailableError
 from tailrace.endpoints import service_url, settings_for
-from tailrace.importer.batches import Format
+from tailrace.importer.formats import Format
 from tailrace.importer.importer import import_file as import_events
-from tailrace.importer.report import BadLine, ImportReport, Progress
+from tailrace.importer.report import ImportReport, Progress
+from tailrace.terminal import plain_console
 
-SHOWN_BAD_LINES = 20
-LINE_EVERY = 5.0
-"""Seconds between plain lines."""
+SHOWN_REASONS = 20
+"""Distinct reasons of bad lines that are printed; other lines are only counted."""
+PLAIN_INTERVAL = 5.0
+"""Seconds between lines without a terminal."""
 
 
 class FormatName(StrEnum):
@@ -42,20 +44,18 @@ def import_file(
     strict: Annotated[bool, typer.Option("--strict", help="Send nothing if a line is bad.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Send a file of events to the command service. Importing a file twice adds nothing."""
-    run_to_end(import_with_progress(file, format.value, settings_for(data_dir), strict=strict))
+    """Send a file of events to the command service. Importing a file twice adds nothing.
 
-
-async def import_with_progress(
-    path: Path, format: Format, settings: Settings, *, strict: bool = False, console: Console | None = None
-) -> ImportReport:
-    """Imports a file and shows how it goes, on standard error unless another ``console`` is given.
-
-    Raises:
-        what ``import_file`` raises.
+    Exits with 1 if the file has lines and none was imported.
     """
-    stamina.instrumentation.set_on_retry_hooks([])  # its log lines would tear the bar; the display says it itself
-    with ImportDisplay(console or Console(stderr=True, highlight=False)) as display:
+    report = run_to_end(_import(file, format.value, settings_for(data_dir), strict=strict))
+    if report.read and not report.accepted:
+        raise typer.Exit(1)
+
+
+async def _import(path: Path, format: Format, settings: Settings, *, strict: bool) -> ImportReport:
+    stamina.instrumentation.set_on_retry_hooks([])  # printed by the display
+    with ImportDisplay(plain_console(stderr=True)) as display:
         report = await import_events(
             path,
             format=format,
@@ -69,15 +69,15 @@ async def import_with_progress(
 
 
 class ImportDisplay:
-    """What a person sees of one import, as a context manager around it."""
+    """Shows one import on a console; a context manager around the import."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._started = time.monotonic()
-        self._last_line = self._started
+        self._started = self._last_line = time.monotonic()
         self._phase = ""
-        self._shown = 0
-        self._rejected = 0
+        self._progress: Progress | None = None
+        self._seen = 0
+        self._shown: list[tuple[str, str]] = []
         self._unavailable = False
         self._bar: Bar | None = None
         self._task = TaskID(0)
@@ -101,59 +101,66 @@ class ImportDisplay:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        hidden = self._rejected - self._shown
-        if hidden:
-            self._print(f"… and {hidden:,} more bad lines")
+        if self._progress is not None:
+            self._print_other_bad_lines(self._progress)
         if kind is asyncio.CancelledError:
-            self._print("stopped; importing the file again adds only what is missing")
+            self._print("stopped; import the file again to add the rest")
 
     def update(self, progress: Progress) -> None:
-        """Shows where the import stands, and the bad lines that are new."""
+        """Shows the progress, and each new reason of a bad line."""
+        self._progress = progress
         self._unavailable = False
         if progress.phase != self._phase:
             self._phase, self._started = progress.phase, time.monotonic()
-        for bad in progress.bad_lines[self._shown : SHOWN_BAD_LINES]:
-            self._show_bad(bad)
-        self._rejected = max(self._rejected, progress.rejected)
+        for bad in progress.bad_lines[self._seen :]:
+            reason = (bad.code, bad.reason)
+            if reason not in self._shown and len(self._shown) < SHOWN_REASONS:
+                self._shown.append(reason)
+                self._print(f"line {bad.number}: {bad.code}: {bad.reason}")
+        self._seen = len(progress.bad_lines)
+        rate = progress.read / max(time.monotonic() - self._started, 0.001)
         if self._bar is not None:
             self._bar.update(
                 self._task,
                 description=progress.phase,
                 completed=progress.position,
                 total=progress.size,
-                events=f"{progress.read:,} lines {self._rate(progress.read):,.0f}/s",
+                events=f"{progress.read:,} lines {rate:,.0f}/s",
             )
-        elif time.monotonic() - self._last_line >= LINE_EVERY:
+        elif time.monotonic() - self._last_line >= PLAIN_INTERVAL:
             self._last_line = time.monotonic()
-            self._print(_plain(progress, self._rate(progress.read)))
+            self._print(_plain(progress, rate))
 
     def retrying(self, error: CommandUnavailableError) -> None:
-        """Says once per outage that the import waits."""
+        """Prints once per outage that the import waits."""
         if not self._unavailable:
             self._unavailable = True
-            self._print(f"{error}; trying again")
+            self._print(f"{error}; retrying")
 
     def finish(self, report: ImportReport) -> None:
-        """Sums up."""
+        """Prints the result."""
         rate = report.read / report.seconds if report.seconds else 0
         self._print(
             f"{report.accepted:,} of {report.read:,} lines are in the log "
-            f"({report.seconds:.1f} s, {rate:,.0f}/s); what it already had counts once"
+            f"({report.seconds:.1f} s, {rate:,.0f}/s); duplicates count once"
         )
         if report.rejected:
-            self._print(f"{report.rejected:,} bad lines were left out")
+            self._print(f"{report.rejected:,} bad lines were skipped")
         if report.rejected and not report.accepted:
-            self._print("not one line could be read: is it the right --format?")
+            self._print("nothing was imported: check --format")
 
-    def _show_bad(self, bad: BadLine) -> None:
-        self._shown += 1
-        self._print(f"line {bad.number}: {bad.code}: {bad.reason}")
+    def _print_other_bad_lines(self, progress: Progress) -> None:
+        counted = 0
+        for code, reason in self._shown:
+            count = progress.reasons[code, reason]
+            counted += count
+            if count > 1:
+                self._print(f"{count - 1:,} more lines: {code}: {reason}")
+        if progress.rejected > counted:
+            self._print(f"… and {progress.rejected - counted:,} more bad lines")
 
     def _print(self, text: str) -> None:
-        self._console.print(escape(text), soft_wrap=True)
-
-    def _rate(self, events: int) -> float:
-        return events / max(time.monotonic() - self._started, 0.001)
+        self._console.print(printable(text), soft_wrap=True)
 
 
 def _plain(progress: Progress, rate: float) -> str:

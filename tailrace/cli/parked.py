@@ -1,4 +1,4 @@
-"""``tailrace parked``: what could not be projected."""
+"""``tailrace parked``: lists, shows and retries the log entries that could not be projected."""
 
 import json
 from collections.abc import AsyncIterator
@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError
@@ -15,10 +14,12 @@ from migrations.catalogue import list_models
 from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
 from projection.parked import ParkedEvent, ParkedEvents
-from runtime.postgres import connect
+from runtime.printable import printable
 from runtime.settings import Settings
+from tailrace.cli.connections import open_database
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
+from tailrace.terminal import list_table
 
 app = typer.Typer(help="Log entries that could not be projected.", no_args_is_help=True, add_completion=False)
 
@@ -30,7 +31,15 @@ def parked_list(
     data_dir: DataDir = None,
 ) -> None:
     """List parked events with their reasons, the oldest first."""
-    run_to_end(_list(settings_for(data_dir), limit=limit, as_json=as_json))
+    found = run_to_end(_list(settings_for(data_dir), limit))
+    if as_json:
+        for one in found:
+            typer.echo(json.dumps(_as_json(one)))
+    elif found:
+        columns = ("entry", "logged", "code", "reason", "event id")
+        Console().print(list_table(columns, map(_row, found)))
+    else:
+        typer.echo("no parked events")
 
 
 @app.command("show")
@@ -38,7 +47,11 @@ def parked_show(
     seq: Annotated[int, typer.Argument(min=1, help="The log entry's sequence.")], data_dir: DataDir = None
 ) -> None:
     """Show one parked event with its payload, as JSON."""
-    run_to_end(_show(settings_for(data_dir), seq))
+    found = run_to_end(_get(settings_for(data_dir), seq))
+    if found is None:
+        raise ConfigurationError(f"log entry {seq} is not parked; `tailrace parked list` shows those that are")
+    shown = json.dumps(_as_json(found), indent=2, ensure_ascii=False)
+    typer.echo("\n".join(map(printable, shown.splitlines())))
 
 
 @app.command("retry")
@@ -53,70 +66,46 @@ def parked_retry(
     run_to_end(_retry(settings_for(data_dir), until=until, dry_run=dry_run))
 
 
-async def _list(settings: Settings, *, limit: int, as_json: bool) -> None:
-    """Prints the oldest ``limit``: a table, or one JSON object per line."""
+async def _list(settings: Settings, limit: int) -> list[ParkedEvent]:
     async with _parked(settings) as parked:
-        found = await parked.list(limit=limit)
-    if as_json:
-        for one in found:
-            typer.echo(json.dumps(_as_json(one)))
-        return
-    if not found:
-        typer.echo("nothing is parked")
-        return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("entry", "logged", "code", "reason", "event id"):
-        table.add_column(column, overflow="fold")
-    for one in found:
-        logged = one.logged_at.isoformat(" ", "seconds")
-        table.add_row(str(one.seq), logged, one.code, one.reason, str(one.event_id or "–"))
-    Console().print(table, markup=False)
+        return await parked.list(limit=limit)
 
 
-async def _show(settings: Settings, seq: int) -> None:
-    """Prints one, payload included, as JSON.
-
-    Raises:
-        ConfigurationError: that entry is not parked.
-    """
+async def _get(settings: Settings, seq: int) -> ParkedEvent | None:
     async with _parked(settings) as parked:
-        found = await parked.get(seq)
-    if found is None:
-        raise ConfigurationError(f"log entry {seq} is not parked")
-    typer.echo(json.dumps(_as_json(found), indent=2, ensure_ascii=False))
+        return await parked.get(seq)
 
 
 async def _retry(settings: Settings, *, until: str | None, dry_run: bool) -> None:
-    """Tries all again, in the live model and one beside it, prints what became of each."""
+    """Retries in every ready model, the live one and others."""
     upcasters = load_upcasters(settings)
+    would = "would be " if dry_run else ""
     projected = still = 0
     end = Cursor.parse(until) if until else None
-    connection = await connect(settings.dsn, name="parked")
-    try:
+    async with open_database(settings, "parked") as connection:
         await require_current_schema(connection)
         ready = [model for model in await list_models(connection) if model.state == "ready"]
         for model in ready:
             parked = await ParkedEvents.of(connection, model)
             async for one in parked.retry(upcasters, until=end, dry_run=dry_run):
-                which = f"{model.name}, entry {one.seq}" if len(ready) > 1 else f"entry {one.seq}"
+                entry = f"{model.name}, entry {one.seq}" if len(ready) > 1 else f"entry {one.seq}"
                 if one.reason is None:
                     projected += 1
-                    typer.echo(f"{which}: {'would be' if dry_run else 'is'} projected")
+                    typer.echo(f"{entry}: {would}projected")
                 else:
                     still += 1
-                    typer.echo(f"{which}: stays parked: {one.reason}")
-    finally:
-        await connection.close()
-    typer.echo(f"{projected:,} {'would be ' if dry_run else ''}projected, {still:,} still parked")
+                    typer.echo(f"{entry}: still parked: {printable(one.reason)}")
+    typer.echo(f"{projected:,} {would}projected, {still:,} still parked")
 
 
 @asynccontextmanager
 async def _parked(settings: Settings) -> AsyncIterator[ParkedEvents]:
-    connection = await connect(settings.dsn, name="parked")
-    try:
+    async with open_database(settings, "parked") as connection:
         yield await ParkedEvents.of(connection)
-    finally:
-        await connection.close()
+
+
+def _row(one: ParkedEvent) -> tuple[str, ...]:
+    return str(one.seq), one.logged_at.isoformat(" ", "seconds"), one.code, one.reason, str(one.event_id or "–")
 
 
 def _as_json(one: ParkedEvent) -> dict[str, object]:
@@ -127,6 +116,6 @@ def _as_json(one: ParkedEvent) -> dict[str, object]:
         "reason": one.reason,
         "logged_at": one.logged_at.isoformat(),
         "parked_at": one.parked_at.isoformat(),
-        # bytes that are no text are shown escaped: this is for looking at; the log has the original
+        # bytes that are not UTF-8 are escaped: this is for reading, the log has the original
         "payload": one.payload.decode(errors="backslashreplace"),
     }

@@ -1,17 +1,18 @@
-"""``tailrace rejected list``: what validation refused from the inbox."""
+"""``tailrace rejected``: lists the messages that validation rejected from the inbox."""
 
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from command.rejected import list_rejected
-from runtime.log.connect import connect_log
+from command.rejected import Rejected, list_rejected
+from runtime.printable import printable
 from runtime.settings import Settings
+from tailrace.cli.connections import open_log
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
+from tailrace.terminal import list_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -31,33 +32,22 @@ def rejected_list(
     data_dir: DataDir = None,
 ) -> None:
     """List rejected messages with their reasons, the newest last."""
-    run_to_end(_list(settings_for(data_dir), limit=limit, as_json=as_json))
-
-
-async def _list(settings: Settings, *, limit: int, as_json: bool) -> None:
-    """Prints the newest ``limit``, oldest first: a table, or one JSON object per line.
-
-    Raises:
-        LogUnavailableError: the log does not answer.
-    """
-    client = await connect_log(settings, "rejected")
-    try:
-        found = list(reversed(await list_rejected(client, limit)))
-    finally:
-        await client.close()
-    console = Console()
+    found = run_to_end(_list(settings_for(data_dir), limit))
     if as_json:
-        for item in found:
-            console.print(msgspec.json.encode(item).decode(), markup=False, highlight=False, soft_wrap=True)
-        return
-    if not found:
-        console.print("nothing was rejected")
-        return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("received", "inbox", "code", "reason", "payload"):
-        table.add_column(column, overflow="fold")
-    for item in found:
-        received = item.received_at.isoformat(" ", "seconds") if item.received_at else "–"
-        payload = item.payload if len(item.payload) <= SHOWN else item.payload[:SHOWN] + "…"
-        table.add_row(received, str(item.inbox_seq), item.code, item.message, payload)
-    console.print(table, markup=False)
+        for one in found:
+            typer.echo(printable(msgspec.json.encode(one).decode()))
+    elif found:
+        columns = ("received", "inbox", "code", "reason", "payload")
+        Console().print(list_table(columns, map(_row, found)))
+    else:
+        typer.echo("no rejected messages")
+
+
+async def _list(settings: Settings, limit: int) -> list[Rejected]:
+    async with open_log(settings, "rejected") as client:
+        return (await list_rejected(client, limit))[::-1]
+
+
+def _row(one: Rejected) -> tuple[str, ...]:
+    payload = one.payload if len(one.payload) <= SHOWN else one.payload[:SHOWN] + "…"
+    return one.received_at.isoformat(" ", "seconds"), str(one.inbox_seq), one.code, one.message, payload

@@ -1,4 +1,4 @@
-"""Shows the log as it comes: a coloured line for each event on a terminal, JSON lines for machines."""
+"""``tailrace tail``: a coloured line per event on a terminal, JSON lines for machines."""
 
 import json
 import sys
@@ -8,14 +8,15 @@ from zlib import crc32
 
 import stamina.instrumentation
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from runtime.printable import printable
 from runtime.settings import Settings
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import service_url, settings_for
 from tailrace.stream_client import Frame
 from tailrace.stream_client import follow as follow_stream
+from tailrace.terminal import plain_console
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 TYPE_WIDTH = 20
@@ -37,61 +38,51 @@ def tail(
     as_json: JsonLines = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show the log's events: new ones, or again from any time on. Ctrl-C stops it."""
+    """Show events as they are logged, or again from an earlier time. Ctrl-C stops it."""
     given = {"from": start, "until": until, "event_type": event_type, "user_id": user, "speed": speed, "clock": clock}
     asked = {name: value for name, value in given.items() if value is not None}
-    run_to_end(show_tail(settings_for(data_dir), asked, stop_at_end=not follow, as_json=as_json))
+    run_to_end(_tail(settings_for(data_dir), asked, stop_at_end=not follow, as_json=as_json))
 
 
-async def show_tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool, as_json: bool) -> None:
-    """Prints events until the end that was asked for, or the log's if ``stop_at_end``, or for ever.
-
-    On standard output there is nothing but events and gaps; what happens to the connection is told on standard error.
-
-    Raises:
-        StreamRefusedError: what is asked for can't be had.
-        QueryUnavailableError: the query service does not answer.
-    """
-    stamina.instrumentation.set_on_retry_hooks([])  # the display says it itself
-    notes = Console(stderr=True, style="dim", highlight=False)
-    show = _JsonLines() if as_json else _Lines()
+async def _tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool, as_json: bool) -> None:
+    """Prints events and gaps on standard output, and everything about the connection on standard error."""
+    stamina.instrumentation.set_on_retry_hooks([])  # printed here
+    notes = plain_console(stderr=True, style="dim")
+    show = _print_json if as_json else _Lines().print
     cursor: str | None = None
 
     def lost(reason: str) -> None:
-        notes.print(f"connecting again: {reason}", markup=False)
+        notes.print(f"reconnecting: {printable(reason)}")
 
     try:
         async for frame in follow_stream(service_url(settings, "query"), asked, lost):
-            show.frame(frame)
+            show(frame)
             cursor = frame["resumed_at"] if frame["kind"] == "gap" else frame["cursor"]
             if stop_at_end and frame["kind"] == "caught_up":
                 return
-    except BrokenPipeError:  # whoever read our lines has enough
+    except BrokenPipeError:  # the reader of our lines has ended
         sys.stderr.close()
     finally:
         if cursor is not None and not as_json and not stop_at_end and not sys.stderr.closed:
-            notes.print(f"go on here with --from {cursor}", markup=False)
+            notes.print(f"resume with --from {cursor}")
 
 
-class _JsonLines:
-    """One JSON object per line: an event, or a gap."""
-
-    def frame(self, frame: Frame) -> None:
-        found = frame["events"] if frame["kind"] == "events" else [frame] if frame["kind"] == "gap" else []
-        for one in found:
-            sys.stdout.write(json.dumps(one, ensure_ascii=False, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
+def _print_json(frame: Frame) -> None:
+    found = frame["events"] if frame["kind"] == "events" else [frame] if frame["kind"] == "gap" else []
+    for one in found:
+        sys.stdout.write(_compact_json(one) + "\n")
+    sys.stdout.flush()
 
 
 class _Lines:
-    """One line per event; on a terminal it is cut at the right edge."""
+    """One line per event; a terminal cuts it at its right edge."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False)
+        self._console = plain_console()
 
-    def frame(self, frame: Frame) -> None:
+    def print(self, frame: Frame) -> None:
         if frame["kind"] == "gap":
-            self._console.print(Text(f"gap: {frame['reason']}", style="bold yellow"))
+            self._console.print(Text(f"gap: {printable(frame['reason'])}", style="bold yellow"))
         for event in frame.get("events", ()):
             if self._console.is_terminal:
                 self._console.print(_line(event), no_wrap=True, overflow="ellipsis")
@@ -104,7 +95,11 @@ def _line(event: dict[str, Any]) -> Text:
     event_type = event["event_type"]
     return Text.assemble(
         (f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} ", "dim"),
-        (f"{event_type:<{TYPE_WIDTH}} ", COLOURS[crc32(event_type.encode()) % len(COLOURS)]),
+        (f"{printable(event_type):<{TYPE_WIDTH}} ", COLOURS[crc32(event_type.encode()) % len(COLOURS)]),
         (f"{event['user_id']:>{USER_WIDTH}}  ", "bold"),
-        json.dumps(event["event_data"], ensure_ascii=False, separators=(",", ":")),
+        _compact_json(event["event_data"]),
     )
+
+
+def _compact_json(value: object) -> str:
+    return printable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

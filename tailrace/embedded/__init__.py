@@ -1,1 +1,1 @@
-"""The real NATS and Postgres servers from wheels: how to set them up and the command lines that start them."""
+"""The NATS and Postgres servers from their wheels: their set-up and their command lines."""

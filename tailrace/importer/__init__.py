@@ -1,1 +1,1 @@
-"""Bulk load: files of events or of web requests, sent to the command service in batches."""
+"""Bulk import: sends files of events or of web requests to the command service in batches."""

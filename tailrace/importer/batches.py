@@ -1,30 +1,21 @@
-"""From lines to batches of events that are ready to be sent."""
+"""Parses the lines of a file into batches of events."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Literal, NamedTuple
-from uuid import UUID
+from typing import NamedTuple
 
 from contracts.errors import EventRejectedError, TailraceError
-from tailrace.importer.combined import parse_combined
 from tailrace.importer.files import MAX_LINE, LineSource
+from tailrace.importer.formats import PARSERS, Format
 from tailrace.importer.ids import LineIds
-from tailrace.importer.ndjson import parse_ndjson
 from tailrace.importer.report import BadLine
 
-Format = Literal["ndjson", "combined"]
-
 _BATCH_BYTES = 1024 * 1024
-"""A sixteenth of what the command service takes in one request by default."""
-
-_PARSERS: dict[Format, Callable[[bytes, Callable[[], UUID]], bytes]] = {
-    "ndjson": parse_ndjson,
-    "combined": parse_combined,
-}
+"""A sixteenth of the command service's default limit of one request."""
 
 
 class Batch(NamedTuple):
-    """A stretch of a file. ``events[i]`` is of line ``numbers[i]``; ``end`` is the position (bytes) it reaches to."""
+    """Consecutive lines. ``events[i]`` is from line ``numbers[i]``; ``end`` is the position behind them in bytes."""
 
     events: list[bytes]
     numbers: list[int]
@@ -33,17 +24,17 @@ class Batch(NamedTuple):
 
     @property
     def lines(self) -> int:
-        """How many lines it came from, blank ones not counted."""
+        """The number of lines, without blank ones."""
         return len(self.events) + len(self.bad)
 
 
 def batches(source: LineSource, format: Format, batch_size: int) -> Iterator[Batch]:
-    """Yields the file in batches of up to ``batch_size`` lines; a bad line spoils none of the others.
+    """Yields the file in batches of up to ``batch_size`` lines; a bad line does not affect the others.
 
     Raises:
-        TailraceError: the file can't be read to its end; what came before has been yielded.
+        TailraceError: the file can't be read to its end; the lines before were yielded.
     """
-    parse = _PARSERS[format]
+    parse = PARSERS[format]
     ids = LineIds()
     batch = Batch([], [], [], 0)
     size = 0

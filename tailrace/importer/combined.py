@@ -1,12 +1,11 @@
-r"""The combined access-log format of Apache and nginx; the common format is the same without its last two fields.
+r"""Parses the combined access-log format of Apache and nginx, and the common format, which lacks its last two fields.
 
-``host ident user [time] "request" status bytes "referrer" "agent"``, and whatever follows is ignored. A last field
-that is not closed is taken as far as it goes. A hand-written expression, because the parsers to be had refuse such
-lines whole. Real logs also hold requests that were not HTTP: those keep their text in ``request``, and ``method`` and
-``path`` are null.
+``host ident user [time] "request" status bytes "referrer" "agent"``; further fields are ignored. A last field without
+its closing quote is accepted. The expression is our own because the available parsers refuse such lines. Requests that
+were not HTTP have their text in ``request``; their ``method`` and ``path`` are null.
 
-In quoted fields ``\"`` and ``\\`` are unescaped. Other escapes (``\x16``) stay as the server wrote them, and bytes that
-are not UTF-8 are written the same way: they have no place in text.
+In quoted fields ``\"`` and ``\\`` are unescaped. Other escapes (``\x16``) stay as they are; bytes that are not UTF-8
+are escaped in the same way.
 """
 
 import re
@@ -38,29 +37,29 @@ _LINE = re.compile(
 _REQUEST = re.compile(r"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]+) (?P<path>\S.*?)(?: (?P<protocol>HTTP/\d(?:\.\d)?))?")
 _ESCAPED = re.compile(r'\\(["\\])')
 _MONTH_NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}  # strptime's depend on the locale
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}  # those of strptime depend on the locale
 
 
 def parse_combined(line: bytes, new_id: Callable[[], UUID]) -> bytes:
-    """The event of a line, as one line of JSON.
+    """Returns the event of a line as one line of JSON.
 
-    ``event_type`` is ``http_request``, ``user_id`` comes from the client's address, ``created_at`` is the request's
-    time, ``event_data`` has ``method``, ``path``, ``protocol``, ``status``, ``bytes`` (0 for ``-``, which is how the
-    format writes an empty body), ``referrer`` and ``agent``; null where the line has ``-`` or nothing.
+    ``event_type`` is ``http_request``; ``user_id`` is derived from the client's address; ``created_at`` is the time of
+    the request. ``event_data`` has ``method``, ``path``, ``protocol``, ``status``, ``bytes`` (0 for ``-``, the format's
+    notation for an empty body), ``referrer`` and ``agent``; a missing field or ``-`` is null.
 
     Raises:
         EventRejectedError: with a code and a reason.
     """
-    # NULs stand before a line that was being written when a machine lost power
+    # a power failure leaves NULs before a line
     text = line.decode(errors="backslashreplace").lstrip("\0").replace("\0", "\\x00")
     match = _LINE.fullmatch(text)
     if match is None:
-        raise EventRejectedError("not_combined", _what_is_wrong(text))
+        raise EventRejectedError("not_combined", _reason(text))
     event = Event(
         new_id(),
         EVENT_TYPE,
         user_of(match["host"]),
-        _moment(match),
+        _time(match),
         Raw(msgspec.json.encode(_data(match))),
     )
     payload = encode_event(event)
@@ -69,9 +68,9 @@ def parse_combined(line: bytes, new_id: Callable[[], UUID]) -> bytes:
 
 
 def user_of(address: str) -> int:
-    """A stable number of 63 bits for a client address.
+    """Returns a stable number of 63 bits for a client address.
 
-    It hides the address from readers, not from someone who tries every address there is.
+    It hides the address from readers, but not from anyone who tries all addresses.
     """
     return int.from_bytes(blake2b(address.encode(), digest_size=8).digest(), "big") >> 1
 
@@ -99,7 +98,7 @@ def _text(field: str | None) -> str | None:
     return _ESCAPED.sub(r"\1", field) if "\\" in field else field
 
 
-def _moment(match: "re.Match[str]") -> datetime:
+def _time(match: "re.Match[str]") -> datetime:
     hours, minutes, seconds = match["time"].split(":")
     try:
         return datetime(
@@ -112,7 +111,7 @@ def _moment(match: "re.Match[str]") -> datetime:
             tzinfo=_zone(match["zone"]),
         )
     except (KeyError, ValueError):
-        raise EventRejectedError("not_combined", "the time in brackets does not exist") from None
+        raise EventRejectedError("not_combined", "the time in brackets is not a valid time") from None
 
 
 @lru_cache(maxsize=64)
@@ -121,7 +120,7 @@ def _zone(text: str) -> timezone:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _what_is_wrong(text: str) -> str:
+def _reason(text: str) -> str:
     if re.search(r"\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] ", text) is None:
         return "there is no time such as [17/May/2015:10:05:03 +0000]"
     if re.search(rf"\] {_QUOTED} ", text) is None:

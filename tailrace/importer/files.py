@@ -1,4 +1,4 @@
-"""Reading a file line by line in constant memory: plain, gzip (by its suffix), or standard input (``-``)."""
+"""Reads a file by line in constant memory: plain, gzip (by its suffix), or standard input (``-``)."""
 
 import gzip
 import stat
@@ -12,15 +12,16 @@ from typing import IO, NamedTuple
 from contracts.errors import ConfigurationError, TailraceError
 
 MAX_LINE = 1024 * 1024
-"""Bytes of a line; an event that fits its limits needs far less."""
+"""Bytes of a line; a valid event needs far less."""
 
 STDIN = Path("-")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
-    """A line that isn't blank. ``number`` counts all lines from 1; ``text`` is without its line ending (LF or CRLF)
-    and None where the line is longer than ``MAX_LINE``.
+    """A line that is not blank. ``number`` counts all lines from 1.
+
+    ``text`` has no line ending (LF or CRLF); it is None if the line is longer than ``MAX_LINE``.
     """
 
     number: int
@@ -28,25 +29,25 @@ class Line(NamedTuple):
 
 
 class LineSource:
-    """An open file's lines. ``size`` is the file's in bytes, None where that can't be known."""
+    """The lines of an open file. ``size`` is the file's size in bytes, None if unknown."""
 
     def __init__(self, name: str, stream: IO[bytes], raw: IO[bytes] | None, size: int | None) -> None:
         self.size = size
         self._name = name
         self._stream = stream
         self._raw = raw
-        self._taken = 0
+        self._read_bytes = 0
 
     @property
     def position(self) -> int:
-        """Bytes of the file taken so far; of a compressed file, compressed ones."""
-        return self._raw.tell() if self._raw is not None else self._taken
+        """The bytes of the file that were read; of a compressed file, compressed bytes."""
+        return self._raw.tell() if self._raw is not None else self._read_bytes
 
     def __iter__(self) -> Iterator[Line]:
         """Yields the lines.
 
         Raises:
-            TailraceError: the file breaks off or can't be read on.
+            TailraceError: the file ends early or can't be read.
         """
         number = 0
         while piece := self._read():
@@ -67,7 +68,7 @@ class LineSource:
             piece = self._stream.readline(MAX_LINE + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise TailraceError(f"{self._name} can't be read to its end: {error}") from None
-        self._taken += len(piece)
+        self._read_bytes += len(piece)
         return piece
 
 
@@ -76,7 +77,7 @@ def open_lines(path: Path) -> Iterator[LineSource]:
     """Opens a file, or standard input for ``-``.
 
     Raises:
-        ConfigurationError: there is no such file, or it can't be read.
+        ConfigurationError: the file does not exist or can't be read.
     """
     if path == STDIN:
         yield LineSource("standard input", sys.stdin.buffer, None, None)

@@ -1,27 +1,26 @@
-"""Event ids derived from lines, so that importing a file again adds nothing."""
+"""Derives event ids from lines, so that importing a file again adds nothing."""
 
 from hashlib import blake2b
 from uuid import UUID
 
 
 class LineIds:
-    """Gives each line of one file its id: a UUID of version 8, from the line's bytes and how often they came before.
+    """Derives the id of each line of one file: a UUID of version 8 from the line's bytes and its number of occurrences.
 
-    Two identical lines are two events, and both get the same ids in the next import. The count of each distinct line
-    is kept: 90 bytes of memory a line. Lines whose 64-bit digests collide share a count, which leaves their ids
-    distinct and repeatable all the same.
+    Two identical lines are two events; the next import gives both the same ids. Counting needs 90 bytes of memory per
+    distinct line. Lines whose 64-bit digests collide share a count; their ids are still distinct and reproducible.
     """
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
 
     def next_id(self, line: bytes) -> UUID:
-        """The id of the next occurrence of ``line`` (without its line ending)."""
+        """Returns the id of the next occurrence of ``line`` (without its line ending)."""
         digest = blake2b(line, digest_size=16, person=b"tailrace-import")
         key = int.from_bytes(digest.digest()[:8], "big")
         occurrence = self._seen.get(key, 0) + 1
         self._seen[key] = occurrence
-        digest.update(b"\n%d" % occurrence)  # no line contains a line feed, so no other input reads the same
+        digest.update(b"\n%d" % occurrence)  # unambiguous: no line contains a line feed
         return _uuid8(digest.digest())
 
 

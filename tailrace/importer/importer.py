@@ -1,7 +1,7 @@
-"""Imports a file: batches on their way to the command service, a few at a time.
+"""Imports a file: sends several batches to the command service at a time.
 
-Reading and parsing happen in a thread, so that a slow disk or pipe doesn't hold up the answers. With several batches
-in flight, their order in the log is not the file's; ``in_flight=1`` keeps it.
+A thread reads and parses, so that a slow disk or pipe does not delay the answers. Several batches in flight can reach
+the log in another order than the file's; ``in_flight=1`` keeps the order.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from contracts.errors import ConfigurationError, TailraceError
-from tailrace.command_client import PATIENCE, CommandClient, CommandUnavailableError
-from tailrace.importer.batches import Batch, Format, batches
+from tailrace.command_client import RETRY_TIMEOUT, CommandClient, CommandUnavailableError
+from tailrace.importer.batches import Batch, batches
 from tailrace.importer.files import STDIN, LineSource, open_lines
+from tailrace.importer.formats import Format
 from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress, Tally
 
 
@@ -24,35 +25,33 @@ async def import_file(
     strict: bool = False,
     batch_size: int = 500,
     in_flight: int = 4,
-    patience: float = PATIENCE,
+    retry_timeout: float = RETRY_TIMEOUT,
     on_progress: Callable[[Progress], None],
     on_retry: Callable[[CommandUnavailableError], None] | None = None,
 ) -> ImportReport:
-    """Sends a file's events to the command service. Importing it again, whole or after a break, adds nothing.
+    """Sends a file's events to the command service. Importing it again, whole or after an interruption, adds nothing.
 
-    Bad lines are counted and left out. With ``strict`` the whole file is checked first and nothing is sent if there
-    are any. ``on_progress`` is called after each batch; ``on_retry`` when one has to be sent again, which is tried for
-    ``patience`` seconds.
+    Bad lines are counted and skipped. With ``strict`` the whole file is checked first, and nothing is sent if a line is
+    bad. ``on_progress`` is called after each batch, ``on_retry`` before each retry; ``retry_timeout`` is in seconds.
 
     Raises:
         BadLinesError: with ``strict``, there were bad lines.
         ConfigurationError: the file, the address, or a combination of arguments can't be used.
-        TailraceError: the file breaks off, or the command service does not take the events; what was sent stays.
+        TailraceError: the file ends early, or the command service does not accept the events; sent events stay.
     """
     started = time.monotonic()
     if strict:
         if path == STDIN:
-            raise ConfigurationError("standard input can't be imported strictly: the file is read twice")
+            raise ConfigurationError("--strict reads the file twice, so it can't read standard input")
         await _check(path, format, batch_size, on_progress, started)
     with open_lines(path) as source:
         tally = Tally("sending", source.size)
-        async with CommandClient(command_url, patience=patience, on_retry=on_retry) as client:
+        async with CommandClient(command_url, retry_timeout=retry_timeout, on_retry=on_retry) as client:
             try:
                 await _send_all(client, source, format, batch_size, in_flight, tally, on_progress)
             except TailraceError as error:
                 raise TailraceError(
-                    f"{error}; at least {tally.accepted:,} events were imported, and importing the file again "
-                    "adds only the others"
+                    f"{error}; at least {tally.accepted:,} events were imported: import the file again to add the rest"
                 ) from None
     report = tally.report(time.monotonic() - started)
     if strict and report.rejected:
@@ -102,7 +101,7 @@ async def _send_all(
                     await free.acquire()
                     group.create_task(send(batch))
             except TailraceError as error:
-                broken = error  # what came before it is still sent
+                broken = error  # the batches before are still sent
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     if broken is not None:

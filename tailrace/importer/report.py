@@ -1,14 +1,15 @@
-"""What an import says while it runs and at its end."""
+"""The progress and the result of an import."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from contracts.cursors import Cursor
 from contracts.errors import TailraceError
 
-KEPT_BAD_LINES = 1_000
-"""Bad lines a report names; the others are only counted."""
+MAX_NAMED = 1_000
+"""Bad lines that a report names, and distinct reasons that it counts; it only counts the other lines."""
 
 
 class BadLine(NamedTuple):
@@ -21,7 +22,7 @@ class BadLine(NamedTuple):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where an import stands. ``size`` is None where a file's size can't be known (bytes; ``position`` too)."""
+    """The state of a running import. ``position`` and ``size`` are in bytes; ``size`` is None if it is unknown."""
 
     phase: Literal["checking", "sending"]
     position: int
@@ -30,15 +31,17 @@ class Progress:
     accepted: int
     rejected: int
     bad_lines: Sequence[BadLine]
+    reasons: Mapping[tuple[str, str], int]
+    """The number of bad lines per code and reason."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
-    ``read`` counts the lines that aren't blank and is ``accepted`` + ``rejected``. ``accepted`` events are in the log,
-    whether they were there before or not: the log itself knows only for a short time, the tables count an id once.
-    ``bad_lines`` are the first of the rejected. ``cursor`` is the position behind the last event, None without one.
+    ``read`` counts the lines that are not blank: ``accepted`` + ``rejected``. ``accepted`` events are in the log,
+    duplicates included: the log recognizes them only for a short time, the tables count each id once. ``bad_lines`` are
+    the first rejected lines. ``cursor`` is the position of the last event, None if there is none.
     """
 
     read: int
@@ -50,7 +53,7 @@ class ImportReport:
 
 
 class BadLinesError(TailraceError):
-    """A strict import met bad lines; ``report`` says which and what was done."""
+    """A strict import found bad lines; ``report`` names them."""
 
     def __init__(self, message: str, report: ImportReport) -> None:
         super().__init__(message)
@@ -59,7 +62,7 @@ class BadLinesError(TailraceError):
 
 @dataclass
 class Tally:
-    """The running count behind both."""
+    """The running counts behind ``Progress`` and ``ImportReport``."""
 
     phase: Literal["checking", "sending"]
     size: int | None
@@ -68,26 +71,38 @@ class Tally:
     accepted: int = 0
     rejected: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     last: Cursor | None = None
 
     def add_bad(self, lines: Sequence[BadLine]) -> None:
-        """Counts bad lines and keeps the first."""
+        """Counts bad lines and names the first."""
         self.rejected += len(lines)
-        self.bad_lines += lines[: KEPT_BAD_LINES - len(self.bad_lines)]
+        self.bad_lines += lines[: MAX_NAMED - len(self.bad_lines)]
+        for line in lines:
+            reason = (line.code, line.reason)
+            if reason in self.reasons or len(self.reasons) < MAX_NAMED:
+                self.reasons[reason] += 1
 
     def add_cursor(self, text: str | None) -> None:
-        """Keeps the furthest position; batches are answered in any order."""
+        """Stores the furthest position; batches are answered in any order."""
         cursor = Cursor.parse(text) if text else None
         if cursor is not None and (self.last is None or cursor.seq > self.last.seq):
             self.last = cursor
 
     def progress(self) -> Progress:
-        """Where it stands now."""
+        """Returns the current state."""
         return Progress(
-            self.phase, self.position, self.size, self.read, self.accepted, self.rejected, tuple(self.bad_lines)
+            self.phase,
+            self.position,
+            self.size,
+            self.read,
+            self.accepted,
+            self.rejected,
+            tuple(self.bad_lines),
+            self.reasons,
         )
 
     def report(self, seconds: float) -> ImportReport:
-        """The end of it."""
+        """Returns the result."""
         cursor = str(self.last) if self.last is not None else None
         return ImportReport(self.read, self.accepted, self.rejected, sorted(self.bad_lines), cursor, seconds)

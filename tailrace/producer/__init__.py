@@ -1,1 +1,1 @@
-"""The mock producer: a small web shop's visitors, sent to the command service as they come."""
+"""The mock producer: sends the events of a small web shop's visitors to the command service."""

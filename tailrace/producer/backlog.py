@@ -1,4 +1,4 @@
-"""What is due and not sent yet, bounded."""
+"""A bounded backlog of events that are due and not sent yet."""
 
 from datetime import datetime
 
@@ -6,11 +6,11 @@ from contracts.events import encode_event
 from tailrace.producer.source import EventSource
 
 MAX_BACKLOG = 5_000
-"""Events that wait while the command service is down; time goes by without more."""
+"""Events that wait while the command service is down; later ones are not made."""
 
 
 class Backlog:
-    """Takes events from ``source`` as they get due, ``count`` in all (None: without end)."""
+    """Takes events from ``source`` when they are due, ``count`` in total (None: without end)."""
 
     def __init__(self, source: EventSource, count: int | None) -> None:
         self._source = source
@@ -19,11 +19,11 @@ class Backlog:
 
     @property
     def finished(self) -> bool:
-        """Whether all have been made and dropped."""
+        """Whether all events were made and dropped."""
         return self._left == 0 and not self._events
 
     def due(self, now: datetime, limit: int) -> list[bytes]:
-        """The oldest events that are due by ``now``, up to ``limit``; the same again until they are dropped."""
+        """Returns the oldest ``limit`` events due by ``now``; the same again until they are dropped."""
         source = self._source
         while source.clock <= now and len(self._events) < MAX_BACKLOG and self._left != 0:
             self._events.append(encode_event(next(source)))
@@ -34,5 +34,5 @@ class Backlog:
         return self._events[:limit]
 
     def drop(self, count: int) -> None:
-        """Forgets the oldest ``count``: they are sent."""
+        """Removes the oldest ``count`` events, which are sent."""
         del self._events[:count]

@@ -1,10 +1,10 @@
-"""What the mock shop sells, shows and is visited with."""
+"""The mock shop: its products, pages, search queries and visitors' devices."""
 
 from typing import NamedTuple
 
 
 class Product(NamedTuple):
-    """Something to buy; ``price`` is in the shop's currency."""
+    """A product; ``price`` is in the shop's currency."""
 
     sku: str
     name: str
@@ -40,13 +40,13 @@ QUERIES = ["keyboard", "headphones", "usb-c", "monitor 4k", "mouse", "webcam", "
 """The most frequent first."""
 
 REFERRERS = {None: 45, "https://www.google.com/": 30, "https://news.ycombinator.com/": 8, "https://www.bing.com/": 7}
-"""Where a visit comes from, and out of how many; None: typed in."""
+"""Referrers by weight; None: the address was typed."""
 
 DEVICES = {"mobile": 55, "desktop": 37, "tablet": 8}
-"""What people visit with, out of 100."""
+"""Devices by percentage."""
 
 ELEMENTS = ["nav-logo", "hero-banner", "cta-buy", "gallery-next", "newsletter", "footer-help"]
-"""What is clicked on, the most frequent first."""
+"""Clicked elements, the most frequent first."""
 
 PLANS = ["free", "free", "free", "plus"]
 SIGN_UP_METHODS = ["email", "email", "google", "apple"]

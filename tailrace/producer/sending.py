@@ -1,4 +1,4 @@
-"""Sends the mock shop's events at their pace, and waits while the command service can't take them."""
+"""Sends the mock shop's events at their rate, and waits while the command service can't accept them."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ from tailrace.producer.backlog import Backlog
 from tailrace.producer.source import EventSource
 
 TICK = 0.1
-"""Seconds between batches, so a batch at a rate of 10/s is one event."""
+"""Seconds between batches: at 10 events/s a batch is one event."""
 MAX_BATCH = 500
 _STOP_GRACE = 0.4
-"""Seconds an answer may still take when the producer is told to stop: it is the first of several to end in 5."""
+"""Seconds to wait for an answer after a stop: `up` stops the producer first, and everything within 5."""
 
 _log = logging.getLogger("tailrace.producer")
 _T = TypeVar("_T")
@@ -33,15 +33,15 @@ async def produce(
 ) -> int:
     """Sends about ``rate`` events a second until ``stop`` is set or ``count`` are sent.
 
-    ``on_sent`` is told how many events each batch brought into the log. While the command service can't take events,
-    a bounded number waits for it; each is sent until it is in the log.
+    ``on_sent`` gets the number of logged events of each batch. While the command service can't accept events, a bounded
+    number waits; each is retried until it is in the log.
 
     Returns:
-        How many events were brought into the log.
+        The number of events that are in the log.
 
     Raises:
-        ConfigurationError: the address, the rate or the count makes no sense.
-        TailraceError: the command service refuses requests as such.
+        ConfigurationError: the address, the rate or the count is not valid.
+        TailraceError: the command service refuses whole requests.
     """
     if not 0 < rate <= 1_000_000:
         raise ConfigurationError(f"the rate is {rate:g} events a second, expected more than 0 and at most 1,000,000")
@@ -57,13 +57,13 @@ async def produce(
                 try:
                     answer = await _unless_stopped(client.send(batch), stop)
                 except CommandUnavailableError:
-                    continue  # it was tried for a minute, with pauses; the same batch again
+                    continue  # retried for a minute; the same batch again
                 if answer is None:
                     break
                 outage.over()
                 backlog.drop(len(batch))
                 accepted += answer.accepted
-                _report_refused(answer)
+                _report_rejected(answer)
                 if on_sent is not None:
                     on_sent(answer.accepted)
             if len(batch) < MAX_BATCH:
@@ -72,7 +72,7 @@ async def produce(
 
 
 class _Outage:
-    """Says once that the command service is away, and once that it is back."""
+    """Logs once per outage of the command service, and its end."""
 
     def __init__(self) -> None:
         self._on = False
@@ -85,17 +85,17 @@ class _Outage:
     def over(self) -> None:
         if self._on:
             self._on = False
-            _log.info("the command service takes events again")
+            _log.info("the command service accepts events again")
 
 
-def _report_refused(answer: Answer) -> None:
+def _report_rejected(answer: Answer) -> None:
     if answer.rejected:
         first = answer.rejected[0]
-        _log.warning("%d events were refused, the first: %s: %s", len(answer.rejected), first.code, first.message)
+        _log.warning("%d events were rejected, the first: %s: %s", len(answer.rejected), first.code, first.message)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, _T], stop: asyncio.Event) -> _T | None:
-    """What ``work`` returns, or None when ``stop`` was set and it did not end soon."""
+    """Returns the result of ``work``, or None if ``stop`` was set and ``work`` does not end soon."""
     task = asyncio.create_task(work)
     stopped = asyncio.create_task(stop.wait())
     try:

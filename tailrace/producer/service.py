@@ -1,4 +1,4 @@
-"""The producer as a service of its own: ``tailrace produce``."""
+"""The producer as a service: ``tailrace produce``."""
 
 import asyncio
 import logging
@@ -18,24 +18,24 @@ _log = logging.getLogger("tailrace.producer")
 
 
 async def serve(settings: Settings, rate: float, count: int | None, seed: int | None) -> None:
-    """Produces events until SIGINT or SIGTERM, or until ``count`` are sent (None: for ever).
+    """Produces events until SIGINT or SIGTERM, or until ``count`` are sent (None: without end).
 
     Raises:
         what ``produce`` raises.
     """
-    stamina.instrumentation.set_on_retry_hooks([])  # outages are logged once, by us
+    stamina.instrumentation.set_on_retry_hooks([])  # outages are logged once
     stop = stop_on_signals()
     url = service_url(settings, "command")
     sent = _Sent()
     reporting = asyncio.create_task(_report(sent, stop))
-    _log.info("producing about %g events a second for %s", rate, url)
+    _log.info("sending about %g events per second to %s", rate, url)
     try:
         await produce(command_url=url, rate=rate, count=count, seed=seed, stop=stop, on_sent=sent.add)
     finally:
         reporting.cancel()
         with suppress(asyncio.CancelledError):
             await reporting
-        _log.info("sent %s events in all", f"{sent.total:,}")
+        _log.info("sent %s events in total", f"{sent.total:,}")
 
 
 class _Sent:

@@ -1,4 +1,4 @@
-"""The mock shop's events, one after the other: who does what, and when it happens."""
+"""The mock shop's events in order: users, types, data and times."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -24,25 +24,25 @@ _DAY_SWING = 0.3
 _BUSIEST_HOUR = 19.0
 
 
-def day_factor(moment: datetime) -> float:
-    """How busy the shop is at that time of day (UTC): 0.7 to 1.3, and 1 over a whole day."""
-    moment = moment.astimezone(UTC)
-    hour = moment.hour + moment.minute / 60
+def day_factor(time: datetime) -> float:
+    """Returns the shop's traffic at that time of day (UTC), relative to the day's average: 0.7 to 1.3."""
+    time = time.astimezone(UTC)
+    hour = time.hour + time.minute / 60
     return 1 + _DAY_SWING * math.cos((hour - _BUSIEST_HOUR) / 24 * math.tau)
 
 
 class EventSource(Iterator[Event]):
-    """An endless sequence of events, ``rate`` a second on average over a day.
+    """An endless sequence of events, ``rate`` per second on average over a day.
 
-    With a ``seed``, ids and content are the same each time, whatever the start and the rate; with the same start and
-    rate, so are the times. Sent again, such a sequence adds nothing. Without one the ids are UUIDs of version 7.
+    With a ``seed``, ids and content are the same each time, for any start and rate; with the same start and rate, the
+    times are too, so a repeated sequence adds nothing. Without a seed, ids are UUIDs of version 7.
 
-    A few events are up to two minutes late, as those of phones without a connection are.
+    A few events are up to two minutes late, like those of phones without a connection.
     """
 
     def __init__(self, seed: int | None, start: datetime, *, rate: float = 10.0) -> None:
         self.clock = start
-        """When the next event is due. May be moved."""
+        """The time at which the next event is due; may be changed."""
         self._rate = rate
         self._random = Random(seed)
         self._new_id: Callable[[], UUID] = uuid7 if seed is None else self._seeded_id
@@ -50,7 +50,7 @@ class EventSource(Iterator[Event]):
         self._users = len(_RETURNING_USERS)
 
     def __next__(self) -> Event:
-        """The event that is due at ``clock``; moves it to the next one."""
+        """Returns the event due at ``clock``, and moves ``clock`` to the next."""
         random = self._random
         user_id, (event_type, data) = self._next_step()
         late = random.uniform(1, _LATEST) if random.random() < _LATE_SHARE else random.uniform(0, 0.25)

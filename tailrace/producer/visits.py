@@ -1,4 +1,4 @@
-"""One person's visit to the mock shop, step by step, with its ups and its abandoned carts."""
+"""One visit to the mock shop: page views, clicks, searches, orders and abandoned carts."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 def popular(random: Random, items: Sequence[_T], *, flatness: int = 0) -> _T:
-    """One of ``items``, the earlier the likelier: the n-th in proportion to 1/(n + ``flatness``) (Zipf, Mandelbrot)."""
+    """Returns one of ``items``, the n-th with a weight of 1/(n + ``flatness``) (Zipf-Mandelbrot)."""
     return random.choices(items, cum_weights=_zipf(len(items), flatness))[0]
 
 
@@ -51,12 +51,12 @@ def _steps(random: Random, new_user: bool) -> Iterator[Step]:
         yield "sign_up", {"method": random.choice(SIGN_UP_METHODS), "plan": random.choice(PLANS)}
     cart: list[Product] = []
     while random.random() < 0.8:
-        yield from _look_around(random, cart)
+        yield from _browse(random, cart)
     if cart and random.random() < 0.7:
         yield from _check_out(random, cart)
 
 
-def _look_around(random: Random, cart: list[Product]) -> Iterator[Step]:
+def _browse(random: Random, cart: list[Product]) -> Iterator[Step]:
     what = random.random()
     if what < 0.35:
         path = popular(random, PAGES)

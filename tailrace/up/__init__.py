@@ -1,1 +1,1 @@
-"""``tailrace up``: the whole system as child processes of one, watched, started again, stopped in order."""
+"""``tailrace up``: runs servers and services as child processes and shows their state."""

@@ -1,4 +1,4 @@
-"""One child process: started, watched, started again with growing pauses, stopped."""
+"""One child process: its start, its restarts with growing delays, and its stop."""
 
 import asyncio
 import signal
@@ -7,18 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runtime.printable import printable
 from runtime.supervise import sleep_until_stop
 from tailrace.embedded.lifetime import die_with_parent
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-STEADY = 30.0
-"""Seconds after which a child counts as healthy again, so that the pauses begin anew."""
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 30.0
+STABLE_AFTER = 30.0
+"""Seconds of running after which the delay starts at the first again."""
 
 _FATAL = ("FATAL: ", "PANIC: ", "[FTL] ")
-"""How Postgres and nats-server mark the line that says why they end."""
+"""Marks of the line in which Postgres and nats-server log why they exit."""
 _LAST = 5
-"""Lines of output among which it is looked for: further up it may be about a client's session."""
+"""Lines of output to search for it: earlier ones may be about a client's session."""
 
 
 @dataclass
@@ -32,15 +33,15 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
     state: str = "waiting"
-    """What a person should know: waiting, running, starting again, stopped."""
+    """waiting, running, restarting or stopped."""
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """The process id, None unless the process runs."""
         return self.process.pid if self.process and self.process.returncode is None else None
 
     async def start(self) -> None:
-        """Starts the process in a session of its own: a Ctrl-C on the terminal is for the parent alone."""
+        """Starts the process in a session of its own, so that Ctrl-C in the terminal reaches only the parent."""
         with self.log_file.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
@@ -54,27 +55,27 @@ class Child:
         self.state = "running"
 
     async def watch(self, stop: asyncio.Event, changed: Callable[[str], None]) -> None:
-        """Starts the process again whenever it ends, until ``stop``; ``changed`` is told, with a sentence."""
-        delay = FIRST_PAUSE
+        """Restarts the process whenever it exits, until ``stop`` is set. ``changed`` gets a sentence each time."""
+        delay = FIRST_DELAY
         while True:
             assert self.process is not None
             started = time.monotonic()
             code = await self.process.wait()
             if stop.is_set():
                 return
-            if time.monotonic() - started > STEADY:
-                delay = FIRST_PAUSE
-            self.state = "starting again"
-            changed(f"{self.name} ended ({describe_exit(code)}{self.last_words()}); starting it again in {delay:g} s")
+            if time.monotonic() - started > STABLE_AFTER:
+                delay = FIRST_DELAY
+            self.state = "restarting"
+            changed(f"{self.name} exited ({describe_exit(code)}{self.last_words()}); restarting in {delay:g} s")
             await sleep_until_stop(stop, delay)
             if stop.is_set():
                 return
-            delay = min(delay * 2, LONGEST_PAUSE)
+            delay = min(delay * 2, LONGEST_DELAY)
             await self.start()
-            changed(f"{self.name} runs again (pid {self.pid})")
+            changed(f"{self.name} restarted (pid {self.pid})")
 
     async def stop(self, timeout: float) -> None:
-        """Asks the process to end, and ends it after ``timeout`` seconds."""
+        """Sends the stop signal, and SIGKILL after ``timeout`` seconds."""
         if self.process is None or self.process.returncode is not None:
             self.state = "stopped"
             return
@@ -87,7 +88,7 @@ class Child:
         self.state = "stopped"
 
     def last_words(self) -> str:
-        """Its last fatal line, else its last of all, as a continuation of a sentence; "" where there is none."""
+        """Returns the last fatal line of the output, or else its last line, to be appended to a sentence."""
         try:
             with self.log_file.open("rb") as output:
                 output.seek(max(0, self.log_file.stat().st_size - 4096))
@@ -95,9 +96,9 @@ class Child:
         except OSError:
             return ""
         reasons = [line for line in lines if any(severity in line for severity in _FATAL)] or lines
-        return f": {reasons[-1].strip()[:600]}" if reasons else ""
+        return f": {printable(reasons[-1].strip()[:600])}" if reasons else ""
 
 
 def describe_exit(code: int) -> str:
-    """An exit code for people."""
+    """Returns an exit code in words."""
     return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"

@@ -1,4 +1,4 @@
-"""The data folder: one run at a time, and nothing left over of a run that was killed."""
+"""The data folder: its lock, and the processes that a killed run left behind."""
 
 import fcntl
 import os
@@ -19,11 +19,11 @@ LEFTOVER_TIMEOUT = 10.0
 
 @contextmanager
 def claimed(data_dir: Path) -> Iterator[None]:
-    """Makes the folder and holds it for this process.
+    """Creates the folder and locks it for this process.
 
     Raises:
-        ConfigurationError: it can't be made or written.
-        ConflictError: another run holds it.
+        ConfigurationError: it can't be created or written.
+        ConflictError: another run has locked it.
     """
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -49,10 +49,10 @@ def claimed(data_dir: Path) -> Iterator[None]:
 
 
 def end_leftovers(data_dir: Path) -> None:
-    """Ends what a killed run left behind; its children normally end by themselves.
+    """Stops the processes that a killed run left behind; children normally exit with their parent.
 
     Raises:
-        ConflictError: something of it doesn't end.
+        ConflictError: one of them does not exit.
     """
     found = read_endpoints(data_dir)
     left = [process for pid in (found.pids.values() if found else []) if (process := _ours(pid, data_dir))]
@@ -66,12 +66,12 @@ def end_leftovers(data_dir: Path) -> None:
     _, alive = psutil.wait_procs(left, timeout=LEFTOVER_TIMEOUT)
     if alive:
         pids = ", ".join(str(process.pid) for process in alive)
-        raise ConflictError(f"processes of an earlier run in {data_dir} don't end: {pids}")
+        raise ConflictError(f"processes of an earlier run in {data_dir} do not exit: {pids}; stop them with kill -9")
     endpoints_file(data_dir).unlink(missing_ok=True)
 
 
 def _ours(pid: int, data_dir: Path) -> psutil.Process | None:
-    # a pid may be somebody else's by now: what we start names the folder or this program
+    # the pid may belong to another process by now: ours name the folder or this program
     try:
         process = psutil.Process(pid)
         words = " ".join(process.cmdline())

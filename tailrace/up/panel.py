@@ -1,4 +1,4 @@
-"""What ``tailrace up`` shows: one live panel on a terminal, plain lines without one."""
+"""The output of ``tailrace up``: a panel on a terminal, plain lines elsewhere."""
 
 import time
 from collections import deque
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from query.status import Status
 from tailrace.endpoints import Endpoints
+from tailrace.terminal import plain_console
 from tailrace.up.child import Child
 from tailrace.up.vitals import Reading
 
@@ -22,19 +23,19 @@ RECENT = 4
 
 
 class Display(Protocol):
-    """Shows a run to a person."""
+    """The output of a run."""
 
     def step(self, what: str) -> None:
-        """A slow step begins."""
+        """Shows that a slow step begins."""
 
     def say(self, sentence: str) -> None:
-        """Something happened."""
+        """Shows an event."""
 
     def ready(self, endpoints: Endpoints) -> None:
-        """Everything answers."""
+        """Shows the addresses: everything is ready."""
 
     def show(self, children: dict[str, Child], reading: Reading) -> None:
-        """The state now."""
+        """Shows the current state."""
 
     def __enter__(self) -> Self: ...
 
@@ -44,8 +45,8 @@ class Display(Protocol):
 
 
 def make_display() -> Display:
-    """The panel on a terminal, plain lines elsewhere."""
-    console = Console()
+    """Returns the panel on a terminal, plain lines elsewhere."""
+    console = plain_console()
     return PanelDisplay(console) if console.is_terminal else PlainDisplay(console)
 
 
@@ -71,7 +72,7 @@ def _figure(status: Status | None, name: str) -> str:
 
 
 class PlainDisplay:
-    """Lines, for logs and pipes."""
+    """Plain lines, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -92,7 +93,7 @@ class PlainDisplay:
         self._print("ready")
 
     def show(self, children: dict[str, Child], reading: Reading) -> None:
-        """See ``Display``; prints every 10 s."""
+        """Prints a line every 10 s."""
         if time.monotonic() - self._shown < PLAIN_INTERVAL:
             return
         self._shown = time.monotonic()
@@ -106,7 +107,7 @@ class PlainDisplay:
         )
 
     def _print(self, line: str) -> None:
-        self._console.print(f"tailrace: {line}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(f"tailrace: {line}", soft_wrap=True)
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +117,7 @@ class PlainDisplay:
 
 
 class PanelDisplay:
-    """One panel that stays where it is."""
+    """A panel that is redrawn in place."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -132,7 +133,7 @@ class PanelDisplay:
     def say(self, sentence: str) -> None:
         """See ``Display``."""
         if self._ended:
-            self._console.print(f"tailrace: {sentence}", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(f"tailrace: {sentence}", soft_wrap=True)
         else:
             self._happened.append(f"{time.strftime('%H:%M:%S')}  {sentence}")
 
@@ -148,9 +149,9 @@ class PanelDisplay:
         parts: list[Table | Text] = [where, Text(), _numbers(reading), Text(), _processes(children)]
         if self._happened:
             parts += [Text(), *(Text(line, "yellow") for line in self._happened)]
-        title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops it; the data stays", "dim"))
+        title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops everything; the data stays", "dim"))
         panel = Panel(Group(*parts), title=title, title_align="left", border_style="cyan", padding=(1, 2))
-        # the cursor rests on a line of its own: the terminal's echo of ^C must not wrap and shift the panel
+        # the cursor stands on a line of its own: the echo of ^C must not wrap and shift the panel
         self._live.update(Group(panel, Text()))
 
     def __enter__(self) -> Self:
@@ -172,11 +173,11 @@ def _numbers(reading: Reading) -> Table:
         lag += f", {status.lag_seconds:.1f} s"
     parked = _figure(status, "parked")
     table.add_row(
-        f"[bold]{_figure(status, 'last_seq')}[/]  {_count(reading.in_per_second)}/s",
-        f"[bold]{_figure(status, 'projected_seq')}[/]  {_count(reading.projected_per_second)}/s",
+        Text.assemble((_figure(status, "last_seq"), "bold"), f"  {_count(reading.in_per_second)}/s"),
+        Text.assemble((_figure(status, "projected_seq"), "bold"), f"  {_count(reading.projected_per_second)}/s"),
         lag,
         _figure(status, "live_clients"),
-        f"[red]{parked}[/]" if status and status.parked else parked,
+        Text(parked, "red" if status and status.parked else ""),
     )
     return table
 

@@ -1,4 +1,4 @@
-"""Runs the system: start with progress, watch, show, stop in order."""
+"""Runs the system: starts, watches and stops it, and shows its state."""
 
 import asyncio
 from contextlib import suppress
@@ -21,12 +21,12 @@ async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: flo
     """Runs everything in ``data_dir`` until SIGINT or SIGTERM. Without a ``rate`` no producer starts.
 
     Raises:
-        TailraceError: it can't be started; says why in a sentence.
+        TailraceError: a part can't be started.
     """
-    load_upcasters(settings)  # what is wrong with them is said before anything is started
+    load_upcasters(settings)  # their errors come before any start
     stop = stop_on_signals()
     with claimed(data_dir), make_display() as display:
-        # what an earlier run left behind may still hold the ports
+        # leftovers of an earlier run may still hold the ports
         await asyncio.to_thread(end_leftovers, data_dir)
         system = System(data_dir, wanted.choose(), settings, rate=rate)
         try:
@@ -37,16 +37,14 @@ async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: flo
             stop.set()
             display.step("stopping")
             await system.stop()
-    display.say("stopped; the data stays in " + str(data_dir))
+    display.say(f"stopped; the data stays in {data_dir}")
 
 
 async def _start(system: System, display: Display, stop: asyncio.Event) -> None:
     async def start() -> None:
         first = not system.postgres.is_initialized
         display.step(
-            "making the database folder (once) and starting NATS and Postgres"
-            if first
-            else "starting NATS and Postgres"
+            "creating the database (first start), starting NATS and Postgres" if first else "starting NATS and Postgres"
         )
         await system.start_servers()
         display.step("starting the services")

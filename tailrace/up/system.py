@@ -1,4 +1,4 @@
-"""What the system consists of: the servers, the services, how each is started and when it is ready."""
+"""The servers and services of a run: how each starts, when it is ready, and how all stop."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from tailrace.up.child import Child, describe_exit
 from tailrace.up.folder import POSTGRES
 
 READY_TIMEOUT = 60.0
-_LOOK = 0.05
+_POLL_INTERVAL = 0.05
 
 
 class System:
@@ -42,7 +42,7 @@ class System:
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where everything is."""
+        """The addresses and process ids of the run."""
         command = f"http://127.0.0.1:{self._ports.command}"
         return Endpoints(
             command=command,
@@ -56,10 +56,10 @@ class System:
         )
 
     async def start_servers(self) -> None:
-        """Starts NATS and Postgres and brings the database up to date.
+        """Starts NATS and Postgres and migrates the database.
 
         Raises:
-            TailraceError: one can't be started; says why.
+            TailraceError: one can't be started.
         """
         await asyncio.gather(asyncio.to_thread(self.nats.prepare), asyncio.to_thread(self.postgres.prepare))
         self._add("nats", self.nats.command())
@@ -72,10 +72,10 @@ class System:
         await self._prepare_database()
 
     async def start_services(self) -> None:
-        """Starts the services and waits until each answers.
+        """Starts the services and waits until each is ready.
 
         Raises:
-            TailraceError: one can't be started; says why.
+            TailraceError: one can't be started.
         """
         program = [sys.executable, "-m", "tailrace"]
         services = ["command", "projection", "query"]
@@ -98,7 +98,7 @@ class System:
             await self._start(["producer"])
 
     async def stop(self) -> None:
-        """Stops everything in the order data flows, within 5 s; what has not ended by then is killed."""
+        """Stops everything in the order of the data flow within 5 s; kills what has not exited by then."""
         for names, timeout in ((["producer"], 0.7), (["command"], 1.3), (["projection", "query"], 1.3)):
             await self._stop(names, timeout)
         await self._stop(["nats", "postgres"], 1.5)
@@ -136,7 +136,7 @@ class System:
             if child.process is not None and child.process.returncode is not None:
                 require_free(name, getattr(self._ports, name))
                 raise TailraceError(
-                    f"{name} ended at its start ({describe_exit(child.process.returncode)}{child.last_words()}); "
+                    f"{name} exited at its start ({describe_exit(child.process.returncode)}{child.last_words()}); "
                     f"its output is in {child.log_file}"
                 )
             if time.monotonic() > deadline:
@@ -144,10 +144,10 @@ class System:
                     f"{name} is not ready after {READY_TIMEOUT:.0f} s{child.last_words()}; "
                     f"its output is in {child.log_file}"
                 )
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_INTERVAL)
 
     async def _projector_settled(self, connection: "asyncpg.Connection") -> bool:
-        # one that has ended refuses this log: a person has to decide, and needs everything else for that
+        # one that exited refuses this log: the operator has to decide, and needs the other services for that
         process = self.children["projection"].process
         return (process is not None and process.returncode is not None) or await _projector_is_active(connection)
 
@@ -169,8 +169,9 @@ class System:
             connection = await asyncpg.connect(self.postgres.dsn("postgres"), timeout=5)
         except asyncpg.InvalidAuthorizationSpecificationError:
             raise TailraceError(
-                f"the database refuses its own password: {self.postgres.secret_file} is not the one that belongs to "
-                f"{self.postgres.data_dir}; put it back, or move the folder away: the tables are rebuilt from the log"
+                f"the database refuses the password in {self.postgres.secret_file}: it belongs to another "
+                f"folder than {self.postgres.data_dir}; restore the file, or move the folder away: the tables are "
+                "rebuilt from the log"
             ) from None
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
@@ -181,7 +182,7 @@ class System:
         dsn = self.postgres.dsn(self._settings.db_name)
         await ensure_database(self._settings.model_copy(update={"database": dsn}))
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
-            # for psql and Grafana with the address somebody has in a .env already
+            # psql and Grafana may use the address of an existing .env
             connection = await asyncpg.connect(dsn)
             await ensure_reader(connection, self._settings.db_user, self._settings.db_pass)
             await connection.close()

@@ -272,7 +272,7 @@ def test_status_knows_the_services(observed: Observed) -> None:
             query=IsPartialDict(answers=True, problem=None, live_clients=0),
         ),
         log=IsPartialDict(server=IsStr(regex=r"NATS \d+\.\d+\.\d+.*")),
-        read_model=IsPartialDict(projectors={"active": 1, "standing_by": 0}),
+        read_model=IsPartialDict(projectors={"active": 1, "standby": 0}),
     )
 
 

@@ -254,8 +254,8 @@ async def test_the_commands_say_what_they_did_and_what_comes_next(
         assert "model_2 is ready: `tailrace cutover` shows it" in await asyncio.to_thread(run, "replay")
         said = await asyncio.to_thread(run, "cutover")
         assert "verified" in said
-        assert "readers see model_2 now; `tailrace rollback` shows model_1 again" in said
-        assert "readers see model_1 now" in await asyncio.to_thread(run, "rollback", "--no-verify")
+        assert "readers now see model_2; `tailrace rollback` returns to model_1" in said
+        assert "readers now see model_1" in await asyncio.to_thread(run, "rollback", "--no-verify")
         await asyncio.to_thread(run, "cutover", "--no-verify")
         assert await asyncio.to_thread(run, "drop-old") == "dropped model_1\n"
     refused = run_tailrace(settings, "rollback")

@@ -129,7 +129,7 @@ async def test_a_model_that_is_beyond_until_does_not_go_back(
     done = run_tailrace(settings, "replay", "--until", str(ends[40]))
     assert done.returncode == 0, done.stderr
     assert re.search(rf"^40 of 40 log entries, [\d,]+/s, at {ends[40]}; done$", done.stdout, re.MULTILINE)
-    assert done.stdout.endswith("model_2 ends there; `tailrace replay` goes on to the log's end\n")
+    assert done.stdout.endswith("model_2 stops at that cursor; `tailrace replay` continues to the log's end\n")
     refused = run_tailrace(settings, "replay", "--until", str(ends[10]))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (

@@ -21,7 +21,7 @@ from runtime.log.connect import reader_libraries
 from runtime.settings import Settings
 
 Stream = IO[Any] | int | None
-NO_PROJECTION_SERVICE = "no projection service is at work: what comes is in the log, and not counted"
+NO_PROJECTION_SERVICE = "no projection service is active: new events are stored in the log but not counted"
 """The problem that ``tailrace status`` reports for a log and a database without a projection service."""
 
 _context = multiprocessing.get_context("forkserver")

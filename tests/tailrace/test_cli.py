@@ -99,7 +99,7 @@ async def test_migrate_says_what_it_did(log: LogClient, settings: Settings) -> N
 
 
 def test_nothing_rejected_is_said(log: LogClient, settings: Settings) -> None:
-    assert run_tailrace(settings, "rejected", "list").stdout == "nothing was rejected\n"
+    assert run_tailrace(settings, "rejected", "list").stdout == "no rejected messages\n"
 
 
 def test_version_and_help_answer(settings: Settings) -> None:

@@ -182,7 +182,7 @@ async def test_an_import_outlives_a_killed_log(own_nats_server: NatsServer, sett
 
 async def test_a_service_that_is_away_is_said_in_one_sentence(settings: Settings) -> None:
     with pytest.raises(TailraceError, match=r"does not answer: .*gave up after 0\.5 s; at least 0 events"):
-        await run(ODDITIES, service_url(settings, "command"), patience=0.5)
+        await run(ODDITIES, service_url(settings, "command"), retry_timeout=0.5)
 
 
 async def test_an_address_without_a_command_service_is_said_in_one_sentence(command: str) -> None:
@@ -209,8 +209,17 @@ async def test_the_command_line_imports_standard_input_and_shows_bad_lines(
     assert done.returncode == 0, shown
     assert "line 24: not_combined: there is no time such as [17/May/2015:10:05:03 +0000]" in shown
     assert "22 of 30 lines are in the log" in shown
-    assert "8 bad lines were left out" in shown
+    assert "8 bad lines were skipped" in shown
     assert (await log.state()).last_seq == READABLE
+
+
+async def test_an_import_of_nothing_but_bad_lines_exits_with_1(command: str, settings: Settings) -> None:
+    done = await asyncio.to_thread(import_command, settings, "-", stdin=b"no access log\n" * 30)
+    assert done.returncode == 1
+    assert done.stderr.count("not_combined") == 2
+    assert "29 more lines: not_combined: there is no time such as" in done.stderr
+    assert done.stderr.endswith("30 bad lines were skipped\nnothing was imported: check --format\n")
+    assert (await asyncio.to_thread(import_command, settings, "-")).returncode == 0
 
 
 async def test_a_strict_import_with_bad_lines_ends_the_command_with_an_error(command: str, settings: Settings) -> None:

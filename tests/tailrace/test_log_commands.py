@@ -22,7 +22,7 @@ async def test_a_gap_is_recorded_and_shown(log: LogClient, settings: Settings) -
     again = run_tailrace(settings, "log", "accept-gap", "4..5")
     assert (again.returncode, again.stdout) == (
         0,
-        "entries 4 to 5 were recorded as lost before; nothing has changed\n",
+        "entries 4 to 5 were already recorded as lost; nothing changed\n",
     )
     state = await log.state()
     assert state.gaps == (Gap(4, 6),)
@@ -50,10 +50,10 @@ async def test_a_gap_is_recorded_and_shown(log: LogClient, settings: Settings) -
     [
         ("2..3", "the log's entry 2 can be read"),
         ("7..8", "the log ends at sequence 5"),
-        ("3", "'3' is no gap"),
+        ("3", "'3' is not a gap"),
         ("5..4", "5..4 is no gap"),
-        ("a..b", "'a..b' is no gap"),
-        ("1..2..3", "'1..2..3' is no gap"),
+        ("a..b", "'a..b' is not a gap"),
+        ("1..2..3", "'1..2..3' is not a gap"),
     ],
 )
 async def test_what_is_no_gap_of_the_log_is_refused(

@@ -79,7 +79,7 @@ async def test_events_wait_while_the_command_service_is_down(
         assert await producing == 1_500
     assert len((await recount_log(log)).rows) == (await log.state()).last_seq == 1_500
     assert [line.endswith("events wait") for line in said()] == [True, False, True, False]
-    assert said()[-1] == "the command service takes events again"
+    assert said()[-1] == "the command service accepts events again"
 
 
 async def test_stopping_is_quick_while_the_command_service_is_down(
@@ -130,5 +130,5 @@ async def test_the_service_ends_in_order_when_told_to(
         process.kill()
     assert process.returncode == 0
     shown = errors.decode()
-    assert f"sent {(await log.state()).last_seq:,} events in all" in shown
+    assert f"sent {(await log.state()).last_seq:,} events in total" in shown
     assert "Traceback" not in shown

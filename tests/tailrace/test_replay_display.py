@@ -76,7 +76,7 @@ async def test_a_terminal_shows_how_far_a_replay_is_how_fast_and_how_long_still(
         said.seek(0)
         [last] = said.read().decode().splitlines()
         assert re.fullmatch(
-            rf"\d+ of 1,000 log entries, [\d,]+/s, at {epoch}:\d+:\w+; interrupted, the same command goes on from here",
+            rf"\d+ of 1,000 log entries, [\d,]+/s, at {epoch}:\d+:\w+; interrupted, run the same command to resume",
             last,
         )
     assert screen.written.endswith(ERASE)

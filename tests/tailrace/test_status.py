@@ -36,7 +36,9 @@ async def idle_projector(settings: Settings) -> AsyncIterator[None]:
 async def test_nothing_but_servers_is_a_problem(log: LogClient, settings: Settings) -> None:
     told = run_tailrace(settings, "status")
     assert told.returncode == 1
-    assert "problem     no projection service is at work: what comes is in the log, and not counted" in told.stdout
+    assert (
+        "problem     no projection service is active: new events are stored in the log but not counted" in told.stdout
+    )
     async with idle_projector(settings):
         assert run_tailrace(settings, "status").returncode == 0
 
@@ -61,7 +63,7 @@ async def test_versions_are_shown_to_people_too(log: LogClient, settings: Settin
         told = run_tailrace(settings, "status").stdout
     assert f"tailrace    {version('tailrace')}\n" in told
     assert f"command: ready ({version('tailrace')})\n" in told
-    assert "projection: does not answer here\n" in told
+    assert "projection: no answer\n" in told
 
 
 async def answers(url: str) -> bool:
@@ -89,7 +91,7 @@ async def limits_hold(settings: Settings, connection: asyncpg.Connection) -> Non
     assert run_tailrace(settings, "status").returncode == 0
     parked = run_tailrace(settings, "status", "--max-parked", "0")
     assert parked.returncode == 1
-    assert "1 events are parked: `tailrace parked list` tells why" in parked.stdout
+    assert "1 events are parked (limit: 0): `tailrace parked list` shows the reasons" in parked.stdout
 
 
 async def test_rates_are_those_since_the_sample_a_minute_ago(

@@ -53,7 +53,7 @@ def seqs_of(lines: str) -> list[int]:
 async def test_what_was_asked_for_is_shown_as_lines_or_as_json(settings: Settings, log: LogClient) -> None:
     await allow_deletes(log)
     await log_events(log, some_events(20))
-    long = event("order placed", user_id=2**63 - 1, data='{"note":"%s [bold]"}' % ("ä" * 300))
+    long = event("order placed", user_id=2**63 - 1, data='{"note":"%s [bold] :100:\x9b"}' % ("ä" * 300))
     await log_event(log, long)
     await delete_and_accept(log, Gap(3, 4))
     async with query_service(settings):
@@ -62,7 +62,7 @@ async def test_what_was_asked_for_is_shown_as_lines_or_as_json(settings: Setting
         assert lines.stdout.splitlines()[2] == "gap: the log's entries 3 to 4 are gone, and recorded as lost"
         last = lines.stdout.splitlines()[-1]
         assert last == IsStr(regex=r"2026-03-01 .*\.000 order placed +9223372036854775807  .*")
-        assert last.endswith('{"note":"%s [bold]"}' % ("ä" * 300))
+        assert last.endswith('{"note":"%s [bold] :100:\\u009b"}' % ("ä" * 300))
 
         as_json = await run(
             settings, "--from", "earliest", "--no-follow", "--json", "--type", "order *", "--type", "x.*"
@@ -148,7 +148,7 @@ async def test_ctrl_c_ends_it_and_tells_where_it_was(settings: Settings, log: Lo
         process.send_signal(signal.SIGINT)
         _, notes = await asyncio.to_thread(process.communicate)
     assert process.returncode == 130
-    assert notes.decode() == IsStr(regex="go on here with --from [0-9a-f]+:[0-9]+:[0-9a-f]+\n")
+    assert notes.decode() == IsStr(regex="resume with --from [0-9a-f]+:[0-9]+:[0-9a-f]+\n")
 
 
 async def test_a_reader_that_has_enough_ends_it_quietly(settings: Settings, log: LogClient) -> None:

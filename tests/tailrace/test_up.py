@@ -112,7 +112,7 @@ def kill_and_go_on(run: UpRun, name: str, least: int) -> None:
     killed = endpoints["pids"][name]
     os.kill(killed, signal.SIGKILL)
     run.until("another pid in endpoints.json", lambda: another_pid(run, name, killed))
-    assert f"{name} ended (killed by SIGKILL" in run.output
+    assert f"{name} exited (killed by SIGKILL" in run.output
     run.until("sending again", lambda: succeeds(send, endpoints, 1))
     run.until("counting again", lambda: succeeds(counted, endpoints) and counted(endpoints) >= least)
 
@@ -190,7 +190,7 @@ def test_a_damaged_database_is_one_sentence(tmp_path: Path) -> None:
         run.stop()
     (tmp_path / "data" / "postgres" / "global" / "pg_control").unlink()
     said = refusal(tmp_path / "data")
-    assert "postgres ended at its start" in said
+    assert "postgres exited at its start" in said
     assert "pg_control" in said
 
 

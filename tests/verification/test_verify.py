@@ -178,7 +178,7 @@ async def test_the_command_prints_the_receipt_and_fails_where_something_differs(
 
     good = run()
     assert good.returncode == 0, good.stderr
-    assert "= 200 events + 10 repetitions + 3 parked" in good.stdout
+    assert "= 200 events + 10 duplicates + 3 parked" in good.stdout
     assert f"{BASE.date().isoformat()}" in good.stdout
     await projected.execute("delete from model_1.event_ids where seq = 11")
     bad = run("--json")

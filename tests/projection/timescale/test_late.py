@@ -197,8 +197,8 @@ async def test_hours_whose_late_events_are_on_their_way_are_left_out_and_the_rec
     assert receipt.tables["events_by_minute"].kept.events.total() == 19
     assert receipt.as_json()["late_hours"] == [hour.isoformat()]
     said = describe(receipt)
-    assert f"left out          of the rollups: the hour {hour:%Y-%m-%d %H}:00, to which " in said
-    assert said.endswith("agree with the log, but for the hours that are left out")
+    assert f"not compared      rollups of the hour {hour:%Y-%m-%d %H}:00, where " in said
+    assert said.endswith("agree with the log, except for the hours not compared")
 
 
 async def _verified(settings: Settings, log: LogClient) -> Receipt:
