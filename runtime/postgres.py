@@ -7,6 +7,7 @@ import asyncio
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -76,7 +77,7 @@ async def connect(
     except _REFUSED as error:
         raise _refusal(error) from None
     except UNAVAILABLE as error:
-        raise DatabaseUnavailableError(f"the database does not answer: {error or type(error).__name__}") from error
+        raise _unavailable(dsn, error) from error
 
 
 async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0, **options: Any) -> "asyncpg.Pool":
@@ -89,7 +90,16 @@ async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0,
     except _REFUSED as error:
         raise _refusal(error) from None
     except UNAVAILABLE as error:
-        raise DatabaseUnavailableError(f"the database does not answer: {error or type(error).__name__}") from error
+        raise _unavailable(dsn, error) from error
+
+
+def _unavailable(dsn: str, error: Exception) -> DatabaseUnavailableError:
+    address = urlsplit(dsn)
+    shown = address.netloc.rpartition("@")[2] + address.path
+    reason = error or type(error).__name__
+    return DatabaseUnavailableError(
+        f"the database at {shown} does not answer: {reason}; start it, or set its address with TAILRACE_DATABASE"
+    )
 
 
 def _refusal(error: Exception) -> ConfigurationError:

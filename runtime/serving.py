@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import threading
@@ -21,6 +22,9 @@ MAX_READ = 1024 * 1024
 reset the connection."""
 GRACE = 2
 """Seconds that open requests and sockets get at shutdown; the process has to end within 5."""
+
+
+logger = logging.getLogger("tailrace.runtime")
 
 
 async def serve_http(
@@ -66,6 +70,8 @@ async def serve_http(
         ),
         on_stop,
     )
+    host, port = listening.getsockname()[:2]
+    logger.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
     tasks = [asyncio.create_task(coroutine) for coroutine in background or []]
     if stop is not None:
         tasks.append(asyncio.create_task(_until_set(stop)))

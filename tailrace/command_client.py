@@ -136,7 +136,10 @@ class CommandClient:
             response = await self._http.post(f"{self._url}/events", content=body, headers=headers)
         except httpx.RequestError as error:
             reason = str(error) or type(error).__name__
-            raise CommandUnavailableError(f"the command service at {self._url} does not answer: {reason}") from error
+            raise CommandUnavailableError(
+                f"the command service at {self._url} does not answer: {reason} "
+                "(start it with `tailrace up`, or set its address with TAILRACE_COMMAND_URL)"
+            ) from error
         if response.status_code in _RETRIED:
             raise CommandUnavailableError(
                 f"the command service at {self._url} can't accept events now: {_reason(response)}",

@@ -10,6 +10,15 @@ from contracts.errors import ConfigurationError
 from runtime.settings import Settings, load_settings
 
 DEFAULT_DATA_DIR = Path(".tailrace")
+_ADDRESSES = {
+    "nats_url",
+    "database",
+    "database_host",
+    "database_port",
+    "command_url",
+    "query_url",
+    "projection_url",
+}
 ServiceName = Literal["command", "query", "projection"]
 
 
@@ -73,23 +82,44 @@ def read_endpoints(data_dir: Path) -> Endpoints | None:
 
 
 def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
-    """Settings from the environment; with ``data_dir``, addresses and upcasters are those of the run in that folder.
+    """Returns the settings of the environment, with the addresses and upcasters of the run in ``data_dir``.
+
+    Without ``data_dir`` it is the run in ``./.tailrace``, if there is one and the environment sets no address.
 
     Raises:
-        ConfigurationError: nothing runs there, or a setting is wrong.
+        ConfigurationError: nothing runs in ``data_dir``, or a setting is wrong.
     """
-    if data_dir is None:
-        return load_settings(**overrides)
-    found = read_endpoints(data_dir)
+    if data_dir is not None:
+        found = read_endpoints(data_dir)
+        if found is None:
+            raise ConfigurationError(
+                f"nothing runs in {data_dir}: it has no endpoints.json; start it with "
+                f"`tailrace up --data-dir {data_dir}`"
+            )
+    elif load_settings().model_fields_set & _ADDRESSES:
+        found = None
+    else:
+        found = read_endpoints(DEFAULT_DATA_DIR)
+        if found is not None and not any(map(_exists, found.pids.values())):
+            found = None  # the file of a killed run
     if found is None:
-        raise ConfigurationError(
-            f"nothing runs in {data_dir}: there is no endpoints.json; start it with `tailrace up --data-dir {data_dir}`"
-        )
+        return load_settings(**overrides)
     run = {
         "nats_url": found.nats,
         "database": found.database,
         "command_url": found.command,
         "query_url": found.query,
         "projection_url": found.projection,
+        "upcasters": found.upcasters,
     }
-    return load_settings(**{**run, "upcasters": found.upcasters, **overrides})
+    return load_settings(**{**run, **overrides})
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -70,7 +70,10 @@ def _service_problem(name: str, service: Status, settings: Settings) -> str | No
     if service["problem"]:
         return f"the {name} service is not ready: {service['problem']}"
     if not service["answers"] and getattr(settings, f"{name}_url"):
-        return f"the {name} service does not answer at {service['url']}"
+        return (
+            f"the {name} service does not answer at {service['url']}; start it, or correct its address "
+            f"(TAILRACE_{name.upper()}_URL)"
+        )
     return None
 
 

@@ -117,5 +117,8 @@ async def connect(url: str, name: str, **options: Any) -> NatsioClient:
             **options,
         )
     except (*_GONE, json.JSONDecodeError) as error:
-        raise LogUnavailableError(f"no NATS server answers at {shown_address(url)}: {error}") from error
+        raise LogUnavailableError(
+            f"no NATS server answers at {shown_address(url)}: {error}; start it, or set its address with "
+            "TAILRACE_NATS_URL"
+        ) from error
     return NatsioClient(connection, refused)

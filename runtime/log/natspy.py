@@ -142,5 +142,8 @@ async def connect(url: str, name: str, **options: Any) -> NatsPyClient:
             )
     except _GONE as error:
         reason = str(error) or f"no connection within {patience:g} s"
-        raise LogUnavailableError(f"no NATS server answers at {shown_address(url)}: {reason}") from error
+        raise LogUnavailableError(
+            f"no NATS server answers at {shown_address(url)}: {reason}; start it, or set its address with "
+            "TAILRACE_NATS_URL"
+        ) from error
     return NatsPyClient(connection, refused=refused)

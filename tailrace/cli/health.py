@@ -22,6 +22,9 @@ async def _require_ready(url: str, service: str) -> None:
             detail = "" if answer.status_code == 200 else answer.json().get("detail", f"HTTP {answer.status_code}")
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         reason = str(error) or type(error).__name__
-        raise UnavailableError(f"the {service} service at {url} does not answer: {reason}") from None
+        raise UnavailableError(
+            f"the {service} service at {url} does not answer: {reason}; start it, or set its address with --data-dir "
+            f"or TAILRACE_{service.upper()}_URL"
+        ) from None
     if detail:
         raise UnavailableError(f"the {service} service is not ready: {detail}")

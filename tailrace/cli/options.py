@@ -10,7 +10,13 @@ import typer
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Take addresses from the run in this folder.", show_default=False, file_okay=False),
+    typer.Option(
+        "--data-dir",
+        help="Use the servers of `tailrace up` in this folder. Default: those of ./.tailrace, if it runs there and no "
+        "address is set.",
+        show_default=False,
+        file_okay=False,
+    ),
 ]
 Rate = Annotated[float, typer.Option(min=0.01, help="Events per second, on average.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]

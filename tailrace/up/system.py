@@ -77,7 +77,7 @@ class System:
         Raises:
             TailraceError: one can't be started.
         """
-        program = [sys.executable, "-m", "tailrace"]
+        program = [sys.executable, "-P", "-m", "tailrace"]  # -P: the working directory can hide no package
         services = ["command", "projection", "query"]
         for service in services:
             self._add(service, [*program, "serve", service])

@@ -231,8 +231,8 @@ async def test_a_parked_event_is_retried_in_every_model(
     ran = run_tailrace(settings, "parked", "retry")
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines() == [
-        "model_1, entry 1: is projected",
-        "model_2, entry 1: is projected",
+        "model_1, entry 1: projected",
+        "model_2, entry 1: projected",
         "2 projected, 0 still parked",
     ]
     for model in ("model_1", "model_2"):

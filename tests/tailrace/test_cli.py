@@ -1,6 +1,8 @@
 """The command line: each service alone, by environment; what it prints and how it ends."""
 
 import json
+import re
+import subprocess
 from typing import Any
 
 import asyncpg
@@ -12,7 +14,7 @@ from runtime.log.addresses import shown_address
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events, some_events
-from tests.support.processes import NO_PROJECTION_SERVICE, run_tailrace, running_service
+from tests.support.processes import NO_PROJECTION_SERVICE, run_tailrace, running_service, start_service
 from tests.support.servers import remove_streams
 from tests.support.waiting import until
 
@@ -64,7 +66,7 @@ def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) ->
     result = run_tailrace(away, "status", "--json")
     assert result.returncode == 1
     assert json.loads(result.stdout)["problems"] == [
-        IsStr(regex="no NATS server answers at nats://127.0.0.1:1: .*"),
+        IsStr(regex="no NATS server answers at nats://127.0.0.1:1: .*; start it, or set .* TAILRACE_NATS_URL"),
         NO_PROJECTION_SERVICE,
     ]
     assert "secret" not in result.stdout + result.stderr
@@ -78,6 +80,17 @@ def test_a_service_without_its_log_ends_with_a_sentence(settings: Settings, serv
     assert "tailrace: no NATS server answers at nats://127.0.0.1:1" in result.stderr
     assert "Traceback" not in result.stderr
     assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize("service", ["command", "projection", "query"])
+def test_a_service_prints_its_address(log: LogClient, settings: Settings, service: str) -> None:
+    process = start_service(settings, "serve", service, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    port = getattr(settings, f"{service}_port") or "[1-9][0-9]+"
+    address = re.compile(rf"listening at http://127\.0\.0\.1:{port}\n")
+    assert any(address.search(line.decode()) for line in iter(process.stderr.readline, b""))
+    process.terminate()
+    process.communicate()
 
 
 def test_a_wrong_setting_is_named(settings: Settings) -> None:
@@ -95,7 +108,10 @@ async def test_migrate_says_what_it_did(log: LogClient, settings: Settings) -> N
     assert "\nthe stream ANALYTICS is created\n" in run_tailrace(settings, "migrate").stdout
     wrong = run_tailrace(settings, "migrate", TAILRACE_DATABASE="postgresql://nobody:wrong@127.0.0.1:1/none")
     assert wrong.returncode == 1
-    assert wrong.stderr == IsStr(regex="tailrace: the database does not answer: .*\n")
+    assert wrong.stderr == IsStr(
+        regex="tailrace: the database at 127.0.0.1:1/none does not answer: .*; start it, or set .* TAILRACE_DATABASE\n"
+    )
+    assert "wrong" not in wrong.stderr
 
 
 def test_nothing_rejected_is_said(log: LogClient, settings: Settings) -> None:

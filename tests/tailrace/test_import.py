@@ -197,7 +197,7 @@ async def test_an_address_that_is_none_is_said_in_one_sentence(url: str) -> None
 
 
 async def test_standard_input_can_not_be_imported_strictly() -> None:
-    with pytest.raises(ConfigurationError, match="read twice"):
+    with pytest.raises(ConfigurationError, match="reads the file twice"):
         await run(STDIN, "http://127.0.0.1:1", strict=True)
 
 

@@ -92,13 +92,13 @@ def test_unreadable_lines_are_named_with_a_reason_and_spoil_no_others() -> None:
     events, bad = parse_file(ODDITIES)
     assert bad == [
         BadLine(24, "not_combined", "there is no time such as [17/May/2015:10:05:03 +0000]"),
-        BadLine(25, "not_combined", "the time in brackets does not exist"),
-        BadLine(26, "not_combined", "the time in brackets does not exist"),
+        BadLine(25, "not_combined", "the time in brackets is not a valid time"),
+        BadLine(26, "not_combined", "the time in brackets is not a valid time"),
         BadLine(27, "not_combined", "there is no time such as [17/May/2015:10:05:03 +0000]"),
         BadLine(28, "not_combined", "the quoted request after the time is missing or not closed"),
         BadLine(29, "not_combined", "status and size do not follow the request"),
         BadLine(30, "invalid_created_at", "created_at: 1995-05-17T10:00:00+00:00 is before 2000-01-01"),
-        BadLine(31, "not_combined", "the time in brackets does not exist"),
+        BadLine(31, "not_combined", "the time in brackets is not a valid time"),
     ]
     assert sorted(events) == [*range(1, 21), 22, 32]
 

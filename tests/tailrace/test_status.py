@@ -54,7 +54,9 @@ async def test_a_silent_service_is_a_problem_where_its_address_is_given(
             told = run_tailrace(settings, "status", "--json", **{f"TAILRACE_{name.upper()}_URL": url})
             assert run_tailrace(settings, "status").returncode == 0
     assert told.returncode == 1
-    assert json.loads(told.stdout)["problems"] == [f"the {name} service does not answer at {url}"]
+    assert json.loads(told.stdout)["problems"] == [
+        f"the {name} service does not answer at {url}; start it, or correct its address (TAILRACE_{name.upper()}_URL)"
+    ]
 
 
 async def test_versions_are_shown_to_people_too(log: LogClient, settings: Settings) -> None:

@@ -88,7 +88,7 @@ def test_a_database_that_does_not_answer_is_said_so(bench: Bench) -> None:
     process = bench.start("questions", *TINY, "--database", "postgresql://someone:secret@127.0.0.1:1/postgres")
     output, errors = process.communicate()
     assert process.returncode == 1
-    assert errors.splitlines()[-1] == IsStr(regex="tailrace: the database does not answer: .*")
+    assert errors.splitlines()[-1] == IsStr(regex="tailrace: the database at .* does not answer: .*")
     assert "secret" not in output + errors
     bench.check_nothing_is_left()
 
