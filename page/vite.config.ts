@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
 
-// the service that `page/make run vite` shows while the page is worked on; a build needs none
+// the service behind the development server (`page/make run vite`); a build needs none
 const service = process.env["TAILRACE_QUERY_URL"] ?? "http://127.0.0.1:8080";
 const paths = ["/ws", "/stats", "/status", "/events", "/openapi.json"];
 
-/** The fonts' license goes with them; that of the code is Vite's to write. */
+/** Adds the fonts' license. Vite writes those of the packages. */
 const fontLicense: Plugin = {
   name: "font-license",
   generateBundle() {
@@ -20,7 +20,7 @@ export default defineConfig({
     outDir: "../query/page/static",
     emptyOutDir: true,
     target: "es2023",
-    // everything is a file of its own: the page's policy allows no data: addresses
+    // no inlined assets: the page's content security policy forbids data: URLs
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     license: { fileName: "LICENSES.md" },

@@ -1,7 +1,7 @@
-// Before the first paint: the theme that was chosen here, so that the page doesn't flash in the other one.
+// Applies the chosen theme before the first paint, so that the page does not flash.
 try {
   const theme = localStorage.getItem("tailrace.theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 } catch {
-  // no storage is allowed: the system's theme it is
+  // no storage: the system's theme applies
 }

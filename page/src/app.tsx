@@ -1,4 +1,4 @@
-// The page, put together.
+// The page's layout.
 
 import { useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
@@ -10,24 +10,25 @@ import { FilterChips } from "./components/filter.tsx";
 import { Footer } from "./components/footer.tsx";
 import { Header, ProblemNotice } from "./components/header.tsx";
 import { HistoryPanel } from "./components/history_panel.tsx";
-import { OtherLog } from "./components/other_log.tsx";
+import { OtherLogNotice } from "./components/other_log.tsx";
 import { Shortcuts } from "./components/shortcuts.tsx";
 import { TailPanel } from "./components/tail.tsx";
 import { TimeMachine } from "./components/time_machine.tsx";
 import { Welcome } from "./components/welcome.tsx";
-import { isReplay, logIsEmpty, situation } from "./stream/store.ts";
+import { useModel } from "./model.ts";
 
 export function App(): JSX.Element {
+  const { stream } = useModel();
   useSignalEffect(() => {
-    document.title = `${situation.value.spoken} · Tailrace`;
-    document.documentElement.dataset["past"] = String(isReplay.value);
+    document.title = `${stream.headline.value.spoken} · Tailrace`;
+    document.documentElement.dataset["past"] = String(stream.isReplay.value);
   });
   const top = useRef<HTMLDivElement>(null);
-  useEffect(() => measure(top.current), []);
+  useEffect(() => publishHeight(top.current), []);
   return (
     <>
       <a class="skip" href="#main">
-        Skip to the content
+        Skip to content
       </a>
       <div class="bar-top" ref={top}>
         <Header />
@@ -35,9 +36,9 @@ export function App(): JSX.Element {
       </div>
       <main id="main" tabIndex={-1}>
         <ProblemNotice />
-        <OtherLog />
+        <OtherLogNotice />
         <FilterChips />
-        {logIsEmpty.value ? <Welcome /> : <Dashboard />}
+        {stream.logIsEmpty.value ? <Welcome /> : <Dashboard />}
       </main>
       <Footer />
       <Details />
@@ -46,13 +47,13 @@ export function App(): JSX.Element {
   );
 }
 
-/** Tells the styles how high the top is: it may take more lines. */
-function measure(top: HTMLElement | null): (() => void) | undefined {
-  if (!top) return;
+/** Keeps the height of the sticky bar in `--top`: it may wrap. */
+function publishHeight(bar: HTMLElement | null): (() => void) | undefined {
+  if (!bar) return;
   const observer = new ResizeObserver(() => {
-    document.documentElement.style.setProperty("--top", `${top.offsetHeight}px`);
+    document.documentElement.style.setProperty("--top", `${bar.offsetHeight}px`);
   });
-  observer.observe(top);
+  observer.observe(bar);
   return () => observer.disconnect();
 }
 

@@ -1,12 +1,33 @@
+// The composition root.
+
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { listenToKeys } from "./components/shortcuts.tsx";
-import { startStats } from "./stats/store.ts";
-import { startStream } from "./stream/control.ts";
-import "@preact/signals"; // makes components follow the signals they read
+import { Model, ModelContext } from "./model.ts";
+import "@preact/signals"; // lets components subscribe to the signals they read
 
+const TICK = 250; // ms
+
+const model = new Model({
+  href: location.href,
+  fetch: (...request) => fetch(...request),
+  openSocket: (address) => new WebSocket(address),
+  nextFrame: (draw) => requestAnimationFrame(draw),
+});
+model.theme.start(document, matchMedia("(prefers-color-scheme: dark)"));
 const page = document.getElementById("page");
-if (page) render(<App />, page);
-startStats();
-startStream();
-listenToKeys();
+if (page) {
+  const app = (
+    <ModelContext.Provider value={model}>
+      <App />
+    </ModelContext.Provider>
+  );
+  render(app, page);
+}
+model.view.syncAddress(location, history);
+model.start();
+listenToKeys(model);
+setInterval(() => model.time.tick(), 1_000);
+setInterval(() => document.hidden || model.stream.tick(), TICK);
+addEventListener("online", () => model.stream.retryNow());
+document.addEventListener("visibilitychange", () => document.hidden || model.stream.retryNow());

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Json } from "../src/contract.ts";
-import { isRaw, parseJson, plain } from "../src/json.ts";
+import type { Json } from "../src/api/contract.ts";
+import { isRaw, parseJson, plain } from "../src/api/json.ts";
 
 const LARGE = "9223372036854775807";
 
-test("ids of 64 bits keep every digit, there and back", () => {
+test("64-bit integers keep every digit through parsing and formatting", () => {
   const text = `{"user_id":${LARGE},"event_data":{"n":[1,-${LARGE},2.5,1e+300]},"s":"${LARGE}"}`;
   const parsed = parseJson<{ user_id: Json; s: string }>(text);
   assert.equal(plain(parsed.user_id), LARGE);
@@ -13,13 +13,13 @@ test("ids of 64 bits keep every digit, there and back", () => {
   assert.equal(JSON.stringify(parsed), text);
 });
 
-test("what a number can hold is one", () => {
+test("integers up to 2^53 are numbers", () => {
   const parsed = parseJson<{ user_id: Json; other: Json }>(`{"user_id":9007199254740991,"other":${LARGE}}`);
   assert.equal(parsed.user_id, 9007199254740991);
   assert.ok(isRaw(parsed.other));
 });
 
-test("a browser that doesn't give the digits away still shows users as they are", () => {
+test("browsers without source text access still show exact user ids", () => {
   const json = JSON as unknown as { rawJSON: unknown };
   const kept = json.rawJSON;
   json.rawJSON = undefined;
@@ -32,7 +32,7 @@ test("a browser that doesn't give the digits away still shows users as they are"
   }
 });
 
-test("plain values are shown as people write them", () => {
+test("scalars are shown without quotes", () => {
   assert.deepEqual(
     ["a b", 12, true, null, ["x"]].map((value) => plain(value as Json)),
     ["a b", "12", "true", "null", '["x"]'],

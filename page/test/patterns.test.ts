@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { faultOfPattern, faultOfUser, matches, toggled } from "../src/patterns.ts";
+import { matches, patternError, toggled, userError } from "../src/view/patterns.ts";
 
-test("patterns mean what they mean to the service", () => {
-  // made by the service's own code for this run
+test("patterns match the types that the service matches", () => {
+  // computed by the service's own code
   const file = process.env["TAILRACE_PATTERN_CASES"];
   const cases: [string, string, boolean][] = file
     ? JSON.parse(readFileSync(file, "utf8"))
@@ -18,7 +18,7 @@ test("patterns mean what they mean to the service", () => {
   for (const [pattern, type, expected] of cases) assert.equal(matches([pattern], type), expected, `${pattern} ${type}`);
 });
 
-test("no patterns mean every type, and several mean any of them", () => {
+test("no pattern matches every type, several match any of theirs", () => {
   assert.ok(matches([], "click"));
   assert.ok(matches(["order", "click"], "click"));
   assert.ok(!matches(["order", "sign_up"], "click"));
@@ -30,16 +30,16 @@ test("choosing a type twice takes it away again", () => {
 
 test("user ids are whole numbers of at most 64 bits", () => {
   for (const good of ["0", "-1", "9223372036854775807", "-9223372036854775808", "007"]) {
-    assert.equal(faultOfUser(good), null, good);
+    assert.equal(userError(good), null, good);
   }
   for (const bad of ["9223372036854775808", "-9223372036854775809", "1.5", "1e3", "x", "", "١٢"]) {
-    assert.ok(faultOfUser(bad), bad);
+    assert.ok(userError(bad), bad);
   }
 });
 
 test("event types are printable and not longer than the service takes", () => {
-  assert.equal(faultOfPattern("页面"), null);
-  assert.equal(faultOfPattern("x".repeat(128)), null);
-  assert.ok(faultOfPattern("x".repeat(129)));
-  assert.ok(faultOfPattern("a\tb"));
+  assert.equal(patternError("页面"), null);
+  assert.equal(patternError("x".repeat(128)), null);
+  assert.ok(patternError("x".repeat(129)));
+  assert.ok(patternError("a\tb"));
 });

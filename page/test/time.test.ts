@@ -1,17 +1,19 @@
-// Run in the zone that TZ names: Europe/Berlin, whose clocks went back on 25 October 2026.
+// Runs in the zone of TZ: Europe/Berlin, whose clocks went back on 25 October 2026.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SeriesPoint } from "../src/api/contract.ts";
 import { timeTicks } from "../src/charts/ticks.ts";
-import type { SeriesPoint } from "../src/contract.ts";
-import { bucketName, duration, fromInput, toInput } from "../src/format/times.ts";
-import { endOf, wholeSeries } from "../src/stats/buckets.ts";
-import { mainQuestion, pathsQuestion, rangeById } from "../src/stats/ranges.ts";
+import { bucketName, day, dayAndTime, duration, fromInput, rowTime, toInput } from "../src/format/times.ts";
+import { mainRequest, pathsRequest } from "../src/stats/requests.ts";
+import { endOf, wholeSeries } from "../src/stats/series.ts";
+import { rangeById } from "../src/view/ranges.ts";
 
 const at = (text: string): number => Date.parse(text);
 const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
-test("the tests run where they think they do", () => {
+test("the tests run in the expected zone", () => {
   assert.equal(Intl.DateTimeFormat().resolvedOptions().timeZone, "Europe/Berlin");
 });
 
@@ -21,20 +23,20 @@ test("a bucket ends where the next one begins, a local day may have 25 hours", (
   assert.equal(endOf(days, 1, "day"), at("2026-10-27T00:00:00+01:00"));
 });
 
-test("long ranges begin with an hour, so that counts of whole hours answer them", () => {
+test("long ranges start on the hour, so that counts of whole hours answer them", () => {
   const question = { range: rangeById("7d"), types: ["a"], zone: "Asia/Kolkata" };
   const now = at("2026-11-24T10:12:13Z");
-  const asked = new URL(mainQuestion(question, true, now), "http://host").searchParams;
+  const asked = new URL(mainRequest(question, true, now), "http://host").searchParams;
   assert.deepEqual(
     ["from", "to", "compare", "tz", "event_type", "top"].map((name) => asked.get(name)),
     ["2026-11-17T10:00:00.000Z", "-0s", "previous", "Asia/Kolkata", "a", null],
   );
-  assert.match(mainQuestion({ ...question, range: rangeById("1h") }, false, now), /^\/stats\?from=-60m&to=-0s&tz/);
-  assert.doesNotMatch(mainQuestion({ ...question, range: rangeById("all") }, true, now), /from|to=|compare/);
-  assert.match(pathsQuestion(question, now), /users=false&top=event_data.path/);
+  assert.match(mainRequest({ ...question, range: rangeById("1h") }, false, now), /^\/stats\?from=-60m&to=-0s&tz/);
+  assert.doesNotMatch(mainRequest({ ...question, range: rangeById("all") }, true, now), /from|to=|compare/);
+  assert.match(pathsRequest(question, now), /users=false&top=event_data.path/);
 });
 
-test("a series has every bucket of its range, and says which are cut", () => {
+test("a series has every bucket of its range and marks the incomplete ones", () => {
   const points: SeriesPoint[] = [
     { bucket: "2026-11-24T10:01:00+01:00", event_type: "a", events: 2 },
     { bucket: "2026-11-24T10:01:00+01:00", event_type: "b", events: 1 },
@@ -48,7 +50,7 @@ test("a series has every bucket of its range, and says which are cut", () => {
   assert.deepEqual([series.cutFirst, series.cutLast], [true, false]);
 });
 
-test("a point is counted even where no bucket was announced for it", () => {
+test("a point outside the buckets is counted", () => {
   const points = ["2026-10-24T00:00:00+02:00", "2026-10-27T00:00:00+01:00"].map((bucket) => ({
     bucket,
     event_type: "a",
@@ -59,12 +61,12 @@ test("a point is counted even where no bucket was announced for it", () => {
   assert.deepEqual(wholeSeries([], [], "day", null, null).starts, []);
 });
 
-test("a day whose midnight was skipped has its label too", () => {
+test("a day without a midnight has a label", () => {
   const days = ["2026-11-23T00:00:00+01:00", "2026-11-24T01:00:00+01:00", "2026-11-25T00:00:00+01:00"].map(at);
   assert.equal(timeTicks(days, "day", 8).length, 3);
 });
 
-test("labels are at round local times, and no more than there is room for", () => {
+test("labels are at round local times, as many as fit", () => {
   const minutes = Array.from({ length: 61 }, (_, minute) => at("2026-11-24T10:03:00+01:00") + minute * 60_000);
   assert.deepEqual(
     timeTicks(minutes, "minute", 8).map(({ index }) => index),
@@ -76,22 +78,59 @@ test("labels are at round local times, and no more than there is room for", () =
   assert.ok(days.every(({ index }) => new Date(hours[index] as number).getHours() === 0));
 });
 
-test("times survive the field they are chosen in", () => {
+test("times survive the input field", () => {
   for (const moment of [at("2026-10-25T23:59:58+01:00"), at("2026-07-01T00:00:00+02:00")]) {
     assert.equal(fromInput(toInput(moment)), moment);
   }
 });
 
-test("durations are said in their largest unit", () => {
-  assert.deepEqual([0, 89_000, 5 * 60_000, 26 * HOUR, 50 * HOUR].map(duration), [
+test("durations are in their largest unit", () => {
+  assert.deepEqual([0, 89_000, 5 * 60_000, 26 * HOUR, 50 * HOUR, 90 * DAY, 4211 * DAY].map(duration), [
     "0 s",
     "89 s",
     "5 min",
     "26 h",
     "2 days",
+    "3 months",
+    "12 years",
   ]);
 });
 
-test("an hour's name says both of its ends", () => {
+test("dates of other years have a year", () => {
+  const [recent, old] = [new Date(), new Date()];
+  recent.setMonth(0, 5);
+  old.setFullYear(2014, 10, 24);
+  for (const format of [day, (time: number) => dayAndTime(time, Date.now() + 30 * DAY)]) {
+    assert.doesNotMatch(format(recent.getTime()), new RegExp(`${recent.getFullYear()}`));
+    assert.match(format(old.getTime()), /2014/);
+  }
+  assert.match(rowTime(old.getTime(), Date.now()), /2014/);
+  assert.match(bucketName(old.getTime(), "minute"), /2014/);
+  assert.match(bucketName(old.getTime(), "day"), /2014/);
+  const days = [0, 1, 2].map((number) => old.getTime() + number * DAY);
+  assert.ok(timeTicks(days, "day", 8).every(({ label }) => label.join(" ").includes("2014")));
+});
+
+test("an axis of hours over several days shows the date where it changes", () => {
+  const midnight = at("2025-11-21T00:00:00+01:00");
+  const hours = Array.from({ length: 96 }, (_, hour) => midnight + hour * HOUR);
+  const ticks = timeTicks(hours, "hour", 10);
+  const dated = ticks.filter(({ label }) => label.length === 2);
+  assert.deepEqual(
+    dated.map(({ index }) => index),
+    [0, 24, 48, 72],
+  );
+  assert.match(dated[0]?.label[1] ?? "", /21.*2025|2025.*21/);
+  assert.ok(ticks.length > dated.length);
+});
+
+test("an axis of today shows no date", () => {
+  const now = new Date();
+  const start = new Date(now.getFullYear(), now.getMonth(), now.getDate(), 12).getTime();
+  const minutes = Array.from({ length: 61 }, (_, minute) => start + minute * 60_000);
+  assert.ok(timeTicks(minutes, "minute", 8).every(({ label }) => label.length === 1));
+});
+
+test("the name of an hour has its start and end", () => {
   assert.match(bucketName(at("2026-11-24T10:00:00+01:00"), "hour"), /10:00 – 11:00/);
 });

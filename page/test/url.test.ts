@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readView, writeView } from "../src/state/url.ts";
+import { readView, writeView } from "../src/view/url.ts";
 
-test("a link says what is shown, and nothing where all is as usual", () => {
+test("a link describes the view, without defaults", () => {
   assert.equal(writeView(readView("")), "");
   for (const link of [
     "?range=24h",
@@ -15,7 +15,7 @@ test("a link says what is shown, and nothing where all is as usual", () => {
   }
 });
 
-test("what makes no sense in a link is left out", () => {
+test("invalid parts of a link are ignored", () => {
   const view = readView("?range=3y&type=&type=a&type=a&user=12x&at=yesterday&speed=-4&clock=sun");
   assert.equal(view.range.id, "1h");
   assert.deepEqual(view.selection, { types: ["a"], user: null });
@@ -23,7 +23,7 @@ test("what makes no sense in a link is left out", () => {
   assert.deepEqual(view.pace, { speed: 10, clock: "log" });
 });
 
-test("types with signs of their own survive a link", () => {
+test("types with special characters survive a link", () => {
   const view = { ...readView(""), selection: { types: ["a&b=c d", "页面", "50%+1"], user: null } };
   assert.deepEqual(readView(writeView(view)).selection.types, view.selection.types);
 });

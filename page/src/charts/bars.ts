@@ -1,4 +1,4 @@
-// Stacked bars over time, drawn by Chart.js. Loaded when the first chart is shown.
+// Stacked bars over time, drawn by Chart.js. The module is loaded with the first chart.
 
 import {
   BarController,
@@ -11,24 +11,24 @@ import {
   Tooltip,
 } from "chart.js";
 import { compact, count } from "../format/numbers.ts";
-import { SLOTS, type Slice } from "../state/colours.ts";
+import { COLOURS, colourNumber, type Layer } from "../view/colours.ts";
 import type { Tick } from "./ticks.ts";
 
 Chart.register(BarController, BarElement, CategoryScale, LinearScale, Tooltip);
 
-const AXIS_WIDTH = 44; // px: fixed, so that the bars don't move when the numbers get longer
+const AXIS_WIDTH = 44; // px; fixed, so that bars don't move when numbers get longer
 
 export interface BarsData {
-  /** How many bars. */
+  /** Number of bars. */
   size: number;
-  slices: Slice[];
-  /** The labels of the axis, for a chart of this width in px. */
+  layers: Layer[];
+  /** Returns the labels of the axis for a chart of this width, px. */
   ticks: (width: number) => Tick[];
-  /** What the bar stands for. */
+  /** Returns what a bar covers. */
   title: (index: number) => string;
-  /** Bars that are not complete. */
+  /** Incomplete bars. */
   partial: number[];
-  /** Where a line marks a moment, in bars from the left; null: nowhere. */
+  /** Position of the line that marks a time, in bars from the left; null: none. */
   marker: number | null;
 }
 
@@ -39,9 +39,9 @@ export class Bars {
   #theme = "";
   #colours: Colours | null = null;
   #ticks: Tick[] = [];
-  #data: BarsData = { size: 0, slices: [], ticks: () => [], title: () => "", partial: [], marker: null };
+  #data: BarsData = { size: 0, layers: [], ticks: () => [], title: () => "", partial: [], marker: null };
 
-  /** `pick` is told which bar was clicked; null: a click does nothing. */
+  /** `pick` is called with the index of a clicked bar. */
   constructor(canvas: HTMLCanvasElement, pick: ((index: number) => void) | null) {
     const self = this;
     this.#chart = new Chart<"bar", number[], number>(canvas, {
@@ -73,7 +73,7 @@ export class Bars {
               autoSkip: false,
               maxRotation: 0,
               align: "inner",
-              callback: (value) => self.#ticks.find(({ index }) => index === value)?.label ?? "",
+              callback: (value) => self.#ticks.find(({ index }) => index === value)?.label ?? [],
             },
           },
           y: {
@@ -104,7 +104,7 @@ export class Bars {
               footer(items) {
                 const total = items.reduce((sum, item) => sum + (item.parsed.y ?? 0), 0);
                 const partial = items[0] && self.#data.partial.includes(items[0].dataIndex) ? " so far" : "";
-                return `${count(total)} in all${partial}${pick ? "\nClick to replay from here" : ""}`;
+                return `Total ${count(total)}${partial}${pick ? "\nClick to replay from here" : ""}`;
               },
             },
           },
@@ -113,7 +113,7 @@ export class Bars {
     });
   }
 
-  /** Shows other data; `theme` names the page's colours as they are now. */
+  /** Shows other data. `theme` tells whether the colours have changed. */
   update(data: BarsData, theme: string): void {
     this.#data = data;
     if (this.#colours === null || this.#theme !== theme) {
@@ -124,9 +124,9 @@ export class Bars {
     const colours = this.#colours;
     const partial = new Set(data.partial);
     const shown = this.#chart.data;
-    const next = data.slices.map((slice) => dataset(slice, colours, partial));
+    const next = data.layers.map((layer) => dataset(layer, colours, partial));
     if (shown.labels?.length !== data.size) shown.labels = Array.from({ length: data.size }, (_, index) => index);
-    // a layer that stays keeps its object: a new one is built anew, bar by bar
+    // Chart.js rebuilds the bars of a dataset that is a new object
     if (next.length === shown.datasets.length && next.every(({ label }, at) => label === shown.datasets[at]?.label)) {
       for (const [at, layer] of shown.datasets.entries()) Object.assign(layer, next[at]);
     } else shown.datasets = next;
@@ -160,9 +160,9 @@ export class Bars {
   }
 }
 
-function dataset({ type, slot, values }: Slice, colours: Colours, partial: Set<number>): ChartDataset<"bar", number[]> {
-  const colour = slot === null ? colours.other : (colours.series[slot] ?? colours.other);
-  const faded = colour.replace("rgb(", "rgba(").replace(")", ", 0.45)");
+function dataset({ type, values }: Layer, colours: Colours, partial: Set<number>): ChartDataset<"bar", number[]> {
+  const number = type === null ? COLOURS : colourNumber(type);
+  const [colour, faded] = [colours.series[number], colours.faded[number]];
   const background = partial.size ? values.map((_, index) => (partial.has(index) ? faded : colour)) : colour;
   return {
     label: type ?? "other types",
@@ -178,8 +178,9 @@ function dataset({ type, slot, values }: Slice, colours: Colours, partial: Set<n
 }
 
 interface Colours {
+  /** By colour number; the last one is that of all other types. */
   series: string[];
-  other: string;
+  faded: string[];
   text: string;
   faint: string;
   line: string;
@@ -188,19 +189,21 @@ interface Colours {
   font: string;
 }
 
-/** The page's colours as the canvas needs them: resolved. */
+/** Returns the page's colours as a canvas needs them, without variables. */
 function coloursOf(canvas: HTMLCanvasElement): Colours {
   const probe = document.createElement("span");
   probe.hidden = true;
   canvas.parentElement?.append(probe);
   const style = getComputedStyle(probe);
-  const resolved = (name: string): string => {
-    probe.style.color = `var(--${name})`;
+  const resolve = (colour: string): string => {
+    probe.style.color = colour;
     return style.color;
   };
+  const resolved = (name: string): string => resolve(`var(--${name})`);
+  const series = [...Array.from({ length: COLOURS }, (_, number) => `series-${number}`), "series-other"];
   const colours = {
-    series: Array.from({ length: SLOTS }, (_, slot) => resolved(`series-${slot}`)),
-    other: resolved("series-other"),
+    series: series.map(resolved),
+    faded: series.map((name) => resolve(`color-mix(in srgb, var(--${name}) 45%, transparent)`)),
     text: resolved("text"),
     faint: resolved("faint"),
     line: resolved("line"),
@@ -212,12 +215,12 @@ function coloursOf(canvas: HTMLCanvasElement): Colours {
   return colours;
 }
 
-/** A line at a moment: how many bars from the left, and its colour. */
-function marker(where: () => [number, string] | null): Plugin<"bar"> {
+/** Draws a line at a position in bars from the left, in a colour. */
+function marker(position: () => [number, string] | null): Plugin<"bar"> {
   return {
     id: "marker",
     afterDatasetsDraw({ ctx, chartArea, scales }) {
-      const [at, colour] = where() ?? [null, ""];
+      const [at, colour] = position() ?? [null, ""];
       const axis = scales["x"];
       if (at === null || !axis) return;
       const first = axis.getPixelForValue(0);

@@ -1,18 +1,17 @@
-// A chart with its text: a sentence for who can't see it, and a table for who would rather read.
+// A chart with a summary for screen readers and a table as an alternative.
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { theme } from "../state/theme.ts";
+import { useModel } from "../model.ts";
 import type { Bars, BarsData } from "./bars.ts";
 
 interface FigureProps {
-  /** What it is called. */
   name: string;
-  /** What it shows, as a sentence. */
+  /** A sentence for screen readers. */
   summary: string;
   data: BarsData;
-  /** What to say instead where there is nothing to show. */
+  /** Shown over an empty chart. */
   empty?: ComponentChildren;
   pick?: (index: number) => void;
   table: () => JSX.Element;
@@ -24,8 +23,8 @@ export function Figure({ name, summary, data, empty, pick, table, children }: Fi
   return (
     <figure class="figure">
       {asTable.value ? (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
-        <section class="figure-body scrolls" tabIndex={0} aria-label={`${name} as a table`}>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling needs the keyboard, too
+        <section class="figure-body scrolls" tabIndex={0} aria-label={`${name}, as a table`}>
           {table()}
         </section>
       ) : (
@@ -51,24 +50,25 @@ export function Figure({ name, summary, data, empty, pick, table, children }: Fi
 }
 
 function Canvas({ summary, data, pick }: Pick<FigureProps, "summary" | "data" | "pick">): JSX.Element {
+  const { theme } = useModel();
   const canvas = useRef<HTMLCanvasElement>(null);
   const bars = useRef<Bars | null>(null);
   const latest = useRef({ data, pick });
   latest.current = { data, pick };
   const clickable = pick !== undefined;
   useEffect(() => {
-    let gone = false;
+    let unmounted = false;
     void import("./bars.ts").then(({ Bars }) => {
-      if (gone || !canvas.current) return;
+      if (unmounted || !canvas.current) return;
       bars.current = new Bars(canvas.current, clickable ? (index) => latest.current.pick?.(index) : null);
-      bars.current.update(latest.current.data, theme.value);
+      bars.current.update(latest.current.data, theme.name.value);
     });
     return () => {
-      gone = true;
+      unmounted = true;
       bars.current?.destroy();
       bars.current = null;
     };
   }, [clickable]);
-  useEffect(() => bars.current?.update(data, theme.value), [data, theme.value]);
+  useEffect(() => bars.current?.update(data, theme.name.value), [data, theme.name.value]);
   return <canvas ref={canvas} role="img" aria-label={summary} />;
 }

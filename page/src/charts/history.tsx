@@ -1,20 +1,17 @@
-// Events over a range, by type, as the read model has them. A bar is also a place to replay from.
+// Events of the range over time, by type. A click on a bar replays from there.
 
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { count, many } from "../format/numbers.ts";
-import { bucketName, moment } from "../format/times.ts";
-import { slices } from "../state/colours.ts";
-import { pace, range } from "../state/view.ts";
-import { endOf, type Series } from "../stats/buckets.ts";
-import { EVERYTHING } from "../stats/ranges.ts";
-import { failure, known, newest, outdated, series } from "../stats/store.ts";
-import { replay } from "../stream/control.ts";
-import { streamTime } from "../stream/store.ts";
+import { bucketName, dayAndTime } from "../format/times.ts";
+import { useModel } from "../model.ts";
+import { endOf, type Series } from "../stats/series.ts";
+import { layers } from "../view/colours.ts";
+import { ALL_TIME } from "../view/ranges.ts";
 import { Figure } from "./figure.tsx";
 import { timeTicks } from "./ticks.ts";
 
-const NOTHING: Series = {
+const EMPTY: Series = {
   bucket: "minute",
   starts: [],
   byType: new Map(),
@@ -24,56 +21,58 @@ const NOTHING: Series = {
 };
 
 export function HistoryChart(): JSX.Element {
-  const found = series.value ?? NOTHING;
+  const { stats, stream, view } = useModel();
+  const found = stats.series.value ?? EMPTY;
   const { bucket, starts, totals, byType } = found;
   const name = (index: number): string => bucketName(starts[index] ?? 0, bucket);
-  const marker = useComputed(() => markerAt(series.value ?? NOTHING, streamTime.value));
+  const marker = useComputed(() => markerAt(stats.series.value ?? EMPTY, stream.replayTime.value));
   const partial = [...(found.cutFirst ? [0] : []), ...(found.cutLast ? [starts.length - 1] : [])];
   const total = totals.reduce((sum, one) => sum + one, 0);
   const peak = totals.indexOf(Math.max(...totals));
-  const phrase = known.value?.range.phrase ?? "";
-  // the chart is of when events happened, whenever the log took them
-  const from = (index: number): void =>
-    replay(new Date(starts[index] ?? 0).toISOString(), { speed: pace.value.speed, clock: "event" });
+  const phrase = stats.answer.value?.question.range.phrase ?? "";
+  // the chart shows event times
+  const replayFrom = (index: number): void =>
+    stream.replay(new Date(starts[index] ?? 0).toISOString(), { speed: view.pace.value.speed, clock: "event" });
   return (
     <Figure
       name="Events"
       summary={
         total
-          ? `Events per ${bucket} ${phrase}, stacked by type: ${count(total)} in all, most in ${name(peak)}: ${count(totals[peak] ?? 0)}.`
+          ? `Events per ${bucket} ${phrase}, stacked by type: ${count(total)} in total, most in ${name(peak)}: ${count(totals[peak] ?? 0)}.`
           : `No events ${phrase}.`
       }
       data={{
         size: starts.length,
-        slices: slices(byType),
+        layers: layers(byType),
         ticks: (width) => timeTicks(starts, bucket, Math.max(2, Math.floor(width / 80))),
         title: name,
         partial,
         marker: marker.value,
       }}
-      empty={known.value ? total === 0 && <Elsewhere phrase={phrase} /> : failure.value && "Nothing to show yet."}
-      pick={from}
-      table={() => <HistoryTable found={found} name={name} from={from} />}
+      empty={stats.answer.value ? total === 0 && <EmptyRange phrase={phrase} /> : stats.failure.value && "No data yet."}
+      pick={replayFrom}
+      table={() => <HistoryTable found={found} name={name} replayFrom={replayFrom} />}
     >
-      <span>{known.value ? `Events per ${bucket}. Click a bar to replay from there.` : "\u00a0"}</span>
+      <span>{stats.answer.value ? `Events per ${bucket}. Click a bar to replay from there.` : "\u00a0"}</span>
     </Figure>
   );
 }
 
-/** Says that nothing is in the range, and where something is. */
-function Elsewhere({ phrase }: { phrase: string }): JSX.Element {
-  const at = outdated.value ? null : newest.value;
+/** Tells that the range is empty, and when the newest event happened. */
+function EmptyRange({ phrase }: { phrase: string }): JSX.Element {
+  const { stats, view } = useModel();
+  const at = stats.outdated.value ? null : stats.newest.value;
   return (
     <>
       <span>No events {phrase}.</span>
       {at !== null && (
         <>
-          <span>The newest is of {moment(at, Date.now())}.</span>
+          <span>The newest event is from {dayAndTime(at, Date.now())}.</span>
           <button
             type="button"
             class="button small"
             onClick={() => {
-              range.value = EVERYTHING;
+              view.range.value = ALL_TIME;
             }}
           >
             Show all
@@ -84,7 +83,7 @@ function Elsewhere({ phrase }: { phrase: string }): JSX.Element {
   );
 }
 
-/** Where a moment is, in bars from the left; null: outside. */
+/** Returns the position of a time in bars from the left; null: outside. */
 function markerAt({ starts, bucket }: Series, at: number | null): number | null {
   if (at === null) return null;
   const index = starts.findLastIndex((start) => start <= at);
@@ -97,17 +96,17 @@ function markerAt({ starts, bucket }: Series, at: number | null): number | null 
 interface TableProps {
   found: Series;
   name: (index: number) => string;
-  from: (index: number) => void;
+  replayFrom: (index: number) => void;
 }
 
-function HistoryTable({ found, name, from }: TableProps): JSX.Element {
+function HistoryTable({ found, name, replayFrom }: TableProps): JSX.Element {
   const indexes = [...found.starts.keys()].reverse();
   return (
     <table>
       <caption class="unseen">Events per {found.bucket}, newest first</caption>
       <thead>
         <tr>
-          <th scope="col">When</th>
+          <th scope="col">Time</th>
           <th scope="col" class="number">
             Events
           </th>
@@ -124,7 +123,12 @@ function HistoryTable({ found, name, from }: TableProps): JSX.Element {
               {count(found.totals[index] ?? 0)}
             </td>
             <td>
-              <button type="button" class="link" aria-label={`Replay from ${name(index)}`} onClick={() => from(index)}>
+              <button
+                type="button"
+                class="link"
+                aria-label={`Replay from ${name(index)}`}
+                onClick={() => replayFrom(index)}
+              >
                 Replay
               </button>
             </td>

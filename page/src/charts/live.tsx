@@ -1,30 +1,32 @@
-// How fast the log grows, by type: of the last minute, or of the stretch that is replayed.
+// Log entries over time, by type: of the last minute, or around the time of the replay.
 
 import type { JSX } from "preact";
 import { Legend } from "../components/legend.tsx";
 import { count, many, rate } from "../format/numbers.ts";
-import { duration, hourAndMinute, moment, timeOfDay } from "../format/times.ts";
-import { slices } from "../state/colours.ts";
+import { dayAndTime, duration, hourAndMinute, timeOfDay } from "../format/times.ts";
+import { useModel } from "../model.ts";
 import type { RateView } from "../stream/rates.ts";
-import { isReplay, rates, speed, streamTime } from "../stream/store.ts";
+import { layers } from "../view/colours.ts";
 import { Figure } from "./figure.tsx";
 import type { Tick } from "./ticks.ts";
 
 export function LivePanel(): JSX.Element {
-  const view = rates.value;
-  const replay = isReplay.value;
+  const { stream } = useModel();
+  const view = stream.rates.value;
+  const replay = stream.isReplay.value;
+  const rateNow = stream.rate.value;
   const size = view.totals.length;
   const most = Math.max(0, ...view.totals);
   const each = view.width === 1000 ? "second" : duration(view.width);
-  const began = view.newest > 0 && (!replay || streamTime.value !== null);
+  const started = view.newest > 0 && (!replay || stream.replayTime.value !== null);
   const title = (index: number): string => {
     const start = startOfBar(view, index);
     return view.width === 1000
-      ? moment(start, Date.now())
-      : `${moment(start, Date.now())} – ${timeOfDay(start + view.width)}`;
+      ? dayAndTime(start, Date.now())
+      : `${dayAndTime(start, Date.now())} – ${timeOfDay(start + view.width)}`;
   };
   const total = view.totals.reduce((sum, one) => sum + one, 0);
-  const span = replay ? `the ${duration(size * view.width)} before the replay's clock` : `the last ${size} seconds`;
+  const span = replay ? `the last ${duration(size * view.width)} of the replay` : `the last ${size} seconds`;
   return (
     <section class="panel live" aria-labelledby="live-title">
       <header class="panel-head">
@@ -33,21 +35,21 @@ export function LivePanel(): JSX.Element {
           {replay && <span class="tag">replay</span>}
         </h2>
         <p class="figure-number">
-          <strong>{began ? rate(speed.value) : "–"}</strong> per second{replay && ", at that time"}
+          <strong>{started && rateNow !== null ? rate(rateNow) : "–"}</strong> per second{replay && ", then"}
         </p>
       </header>
       <Figure
         name="Log entries"
-        summary={`Log entries per ${each} in ${span}, stacked by type: ${count(total)} in all, at most ${count(most)} per ${each}.`}
+        summary={`Log entries per ${each} in ${span}, stacked by type: ${count(total)} in total, at most ${count(most)} per ${each}.`}
         data={{
           size,
-          slices: slices(view.byType),
-          ticks: (width) => (began ? ticks(view, replay, width < 420 ? 30 : 15) : []),
+          layers: layers(view.byType),
+          ticks: (width) => (started ? ticks(view, replay, width < 420 ? 30 : 15) : []),
           title,
           partial: [],
           marker: null,
         }}
-        empty={total === 0 && began ? `No log entries in ${span}.` : null}
+        empty={total === 0 && started ? `No log entries in ${span}.` : null}
         table={() => <LiveTable view={view} title={title} each={each} />}
       >
         <Legend types={[...view.byType.keys()]} />
@@ -63,13 +65,10 @@ function startOfBar(view: RateView, index: number): number {
 function ticks(view: RateView, replay: boolean, apart: number): Tick[] {
   const last = view.totals.length - 1;
   const labelled = Array.from({ length: Math.floor(last / apart) + 1 }, (_, number) => (last % apart) + number * apart);
+  const clock = view.width < 60_000 ? timeOfDay : hourAndMinute;
   return labelled.map((index) => ({
     index,
-    label: replay
-      ? (view.width < 60_000 ? timeOfDay : hourAndMinute)(startOfBar(view, index))
-      : index === last
-        ? "now"
-        : `−${last - index} s`,
+    label: [replay ? clock(startOfBar(view, index)) : index === last ? "now" : `−${last - index} s`],
   }));
 }
 
@@ -86,7 +85,7 @@ function LiveTable({ view, title, each }: TableProps): JSX.Element {
       <caption class="unseen">Log entries per {each}, newest first</caption>
       <thead>
         <tr>
-          <th scope="col">From</th>
+          <th scope="col">Time</th>
           <th scope="col" class="number">
             Log entries
           </th>

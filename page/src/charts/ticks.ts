@@ -1,28 +1,29 @@
-// Which buckets of a time axis get a label, and what it says: round local times, as many as there is room for.
+// The labels of a time axis: at round local times, as many as fit.
 
-import type { Bucket } from "../contract.ts";
-import { hourAndMinute, month, shortDay } from "../format/times.ts";
+import type { Bucket } from "../api/contract.ts";
+import { hourAndMinute, isSameDay, month, shortDay } from "../format/times.ts";
 
 export interface Tick {
   index: number;
-  label: string;
+  /** Lines of text. */
+  label: string[];
 }
 
-type Step = { every: (date: Date, before: Date | null) => boolean; label: (at: number) => string };
+type Step = { matches: (date: Date, before: Date | null) => boolean; label: (at: number) => string };
 
 const minutes = (step: number): Step => ({
-  every: (date) => (date.getHours() * 60 + date.getMinutes()) % step === 0,
+  matches: (date) => (date.getHours() * 60 + date.getMinutes()) % step === 0,
   label: hourAndMinute,
 });
 const days = (step: number): Step => ({
-  // a day whose midnight is skipped begins later
-  every: (date, before) =>
+  // compared with the day before: a day may lack its midnight
+  matches: (date, before) =>
     (before === null ? date.getHours() * 60 + date.getMinutes() === 0 : dayNumber(before) !== dayNumber(date)) &&
     dayNumber(date) % step === 0,
   label: shortDay,
 });
 const months = (step: number): Step => ({
-  every: (date, before) =>
+  matches: (date, before) =>
     date.getDate() === 1 &&
     (before === null ? date.getHours() === 0 : before.getDate() !== 1) &&
     date.getMonth() % step === 0,
@@ -39,18 +40,30 @@ function dayNumber(date: Date): number {
   return Math.round(Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000) - 4; // 0 is a Monday
 }
 
-/** At most `most` ticks for buckets that begin at `starts`. */
+/** Returns at most `most` ticks for buckets that start at `starts`. */
 export function timeTicks(starts: readonly number[], bucket: Bucket, most: number): Tick[] {
-  for (const step of STEPS) {
-    const ticks = starts.flatMap((at, index) => {
+  for (const { matches, label } of STEPS) {
+    const indexes = [...starts.keys()].filter((index) => {
       const before = starts[index - 1];
-      const wanted = step.every(new Date(at), before === undefined ? null : new Date(before));
-      return wanted ? [{ index, label: step.label(at) }] : [];
+      return matches(new Date(starts[index] ?? 0), before === undefined ? null : new Date(before));
     });
-    if (ticks.length <= most && (ticks.length > 1 || starts.length <= 2)) return ticks;
+    if (indexes.length <= most && (indexes.length > 1 || starts.length <= 2)) return labelled(starts, indexes, label);
   }
   // weeks, and what no round step fits: evenly, from the first
   const apart = Math.max(1, Math.ceil(starts.length / Math.max(1, most)));
+  const indexes = [...starts.keys()].filter((index) => index % apart === 0);
   const label = bucket === "month" ? month : bucket === "minute" || bucket === "hour" ? hourAndMinute : shortDay;
-  return starts.flatMap((at, index) => (index % apart === 0 ? [{ index, label: label(at) }] : []));
+  return labelled(starts, indexes, label);
+}
+
+/** Labels ticks. Times of day get the date below them where it changes, unless all of them are today's. */
+function labelled(starts: readonly number[], indexes: number[], label: (at: number) => string): Tick[] {
+  const isToday = starts.every((at) => isSameDay(at, Date.now()));
+  let before: number | null = null;
+  return indexes.map((index) => {
+    const at = starts[index] ?? 0;
+    const showDay = label === hourAndMinute && !isToday && (before === null || !isSameDay(before, at));
+    before = at;
+    return { index, label: showDay ? [label(at), shortDay(at)] : [label(at)] };
+  });
 }

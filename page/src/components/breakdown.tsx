@@ -1,18 +1,19 @@
-// The range by type, each a filter, and by path.
+// The range by event type and by path. A type is a filter.
 
 import type { JSX } from "preact";
+import { plain } from "../api/json.ts";
 import { count, many, percent } from "../format/numbers.ts";
-import { plain } from "../json.ts";
-import { matches } from "../patterns.ts";
-import { selection } from "../state/view.ts";
-import { paths, pathsOutdated, typesOfRange } from "../stats/store.ts";
+import { useModel } from "../model.ts";
+import { matches } from "../view/patterns.ts";
 import { AllUsers } from "./filter.tsx";
-import { Swatch, toggleType } from "./legend.tsx";
+import { Swatch, useToggleType } from "./legend.tsx";
 
 export function TypesPanel(): JSX.Element {
-  const types = typesOfRange.value;
+  const { stats, view } = useModel();
+  const toggleType = useToggleType();
+  const types = stats.types.value;
   const total = types?.reduce((sum, type) => sum + type.events, 0) ?? 0;
-  const chosen = selection.value.types;
+  const chosen = view.selection.value.types;
   return (
     <section class="panel breakdown" aria-labelledby="types-title">
       <header class="panel-head">
@@ -20,7 +21,7 @@ export function TypesPanel(): JSX.Element {
           By type
           <AllUsers />
         </h2>
-        <p class="hint">choose one to see it alone</p>
+        <p class="hint">Select a type to filter</p>
       </header>
       <table class="bars">
         <thead class="unseen">
@@ -57,15 +58,16 @@ export function TypesPanel(): JSX.Element {
           ))}
         </tbody>
       </table>
-      <Nothing there={types !== null && types.length === 0} />
+      <Empty when={types !== null && types.length === 0} />
     </section>
   );
 }
 
 export function PathsPanel(): JSX.Element {
-  const found = paths.value;
-  const top = found?.top;
-  const with_ = (found?.events ?? 0) - (top?.missing ?? 0);
+  const { stats } = useModel();
+  const paths = stats.paths.value;
+  const top = paths?.top;
+  const withPath = (paths?.events ?? 0) - (top?.missing ?? 0);
   return (
     <section class="panel breakdown" aria-labelledby="paths-title">
       <header class="panel-head">
@@ -77,7 +79,7 @@ export function PathsPanel(): JSX.Element {
           by <code>event_data.path</code>
         </p>
       </header>
-      <table class="bars" data-outdated={pathsOutdated.value}>
+      <table class="bars" data-outdated={stats.pathsOutdated.value}>
         <thead class="unseen">
           <tr>
             <th scope="col">Path</th>
@@ -86,17 +88,17 @@ export function PathsPanel(): JSX.Element {
           </tr>
         </thead>
         <tbody>
-          {top?.values.map(({ value, events: times }) => (
+          {top?.values.map(({ value, events }) => (
             <tr key={plain(value)}>
               <th scope="row">
                 <span class="path" title={plain(value)}>
                   {plain(value)}
                 </span>
               </th>
-              <td class="number">{count(times)}</td>
+              <td class="number">{count(events)}</td>
               <td class="share">
-                <Bar share={times / (top.values[0]?.events || 1)} />
-                <span>{percent(times, with_)}</span>
+                <Bar share={events / (top.values[0]?.events || 1)} />
+                <span>{percent(events, withPath)}</span>
               </td>
             </tr>
           ))}
@@ -104,15 +106,15 @@ export function PathsPanel(): JSX.Element {
       </table>
       {top && top.values.length > 0 && (
         <p class="rest">
-          {many(top.other, "event")} with other paths, {count(top.missing)} without a path
+          {many(top.other, "event")} with other paths · {count(top.missing)} without a path
         </p>
       )}
-      {found?.failure ? (
+      {paths?.failure ? (
         <p class="nothing">
-          {found.failure.final ? "Not to be had for this range" : "The last try failed"}: {found.failure.reason}.
+          {paths.failure.final ? "Not available for this range" : "The last request failed"}: {paths.failure.reason}.
         </p>
       ) : (
-        <Nothing there={top?.values.length === 0} what="No event has a path." />
+        <Empty when={top?.values.length === 0} text="No event has a path." />
       )}
     </section>
   );
@@ -126,6 +128,6 @@ function Bar({ share }: { share: number }): JSX.Element {
   );
 }
 
-function Nothing({ there, what = "No events in this range." }: { there: boolean; what?: string }): JSX.Element | null {
-  return there ? <p class="nothing">{what}</p> : null;
+function Empty({ when, text = "No events in this range." }: { when: boolean; text?: string }): JSX.Element | null {
+  return when ? <p class="nothing">{text}</p> : null;
 }

@@ -4,7 +4,7 @@ import { Icon } from "./icons.tsx";
 
 const SHOWN = 1_500; // ms
 
-/** Puts a text on the clipboard. */
+/** A button that copies a text. */
 export function Copy({ text, label }: { text: string; label: string }): JSX.Element {
   const state = useSignal<"ready" | "done" | "failed">("ready");
   async function copy(): Promise<void> {
@@ -12,7 +12,7 @@ export function Copy({ text, label }: { text: string; label: string }): JSX.Elem
       await navigator.clipboard.writeText(text);
       state.value = "done";
     } catch {
-      state.value = "failed"; // over plain HTTP from another machine there is no clipboard
+      state.value = "failed"; // browsers have no clipboard over plain HTTP from another machine
     }
     setTimeout(() => {
       state.value = "ready";
@@ -25,4 +25,4 @@ export function Copy({ text, label }: { text: string; label: string }): JSX.Elem
   );
 }
 
-const TITLES: Record<string, string> = { done: "Copied", failed: "The browser allows no copying here" };
+const TITLES: Record<string, string> = { done: "Copied", failed: "The browser does not allow copying here" };

@@ -1,39 +1,32 @@
-// One event in full, and where it is.
+// All details of one event, and its state.
 
-import { type ReadonlySignal, signal, useSignal } from "@preact/signals";
+import { type ReadonlySignal, useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { EventPlace } from "../contract.ts";
+import type { EventPlace } from "../api/contract.ts";
+import { ResponseError } from "../api/http.ts";
+import { plain } from "../api/json.ts";
 import { duration, inFull } from "../format/times.ts";
-import { plain } from "../json.ts";
-import { selection } from "../state/view.ts";
-import { ask, RefusedError } from "../stats/asking.ts";
-import { replay, select } from "../stream/control.ts";
-import type { EventRow } from "../stream/rows.ts";
-import { usualPace } from "../stream/store.ts";
+import { useModel } from "../model.ts";
+import type { EventRow } from "../stream/tail.ts";
 import { Copy } from "./copy.tsx";
 import { Icon } from "./icons.tsx";
 import { JsonView } from "./json_view.tsx";
 import { Swatch } from "./legend.tsx";
 
-const shown = signal<EventRow | null>(null);
-
-export function openEvent(row: EventRow): void {
-  shown.value = row;
-}
-
 export function Details(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  const row = shown.value;
+  const { openEvent } = useModel();
+  const row = openEvent.value;
   useEffect(() => {
     if (row && !dialog.current?.open) dialog.current?.showModal();
     if (!row) dialog.current?.close();
   }, [row]);
   const close = (): void => {
-    shown.value = null;
+    openEvent.value = null;
   };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes a dialog by itself
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes every dialog
     <dialog
       ref={dialog}
       class="details"
@@ -47,11 +40,12 @@ export function Details(): JSX.Element {
 }
 
 function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Element {
+  const { stream, view } = useModel();
   const { event } = row;
   const created = Date.parse(event.created_at);
   const user = plain(event.user_id);
-  const where = useWhereabouts(event.event_id);
-  const logged = event.logged_at ?? where.value.logged_at;
+  const place = usePlace(event.event_id);
+  const logged = event.logged_at ?? place.value.loggedAt;
   const json = JSON.stringify(event, null, 2);
   return (
     <article class="details-body">
@@ -69,8 +63,8 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
           {inFull(created)}
           <small>{duration(Date.now() - created)} ago</small>
         </Fact>
-        <Fact name="Arrived">
-          <Arrival at={logged} happened={created} />
+        <Fact name="Appended">
+          <Appended at={logged} happened={created} />
         </Fact>
         <Fact name="User">
           <code>{user}</code>
@@ -79,10 +73,10 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
             class="link"
             onClick={() => {
               close();
-              select({ ...selection.value, user });
+              stream.select({ ...view.selection.value, user });
             }}
           >
-            only this user
+            show only this user
           </button>
         </Fact>
         <Fact name="Event id">
@@ -93,7 +87,7 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
           <code>{event.cursor}</code>
           <Copy text={event.cursor} label="Copy the cursor" />
         </Fact>
-        <Fact name="Where it is">{where.value.text}</Fact>
+        <Fact name="State">{place.value.text}</Fact>
       </dl>
       <div class="details-json">
         <Copy text={json} label="Copy the event as JSON" />
@@ -105,7 +99,7 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
           class="button primary"
           onClick={() => {
             close();
-            replay(row.before, usualPace());
+            stream.replay(row.before, view.nextPace());
           }}
         >
           <Icon name="rewind" />
@@ -130,52 +124,51 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
 
 const SECOND = 1_000;
 
-const PLACES: Record<string, string> = {
-  projected: "In the log, and counted in the tables.",
-  logged: "In the log; the tables don't have it yet.",
+const STATES: Record<string, string> = {
+  projected: "In the log and counted.",
+  logged: "In the log, not counted yet.",
 };
 
-/** When the log took it; undefined: not known yet, or not at all. */
-function Arrival({ at, happened }: { at: string | undefined; happened: number }): JSX.Element {
+/** When it was appended; undefined: not known yet. */
+function Appended({ at, happened }: { at: string | undefined; happened: number }): JSX.Element {
   if (at === undefined) return <>…</>;
-  const moment = Date.parse(at);
-  const later = moment - happened;
+  const appended = Date.parse(at);
+  const later = appended - happened;
   return (
     <>
-      {inFull(moment)}
-      {Math.abs(later) >= SECOND && (
-        <small>{`${duration(Math.abs(later))} ${later > 0 ? "later" : "before that"}`}</small>
-      )}
+      {inFull(appended)}
+      {Math.abs(later) >= SECOND && <small>{`${duration(Math.abs(later))} ${later > 0 ? "later" : "earlier"}`}</small>}
     </>
   );
 }
 
-interface Whereabouts {
+interface Place {
   text: string;
-  logged_at?: string;
+  loggedAt?: string;
 }
 
-/** Asks where the event has got to. */
-function useWhereabouts(id: string): ReadonlySignal<Whereabouts> {
-  const found = useSignal<Whereabouts>({ text: "…" });
+/** Requests where the event is: in the log, counted, or parked. */
+function usePlace(id: string): ReadonlySignal<Place> {
+  const { get } = useModel();
+  const place = useSignal<Place>({ text: "…" });
   useEffect(() => {
-    const gone = new AbortController();
-    ask<EventPlace>(`/events/${id}`, gone.signal).then(
+    const unmounted = new AbortController();
+    get<EventPlace>(`/events/${id}`, { signal: unmounted.signal }).then(
       ({ state, parked, log }) => {
-        const text = parked ? `Parked: ${parked.reason}` : (PLACES[state] ?? state);
-        found.value = log ? { text, logged_at: log.logged_at } : { text };
+        const text = parked ? `Parked: ${parked.reason}` : (STATES[state] ?? state);
+        place.value = log ? { text, loggedAt: log.logged_at } : { text };
       },
       (error: unknown) => {
-        if (gone.signal.aborted) return;
-        found.value = {
+        if (unmounted.signal.aborted) return;
+        place.value = {
           text:
-            error instanceof RefusedError && error.status === 404
-              ? "In the log; the tables don't have it yet."
-              : "Not known: the service does not say.",
+            error instanceof ResponseError && error.status === 404
+              ? "In the log, not counted yet."
+              : "Unknown: the service does not answer.",
         };
       },
     );
-    return () => gone.abort();
-  }, [id]);
-  return found;
+    return () => unmounted.abort();
+  }, [id, get]);
+  return place;
 }

@@ -1,22 +1,22 @@
-// Which events are shown: by type everywhere, by user in the stream.
+// The filter: types apply everywhere, a user only to the stream.
 
 import { useSignal } from "@preact/signals";
 import type { JSX, TargetedSubmitEvent } from "preact";
 import { useEffect } from "preact/hooks";
-import { faultOfPattern, faultOfUser, toggled } from "../patterns.ts";
-import { selection } from "../state/view.ts";
-import { typesOfRange } from "../stats/store.ts";
-import { select } from "../stream/control.ts";
+import { useModel } from "../model.ts";
+import { patternError, toggled, userError } from "../view/patterns.ts";
 import { Icon } from "./icons.tsx";
 
 export const FILTER_ID = "filter-type";
 
 export function FilterForm(): JSX.Element {
+  const { stats, stream, view } = useModel();
+  const { selection } = view;
   const type = useSignal("");
   const user = useSignal(selection.value.user ?? "");
-  const fault = useSignal<string | null>(null);
+  const error = useSignal<string | null>(null);
   const chosenUser = selection.value.user;
-  // the chips may have taken it away
+  // a chip may have removed it
   useEffect(() => {
     user.value = chosenUser ?? "";
   }, [chosenUser]);
@@ -27,42 +27,42 @@ export function FilterForm(): JSX.Element {
       .split(",")
       .map((one) => one.trim())
       .filter(Boolean);
-    const who = user.value.trim();
-    fault.value = patterns.map(faultOfPattern).find(Boolean) ?? (who ? faultOfUser(who) : null);
-    if (fault.value !== null) return;
+    const userText = user.value.trim();
+    error.value = patterns.map(patternError).find(Boolean) ?? (userText ? userError(userText) : null);
+    if (error.value !== null) return;
     type.value = "";
     const types = [...new Set([...selection.value.types, ...patterns])];
-    // -0 and 007 are numbers too
-    const id = who ? BigInt(who).toString() : null;
-    if (patterns.length || id !== selection.value.user) select({ types, user: id });
+    // -0 and 007 are valid, too
+    const id = userText ? BigInt(userText).toString() : null;
+    if (patterns.length || id !== selection.value.user) stream.select({ types, user: id });
   }
 
   return (
     <search aria-label="Filter">
       <form class="filter" onSubmit={apply} noValidate>
         <label class="unseen" for={FILTER_ID}>
-          Only this event type; * stands for any part
+          Event type; * matches any part
         </label>
         <input
           id={FILTER_ID}
           type="text"
           list="filter-types"
-          placeholder="Type, or checkout.*"
+          placeholder="Event type, or checkout.*"
           autocomplete="off"
           spellcheck={false}
           value={type.value}
-          aria-invalid={fault.value !== null}
+          aria-invalid={error.value !== null}
           onInput={(event) => {
             type.value = event.currentTarget.value;
           }}
         />
         <datalist id="filter-types">
-          {typesOfRange.value?.map(({ event_type }) => (
+          {stats.types.value?.map(({ event_type }) => (
             <option key={event_type} value={event_type} />
           ))}
         </datalist>
         <label class="unseen" for="filter-user">
-          Only this user's events
+          User id
         </label>
         <input
           id="filter-user"
@@ -72,7 +72,7 @@ export function FilterForm(): JSX.Element {
           placeholder="User id"
           autocomplete="off"
           value={user.value}
-          aria-invalid={fault.value !== null}
+          aria-invalid={error.value !== null}
           onInput={(event) => {
             user.value = event.currentTarget.value;
           }}
@@ -81,9 +81,9 @@ export function FilterForm(): JSX.Element {
         <button type="submit" class="button">
           Filter
         </button>
-        {fault.value && (
-          <p class="fault" role="alert">
-            {fault.value}
+        {error.value && (
+          <p class="field-error" role="alert">
+            {error.value}
           </p>
         )}
       </form>
@@ -91,29 +91,30 @@ export function FilterForm(): JSX.Element {
   );
 }
 
-/** What is filtered, each to be taken away. */
+/** The filters in use; each can be removed. */
 export function FilterChips(): JSX.Element | null {
-  const { types, user } = selection.value;
+  const { stream, view } = useModel();
+  const { types, user } = view.selection.value;
   if (types.length === 0 && user === null) return null;
   return (
-    <section class="chips" aria-label="Filter in use">
-      <span class="chips-name">Only</span>
+    <section class="chips" aria-label="Active filters">
+      <span class="chips-name">Filtered by</span>
       {types.map((type) => (
-        <Chip key={type} name={type} remove={() => select({ types: toggled(types, type), user })} />
+        <Chip key={type} name={type} remove={() => stream.select({ types: toggled(types, type), user })} />
       ))}
       {user !== null && (
-        <Chip name={`user ${user}`} note="in the stream" remove={() => select({ types, user: null })} />
+        <Chip name={`user ${user}`} note="stream only" remove={() => stream.select({ types, user: null })} />
       )}
-      <button type="button" class="link" onClick={() => select({ types: [], user: null })}>
+      <button type="button" class="link" onClick={() => stream.select({ types: [], user: null })}>
         Show everything
       </button>
     </section>
   );
 }
 
-/** The read model counts everybody: said where the stream shows one user alone. */
+/** Marks numbers that include all users while the stream shows only one. */
 export function AllUsers(): JSX.Element | null {
-  return selection.value.user === null ? null : <span class="tag plain">all users</span>;
+  return useModel().view.selection.value.user === null ? null : <span class="tag plain">all users</span>;
 }
 
 function Chip({ name, note, remove }: { name: string; note?: string; remove: () => void }): JSX.Element {

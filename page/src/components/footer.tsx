@@ -1,20 +1,21 @@
 import type { JSX } from "preact";
 import { count, many, rate } from "../format/numbers.ts";
-import { known, status } from "../stats/store.ts";
+import { useModel } from "../model.ts";
 
 export function Footer(): JSX.Element {
-  const found = status.value;
-  const as_of = known.value?.stats.as_of;
+  const { stats, status } = useModel();
+  const found = status.status.value;
+  const as_of = stats.answer.value?.stats.as_of;
   return (
     <footer class="foot">
       <p>
         {found?.last_seq ? `${many(found.last_seq, "log entry", "log entries")}, ` : ""}
         {found?.lag_events != null
-          ? `the tables ${many(found.lag_events, "entry", "entries")} (${rate(found.lag_seconds ?? 0)} s) behind, `
+          ? `lag ${many(found.lag_events, "entry", "entries")} (${rate(found.lag_seconds ?? 0)} s), `
           : ""}
         {found ? many(found.live_clients, "live client") : ""}
       </p>
-      <p title="The position of the log that the numbers under History are exact for">
+      <p title="The log position that the numbers under History include">
         {as_of?.cursor ? (
           <>
             Counted up to <code>{as_of.cursor}</code>
@@ -22,7 +23,7 @@ export function Footer(): JSX.Element {
           </>
         ) : null}
       </p>
-      <nav aria-label="The service itself">
+      <nav aria-label="API">
         <a href="/stats">/stats</a>
         <a href="/events">/events</a>
         <a href="/status">/status</a>

@@ -1,17 +1,14 @@
 import type { JSX } from "preact";
 import { many, rate } from "../format/numbers.ts";
-import { theme, toggleTheme } from "../state/theme.ts";
-import { status } from "../stats/store.ts";
-import { goLive, retryNow } from "../stream/control.ts";
-import { isReplay, mayRetry, situation } from "../stream/store.ts";
+import { useModel } from "../model.ts";
 import { Icon, Mark } from "./icons.tsx";
-import { shortcutsOpen } from "./shortcuts.tsx";
 
-const PROMPT = 1; // s behind the log that are not worth a word
-const LATE = 5; // s that the tables may be behind the log before it is worth a colour
+const SHOWN_LAG = 1; // s: a shorter lag is not mentioned
+const LATE = 5; // s: a longer lag is coloured
 
 export function Header(): JSX.Element {
-  const dark = theme.value === "dark";
+  const { shortcutsOpen, stream, theme } = useModel();
+  const dark = theme.name.value === "dark";
   return (
     <header class="top">
       <h1 class="brand">
@@ -19,10 +16,10 @@ export function Header(): JSX.Element {
         Tailrace
       </h1>
       <ConnectionState />
-      {isReplay.value && (
-        <button type="button" class="button small primary now" onClick={goLive} title="Esc">
+      {stream.isReplay.value && (
+        <button type="button" class="button small primary now" onClick={() => stream.goLive()} title="Esc">
           <Icon name="now" />
-          Back to now
+          Back to live
         </button>
       )}
       <TablesState />
@@ -30,9 +27,9 @@ export function Header(): JSX.Element {
         <button
           type="button"
           class="icon-button"
-          aria-label={dark ? "Use the light theme" : "Use the dark theme"}
+          aria-label={dark ? "Use light theme" : "Use dark theme"}
           title={dark ? "Light theme" : "Dark theme"}
-          onClick={toggleTheme}
+          onClick={() => theme.toggle()}
         >
           <Icon name={dark ? "sun" : "moon"} />
         </button>
@@ -52,15 +49,15 @@ export function Header(): JSX.Element {
   );
 }
 
-/** A problem in a few words: what comes behind them is said below the header. */
-function gistOf(problem: string | undefined): string | undefined {
+/** Returns a problem without its details, which ProblemNotice shows. */
+function shorten(problem: string | undefined): string | undefined {
   return problem?.split(/: |; /, 1)[0];
 }
 
-/** What somebody has to do something about, in full; the header has room for the gist alone. */
+/** A problem that needs an operator, in full. */
 export function ProblemNotice(): JSX.Element | null {
-  const problem = status.value?.problem;
-  // what does not answer is waited for, and each part says what it lacks
+  const problem = useModel().status.status.value?.problem;
+  // an outage ends by itself, and every panel shows its own failure
   if (!problem || problem.code.endsWith("_unavailable")) return null;
   return (
     <p class="notice" role="alert">
@@ -71,7 +68,8 @@ export function ProblemNotice(): JSX.Element | null {
 }
 
 function ConnectionState(): JSX.Element {
-  const { tone, text, spoken } = situation.value;
+  const { stream } = useModel();
+  const { tone, text, spoken } = stream.headline.value;
   return (
     <div class="connection">
       <p class="pill" data-tone={tone} data-testid="connection">
@@ -81,40 +79,39 @@ function ConnectionState(): JSX.Element {
       <p class="unseen" role="status">
         {spoken}
       </p>
-      {mayRetry.value && (
-        <button type="button" class="button small" onClick={retryNow}>
-          Try now
+      {stream.connection.value.kind === "waiting" && (
+        <button type="button" class="button small" onClick={() => stream.retryNow()}>
+          Retry now
         </button>
       )}
     </div>
   );
 }
 
-/** How far the tables are behind the log, or what keeps that from being known. */
+/** The read model's lag, or the problem that hides it. */
 function TablesState(): JSX.Element {
-  const found = status.value;
+  const found = useModel().status.status.value;
   const events = found?.lag_events;
   const seconds = found?.lag_seconds ?? 0;
   const known = events !== undefined && events !== null;
-  const problem = gistOf(found?.problem?.message);
+  const problem = shorten(found?.problem?.message);
   return (
     <p
       class="tables"
       data-tone={!problem && (known || found === undefined) && seconds <= LATE ? "calm" : "wait"}
       data-testid="lag"
     >
-      {!problem && <span class="tables-name">Tables </span>}
       {problem
         ? problem
         : known
-          ? events && seconds >= PROMPT
-            ? `${many(events, "entry", "entries")} behind the log, ${rate(seconds)} s`
-            : "up to date with the log"
+          ? events && seconds >= SHOWN_LAG
+            ? `${many(events, "entry", "entries")} behind, ${rate(seconds)} s`
+            : "Up to date"
           : found === undefined
             ? "…"
-            : "not known"}
+            : "Lag unknown"}
       {found?.parked ? (
-        <span class="parked" title="Log entries that could not be projected: tailrace parked list">
+        <span class="parked" title="Log entries that could not be projected. List them with: tailrace parked list">
           {many(found.parked, "entry", "entries")} parked
         </span>
       ) : null}

@@ -1,15 +1,15 @@
 import type { JSX } from "preact";
 import { HistoryChart } from "../charts/history.tsx";
 import { timeOfDay } from "../format/times.ts";
-import { range } from "../state/view.ts";
-import { RANGES } from "../stats/ranges.ts";
-import { failure, known } from "../stats/store.ts";
+import { useModel } from "../model.ts";
+import { RANGES } from "../view/ranges.ts";
 import { AllUsers } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
 import { Segments } from "./segments.tsx";
 import { AsOf, Totals } from "./totals.tsx";
 
 export function HistoryPanel(): JSX.Element {
+  const { stats, view } = useModel();
   return (
     <section class="panel history" aria-labelledby="history-title">
       <header class="panel-head">
@@ -20,33 +20,34 @@ export function HistoryPanel(): JSX.Element {
         <Segments
           label="Range"
           options={RANGES}
-          chosen={range.value}
+          chosen={view.range.value}
           name={({ label }) => label}
           short={({ short }) => short}
-          choose={(wanted) => {
-            range.value = wanted;
+          choose={(range) => {
+            view.range.value = range;
           }}
         />
       </header>
       <Failure />
       <Totals />
       <HistoryChart />
-      {known.value && <AsOf found={known.value} />}
+      {stats.answer.value && <AsOf answer={stats.answer.value} />}
     </section>
   );
 }
 
-/** Why the numbers are old, or not there. */
+/** Why the numbers are old or missing. */
 function Failure(): JSX.Element | null {
+  const { answer, failure } = useModel().stats;
   if (failure.value === null) return null;
   return (
     <p class="notice" role="alert">
       <Icon name="warn" />
       <span>
-        {known.value ? `These numbers are from ${timeOfDay(known.value.at)}.` : "There are no numbers to show."}{" "}
+        {answer.value ? `Numbers from ${timeOfDay(answer.value.at)}.` : "No numbers yet."}{" "}
         {failure.value.final
-          ? `The service refuses what was asked: ${failure.value.reason}.`
-          : `The last try failed: ${failure.value.reason}. It is tried again by itself.`}
+          ? `The service rejects the request: ${failure.value.reason}.`
+          : `The last request failed: ${failure.value.reason}. Retrying.`}
       </span>
     </p>
   );

@@ -1,4 +1,4 @@
-// The page's few signs, as outlines in the colour of the text around them.
+// Icons as outlines in the colour of the text.
 
 import type { JSX } from "preact";
 

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 
 const PARTS = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g;
 
-/** JSON in colours. */
+/** JSON with highlighted syntax. */
 export function JsonView({ text }: { text: string }): JSX.Element {
   const parts: (JSX.Element | string)[] = [];
   let end = 0;

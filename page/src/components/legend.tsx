@@ -1,25 +1,28 @@
 import type { JSX } from "preact";
-import { matches, toggled } from "../patterns.ts";
-import { colourOf, slotOf } from "../state/colours.ts";
-import { selection } from "../state/view.ts";
-import { select } from "../stream/control.ts";
+import { useModel } from "../model.ts";
+import { colourOf } from "../view/colours.ts";
+import { matches, toggled } from "../view/patterns.ts";
 
 const MOST = 12;
 
-/** Shows or hides a type everywhere. */
-export function toggleType(type: string): void {
-  select({ ...selection.value, types: toggled(selection.value.types, type) });
+/** Returns what adds a type to the filter, or removes it. */
+export function useToggleType(): (type: string) => void {
+  const { stream, view } = useModel();
+  return (type) => {
+    const { types, user } = view.selection.value;
+    stream.select({ types: toggled(types, type), user });
+  };
 }
 
-/** Types with their colours; each is a filter. */
+/** Types with their colours. Each is a filter. */
 export function Legend({ types }: { types: readonly string[] }): JSX.Element {
-  const order = (type: string): number => slotOf(type) ?? Number.POSITIVE_INFINITY;
-  const chosen = selection.value.types;
-  // those that are chosen stay there, also when none of them comes
+  const chosen = useModel().view.selection.value.types;
+  const toggleType = useToggleType();
+  // selected types stay listed, also while none of them arrives
   const exact = chosen.filter((type) => !types.includes(type) && !/[*>]/.test(type));
-  const shown = [...types, ...exact].sort((one, other) => order(one) - order(other) || one.localeCompare(other));
+  const shown = [...types, ...exact].sort((one, other) => one.localeCompare(other));
   return (
-    <ul class="legend" aria-label="Types: choose which to show">
+    <ul class="legend" aria-label="Event types, to filter by">
       {shown.slice(0, MOST).map((type) => (
         <li key={type}>
           <button

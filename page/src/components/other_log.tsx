@@ -1,17 +1,17 @@
 import type { JSX } from "preact";
-import { otherLog } from "../stream/store.ts";
+import { useModel } from "../model.ts";
 import { Icon } from "./icons.tsx";
 
-/** Says that the log is another one than before, until that is read: rows would carry it away. */
-export function OtherLog(): JSX.Element | null {
+/** Tells that the log was replaced, until the user closes it. A row of the tail would soon be gone. */
+export function OtherLogNotice(): JSX.Element | null {
+  const { otherLog } = useModel().stream;
   const gap = otherLog.value;
   if (gap === null) return null;
   return (
-    <section class="notice" aria-label="Another log">
+    <section class="notice" aria-label="Log replaced">
       <Icon name="warn" />
       <p role="alert">
-        <strong>This is another log than before</strong>, and shown live from here on. What was shown is gone:{" "}
-        {gap.reason}.
+        <strong>The log was replaced.</strong> The page now shows the new one, live. Reason: {gap.reason}.
       </p>
       <button
         type="button"

@@ -6,12 +6,12 @@ interface SegmentsProps<T> {
   options: readonly T[];
   chosen: T;
   name: (option: T) => string;
-  /** Its name where there is little room. */
+  /** The name for small screens. */
   short?: (option: T) => string;
   choose: (option: T) => void;
 }
 
-/** One of a few: radio buttons, side by side. */
+/** Radio buttons side by side. */
 export function Segments<T>({ label, options, chosen, name, short, choose }: SegmentsProps<T>): JSX.Element {
   const group = useId();
   return (

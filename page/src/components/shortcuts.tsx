@@ -1,34 +1,26 @@
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { goLive, togglePause } from "../stream/control.ts";
-import { isReplay } from "../stream/store.ts";
+import { type Model, useModel } from "../model.ts";
 import { FILTER_ID } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
 
-export const shortcutsOpen = signal(false);
-
 const KEYS: [string, string][] = [
-  ["Space", "Pause, and resume"],
+  ["Space", "Pause or resume"],
   ["/", "Filter by type"],
-  ["Esc", "Back to now; closes what is open"],
-  ["↑ ↓", "In the tail: from entry to entry"],
-  ["Enter", "In the tail: the entry in full"],
-  ["?", "These keys"],
+  ["Esc", "Back to live, or close a dialog"],
+  ["↑ ↓", "Move through the tail"],
+  ["Enter", "Open an event of the tail"],
+  ["?", "Show these shortcuts"],
 ];
 
-let clicked: Element | null = null; // it keeps the focus unseen, and nobody means it with Space
+const SPACE_USERS = "button, a, select, section[tabindex]";
 
-/** Whether Space is the element's own. */
-function usesSpace(target: HTMLElement): boolean {
-  return target.matches("button, a, select, section[tabindex]") && target !== clicked;
-}
-
-/** What the keys do, wherever the focus is; fields and what the keyboard went to keep theirs. */
-export function listenToKeys(): void {
-  let taken = false; // Space, and its release would press a button
+/** Handles the page's shortcuts. Fields, and controls that were focused by keyboard, keep their own keys. */
+export function listenToKeys({ shortcutsOpen, stream }: Model): void {
+  let clicked: Element | null = null; // has the focus only because of a click: Space is not for it
+  let taken = false; // Space was handled, and its release must not press a button
   document.addEventListener("pointerdown", ({ target }) => {
-    clicked = target instanceof Element ? target.closest("button, a, select, section[tabindex]") : null;
+    clicked = target instanceof Element ? target.closest(SPACE_USERS) : null;
   });
   document.addEventListener("keyup", (event) => {
     if (event.key === " " && taken) event.preventDefault();
@@ -42,13 +34,13 @@ export function listenToKeys(): void {
     const field = target.matches("input:not([type=radio]), textarea");
     if (event.key === "Escape") {
       if (field) target.blur();
-      else if (isReplay.value) goLive();
+      else if (stream.isReplay.value) stream.goLive();
     } else if (field) {
       return;
-    } else if (event.key === " " && !usesSpace(target)) {
+    } else if (event.key === " " && (!target.matches(SPACE_USERS) || target === clicked)) {
       event.preventDefault();
       taken = true;
-      if (!event.repeat) togglePause();
+      if (!event.repeat) stream.togglePause();
     } else if (event.key === "/") {
       event.preventDefault();
       document.getElementById(FILTER_ID)?.focus();
@@ -60,6 +52,7 @@ export function listenToKeys(): void {
 
 export function Shortcuts(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
+  const { shortcutsOpen } = useModel();
   const open = shortcutsOpen.value;
   useEffect(() => {
     if (open) dialog.current?.showModal();
@@ -69,7 +62,7 @@ export function Shortcuts(): JSX.Element {
     shortcutsOpen.value = false;
   };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes a dialog by itself
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes every dialog
     <dialog
       ref={dialog}
       class="shortcuts"
@@ -78,7 +71,7 @@ export function Shortcuts(): JSX.Element {
       onClick={(event) => event.target === dialog.current && close()}
     >
       <header class="details-head">
-        <h2 id="shortcuts-title">Keyboard</h2>
+        <h2 id="shortcuts-title">Keyboard shortcuts</h2>
         <button type="button" class="icon-button" aria-label="Close" onClick={close}>
           <Icon name="close" />
         </button>

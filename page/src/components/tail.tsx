@@ -1,25 +1,24 @@
-// The stream's entries, newest first.
+// The stream's events, newest first.
 
 import { useSignal } from "@preact/signals";
 import { Component, type JSX } from "preact";
-import type { LogEvent } from "../contract.ts";
-import { many } from "../format/numbers.ts";
-import { inFull, moment, rowTime } from "../format/times.ts";
-import { isRaw, plain } from "../json.ts";
-import { hold, replay } from "../stream/control.ts";
-import type { EventRow, Row } from "../stream/rows.ts";
-import { awaited, begun, heldBack, isRefused, isReplay, paused, rows, streamTime, usualPace } from "../stream/store.ts";
-import { openEvent } from "./details.tsx";
+import type { LogEvent } from "../api/contract.ts";
+import { isRaw, plain } from "../api/json.ts";
+import { count } from "../format/numbers.ts";
+import { inFull, rowTime } from "../format/times.ts";
+import { useModel } from "../model.ts";
+import type { Row } from "../stream/tail.ts";
 import { FilterForm } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
 import { Swatch } from "./legend.tsx";
 
 export function TailPanel(): JSX.Element {
+  const { stream } = useModel();
   return (
     <section class="panel tail" aria-labelledby="tail-title">
       <header class="panel-head">
-        <h2 id="tail-title">{isReplay.value ? "Replay" : "Live tail"}</h2>
-        <Held />
+        <h2 id="tail-title">{stream.isReplay.value ? "Replay" : "Live tail"}</h2>
+        <TailState />
       </header>
       <FilterForm />
       <List />
@@ -27,20 +26,20 @@ export function TailPanel(): JSX.Element {
   );
 }
 
-/** While somebody points at the rows they stay where they are, so that one can be clicked. */
-function Held(): JSX.Element {
-  return (
-    <p class="held" data-shown={heldBack.value > 0}>
-      {heldBack.value > 0 ? `${many(heldBack.value, "newer", "newer")}, held while you are here` : "\u00a0"}
-    </p>
-  );
+/** Why the rows are not all, or not the newest. */
+function TailState(): JSX.Element {
+  const { heldBack, sampled } = useModel().stream.tail.value;
+  const text = heldBack ? `Paused while hovering · ${count(heldBack)} new` : sampled ? "Sample · pause to see all" : "";
+  return <p class="tail-state">{text || "\u00a0"}</p>;
 }
 
 function List(): JSX.Element {
-  const current = useSignal<string | null>(null); // the one that Tab reaches
-  const found = rows.value;
-  const events = found.filter((row) => row.kind === "event");
-  const reached = events.some((row) => row.key === current.value) ? current.value : (events[0]?.key ?? null);
+  const { openEvent, stream } = useModel();
+  const reachable = useSignal<string | null>(null); // the row that Tab reaches
+  const { rows, fresh, batch } = stream.tail.value;
+  const events = rows.filter((row) => row.kind === "event");
+  const isReachable = events.some((row) => row.key === reachable.value);
+  const reached = isReachable ? reachable.value : (events[0]?.key ?? null);
 
   function move(event: KeyboardEvent): void {
     const step = { ArrowDown: 1, ArrowUp: -1, Home: -events.length, End: events.length }[event.key];
@@ -51,26 +50,35 @@ function List(): JSX.Element {
     buttons[Math.max(0, Math.min(buttons.length - 1, index))]?.focus();
   }
 
-  if (found.length === 0) return <Waiting />;
+  const hold = (event: PointerEvent): void => {
+    if (event.pointerType === "mouse") stream.hold(true);
+  };
+  if (rows.length === 0) return <EmptyTail />;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys go between the buttons inside
+    // biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys move between the buttons inside
     <div
       class="rows"
       data-testid="rows"
       onKeyDown={move}
-      onPointerEnter={(event) => event.pointerType === "mouse" && hold(true)}
-      onPointerLeave={(event) => event.pointerType === "mouse" && hold(false)}
-      onFocusIn={() => hold(true)}
-      onFocusOut={() => hold(false)}
+      onPointerEnter={hold}
+      onPointerMove={hold}
+      onPointerLeave={(event) => event.pointerType === "mouse" && stream.hold(false)}
+      onFocusIn={() => stream.hold(true)}
+      onFocusOut={() => stream.hold(false)}
     >
       <ol>
-        {found.map((row) => (
+        {rows.map((row, index) => (
+          // keyed by place: the elements stay where they are, and only their content changes
           <Item
-            key={row.key}
+            key={index}
             row={row}
             reached={row.key === reached}
+            fresh={index < fresh ? batch : null}
             reach={() => {
-              current.value = row.key;
+              reachable.value = row.key;
+            }}
+            open={() => {
+              if (row.kind === "event") openEvent.value = row;
             }}
           />
         ))}
@@ -82,16 +90,21 @@ function List(): JSX.Element {
 interface ItemProps {
   row: Row;
   reached: boolean;
+  /** The batch that the row is new in; null: none. */
+  fresh: number | null;
   reach: () => void;
+  open: () => void;
 }
 
-/** A row never changes, and there are many: only those that are new are drawn. */
+/** One place in the list. */
 class Item extends Component<ItemProps> {
-  override shouldComponentUpdate(next: ItemProps): boolean {
-    return next.row !== this.props.row || next.reached !== this.props.reached;
+  override shouldComponentUpdate({ row, reached, fresh }: ItemProps): boolean {
+    return row !== this.props.row || reached !== this.props.reached || fresh !== this.props.fresh;
   }
 
-  override render({ row, reached, reach }: ItemProps): JSX.Element {
+  override render({ row, reached, fresh, reach, open }: ItemProps): JSX.Element {
+    // two names of the same animation: the other one starts it again
+    const highlight = fresh === null ? undefined : fresh % 2 ? "odd" : "even";
     if (row.kind === "note") return <li class="note">{row.text}</li>;
     if (row.kind === "gap") {
       return (
@@ -104,21 +117,22 @@ class Item extends Component<ItemProps> {
       );
     }
     return (
-      <li>
-        <button type="button" class="row" tabIndex={reached ? 0 : -1} onFocus={reach} onClick={() => openEvent(row)}>
-          <Line {...row} />
+      <li data-fresh={highlight}>
+        <button type="button" class="row" tabIndex={reached ? 0 : -1} onFocus={reach} onClick={open}>
+          <Line event={row.event} />
         </button>
       </li>
     );
   }
 }
 
-function Line({ event }: EventRow): JSX.Element {
+function Line({ event }: { event: LogEvent }): JSX.Element {
+  const { stream } = useModel();
   const time = Date.parse(event.created_at);
   return (
     <>
       <time class="row-time" dateTime={event.created_at} title={inFull(time)}>
-        {rowTime(time, streamTime.peek() ?? Date.now())}
+        {rowTime(time, stream.replayTime.peek() ?? Date.now())}
       </time>
       <span class="row-type">
         <Swatch type={event.event_type} />
@@ -128,55 +142,54 @@ function Line({ event }: EventRow): JSX.Element {
         <span class="unseen">user </span>
         {plain(event.user_id)}
       </span>
-      <span class="row-data">{gist(event)}</span>
+      <span class="row-data">{summarize(event)}</span>
     </>
   );
 }
 
-const MOST = 120; // characters: more are not seen in a row
+const LONGEST_SUMMARY = 120; // characters
 
-/** What is worth a line of an event's data: its path where it has one, else the plain values it has. */
-function gist({ event_data: data }: LogEvent): string {
+/** Returns a line about an event's data: its path if it has one, else its scalar properties. */
+function summarize({ event_data: data }: LogEvent): string {
   if (typeof data !== "object" || data === null || Array.isArray(data) || isRaw(data)) return plain(data);
   const path = data["path"];
   if (typeof path === "string") return path;
-  const values = Object.entries(data).filter(
+  const scalars = Object.entries(data).filter(
     ([, value]) => typeof value !== "object" || value === null || isRaw(value),
   );
-  return values
+  return scalars
     .map(([key, value]) => `${key}: ${plain(value)}`)
     .join(", ")
-    .slice(0, MOST);
+    .slice(0, LONGEST_SUMMARY);
 }
 
-function Waiting(): JSX.Element {
-  const begins = awaited.value;
-  if (begins !== null && !paused.value) {
+function EmptyTail(): JSX.Element {
+  const { stream, view } = useModel();
+  const start = stream.awaitedStart.value;
+  if (start !== null && !stream.paused.value) {
     return (
       <div class="rows rows-empty" data-testid="rows">
-        <p class="nothing">The log begins only on {moment(begins, 0)}.</p>
+        <p class="nothing">The log starts on {inFull(start)}.</p>
         <button
           type="button"
           class="button"
-          onClick={() => replay(new Date(Math.floor(begins)).toISOString(), usualPace())}
+          onClick={() => stream.replay(new Date(Math.floor(start)).toISOString(), view.nextPace())}
         >
-          Skip to it
+          Skip to the start
         </button>
       </div>
     );
   }
-  const text = isRefused.value
-    ? "Nothing comes: the stream was refused."
-    : paused.value
-      ? "Paused."
-      : begun.value
-        ? "Nothing matches yet. The next one appears here."
-        : isReplay.value
-          ? "Waiting for the first entry from that moment on."
-          : "Waiting for the next event.";
   return (
     <div class="rows rows-empty" data-testid="rows">
-      <p class="nothing">{text}</p>
+      <p class="nothing">{emptyText()}</p>
     </div>
   );
+
+  function emptyText(): string {
+    if (stream.connection.value.kind === "refused") return "The service refused the stream.";
+    if (stream.paused.value) return "Paused.";
+    if (stream.started.value) return "No matching events yet.";
+    return stream.isReplay.value ? "Waiting for the first event of the replay." : "Waiting for the next event.";
+  }
 }

@@ -1,39 +1,37 @@
-// Now, or a moment of the past at some speed.
+// The controls of live and replay.
 
 import { useSignal } from "@preact/signals";
 import type { JSX, TargetedSubmitEvent } from "preact";
-import type { Clock } from "../contract.ts";
+import type { Clock } from "../api/contract.ts";
+import type { Speed } from "../api/live_request.ts";
 import { day, duration, fromInput, timeOfDay, toInput } from "../format/times.ts";
-import { now } from "../state/now.ts";
-import { ahead, serviceNow } from "../state/service_time.ts";
-import { SPEEDS } from "../state/url.ts";
-import { pace } from "../state/view.ts";
-import { changePace, replay, togglePause } from "../stream/control.ts";
+import { useModel } from "../model.ts";
 import { speedName } from "../stream/headline.ts";
-import type { Speed } from "../stream/request.ts";
-import { isReplay, paused, streamTime, usualPace } from "../stream/store.ts";
+import { HOUR, MINUTE } from "../view/ranges.ts";
+import { SPEEDS } from "../view/url.ts";
 import { Icon } from "./icons.tsx";
 import { Segments } from "./segments.tsx";
 
-const MINUTE = 60_000;
 const CHOICES = [
   { label: "5 min ago", ago: 5 * MINUTE },
-  { label: "1 hour ago", ago: 60 * MINUTE },
-  { label: "Yesterday", ago: 24 * 60 * MINUTE },
+  { label: "1 hour ago", ago: HOUR },
+  { label: "Yesterday", ago: 24 * HOUR },
 ];
 
 export function TimeMachine(): JSX.Element {
+  const { stream, time, view } = useModel();
+  const { pace } = view;
   const open = useSignal(false);
-  const past = isReplay.value;
-  function begin(moment: number): void {
-    open.value = false; // on a phone it covers what is to be watched
-    replay(new Date(moment).toISOString(), usualPace());
+  const past = stream.isReplay.value;
+  function start(at: number): void {
+    open.value = false; // on a phone it would cover the tail
+    stream.replay(new Date(at).toISOString(), view.nextPace());
   }
   return (
     <section class="machine" aria-label="Time machine" data-past={past}>
-      <button type="button" class="button pause" onClick={togglePause} title="Space">
-        <Icon name={paused.value ? "play" : "pause"} />
-        {paused.value ? "Resume" : "Pause"}
+      <button type="button" class="button pause" onClick={() => stream.togglePause()} title="Space">
+        <Icon name={stream.paused.value ? "play" : "pause"} />
+        {stream.paused.value ? "Resume" : "Pause"}
       </button>
       <StreamTime />
       <button
@@ -43,7 +41,7 @@ export function TimeMachine(): JSX.Element {
         aria-controls="machine-controls"
         onClick={() => {
           open.value = !open.value;
-          if (open.value) scrollTo({ top: 0 }); // open, it doesn't stay in sight
+          if (open.value) scrollTo({ top: 0 }); // open, it is not sticky
         }}
       >
         <Icon name="rewind" />
@@ -56,29 +54,29 @@ export function TimeMachine(): JSX.Element {
               type="button"
               class="button"
               key={label}
-              title={`Replay from ${label.toLowerCase()}${label === "Yesterday" ? ", this time" : ""}`}
-              onClick={() => begin(serviceNow() - ago)}
+              title={`Replay from ${label.toLowerCase()}${label === "Yesterday" ? ", same time" : ""}`}
+              onClick={() => start(time.now() - ago)}
             >
               {label}
             </button>
           ))}
         </div>
-        <MomentForm begin={begin} />
+        <StartForm start={start} />
         <Segments<Speed>
           label="Speed"
           options={SPEEDS.includes(pace.value.speed) ? SPEEDS : [pace.value.speed, ...SPEEDS]}
           chosen={pace.value.speed}
           name={(speed) => (speed === "max" ? "Max" : `${speed}×`)}
-          choose={(speed) => changePace({ ...pace.value, speed })}
+          choose={(speed) => stream.changePace({ ...pace.value, speed })}
         />
         <select
           class="by"
-          aria-label="What sets the pace"
+          aria-label="Replay clock"
           value={pace.value.clock}
-          title="What sets the pace of a replay: when the log took the events, or when they happened"
-          onChange={(event) => changePace({ ...pace.value, clock: event.currentTarget.value as Clock })}
+          title="The clock of a replay: when events were appended, or when they happened"
+          onChange={(event) => stream.changePace({ ...pace.value, clock: event.currentTarget.value as Clock })}
         >
-          <option value="log">by arrival</option>
+          <option value="log">by log time</option>
           <option value="event">by event time</option>
         </select>
       </div>
@@ -86,60 +84,62 @@ export function TimeMachine(): JSX.Element {
   );
 }
 
-/** What time it is in the stream. */
+/** The time at which the stream is. */
 function StreamTime(): JSX.Element {
-  const past = isReplay.value;
-  const shown = past ? streamTime.value : now.value;
+  const { stream, time, view } = useModel();
+  const past = stream.isReplay.value;
+  const shown = past ? stream.replayTime.value : time.second.value;
   return (
     <p class="stream-time" data-testid="stream-time">
-      <span class="stream-time-label">{past ? `The past, ${speedName(pace.value.speed)}` : "Now"}</span>
+      <span class="stream-time-label">{past ? `Replay ${speedName(view.pace.value.speed)}` : "Now"}</span>
       <time class="stream-time-clock" dateTime={shown === null ? undefined : new Date(shown).toISOString()}>
         {shown === null ? "––:––:––" : timeOfDay(shown)}
       </time>
       <span class="stream-time-day">
         {shown === null ? "\u00a0" : day(shown)}
-        {past && shown !== null && `, ${duration(now.value + ahead.value - shown)} ago`}
+        {past && shown !== null && `, ${duration(time.second.value + time.offset.value - shown)} ago`}
       </span>
     </p>
   );
 }
 
-function MomentForm({ begin }: { begin: (moment: number) => void }): JSX.Element {
-  const wanted = useSignal(toInput(serviceNow() - 10 * MINUTE));
-  const fault = useSignal<string | null>(null);
+function StartForm({ start }: { start: (at: number) => void }): JSX.Element {
+  const { time } = useModel();
+  const text = useSignal(toInput(time.now() - 10 * MINUTE));
+  const error = useSignal<string | null>(null);
   function submit(event: TargetedSubmitEvent<HTMLFormElement>): void {
     event.preventDefault();
-    const moment = fromInput(wanted.value);
-    if (Number.isNaN(moment)) fault.value = "Choose a day and a time.";
-    else if (moment >= serviceNow()) fault.value = "That has not happened yet.";
+    const at = fromInput(text.value);
+    if (Number.isNaN(at)) error.value = "Enter a date and a time.";
+    else if (at >= time.now()) error.value = "Enter a time in the past.";
     else {
-      fault.value = null;
-      begin(moment);
+      error.value = null;
+      start(at);
     }
   }
   return (
-    <form class="moment" onSubmit={submit} noValidate>
-      <label class="unseen" for="moment">
-        Replay from this moment
+    <form class="start-form" onSubmit={submit} noValidate>
+      <label class="unseen" for="replay-start">
+        Replay from
       </label>
       <input
-        id="moment"
+        id="replay-start"
         type="datetime-local"
         step="1"
-        value={wanted.value}
-        aria-invalid={fault.value !== null}
-        aria-describedby={fault.value ? "moment-fault" : undefined}
+        value={text.value}
+        aria-invalid={error.value !== null}
+        aria-describedby={error.value ? "start-error" : undefined}
         onInput={(event) => {
-          wanted.value = event.currentTarget.value;
-          fault.value = null;
+          text.value = event.currentTarget.value;
+          error.value = null;
         }}
       />
       <button type="submit" class="button">
         Replay
       </button>
-      {fault.value && (
-        <p class="fault" id="moment-fault" role="alert">
-          {fault.value}
+      {error.value && (
+        <p class="field-error" id="start-error" role="alert">
+          {error.value}
         </p>
       )}
     </form>

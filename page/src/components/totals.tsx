@@ -1,11 +1,11 @@
-// The range in a few numbers, beside those of the period before.
+// The key figures of the range, with their change from the period before.
 
 import type { JSX } from "preact";
 import { count, difference, headline, rate } from "../format/numbers.ts";
-import { endOf } from "../stats/buckets.ts";
-import { incomparable, type Known, known, outdated } from "../stats/store.ts";
-
-const MINUTE = 60_000;
+import { useModel } from "../model.ts";
+import { endOf } from "../stats/series.ts";
+import type { Answer } from "../stats/stats.ts";
+import { MINUTE } from "../view/ranges.ts";
 
 interface Figure {
   name: string;
@@ -15,10 +15,10 @@ interface Figure {
 }
 
 export function Totals(): JSX.Element {
-  const found = known.value;
+  const { answer, outdated } = useModel().stats;
   return (
     <dl class="totals" data-outdated={outdated.value}>
-      {figures(found).map((figure) => (
+      {figures(answer.value).map((figure) => (
         <div class="total" key={figure.name}>
           <dt>{figure.name}</dt>
           <dd>
@@ -32,20 +32,20 @@ export function Totals(): JSX.Element {
 }
 
 function Before({ value, before, format }: Figure): JSX.Element {
-  // a space keeps the line where it is
+  // a space reserves the line
   if (value === null || before === null) return <span class="total-before">{"\u00a0"}</span>;
   const change = difference(value, before);
   return (
     <span class="total-before" title={`${format(before)} in the period before`}>
-      {change === null ? "none before" : `${change} against ${format(before)} before`}
+      {change === null ? "none before" : `${change} from ${format(before)}`}
     </span>
   );
 }
 
-function figures(found: Known | null): Figure[] {
-  const now = found?.stats.totals;
-  const before = found?.stats.previous?.totals;
-  const minutes = (found && lengthOf(found)) ?? null;
+function figures(answer: Answer | null): Figure[] {
+  const now = answer?.stats.totals;
+  const before = answer?.stats.previous?.totals;
+  const minutes = (answer && lengthOf(answer)) ?? null;
   return [
     { name: "Events", value: now?.events ?? null, before: before?.events ?? null, format: headline },
     { name: "Unique users", value: now?.users ?? null, before: before?.users ?? null, format: headline },
@@ -64,8 +64,8 @@ function figures(found: Known | null): Figure[] {
   ];
 }
 
-/** Minutes from the range's beginning to its end; of all there is, from the first bucket on. */
-function lengthOf({ stats, at }: Known): number | null {
+/** Returns the length of the range in minutes; that of all time starts with the first bucket. */
+function lengthOf({ stats, at }: Answer): number | null {
   if (stats.from !== null && stats.to !== null) return (Date.parse(stats.to) - Date.parse(stats.from)) / MINUTE;
   const starts = stats.buckets.map((text) => Date.parse(text));
   const [first, last] = [starts[0], starts.length - 1];
@@ -77,14 +77,14 @@ function ratio(part: number | null | undefined, whole: number | null | undefined
   return part === undefined || part === null || !whole ? null : part / whole;
 }
 
-/** Where the numbers stand. */
-export function AsOf({ found }: { found: Known }): JSX.Element {
-  const { late_pending: late } = found.stats.as_of;
-  const why = incomparable.value;
+/** What the numbers do not include. */
+export function AsOf({ answer }: { answer: Answer }): JSX.Element {
+  const { late_pending: late } = answer.stats.as_of;
+  const why = useModel().stats.comparisonFailure.value;
   return (
     <>
-      {late > 0 && <p class="late">{count(late)} late events are not in the series yet.</p>}
-      {why !== null && <p class="late">The period before can't be compared with: {why}.</p>}
+      {late > 0 && <p class="late">{count(late)} late events are not counted yet.</p>}
+      {why !== null && <p class="late">No comparison with the period before: {why}.</p>}
     </>
   );
 }

@@ -1,4 +1,4 @@
-// Numbers as people read them, in the way of the browser's language.
+// Numbers for display, in the browser's locale.
 
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
@@ -25,12 +25,12 @@ export function compact(value: number): string {
   return short.format(value);
 }
 
-/** For headlines: all digits as long as there is room for them, then 12.3M. */
+/** For headlines: all digits up to ten million, then 12.3M. */
 export function headline(value: number): string {
   return value < 10_000_000 ? whole.format(value) : shorter.format(value);
 }
 
-/** A rate or a ratio: decimals only where they matter. A little is not nothing. */
+/** A rate or ratio, with decimals only for small values. A positive rate never shows as 0. */
 export function rate(value: number): string {
   if (value > 0 && value < 0.1) return `<${small.format(0.1)}`;
   return value < 100 ? small.format(value) : whole.format(Math.round(value));
@@ -41,7 +41,7 @@ export function percent(part: number, whole: number): string {
   return part > 0 && part / whole < 0.01 ? `<${share.format(0.01)}` : share.format(part / whole);
 }
 
-/** How much more or less than before; null where there was nothing before. */
+/** The change from `before`, as a percentage or a factor; null if `before` is 0. */
 export function difference(now: number, before: number): string | null {
   if (before === 0) return null;
   const ratio = (now - before) / before;

@@ -1,12 +1,12 @@
-// One stream of the log over any number of sockets: it goes on by cursor, whatever happens to them.
+// A stream of the log over any number of sockets: it resumes from its cursor after every disconnect.
 
-import { CLOSED, type Cursor, type Events, type Frame, type Gap, type Hello } from "../contract.ts";
-import { parseJson } from "../json.ts";
+import { CLOSED, type Cursor, type Events, type Frame, type Gap, type Hello } from "../api/contract.ts";
+import { parseJson } from "../api/json.ts";
+import { filterMessage, PAUSE, type Pace, type Selection, seekMessage, streamAddress } from "../api/live_request.ts";
 import { backoff } from "./backoff.ts";
-import { filterMessage, PAUSE, type Pace, type Selection, seekMessage, streamAddress } from "./request.ts";
 
-const SILENCE = 12_000; // ms: a stream says something every 5 s; after twice that, and some, it is dead
-const ANSWER = 5_000; // ms: a message is answered at once
+const SILENCE_TIMEOUT = 12_000; // ms: the service sends a frame every 5 s
+const ANSWER_TIMEOUT = 5_000; // ms
 
 export type Connection =
   | { kind: "connecting" }
@@ -15,39 +15,43 @@ export type Connection =
   | { kind: "closed" }
   | { kind: "refused"; reason: string };
 
-export interface Listener {
+export interface StreamHandlers {
   connection(now: Connection): void;
   hello(frame: Hello): void;
   events(frame: Events, before: Cursor | null): void;
   gap(frame: Gap): void;
-  /** Everything that was there has come. */
+  /** All history has arrived: the stream is live. */
   caughtUp(): void;
 }
 
+export type OpenSocket = (address: string) => WebSocket;
+
 export class StreamClient {
-  /** What has been seen; null: nothing of this stretch yet. */
+  /** The last entry that arrived; null: none since the last seek. */
   cursor: Cursor | null = null;
-  /** What holds when it connects again or goes on after a pause. */
+  /** The pace for reconnects and for resuming. */
   pace: Pace = { speed: "max", clock: "log" };
 
   readonly #base: string;
-  readonly #listener: Listener;
+  readonly #open: OpenSocket;
+  readonly #handlers: StreamHandlers;
   #from = "latest";
   #selection: Selection = { types: [], user: null };
   #paused = false;
   #socket: WebSocket | null = null;
   #greeted = false;
-  #unanswered = 0; // messages; frames before their answers are of what was asked before
+  #unanswered = 0; // messages; until they are answered, frames belong to the state before
   #attempt = 0;
-  #silence: ReturnType<typeof setTimeout> | undefined;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(base: string, listener: Listener) {
+  constructor(base: string, open: OpenSocket, handlers: StreamHandlers) {
     this.#base = base;
-    this.#listener = listener;
+    this.#open = open;
+    this.#handlers = handlers;
   }
 
-  /** Begins anew at a place of the log. Also ends a pause. */
+  /** Starts again at a place of the log, and ends a pause. */
   seek(from: string, pace: Pace, selection: Selection = this.#selection): void {
     const filtered = selection !== this.#selection;
     this.#from = from;
@@ -63,7 +67,7 @@ export class StreamClient {
     this.#send(seekMessage(from, pace));
   }
 
-  /** Other events from here on. */
+  /** Selects other events from here on. */
   filter(selection: Selection): void {
     this.#selection = selection;
     if (this.#greeted) this.#send(filterMessage(selection));
@@ -76,17 +80,17 @@ export class StreamClient {
     else this.#drop({ kind: "closed" });
   }
 
-  /** Goes on behind what has been seen. A seek, not a resume: its history ends with a `caught_up`. */
+  /** Continues from the cursor. It seeks, because only a seek's history ends with `caught_up`. */
   resume(): void {
     this.seek(this.cursor ?? this.#from, this.pace);
   }
 
-  /** Ends the stream until the next seek. */
-  leave(): void {
+  /** Closes the stream until the next seek. */
+  disconnect(): void {
     this.#drop({ kind: "connecting" });
   }
 
-  /** Tries at once instead of waiting. */
+  /** Retries at once if a retry is due later. */
   retryNow(): void {
     if (this.#retry !== undefined) this.#connect();
   }
@@ -94,51 +98,51 @@ export class StreamClient {
   #connect(): void {
     this.#drop({ kind: "connecting" });
     const from = this.cursor ?? this.#from;
-    const socket = new WebSocket(streamAddress(this.#base, from, this.#selection, this.pace));
+    const socket = this.#open(streamAddress(this.#base, from, this.#selection, this.pace));
     this.#socket = socket;
-    this.#listen(SILENCE);
-    socket.onmessage = (message) => this.#take(parseJson<Frame>(String(message.data)));
-    socket.onclose = (event) => this.#lost(event.code, event.reason);
+    this.#watch(SILENCE_TIMEOUT);
+    socket.onmessage = (message) => this.#receive(parseJson<Frame>(String(message.data)));
+    socket.onclose = (event) => this.#disconnected(event.code, event.reason);
   }
 
   #send(message: string): void {
     this.#unanswered += 1;
     this.#socket?.send(message);
-    this.#listen(ANSWER);
+    this.#watch(ANSWER_TIMEOUT);
   }
 
-  #take(frame: Frame): void {
+  #receive(frame: Frame): void {
     if (frame.kind === "hello") {
       this.#greeted = true;
       this.#attempt = 0;
       this.cursor ??= frame.cursor;
-      this.#listener.connection({ kind: "open" });
-      this.#listener.hello(frame);
+      this.#handlers.connection({ kind: "open" });
+      this.#handlers.hello(frame);
     } else if (frame.kind === "state") {
       this.#unanswered -= 1;
       if (this.#unanswered === 0) this.cursor = frame.cursor;
     } else if (this.#unanswered === 0) {
       this.#follow(frame);
     }
-    this.#listen(this.#unanswered ? ANSWER : SILENCE);
+    this.#watch(this.#unanswered ? ANSWER_TIMEOUT : SILENCE_TIMEOUT);
   }
 
   #follow(frame: Exclude<Frame, { kind: "hello" | "state" }>): void {
     const before = this.cursor;
     this.cursor = frame.kind === "gap" ? frame.resumed_at : frame.cursor;
-    if (frame.kind === "events") this.#listener.events(frame, before);
-    if (frame.kind === "gap") this.#listener.gap(frame);
-    if (frame.kind === "caught_up") this.#listener.caughtUp();
+    if (frame.kind === "events") this.#handlers.events(frame, before);
+    if (frame.kind === "gap") this.#handlers.gap(frame);
+    if (frame.kind === "caught_up") this.#handlers.caughtUp();
   }
 
-  /** Gives the socket up if nothing comes in time. A paused stream has nothing to say. */
-  #listen(patience: number): void {
-    clearTimeout(this.#silence);
+  /** Drops the socket if no frame arrives in time. A paused stream sends none. */
+  #watch(timeout: number): void {
+    clearTimeout(this.#watchdog);
     if (this.#paused && this.#unanswered === 0) return;
-    this.#silence = setTimeout(() => this.#lost(0, "the service has gone silent"), patience);
+    this.#watchdog = setTimeout(() => this.#disconnected(0, "the service stopped answering"), timeout);
   }
 
-  #lost(code: number, reason: string): void {
+  #disconnected(code: number, reason: string): void {
     if (code === CLOSED.badRequest || code === CLOSED.notAllowed) this.#drop({ kind: "refused", reason });
     else if (this.#paused) this.#drop({ kind: "closed" });
     else this.#retryLater(code, reason);
@@ -146,13 +150,13 @@ export class StreamClient {
 
   #retryLater(code: number, reason: string): void {
     this.#attempt += 1;
-    const wait = code === CLOSED.tooSlow && this.#attempt === 1 ? 0 : backoff(this.#attempt);
-    this.#drop({ kind: "waiting", until: Date.now() + wait, reason: WHY[code] ?? reason });
-    this.#retry = setTimeout(() => this.#connect(), wait);
+    const delay = code === CLOSED.tooSlow && this.#attempt === 1 ? 0 : backoff(this.#attempt);
+    this.#drop({ kind: "waiting", until: Date.now() + delay, reason: REASONS[code] ?? reason });
+    this.#retry = setTimeout(() => this.#connect(), delay);
   }
 
   #drop(connection: Connection): void {
-    clearTimeout(this.#silence);
+    clearTimeout(this.#watchdog);
     clearTimeout(this.#retry);
     this.#retry = undefined;
     const socket = this.#socket;
@@ -163,11 +167,11 @@ export class StreamClient {
       socket.onmessage = socket.onclose = null;
       socket.close();
     }
-    this.#listener.connection(connection);
+    this.#handlers.connection(connection);
   }
 }
 
-const WHY: Record<number, string> = {
+const REASONS: Record<number, string> = {
   [CLOSED.shuttingDown]: "the service is restarting",
   [CLOSED.tooSlow]: "this page was too slow for the stream",
   [CLOSED.tryLater]: "the log does not answer",

@@ -1,20 +1,20 @@
-// What is asked of /ws, as parameters of a new socket and as messages on an open one.
+// Requests to /ws: parameters of a new socket, and messages on an open one.
 
-import type { Clock, Cursor, LogEvent } from "../contract.ts";
-import { plain } from "../json.ts";
-import { matches } from "../patterns.ts";
+import { matches } from "../view/patterns.ts";
+import type { Clock, Cursor, LogEvent } from "./contract.ts";
+import { plain } from "./json.ts";
 
-/** A factor of the original pace, or `max`: as fast as it goes. */
+/** A multiple of the original pace, or `max`: as fast as possible. */
 export type Speed = number | "max";
 
 export interface Selection {
-  /** Patterns over event types; none: all. */
+  /** Event type patterns; empty: all types. */
   readonly types: readonly string[];
-  /** A user's id, all digits; null: everybody. */
+  /** A user id with all its digits; null: all users. */
   readonly user: string | null;
 }
 
-export function wants({ types, user }: Selection, event: LogEvent): boolean {
+export function isSelected({ types, user }: Selection, event: LogEvent): boolean {
   return matches(types, event.event_type) && (user === null || user === plain(event.user_id));
 }
 
@@ -23,16 +23,16 @@ export interface Pace {
   readonly clock: Clock;
 }
 
-/** The address of a stream that begins at `from`. */
+/** Returns the address of a stream that starts at `from`. */
 export function streamAddress(base: string, from: string, selection: Selection, pace: Pace): string {
   const address = new URL("/ws", base);
   address.protocol = address.protocol.replace("http", "ws");
-  const wanted = address.searchParams;
-  wanted.set("from", from);
-  for (const type of selection.types) wanted.append("event_type", type);
-  if (selection.user !== null) wanted.set("user_id", selection.user);
-  if (pace.speed !== "max") wanted.set("speed", String(pace.speed));
-  if (pace.clock !== "log") wanted.set("clock", pace.clock);
+  const query = address.searchParams;
+  query.set("from", from);
+  for (const type of selection.types) query.append("event_type", type);
+  if (selection.user !== null) query.set("user_id", selection.user);
+  if (pace.speed !== "max") query.set("speed", String(pace.speed));
+  if (pace.clock !== "log") query.set("clock", pace.clock);
   return address.href;
 }
 
@@ -41,7 +41,7 @@ export function seekMessage(from: string | Cursor, pace: Pace): string {
 }
 
 export function filterMessage(selection: Selection): string {
-  // the id goes out as the digits it is: a number would round it
+  // the id is sent as digits: a number would round it
   const user = selection.user ?? "null";
   return `{"kind":"filter","event_type":${JSON.stringify(selection.types)},"user_id":${user}}`;
 }

@@ -1,32 +1,24 @@
-// A series as the chart needs it: a number for every bucket, also where nothing happened.
+// A series for the chart: one number per bucket, also for empty buckets.
 
-import type { Bucket, SeriesPoint } from "../contract.ts";
+import type { Bucket, SeriesPoint } from "../api/contract.ts";
+import { DAY, HOUR, MINUTE } from "../view/ranges.ts";
 
 export interface Series {
   bucket: Bucket;
-  /** When each bucket begins, without a hole. */
+  /** Start of each bucket, without gaps, ms. */
   starts: number[];
-  /** Events of each type, one number for each bucket. */
+  /** Events of each type, one number per bucket. */
   byType: Map<string, number[]>;
   totals: number[];
-  /** Whether the first and the last bucket reach beyond the range. */
+  /** Whether the first or last bucket extends beyond the range. */
   cutFirst: boolean;
   cutLast: boolean;
 }
 
-const MINUTE = 60_000;
-const DAY = 1_440 * MINUTE;
+/** Nominal lengths; a local day may have 23 or 25 hours. */
+const LENGTHS: Record<Bucket, number> = { minute: MINUTE, hour: HOUR, day: DAY, week: 7 * DAY, month: 31 * DAY };
 
-/** About how long a bucket is; a local day may be longer or shorter. */
-const LENGTHS: Record<Bucket, number> = {
-  minute: MINUTE,
-  hour: 60 * MINUTE,
-  day: DAY,
-  week: 7 * DAY,
-  month: 31 * DAY,
-};
-
-/** The points of a range (`from` and `to` null: all there is) in the service's buckets, which knows every zone's days. */
+/** Arranges the points of a range (`from` and `to` null: all time) in the service's buckets. */
 export function wholeSeries(
   points: readonly SeriesPoint[],
   buckets: readonly string[],
@@ -35,13 +27,13 @@ export function wholeSeries(
   to: number | null,
 ): Series {
   const times = points.map((point) => Date.parse(point.bucket));
-  // a point makes its own bucket rather than not being counted
+  // a point outside the buckets adds its own: it must not go uncounted
   const starts = [...new Set([...buckets.map((text) => Date.parse(text)), ...times])].sort((one, other) => one - other);
-  const place = new Map(starts.map((at, index) => [at, index]));
+  const indexes = new Map(starts.map((at, index) => [at, index]));
   const byType = new Map<string, number[]>();
   const totals = new Array<number>(starts.length).fill(0);
   for (const [number, point] of points.entries()) {
-    const index = place.get(times[number] as number) as number;
+    const index = indexes.get(times[number] as number) as number;
     let counts = byType.get(point.event_type);
     if (!counts) {
       counts = new Array<number>(starts.length).fill(0);
@@ -60,7 +52,7 @@ export function wholeSeries(
   };
 }
 
-/** When a bucket ends. */
+/** Returns the end of a bucket. */
 export function endOf(starts: readonly number[], index: number, bucket: Bucket): number {
   return starts[index + 1] ?? (starts[index] ?? 0) + LENGTHS[bucket];
 }

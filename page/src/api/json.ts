@@ -1,4 +1,4 @@
-// JSON whose integers keep all of their digits: ids have up to 64 bits, a number here 53.
+// JSON that keeps all digits of integers: ids have up to 64 bits, a JavaScript number holds 53.
 
 import type { Json, RawJson } from "./contract.ts";
 
@@ -11,11 +11,11 @@ const json = JSON as unknown as WithSources;
 const LONG = /\d{16}/;
 const LONG_USER = /(?<!\\)"user_id":\s*(-?\d{16,})(?=\s*[,}])/g;
 
-/** Parses a text of the service. */
+/** Parses a response or a frame. */
 export function parseJson<T>(text: string): T {
-  // what has at most 15 digits is exact as it is, and that is nearly everything
+  // up to 15 digits a number is exact
   if (!LONG.test(text)) return JSON.parse(text) as T;
-  // a browser that doesn't give the digits away gets at least the users' ids as text
+  // browsers without source text access get at least user ids as strings
   return (json.rawJSON ? json.parse(text, exact) : JSON.parse(text.replace(LONG_USER, '"user_id":"$1"'))) as T;
 }
 
@@ -24,15 +24,15 @@ function exact(_key: string, value: unknown, context?: { source?: string }): unk
   return /^-?\d+$/.test(context.source) && json.rawJSON ? json.rawJSON(context.source) : value;
 }
 
-/** A scalar as people read it, all digits included; anything else as JSON. */
+/** Formats a scalar for display with all its digits, anything else as JSON. */
 export function plain(value: Json): string {
   if (typeof value === "string") return value;
   if (isRaw(value)) return value.rawJSON;
   return JSON.stringify(value);
 }
 
-/** Whether a value is an integer that was kept digit by digit. */
+/** Whether a value is an integer that was kept as digits. */
 export function isRaw(value: Json): value is RawJson {
-  // such an object is the only one without a prototype
+  // only these objects have no prototype
   return typeof value === "object" && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) === null;
 }

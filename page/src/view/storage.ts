@@ -1,6 +1,6 @@
-// Remembering across visits; a browser may forbid it.
+// Settings that outlive a visit. A browser may forbid storage; they then last until the page is closed.
 
-export function remembered(key: string): string | null {
+export function readStored(key: string): string | null {
   try {
     return localStorage.getItem(`tailrace.${key}`);
   } catch {
@@ -8,11 +8,11 @@ export function remembered(key: string): string | null {
   }
 }
 
-export function remember(key: string, value: string | null): void {
+export function store(key: string, value: string | null): void {
   try {
     if (value === null) localStorage.removeItem(`tailrace.${key}`);
     else localStorage.setItem(`tailrace.${key}`, value);
   } catch {
-    // then it holds until the page is left
+    // no storage
   }
 }

@@ -1,19 +1,19 @@
-// What the query service sends, as /openapi.json and the description of /ws have it.
+// The query service's messages, as /openapi.json and the AsyncAPI document of /ws define them.
 
-/** A position of the log: `<epoch>:<sequence>:<fingerprint>`. Exclusive: what has been seen. */
+/** A position in the log: `<epoch>:<sequence>:<fingerprint>`. A stream from a cursor starts behind that entry. */
 export type Cursor = string;
 
-/** A JSON value. Integers that a number can't hold are kept digit by digit (see json.ts). */
+/** A JSON value. Integers beyond 2^53 keep all digits (see json.ts). */
 export type Json = null | boolean | number | string | RawJson | Json[] | { [key: string]: Json };
 
-/** What `JSON.rawJSON` makes. */
+/** The result of `JSON.rawJSON`. */
 export interface RawJson {
   readonly rawJSON: string;
 }
 
 export interface LogEvent {
   cursor: Cursor;
-  /** When the log took it. Frames have it, `/events` does not. */
+  /** When it was appended. Absent in `/events`. */
   logged_at?: string;
   event_id: string;
   event_type: string;
@@ -62,7 +62,7 @@ export interface End {
   cursor: Cursor;
 }
 
-/** What holds from here on: the answer to each message that was sent. */
+/** The answer to each message of the client. */
 export interface State {
   kind: "state";
   cursor: Cursor;
@@ -77,7 +77,7 @@ export type Bucket = "minute" | "hour" | "day" | "week" | "month";
 
 export interface Totals {
   events: number;
-  /** null: they were not asked for. */
+  /** null: not requested. */
   users: number | null;
 }
 
@@ -104,7 +104,7 @@ export interface Stats {
   bucket: Bucket;
   totals: Totals;
   by_type: TypeTotals[];
-  /** When each bucket of the series begins, also where it has no point. */
+  /** Start of every bucket of the range, empty ones included. */
   buckets: string[];
   series: SeriesPoint[];
   top: TopValues | null;
@@ -118,7 +118,7 @@ export interface Stats {
   };
 }
 
-/** `GET /status`; null is what can't be known while the log or the database does not answer. */
+/** `GET /status`; null means unknown while the log or the database does not answer. */
 export interface Status {
   live_clients: number;
   last_seq: number | null;
@@ -126,7 +126,7 @@ export interface Status {
   lag_events: number | null;
   lag_seconds: number | null;
   parked: number | null;
-  /** What keeps the service from its work; null: nothing. */
+  /** null: no problem. */
   problem: { code: string; message: string } | null;
 }
 
@@ -144,7 +144,7 @@ export interface EventPlace {
   parked: { code: string; reason: string; parked_at: string } | null;
 }
 
-/** An error as RFC 9457 has it. */
+/** An error (RFC 9457). */
 export interface Problem {
   title: string;
   detail: string;

@@ -1,0 +1,44 @@
+// The colour of an event type. It depends only on the type's name, so it is the same for everyone, always.
+
+export const COLOURS = 24; // --series-0 … --series-23
+const MOST_LAYERS = 10; // thinner layers of a stack can't be told apart
+
+/** Returns the number of a type's colour: a hash (FNV-1a) of its name. */
+export function colourNumber(type: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < type.length; index += 1) {
+    hash = Math.imul(hash ^ type.charCodeAt(index), 0x01000193);
+  }
+  hash ^= hash >>> 15;
+  return (hash >>> 0) % COLOURS;
+}
+
+/** Returns a type's colour for CSS. */
+export function colourOf(type: string): string {
+  return `var(--series-${colourNumber(type)})`;
+}
+
+export interface Layer {
+  /** null: all types that have no layer of their own. */
+  type: string | null;
+  values: number[];
+}
+
+/** Returns the layers of a stack by name: one for each of the most frequent types, and one for the others. */
+export function layers(byType: ReadonlyMap<string, number[]>): Layer[] {
+  const ranked = [...byType].map(([type, values]) => ({
+    type,
+    values,
+    total: values.reduce((sum, one) => sum + one, 0),
+  }));
+  ranked.sort((one, other) => other.total - one.total || compare(one.type, other.type));
+  const named: Layer[] = ranked.slice(0, MOST_LAYERS).sort((one, other) => compare(one.type, other.type));
+  const rest = ranked.slice(MOST_LAYERS);
+  if (rest.length === 0) return named;
+  const values = rest[0]?.values.map((_, index) => rest.reduce((sum, one) => sum + (one.values[index] ?? 0), 0)) ?? [];
+  return [...named, { type: null, values }];
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

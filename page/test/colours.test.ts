@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { COLOURS, colourNumber, layers } from "../src/view/colours.ts";
+
+test("a type's colour depends only on its name", () => {
+  const types = Array.from({ length: 2_000 }, (_, number) => `type_${number}.页面`);
+  const numbers = types.map(colourNumber);
+  assert.deepEqual(types.toReversed().map(colourNumber).toReversed(), numbers);
+  assert.equal(new Set(numbers).size, COLOURS);
+});
+
+test("a stack has a layer for each frequent type, by name, and one for the others", () => {
+  const byType = new Map(Array.from({ length: 13 }, (_, number) => [`t${12 - number}`, [number, 1]] as const));
+  const stack = layers(new Map([...byType].map(([type, values]) => [type, [...values]])));
+  assert.equal(stack.length, 11);
+  assert.deepEqual(stack.at(-1), { type: null, values: [0 + 1 + 2, 3] });
+  const names = stack.slice(0, -1).map(({ type }) => type as string);
+  assert.deepEqual(names, names.toSorted());
+});
