@@ -22,14 +22,23 @@ same cursors for positions of the log: `<epoch>:<sequence>:<fingerprint>`. Error
 
 
 def make_app(
-    pool: "asyncpg.Pool", log: LogClient, clients: LiveClients, registry: CollectorRegistry, *, stats_timeout: float
+    pool: "asyncpg.Pool",
+    log: LogClient,
+    clients: LiveClients,
+    registry: CollectorRegistry,
+    *,
+    stats_timeout: float,
+    command_port: int,
 ) -> FastAPI:
-    """Returns the app; ``stats_timeout`` limits the database time of one request, in seconds."""
+    """Returns the app.
+
+    ``stats_timeout`` limits the database time of one request, in seconds. The page shows ``command_port``.
+    """
     # FastAPI's default pages load their scripts from a CDN
     app = FastAPI(title="Tailrace query", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     answer_problems(app)
     describe_problems(app)
-    app.include_router(page_routes())
+    app.include_router(page_routes(command_port=command_port))
     app.include_router(health_routes(pool, log, lambda: clients.count))
     app.include_router(stats_routes(pool, log, stats_timeout))
     app.include_router(events_routes(pool, log, stats_timeout))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -50,7 +51,14 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         clients = LiveClients(log, tail)
         opened.callback(tracing.close)
         metrics = QueryMetrics(pool, tail, clients)
-        app = make_app(pool, log, clients, metrics.registry, stats_timeout=settings.stats_timeout)
+        app = make_app(
+            pool,
+            log,
+            clients,
+            metrics.registry,
+            stats_timeout=settings.stats_timeout,
+            command_port=_command_port(settings),
+        )
         tracing.trace_http(app)
         await serve_http(
             app,
@@ -60,6 +68,12 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             on_stop=clients.stop,
             stop=stop,
         )
+
+
+def _command_port(settings: Settings) -> int:
+    """Returns the port of the command service; its own setting may be 0."""
+    port = urlsplit(settings.command_url).port if settings.command_url else None
+    return port or settings.command_port
 
 
 @asynccontextmanager

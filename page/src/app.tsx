@@ -33,11 +33,11 @@ export function App(): JSX.Element {
       <div class="bar-top" ref={top}>
         <Header />
         <TimeMachine />
+        <FilterChips />
       </div>
       <main id="main" tabIndex={-1}>
         <ProblemNotice />
         <OtherLogNotice />
-        <FilterChips />
         {stream.logIsEmpty.value ? <Welcome /> : <Dashboard />}
       </main>
       <Footer />

@@ -11,6 +11,7 @@ _TYPES = {
     "svg": "image/svg+xml",
     "woff2": "font/woff2",
 }
+_COMMAND_PORT = b"{command_port}"
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -22,15 +23,16 @@ class PageFile(NamedTuple):
     caching: str
 
 
-def built_files(folder: Traversable) -> dict[str, PageFile]:
+def built_files(folder: Traversable, command_port: int) -> dict[str, PageFile]:
     """Returns the files of a build by path, with the page at ``/``; {} without a build."""
     if not (folder / "index.html").is_file():
         return {}
     found = {f"/{part.name}": _read(part, "no-cache") for part in folder.iterdir() if _is_served(part)}
     # their names change with their content
     found |= {f"/assets/{part.name}": _read(part, _FOR_EVER) for part in (folder / "assets").iterdir()}
-    found["/"] = found.pop("/index.html")
-    return found
+    page = found.pop("/index.html")
+    content = page.content.replace(_COMMAND_PORT, str(command_port).encode())
+    return {**found, "/": page._replace(content=content)}
 
 
 def not_built(folder: Traversable) -> dict[str, PageFile]:

@@ -18,11 +18,14 @@ _HEADERS = {
 }
 
 
-def page_routes(folder: Traversable | None = None) -> APIRouter:
-    """Returns a route for each file of the build in ``folder``, read now; without a build, for a page that says so."""
+def page_routes(folder: Traversable | None = None, *, command_port: int = 8081) -> APIRouter:
+    """Returns a route for each file of the build in ``folder``, read now; without a build, for a page that says so.
+
+    The page shows ``command_port`` as the port that events are sent to.
+    """
     folder = folder or files("query.page") / "static"
     router = APIRouter(include_in_schema=False)
-    built = built_files(folder)
+    built = built_files(folder, command_port)
     for path, file in (built or not_built(folder)).items():
         status = 200 if built or path != "/" else 503
         router.add_api_route(path, _serving(file, status), response_class=Response)

@@ -1,4 +1,4 @@
-"""What the tests look for on the page."""
+"""Locators and expectations for the page."""
 
 import json
 import re
@@ -14,8 +14,8 @@ LIVE, PAUSED = "Live", "Paused"
 LARGE_ID = 2**63 - 1
 
 
-def fresh(event_type: str = "page_view", user_id: int = 1, path: str = "/home", *, ago: float = 0.0) -> Event:
-    """An event of now, or of so many seconds ago."""
+def recent_event(event_type: str = "page_view", user_id: int = 1, path: str = "/home", *, ago: float = 0.0) -> Event:
+    """Returns an event that happened ``ago`` seconds ago."""
     at = datetime.now(UTC) - timedelta(seconds=ago)
     return event(event_type, user_id, at, json.dumps({"path": path}))
 
@@ -26,25 +26,25 @@ def rows(page: Page) -> Locator:
 
 
 def paths(page: Page) -> Locator:
-    """What the rows say of each event."""
+    """The summaries of the events in the tail."""
     return page.locator("button.row .row-data")
 
 
-async def says(page: Page, text: str) -> None:
-    """Waits until the connection's state begins with a text."""
+async def expect_state(page: Page, text: str) -> None:
+    """Waits until the stream's state starts with a text."""
     await expect(page.get_by_test_id("connection")).to_have_text(re.compile("^" + re.escape(text)))
 
 
 class Sockets:
-    """The streams that a page opens, and what it says on them."""
+    """The WebSockets that a page opens, and the messages it sends."""
 
     def __init__(self) -> None:
         self.addresses: list[str] = []
-        self.said: list[dict[str, Any]] = []
+        self.sent: list[dict[str, Any]] = []
 
     def listen(self, page: Page) -> None:
         page.on("websocket", self._opened)
 
     def _opened(self, socket: WebSocket) -> None:
         self.addresses.append(socket.url)
-        socket.on("framesent", lambda text: self.said.append(json.loads(text)))
+        socket.on("framesent", lambda text: self.sent.append(json.loads(text)))

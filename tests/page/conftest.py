@@ -23,14 +23,14 @@ ROOT = Path(__file__).parents[2]
 MAKE = ROOT / "page" / "make"
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 360, "height": 780}
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
-expect.set_options(timeout=PATIENCE * 1000)
+expect.set_options(timeout=TIMEOUT * 1000)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Chromium is."""
+    """The path of Chromium."""
     found = find_chromium()
     if found is None:
         reason = "needs Chromium: apt-get install chromium, or name one with TAILRACE_TEST_CHROMIUM"
@@ -42,7 +42,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def page_tools() -> Path:
-    """The page's folder with all of its packages installed, and the page built; made once, however many ask."""
+    """The page's folder with all packages installed and the page built, once for all workers."""
     lock = ROOT / ".tools" / "page-tests.lock"
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w") as held:
@@ -54,29 +54,31 @@ def page_tools() -> Path:
 
 
 def find_chromium() -> str | None:
-    """The one that is named, or the one without a window's parts, or any."""
+    """Returns the Chromium of TAILRACE_TEST_CHROMIUM, the headless shell, or a full one."""
     named = os.environ.get("TAILRACE_TEST_CHROMIUM")
     return named or shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
 @dataclass
 class Visit:
-    """An open page, and what it complained about."""
+    """An open page and its console errors."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    def listen(self, tolerated: str | None) -> None:
+    def listen(self, allowed_errors: str | None) -> None:
         def heard(message: ConsoleMessage) -> None:
-            if message.type in ("error", "warning") and not (tolerated and re.search(tolerated, message.text)):
-                self.complaints.append(message.text)
+            if message.type in ("error", "warning") and not (
+                allowed_errors and re.search(allowed_errors, message.text)
+            ):
+                self.errors.append(message.text)
 
         self.page.on("console", heard)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
 
 class Visitor:
-    """Somebody with a browser."""
+    """Opens the page in a browser."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -86,33 +88,33 @@ class Visitor:
         self,
         url: str,
         *,
-        tolerated: str | None = None,
+        allowed_errors: str | None = None,
         sockets: Sockets | None = None,
         script: str = "",
         **options: Any,
     ) -> AsyncIterator[Page]:
-        """The page at ``url``; in the end it has to have complained about nothing but what is ``tolerated``.
+        """Opens ``url`` and fails on console errors that do not match ``allowed_errors``.
 
-        ``script`` runs in the page before its own.
+        ``script`` runs before the page's own scripts.
         """
         chosen: dict[str, Any] = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "Europe/Berlin", **options}
         context = await self._browser.new_context(**chosen)
         try:
             await context.add_init_script(script)
             visit = Visit(await context.new_page())
-            visit.listen(tolerated)
+            visit.listen(allowed_errors)
             if sockets is not None:
                 sockets.listen(visit.page)
             await visit.page.goto(url)
             yield visit.page
-            assert visit.complaints == []
+            assert visit.errors == []
         finally:
             await context.close()
 
 
 @pytest.fixture(scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """The run's Chromium. Every visit has a profile of its own in it."""
+    """The run's Chromium. Every visit has its own profile."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium)
         yield browser
@@ -121,13 +123,13 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def visitor(browser: Browser, page_tools: Path) -> Visitor:
-    """Somebody with a Chromium."""
+    """Opens pages in Chromium."""
     return Visitor(browser)
 
 
 @pytest.fixture
 async def query(settings: Settings, log: LogClient) -> AsyncIterator[QueryService]:
-    """The service over the test's log and database."""
+    """The query service on the test's log and database."""
     async with running_query(settings) as service:
         yield service
 
@@ -136,12 +138,12 @@ Check = Callable[[Page], Awaitable[list[str]]]
 
 
 @pytest.fixture
-def accessibility_faults(page_tools: Path) -> Check:
-    """What axe finds wrong with a page."""
+def accessibility_violations(page_tools: Path) -> Check:
+    """Returns the violations that axe finds on a page."""
     axe = (page_tools / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
     async def check(page: Page) -> list[str]:
-        # not as a script element: the page's own policy forbids what is not from the service
+        # evaluated, because the page's policy forbids scripts of other origins
         await page.evaluate(axe + "; window.axe = axe")
         found = await page.evaluate("axe.run()")
         return [

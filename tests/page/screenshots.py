@@ -1,6 +1,6 @@
-"""The README's pictures: the page on a running system, with two days of the mock shop behind it.
+"""Takes the README's screenshots of a running system with two days of events.
 
-``python -m page.screenshots [FOLDER]``, in the folder ``tests``.
+``python -m tests.page.screenshots [FOLDER]``
 """
 
 import asyncio
@@ -20,39 +20,39 @@ from contracts.events import encode_event
 from tailrace.command_client import CommandClient
 from tailrace.producer.sending import produce
 from tailrace.producer.source import EventSource
-from tests.page.conftest import PATIENCE, ROOT, find_chromium
+from tests.page.conftest import ROOT, TIMEOUT, find_chromium
 from tests.support.up import running_up
 from tests.support.waiting import until
 
 SPAN = timedelta(hours=50)
 RATE = 0.4
-"""Events a second of the two days; what happens now is faster, to be seen."""
+"""Events per second in the past two days."""
 LIVE_RATE = 25.0
 BATCH = 500
-MINUTE_OF_LIFE = 62.0
+CHART_SECONDS = 62.0
 """Seconds until the chart of the last minute is full."""
 REPLAYED = 40.0
-"""Seconds that a replay is watched before its picture is taken."""
+"""Seconds of replay before its screenshot."""
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 DAY = "?range=24h"
 
 
 async def take(folder: Path, endpoints: dict[str, Any]) -> None:
-    """Writes every picture."""
+    """Takes all screenshots."""
     url = endpoints["query"]
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False) as http, async_playwright() as driver:
-        await _live_two_days(http, endpoints["command"])
-        # only now: between older events its own would take a replay's clock to today
+    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False) as http, async_playwright() as driver:
+        await _import_two_days(http, endpoints["command"])
+        # started after the import: its events would otherwise move a replay's clock to today
         stop = asyncio.Event()
         work = produce(command_url=endpoints["command"], rate=LIVE_RATE, count=None, seed=None, stop=stop)
         producing = asyncio.create_task(work)
         chromium = find_chromium()
         if chromium is None:
-            sys.exit("pictures need Chromium: apt-get install chromium")
+            sys.exit("screenshots need Chromium: apt-get install chromium")
         browser = await driver.chromium.launch(executable_path=chromium)
         async with _page(browser, url + DAY, color_scheme="light", **DESKTOP) as page:
-            await asyncio.sleep(MINUTE_OF_LIFE)
+            await asyncio.sleep(CHART_SECONDS)
             await page.screenshot(path=folder / "live-light.png")
             painted = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
             print(f"first paint after {painted:.0f} ms")  # noqa: T201
@@ -68,7 +68,7 @@ async def take(folder: Path, endpoints: dict[str, Any]) -> None:
         await producing
 
 
-async def _live_two_days(http: httpx.AsyncClient, command: str) -> None:
+async def _import_two_days(http: httpx.AsyncClient, command: str) -> None:
     now = datetime.now(UTC)
     source = EventSource(7, now - SPAN, rate=RATE)
     past = [encode_event(event) for event in takewhile(lambda _: source.clock < now, source)]
@@ -84,7 +84,7 @@ async def _live_two_days(http: httpx.AsyncClient, command: str) -> None:
 
 
 async def _half_a_day_ago(http: httpx.AsyncClient) -> str:
-    """A link to the replay of what happened then, by its own clock."""
+    """Returns a link to a replay by event time that starts 13 hours ago."""
     moment = datetime.now(UTC) - timedelta(hours=13)
     found = (await http.get("/events", params={"to": moment.isoformat(), "limit": 1})).json()
     return str(http.base_url.join(f"/{DAY}&at={found['events'][0]['cursor']}&speed=600&clock=event"))

@@ -1,4 +1,4 @@
-"""The page's modules that need no browser, tested in node; and that they agree with the service's own code."""
+"""The page's unit tests, run in node."""
 
 import json
 import os
@@ -9,9 +9,7 @@ from pathlib import Path
 from contracts.patterns import TypePattern
 
 
-def test_the_pages_modules_pass_their_own_tests_and_know_patterns_as_the_service_does(
-    page_tools: Path, tmp_path: Path
-) -> None:
+def test_the_unit_tests_pass_and_patterns_match_as_in_the_service(page_tools: Path, tmp_path: Path) -> None:
     chance = random.Random(3)
     tokens = ["a", "b", "*", ">", ""]
     texts = {".".join(chance.choices(tokens, k=chance.randint(1, 4))) for _ in range(400)} - {""}

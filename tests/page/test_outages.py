@@ -1,4 +1,4 @@
-"""What the page does when something is away."""
+"""The page during outages."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
-from tests.page.browsing import LIVE, Sockets, fresh, paths, rows, says
+from tests.page.browsing import LIVE, Sockets, expect_state, paths, recent_event, rows
 from tests.page.conftest import Visitor
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import log_event, log_events
@@ -24,10 +24,10 @@ from tests.support.servers import NatsServer
 from tests.support.waiting import until
 
 NO_SERVICE = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to"
-"""What Chromium says of its own accord when a service is away."""
+"""Console errors of Chromium when a service is down."""
 
 
-async def test_the_page_goes_on_by_itself_where_it_was_after_the_query_service_was_killed(
+async def test_the_page_resumes_after_the_query_service_was_killed(
     settings: Settings, log: LogClient, visitor: Visitor
 ) -> None:
     url = f"http://127.0.0.1:{settings.query_port}"
@@ -35,19 +35,19 @@ async def test_the_page_goes_on_by_itself_where_it_was_after_the_query_service_w
     try:
         await until(lambda: _listens(settings.query_port))
         sockets = Sockets()
-        async with visitor.visit(url, tolerated=NO_SERVICE, sockets=sockets) as page:
-            await log_events(log, [fresh(path=f"/{number}") for number in range(3)])
+        async with visitor.visit(url, allowed_errors=NO_SERVICE, sockets=sockets) as page:
+            await log_events(log, [recent_event(path=f"/{number}") for number in range(3)])
             await expect(paths(page)).to_have_text(["/2", "/1", "/0"])
             os.kill(first.pid, signal.SIGKILL)
             first.wait()
-            await says(page, "Disconnected, trying again in")
-            await log_events(log, [fresh(path=f"/{number}") for number in range(3, 40)])
+            await expect_state(page, "Disconnected, retrying in")
+            await log_events(log, [recent_event(path=f"/{number}") for number in range(3, 40)])
             with running_service(settings, "serve", "query"):
-                await says(page, LIVE)
-                await log_event(log, fresh(path="/40"))
+                await expect_state(page, LIVE)
+                await log_event(log, recent_event(path="/40"))
                 await expect(paths(page)).to_have_text([f"/{number}" for number in range(40, -1, -1)])
             assert re.search(r"from=[0-9a-f]+%3A3%3A", sockets.addresses[-1])
-            await expect(page.get_by_text("Connected again")).to_be_visible()
+            await expect(page.get_by_text("Reconnected.")).to_be_visible()
     finally:
         first.kill()
         first.wait()
@@ -62,107 +62,105 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def test_a_log_that_does_not_answer_is_said_and_waited_for(
+async def test_an_unavailable_log_is_reported_and_retried(
     own_nats_server: NatsServer, settings: Settings, visitor: Visitor
 ) -> None:
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
     writer = await connect_log(own, "test-writer")
     await ensure_streams(writer, own)
-    await log_event(writer, fresh(path="/a"))
+    await log_event(writer, recent_event(path="/a"))
     async with running_query(own) as query, visitor.visit(query.url) as page:
         await expect(paths(page)).to_have_text(["/a"])
         await asyncio.to_thread(own_nats_server.kill)
         await page.reload()
-        await says(page, "Disconnected, trying again in")
+        await expect_state(page, "Disconnected, retrying in")
         await expect(page.get_by_role("status")).to_have_text(re.compile("the log does not answer"))
         await asyncio.to_thread(own_nats_server.start)
-        await says(page, LIVE)
+        await expect_state(page, LIVE)
         await expect(paths(page)).to_have_text(["/a"])
     await writer.close()
 
 
-async def test_a_refused_stream_says_why_and_is_not_asked_for_again(
+async def test_a_refused_stream_shows_the_reason_and_is_not_retried(
     query: QueryService, log: LogClient, visitor: Visitor
 ) -> None:
-    await log_event(log, fresh())
+    await log_event(log, recent_event())
     link = "&".join(f"type=type_{number}" for number in range(101))
     sockets = Sockets()
-    async with visitor.visit(f"{query.url}/?{link}", tolerated="422", sockets=sockets) as page:
-        await says(page, "Refused: event_type")
+    async with visitor.visit(f"{query.url}/?{link}", allowed_errors="422", sockets=sockets) as page:
+        await expect_state(page, "Refused: event_type")
         await page.clock.fast_forward(600_000)
-        await says(page, "Refused: event_type")
+        await expect_state(page, "Refused: event_type")
         assert len(sockets.addresses) == 1
         await page.get_by_role("button", name="Show everything").click()
-        await says(page, LIVE)
+        await expect_state(page, LIVE)
         await expect(rows(page)).to_have_count(1)
 
 
-async def test_numbers_that_cannot_be_had_are_said_to_be_missing_or_old(
+async def test_old_and_missing_numbers_are_marked(
     query: QueryService, log: LogClient, database: str, postgres_server: EmbeddedPostgres, visitor: Visitor
 ) -> None:
     name = database.rsplit("/", 1)[1]
     admin = await asyncpg.connect(postgres_server.dsn("postgres"))
-    await log_event(log, fresh(path="/a"))
-    async with visitor.visit(query.url, tolerated="503") as page:
+    await log_event(log, recent_event(path="/a"))
+    async with visitor.visit(query.url, allowed_errors="503") as page:
         await expect(page.get_by_text("Events per minute. Click a bar")).to_be_visible()
         await admin.execute(f"alter database {name} allow_connections false")
         await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
         await expect(page.get_by_role("alert")).to_have_text(
-            re.compile("These numbers are from .*The last try failed: .*database")
+            re.compile("Numbers from .*The last request failed: .*database")
         )
-        await says(page, LIVE)
-        await log_event(log, fresh(path="/b"))
+        await expect_state(page, LIVE)
+        await log_event(log, recent_event(path="/b"))
         await expect(paths(page)).to_have_text(["/b", "/a"])
         await page.reload()
-        await expect(page.get_by_role("alert")).to_have_text(re.compile("There are no numbers to show"))
+        await expect(page.get_by_role("alert")).to_have_text(re.compile("No numbers yet"))
         await admin.execute(f"alter database {name} allow_connections true")
         await expect(page.get_by_role("alert")).to_have_count(0)
     await admin.close()
 
 
-async def test_a_log_made_anew_is_said_and_its_history_is_not_taken_for_what_happens_now(
-    query: QueryService, log: LogClient, visitor: Visitor
-) -> None:
+async def test_a_new_epoch_is_reported_and_shown_live(query: QueryService, log: LogClient, visitor: Visitor) -> None:
     async with visitor.visit(query.url) as page:
-        await log_events(log, [fresh(path=f"/{number}") for number in range(300)])
-        await says(page, LIVE)
+        await log_events(log, [recent_event(path=f"/{number}") for number in range(300)])
+        await expect_state(page, LIVE)
         await expect(paths(page).first).to_have_text("/299")
         sockets = Sockets()
         sockets.listen(page)
         await new_epoch(log)
-        await expect(page.get_by_text("This is another log than before")).to_be_visible()
-        await says(page, LIVE)
+        await expect(page.get_by_text("The log was replaced.")).to_be_visible()
+        await expect_state(page, LIVE)
         assert ["from=-60s" in address for address in sockets.addresses] == [True]
-        await log_event(log, fresh(path="/after"))
+        await log_event(log, recent_event(path="/after"))
         await expect(paths(page).first).to_have_text("/after")
-        await page.get_by_role("region", name="Another log").get_by_role("button", name="Close").click()
-        await expect(page.get_by_role("region", name="Another log")).to_have_count(0)
+        await page.get_by_role("region", name="Log replaced").get_by_role("button", name="Close").click()
+        await expect(page.get_by_role("region", name="Log replaced")).to_have_count(0)
 
 
-async def test_a_service_that_hangs_is_not_called_live(settings: Settings, log: LogClient, visitor: Visitor) -> None:
+async def test_a_hanging_service_is_not_shown_as_live(settings: Settings, log: LogClient, visitor: Visitor) -> None:
     service = start_service(settings, "serve", "query")
     try:
         await until(lambda: _listens(settings.query_port))
-        await log_event(log, fresh(path="/a"))
-        # what it was asked before may be answered too late, once it goes on
-        tolerated = f"{NO_SERVICE}|504"
-        async with visitor.visit(f"http://127.0.0.1:{settings.query_port}", tolerated=tolerated) as page:
-            await says(page, LIVE)
+        await log_event(log, recent_event(path="/a"))
+        # requests from before the stop may time out after it
+        allowed_errors = f"{NO_SERVICE}|504"
+        async with visitor.visit(f"http://127.0.0.1:{settings.query_port}", allowed_errors=allowed_errors) as page:
+            await expect_state(page, LIVE)
             service.send_signal(signal.SIGSTOP)
             await expect(page.get_by_test_id("connection")).not_to_have_text("Live")
             service.send_signal(signal.SIGCONT)
-            await says(page, LIVE)
-            await log_event(log, fresh(path="/b"))
+            await expect_state(page, LIVE)
+            await log_event(log, recent_event(path="/b"))
             await expect(paths(page)).to_have_text(["/b", "/a"])
     finally:
         service.kill()
         service.wait()
 
 
-async def test_what_keeps_the_service_from_its_work_is_said_in_its_words(
+async def test_a_problem_of_the_service_is_shown_in_its_words(
     query: QueryService, log: LogClient, visitor: Visitor
 ) -> None:
-    await log_event(log, fresh(path="/a"))
+    await log_event(log, recent_event(path="/a"))
 
     async def troubled(route: Route) -> None:
         answer = await route.fetch()
@@ -176,29 +174,25 @@ async def test_what_keeps_the_service_from_its_work_is_said_in_its_words(
         await expect(page.get_by_test_id("connection")).to_be_visible()
 
 
-async def test_how_far_the_tables_are_behind_is_said(
-    query: QueryService, log: LogClient, settings: Settings, visitor: Visitor
-) -> None:
-    await log_events(log, [fresh(path=f"/{number}") for number in range(7)])
+async def test_the_lag_is_shown(query: QueryService, log: LogClient, settings: Settings, visitor: Visitor) -> None:
+    await log_events(log, [recent_event(path=f"/{number}") for number in range(7)])
     async with visitor.visit(query.url) as page:
         lag = page.get_by_test_id("lag")
-        await expect(lag).to_have_text(re.compile(r"Tables 7 entries behind the log, [\d.]+ s"))
+        await expect(lag).to_have_text(re.compile(r"7 entries behind, [\d.]+ s"))
         await expect(lag).to_have_attribute("data-tone", "wait")
         async with running_projector(settings):
-            await expect(lag).to_have_text("Tables up to date with the log")
+            await expect(lag).to_have_text("Up to date")
             await expect(lag).to_have_attribute("data-tone", "calm")
 
 
-async def test_a_page_that_catches_up_says_how_far_it_is_behind(
-    query: QueryService, log: LogClient, visitor: Visitor
-) -> None:
-    await log_event(log, fresh(path="/0"))
+async def test_the_backlog_is_shown_while_catching_up(query: QueryService, log: LogClient, visitor: Visitor) -> None:
+    await log_event(log, recent_event(path="/0"))
     async with visitor.visit(query.url) as page:
-        await says(page, LIVE)
+        await expect_state(page, LIVE)
         await page.keyboard.press("Space")
-        await says(page, "Paused")
-        await log_events(log, [fresh(path=f"/{number}") for number in range(1, 501)])
-        await says(page, "Paused, 500 behind")
+        await expect_state(page, "Paused")
+        await log_events(log, [recent_event(path=f"/{number}") for number in range(1, 501)])
+        await expect_state(page, "Paused, 500 behind")
         said = page.get_by_test_id("connection")
         texts = await said.evaluate_handle(
             """(element) => {
@@ -209,5 +203,5 @@ async def test_a_page_that_catches_up_says_how_far_it_is_behind(
             }"""
         )
         await page.keyboard.press("Space")
-        await says(page, LIVE)
+        await expect_state(page, LIVE)
         assert "Catching up, 500 entries behind" in await texts.json_value()

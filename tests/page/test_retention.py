@@ -1,4 +1,4 @@
-"""Ranges of which single events are no longer kept: everything that is still known is shown."""
+"""Ranges past retention: everything that is still known is shown."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.page.browsing import fresh
+from tests.page.browsing import recent_event
 from tests.page.conftest import Visitor
 from tests.query.conftest import QueryService
 from tests.support.events import log_events
@@ -24,9 +24,9 @@ REFUSED = "422"
 async def kept_since_midnight(
     query: QueryService, log: LogClient, settings: Settings, connection: "asyncpg.Connection"
 ) -> AsyncIterator[QueryService]:
-    """A model that has single events from the last midnight on, and counts of three days."""
+    """A model with single events since midnight and counts of three days."""
     ago = [70 * HOUR, 50 * HOUR, 26 * HOUR, 1.0]
-    await log_events(log, [fresh(user_id=number, path=f"/{number}", ago=ago[number]) for number in range(4)])
+    await log_events(log, [recent_event(user_id=number, path=f"/{number}", ago=ago[number]) for number in range(4)])
     async with running_projector(settings) as projecting:
         await until_projected(connection, log, projecting)
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -34,32 +34,30 @@ async def kept_since_midnight(
         yield query
 
 
-async def test_a_range_of_which_single_events_were_dropped_is_shown_but_for_what_needs_them(
-    kept_since_midnight: QueryService, visitor: Visitor
-) -> None:
+async def test_counts_of_a_range_past_retention_are_shown(kept_since_midnight: QueryService, visitor: Visitor) -> None:
     url = kept_since_midnight.url
-    async with visitor.visit(f"{url}/?range=7d", tolerated=REFUSED) as page:
+    async with visitor.visit(f"{url}/?range=7d", allowed_errors=REFUSED) as page:
         history = page.get_by_role("region", name="History")
         await expect(history.locator(".total-value").first).to_have_text("4")
         await expect(page.get_by_role("img", name="Events per hour in the last 7 days")).to_have_attribute(
-            "aria-label", re.compile("4 in all")
+            "aria-label", re.compile("4 in total")
         )
-        await expect(history).to_contain_text("The period before can't be compared with")
+        await expect(history).to_contain_text("No comparison with the period before")
         await expect(page.get_by_role("alert")).to_have_count(0)
         paths = page.get_by_role("region", name="Top paths")
-        await expect(paths).to_contain_text(re.compile("Not to be had for this range: .*single events are kept from"))
-        await expect(page.get_by_text("tried again by itself")).to_have_count(0)
+        await expect(paths).to_contain_text(re.compile("Not available for this range: .*single events are kept from"))
+        await expect(page.get_by_text("Retrying.")).to_have_count(0)
         await page.get_by_role("radio", name="All", exact=True).check()
         await expect(history.locator(".total-value").first).to_have_text("4")
-        await expect(paths).to_contain_text("Not to be had for this range")
-        await expect(history).not_to_contain_text("compared")
+        await expect(paths).to_contain_text("Not available for this range")
+        await expect(history).not_to_contain_text("comparison")
 
 
-async def test_what_is_refused_is_not_asked_for_again(kept_since_midnight: QueryService, visitor: Visitor) -> None:
+async def test_rejected_requests_are_not_repeated(kept_since_midnight: QueryService, visitor: Visitor) -> None:
     asked: list[str] = []
-    async with visitor.visit(f"{kept_since_midnight.url}/?range=7d", tolerated=REFUSED) as page:
+    async with visitor.visit(f"{kept_since_midnight.url}/?range=7d", allowed_errors=REFUSED) as page:
         paths = page.get_by_role("region", name="Top paths")
-        await expect(paths).to_contain_text("Not to be had for this range")
+        await expect(paths).to_contain_text("Not available for this range")
         page.on("request", lambda request: asked.append(request.url))
         for _ in range(3):
             async with page.expect_response(re.compile("/stats.*from=")):

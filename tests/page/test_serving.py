@@ -1,4 +1,4 @@
-"""The page over HTTP: served whole, with nothing from elsewhere; and what is there instead when it was not built."""
+"""The page over HTTP, built and not built."""
 
 import re
 from pathlib import Path
@@ -10,9 +10,7 @@ from query.page.routes import page_routes
 from tests.query.conftest import QueryService
 
 
-async def test_the_page_and_its_parts_are_served_and_need_nothing_from_elsewhere(
-    page_tools: Path, query: QueryService
-) -> None:
+async def test_the_page_is_served_whole_without_other_origins(page_tools: Path, query: QueryService) -> None:
     page = await query.http.get("/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert page.headers["cache-control"] == "no-cache"
@@ -34,7 +32,7 @@ async def test_the_page_and_its_parts_are_served_and_need_nothing_from_elsewhere
             assert not re.search(r"(?:url\(|import\(?|fetch\()[\s\"'`]*(?:https?:)?//", part.text), path
 
 
-async def test_a_page_that_was_not_built_says_so_and_why(tmp_path: Path) -> None:
+async def test_a_missing_build_is_reported_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "failure.txt").write_text("its packages could not be installed: <npm>")
     app = FastAPI()
     app.include_router(page_routes(tmp_path))

@@ -1,4 +1,4 @@
-"""The chart of the history in the zones of the world: it has every event that the totals have."""
+"""The chart in several time zones: it has all events of the totals."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.page.browsing import fresh
+from tests.page.browsing import recent_event
 from tests.page.conftest import Visitor
 from tests.query.conftest import QueryService
 from tests.support.events import event, log_events
@@ -19,7 +19,7 @@ from tests.support.projector import running_projector, until_projected
 ZONES = ["Asia/Kolkata", "Australia/Adelaide", "Africa/Cairo", "America/Santiago", "Europe/Berlin"]
 CHANGED = [datetime(2026, 4, 5, tzinfo=UTC), datetime(2026, 4, 24, tzinfo=UTC), datetime(2026, 9, 6, tzinfo=UTC),
            datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)]  # fmt: skip
-"""Days on which the clocks of one of them are changed; in two of them midnight is skipped."""
+"""Days on which clocks change in one of the zones; in two of them midnight is skipped."""
 LATELY = 40
 
 
@@ -27,8 +27,8 @@ LATELY = 40
 async def counted(
     query: QueryService, log: LogClient, settings: Settings, connection: "asyncpg.Connection"
 ) -> AsyncIterator[QueryService]:
-    """The query service over a model of events of every hour of the last day, and around every change of clocks."""
-    await log_events(log, [fresh(ago=number * 2_101.0) for number in range(LATELY)])
+    """The query service with events of the last day and around every clock change."""
+    await log_events(log, [recent_event(ago=number * 2_101.0) for number in range(LATELY)])
     around = [day + timedelta(hours=hours) for day in CHANGED for hours in range(-30, 60, 5)]
     await log_events(log, [event(created_at=moment) for moment in around])
     async with running_projector(settings) as projecting:
@@ -37,7 +37,7 @@ async def counted(
 
 
 @pytest.mark.parametrize("zone", ZONES)
-async def test_the_chart_has_as_many_events_as_the_totals_in_every_zone(
+async def test_the_chart_adds_up_to_the_totals_in_every_zone(
     counted: QueryService, visitor: Visitor, zone: str
 ) -> None:
     async with visitor.visit(f"{counted.url}/?range=24h", timezone_id=zone) as page:
@@ -48,12 +48,12 @@ async def test_the_chart_has_as_many_events_as_the_totals_in_every_zone(
         await page.get_by_role("radio", name="All", exact=True).check()
         await has_all(page, LATELY + 18 * len(CHANGED), "Events per ")
         await page.get_by_role("button", name="Show chart").click()
-        chart = page.get_by_role("img", name=re.compile(f"^Events per .* {LATELY + 18 * len(CHANGED)} in all"))
+        chart = page.get_by_role("img", name=re.compile(f"^Events per .* {LATELY + 18 * len(CHANGED)} in total"))
         await expect(chart).to_be_visible()
 
 
 async def has_all(page: Page, events: int, what: str) -> None:
-    """Waits for a total, and for the chart to be of the same."""
+    """Waits for a total, and compares it with the chart's table."""
     history = page.get_by_role("region", name="History")
     await expect(history.locator(".total-value").first).to_have_text(str(events))
     await expect(history.locator("figcaption")).to_contain_text(what)

@@ -36,4 +36,11 @@ def _query_openapi(settings: Settings) -> dict[str, Any]:
     tail = Tail(nothing, 1, NO_UPCASTERS)
     clients = LiveClients(nothing, tail)
     metrics = QueryMetrics(nothing, tail, clients)
-    return make_app(nothing, nothing, clients, metrics.registry, stats_timeout=settings.stats_timeout).openapi()
+    return make_app(
+        nothing,
+        nothing,
+        clients,
+        metrics.registry,
+        stats_timeout=settings.stats_timeout,
+        command_port=settings.command_port,
+    ).openapi()

@@ -98,6 +98,10 @@ export function FilterChips(): JSX.Element | null {
   if (types.length === 0 && user === null) return null;
   return (
     <section class="chips" aria-label="Active filters">
+      {/* first, so that it stays where it is when chips come and go */}
+      <button type="button" class="button small" onClick={() => stream.select({ types: [], user: null })}>
+        Show everything
+      </button>
       <span class="chips-name">Filtered by</span>
       {types.map((type) => (
         <Chip key={type} name={type} remove={() => stream.select({ types: toggled(types, type), user })} />
@@ -105,9 +109,6 @@ export function FilterChips(): JSX.Element | null {
       {user !== null && (
         <Chip name={`user ${user}`} note="stream only" remove={() => stream.select({ types, user: null })} />
       )}
-      <button type="button" class="link" onClick={() => stream.select({ types: [], user: null })}>
-        Show everything
-      </button>
     </section>
   );
 }

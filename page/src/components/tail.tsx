@@ -50,9 +50,11 @@ function List(): JSX.Element {
     buttons[Math.max(0, Math.min(buttons.length - 1, index))]?.focus();
   }
 
-  const hold = (event: PointerEvent): void => {
-    if (event.pointerType === "mouse") stream.hold(true);
-  };
+  function hold({ pointerType, movementX, movementY }: PointerEvent): void {
+    // without movement it is the page that changed under a resting pointer
+    if (pointerType === "mouse" && (movementX || movementY)) stream.hold(true);
+  }
+
   if (rows.length === 0) return <EmptyTail />;
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys move between the buttons inside
@@ -60,7 +62,6 @@ function List(): JSX.Element {
       class="rows"
       data-testid="rows"
       onKeyDown={move}
-      onPointerEnter={hold}
       onPointerMove={hold}
       onPointerLeave={(event) => event.pointerType === "mouse" && stream.hold(false)}
       onFocusIn={() => stream.hold(true)}
