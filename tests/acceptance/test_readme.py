@@ -75,6 +75,7 @@ def test_every_example_works_as_it_is_written(operator: Operator) -> None:
     for line in lines(f"{READ} 1"):
         if any(word in line for word in FOLLOWING):
             program = operator.start(line.partition("  #")[0])
+            operator.type(PAGE.blocks[f"{SEND} 1"].text)
             until(line, lambda: "order" in program.output, lambda: program.output)  # noqa: B023
             program.terminal.type(f"kill {program.pid}; wait {program.pid} || true")
         else:
