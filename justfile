@@ -21,7 +21,7 @@ down where:
 # one process more than there are cores: tests wait for servers a good part of their time
 # Run every test on the real servers; with arguments, what they select (as pytest's own).
 test *args:
-    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m alone && pytest -m "not alone" -n $(($(nproc) + 1)) --maxprocesses 5
+    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m exclusive && pytest -m "not exclusive" -n $(($(nproc) + 1)) --maxprocesses 5
 
 # Measure everything at full size and write docs/benchmarks.md (some 30 minutes on an idle machine), or one benchmark: `just bench NAME`.
 bench *args:

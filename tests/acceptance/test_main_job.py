@@ -91,7 +91,7 @@ async def test_an_imported_access_log_is_counted_as_awk_counts_it_and_twice_adds
     assert {row["status"]: row["n"] for row in rows} == by_status
 
 
-@pytest.mark.alone
+@pytest.mark.exclusive
 async def test_the_seeds_event_from_a_plain_nats_client_is_seen_live_and_counted_within_a_second(up: UpRun) -> None:
     endpoints = up.endpoints()
     connection = await nats.connect(endpoints["nats"])

@@ -58,7 +58,7 @@ def _prepare(home: Path) -> tuple[Path, dict[str, object]]:
     return clone, options
 
 
-@pytest.mark.alone
+@pytest.mark.exclusive
 @pytest.mark.timeout(700)
 @pytest.mark.skipif(sys.platform != "linux", reason="./just is for Linux")
 def test_two_commands_work_for_a_newcomer_and_the_second_start_takes_less_than_10_seconds(

@@ -95,7 +95,7 @@ PAINT = 1.0
 """Seconds allowed for the first paint on localhost."""
 
 
-@pytest.mark.alone
+@pytest.mark.exclusive
 async def test_the_first_paint_takes_less_than_a_second(query: QueryService, log: LogClient, visitor: Visitor) -> None:
     await log_events(log, [recent_event(path=f"/{number}") for number in range(100)])
     painted = []
