@@ -1,1 +1,1 @@
-"""The command side: takes events in over NATS and HTTP, validates, appends to the log, answers with the position."""
+"""The command side: receives events over NATS and HTTP, validates them and appends them to the log."""

@@ -1,6 +1,8 @@
-"""The command service's HTTP side: its routes, and every error as a problem."""
+"""The HTTP side of the command service: its routes, and errors as problem+json."""
 
+from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import msgspec
 from prometheus_client import Histogram
@@ -11,28 +13,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from command.http import EventsEndpoint
-from command.ingest import Ingest
-from command.openapi import openapi_document
+from command.answers import Status
 from runtime.docs_pages import docs_routes
-from runtime.health import answer_live, answer_ready
-from runtime.log.client import LogClient
+from runtime.health import Check, answer_live, answer_ready
 from runtime.problems import problem
 
 
 class HotRoute:
-    """Passes ``POST /events`` to its endpoint and measures it; the rest goes to the app with its middlewares."""
+    """Passes ``POST /events`` straight to its endpoint and measures it; the app with its middlewares gets the rest."""
 
     def __init__(self, endpoint: ASGIApp, app: ASGIApp, latency: Histogram) -> None:
         self._endpoint = endpoint
         self._app = app
-        self._observe = {
-            group: latency.labels(handler="/events", method="POST", status=f"{group}xx").observe
-            for group in range(1, 6)
-        }
+        self._observe = {group: latency.labels("/events", "POST", f"{group}xx").observe for group in range(1, 6)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the class."""
+        """Handles one request, WebSocket or lifespan."""
         if scope["type"] != "http" or scope["path"] != "/events" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -47,38 +43,33 @@ class HotRoute:
 
 
 def build_app(
-    events: EventsEndpoint,
-    ingest: Ingest,
-    client: LogClient,
-    asyncapi: "dict[str, object]",
-    status: "dict[str, object]",
+    events: ASGIApp,
+    *,
+    ready: Check,
+    status: Callable[[], Status],
+    openapi: dict[str, Any],
+    asyncapi: dict[str, Any],
 ) -> Starlette:
-    """The ASGI app. ``asyncapi`` is the document to serve, ``status`` what ``GET /status`` adds to the counters."""
+    """Returns the app. ``events`` answers ``POST /events``; ``ready`` raises if the log does not answer."""
 
     async def live(request: Request) -> Response:
         return answer_live()
 
-    async def ready(request: Request) -> Response:
-        return await answer_ready({"log": client.state})
+    async def is_ready(request: Request) -> Response:
+        return await answer_ready({"log": ready})
 
-    async def counters(request: Request) -> Response:
-        return _json({**msgspec.structs.asdict(ingest.counters), **status})
-
-    async def document(request: Request) -> Response:
-        return _json(asyncapi)
-
-    async def openapi(request: Request) -> Response:
-        return _json(openapi_document())
+    async def counts(request: Request) -> Response:
+        return _json(status())
 
     return Starlette(
         routes=[
             Route("/events", events, methods=["POST"]),
-            Route("/health", ready),
+            Route("/health", is_ready),
             Route("/health/live", live),
-            Route("/health/ready", ready),
-            Route("/status", counters),
-            Route("/openapi.json", openapi),
-            Route("/asyncapi.json", document),
+            Route("/health/ready", is_ready),
+            Route("/status", counts),
+            Route("/openapi.json", _json(openapi)),
+            Route("/asyncapi.json", _json(asyncapi)),
             *docs_routes("Tailrace command"),
         ],
         exception_handlers={HTTPException: _as_problem},

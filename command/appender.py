@@ -28,7 +28,7 @@ _STOPPED = LogUnavailableError("the service is stopping and the log has not ackn
 
 
 class Message(NamedTuple):
-    """What is published: ``message_id`` is what the stream recognizes a duplicate by."""
+    """A message to publish; the stream recognizes a duplicate by ``message_id``."""
 
     subject: str
     payload: bytes
@@ -101,17 +101,9 @@ class Appender:
         for batch in self._batches.values():
             batch.fail(_STOPPED)
 
-    async def append(self, message: Message) -> Appended:
-        """Publishes one message and waits until it is stored.
-
-        Raises:
-            LogFullError: a limit is reached.
-            LogUnavailableError: no acknowledgement in ``timeout`` seconds; it may or may not be stored.
-        """
-        [outcome] = await self.append_all([message])
-        if isinstance(outcome, LogUnavailableError):
-            raise outcome
-        return outcome
+    def max_payload(self) -> int:
+        """Returns the largest message that the server accepts, in bytes."""
+        return self._connection.max_payload
 
     async def append_all(self, messages: Sequence[Message]) -> "list[Appended | LogUnavailableError]":
         """Publishes up to ``BATCH`` messages in order and waits for all; one outcome for each, in order.

@@ -1,4 +1,4 @@
-"""Splitting a request's body into events that are validated each on its own."""
+"""Splits a request's body into events, each of which is validated separately."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 MAX_EVENTS = 100_000
-"""Events of one body; the answer has a line for each."""
+"""Events of one body; the answer has an item for each."""
 
 _ONE = "one"
 _LINES = "lines"
@@ -16,7 +16,7 @@ _SNIFF = "sniff"
 _NDJSON = frozenset(
     f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines")
 )
-_HOPELESS = ("multipart/", "image/", "audio/", "video/", "font/")
+_UNSUPPORTED = ("multipart/", "image/", "audio/", "video/", "font/")
 
 
 class BadBodyError(Exception):
@@ -29,12 +29,12 @@ class BadBodyError(Exception):
 
 
 def split_body(body: bytes, content_type: str) -> list[bytes]:
-    """The events of a body as JSON texts, in order: an array's elements, a body's lines, or the one it is.
+    """Returns the events of a body as JSON texts, in order: the elements of an array, the lines, or the only one.
 
-    ``content_type`` decides; for one that says nothing (curl's default, none at all) the body does.
+    ``content_type`` decides; without a meaningful one (curl's default, none at all) the body does.
 
     Raises:
-        BadBodyError: it is empty, no JSON at all, of a kind that can't hold events, or has too many.
+        BadBodyError: it is empty, not JSON, of an unsupported media type, or has too many events.
     """
     body = body.strip()
     if not body:
@@ -43,7 +43,7 @@ def split_body(body: bytes, content_type: str) -> list[bytes]:
     if not raws:
         raise BadBodyError(400, "the array is empty: send at least one event")
     if len(raws) > MAX_EVENTS:
-        raise BadBodyError(413, f"the body has {len(raws):,} events, at most {MAX_EVENTS:,} are taken at once")
+        raise BadBodyError(413, f"the body has {len(raws):,} events, and the limit is {MAX_EVENTS:,}")
     return raws
 
 
@@ -52,8 +52,8 @@ def _form(media_type: str) -> str:
         return _LINES
     if media_type == "application/json" or media_type.endswith("+json"):
         return _ONE
-    if media_type.startswith(_HOPELESS):
-        raise BadBodyError(415, f"{media_type} can't hold events: send application/json or application/x-ndjson")
+    if media_type.startswith(_UNSUPPORTED):
+        raise BadBodyError(415, f"{media_type} is not supported: send application/json or application/x-ndjson")
     return _SNIFF
 
 
@@ -80,14 +80,14 @@ def _elements(body: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in msgspec.json.decode(body, type=list[Raw])]
     except (msgspec.DecodeError, RecursionError) as error:
-        # one element may be to blame (a lone surrogate, a bad number, endless nesting): it must not spoil the others
+        # one malformed element (a lone surrogate, a bad number, deep nesting) must not affect the others
         if (found := _balanced_elements(body)) is None:
             raise BadBodyError(400, f"the body is not a JSON array: {error}") from None
         return found
 
 
 def _is_json(body: bytes) -> bool:
-    # slower than msgspec, and takes what msgspec does not: a lone surrogate, a number too large
+    # slower than msgspec, but accepts lone surrogates and numbers that are too large
     try:
         json.loads(body)
     except RecursionError:
@@ -101,7 +101,7 @@ _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},"]', re.DOTALL)
 
 
 def _balanced_elements(body: bytes) -> list[bytes] | None:
-    # brackets and strings only; None where they don't match
+    # brackets and strings only; None if they don't match
     elements: list[bytes] = []
     opened = bytearray()
     start = 1

@@ -1,4 +1,4 @@
-"""Which event types the log has. The log's server remembers each distinct one, so their number has a limit."""
+"""The event types that the log has. Its server remembers each distinct one, so their number is limited."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from runtime.log.client import LogClient
 
 
 class EventTypes:
-    """The types this process knows of, with their subjects.
+    """The types that this process knows, with their subjects.
 
-    The limit is soft: services side by side can each let a last few in before they hear of each other's.
+    The limit is soft: services in parallel can each accept a few more before they read each other's.
     """
 
     def __init__(self, limit: int) -> None:
@@ -18,29 +18,29 @@ class EventTypes:
         self._subjects: dict[str, str] = {}
 
     async def load(self, client: LogClient) -> None:
-        """Reads from the log which types there are, in place of what was known."""
+        """Replaces the known types by those of the log."""
         found: dict[str, str] = {}
-        told = 0  # not what was found: a type that came meanwhile can have one told twice
-        while page := await _subjects_page(client, told):
+        offset = 0  # not len(found): a new type shifts the pages, and another is listed twice
+        while page := await _subjects_page(client, offset):
             found.update((event_type_of(subject), subject) for subject in page)
-            told += len(page)
+            offset += len(page)
         self._subjects = found
 
     def __len__(self) -> int:
         return len(self._subjects)
 
     def subject(self, event_type: str) -> str:
-        """The subject of an event of this type.
+        """Returns the subject of an event of this type.
 
         Raises:
-            EventRejectedError: ``too_many_event_types``, the type is new and the log has as many as it may.
+            EventRejectedError: ``too_many_event_types``: the type is new and the log is at its limit.
         """
         subject = self._subjects.get(event_type)
         if subject is None:
             if len(self._subjects) >= self._limit:
                 raise EventRejectedError(
                     "too_many_event_types",
-                    f"event_type: {event_type!r} is new, and the log already has the {self._limit:,} it may have",
+                    f"event_type: {event_type!r} is new, and the log has reached its limit of {self._limit:,} types",
                 )
             subject = self._subjects[event_type] = subject_of(event_type)
         return subject

@@ -1,62 +1,28 @@
 """``POST /events``: splits a body into events, and answers with what became of each.
 
 The route carries the load of the whole service, so it is a plain ASGI application: Starlette's request, response and
-middlewares would cost more than the work itself.
+middlewares cost more than the work itself.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from starlette.datastructures import QueryParams
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from command.answers import Answer, Item, RefusedProblem, RejectedItem, UnstoredProblem
 from command.bodies import BadBodyError, split_body
 from command.ingest import Accepted, Ingest, Outcome, Refused, TooManyPendingError, Unstored
-from command.messages import EventId
 from contracts.errors import LogFullError
 from runtime.problems import problem
 
 RETRY_AFTER = {"Retry-After": "1"}
-"""Seconds: what is full or away for longer asks again and again, which costs little."""
-
+"""Seconds. A client that asks again every second while the log is full or away costs little."""
 _TITLES = {400: "Malformed body", 413: "Body too large", 415: "Unsupported media type"}
 _ENCODING = "Unsupported content encoding"
 
 _encoder = msgspec.json.Encoder()
-
-
-class Item(msgspec.Struct, frozen=True):
-    """One event of the body, in its order. ``event_id`` is null where it was refused and no id could be read."""
-
-    event_id: EventId | None
-
-
-class DetailedItem(msgspec.Struct, frozen=True):
-    """An item with ``?detail=1``; ``cursor`` and ``duplicate`` are null where the event was refused."""
-
-    event_id: EventId | None
-    cursor: str | None
-    duplicate: bool | None
-
-
-class RejectedItem(msgspec.Struct, frozen=True):
-    """Why an event was refused; ``index`` counts the body's events from 0."""
-
-    index: int
-    event_id: EventId | None
-    code: str
-    message: str
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What became of a body. ``accepted`` includes repeats; ``cursor`` is the furthest, null if none was accepted."""
-
-    accepted: int
-    rejected: list[RejectedItem]
-    items: list[Item] | list[DetailedItem]
-    cursor: str | None
 
 
 class EventsEndpoint:
@@ -67,7 +33,11 @@ class EventsEndpoint:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """202 all accepted, 207 some refused, 422 all refused, or a problem."""
+        """Answers 202 if all events are accepted, 207 if some, 422 if none, or with another problem."""
+        answer = await self._answer(scope, receive)
+        await answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         content_type = encoding = length = b""
         for name, value in scope["headers"]:
             if name == b"content-type":
@@ -79,23 +49,21 @@ class EventsEndpoint:
         try:
             if encoding not in (b"", b"identity"):
                 shown = encoding.decode("latin-1")
-                raise BadBodyError(415, f"the body is encoded with {shown}; send it as it is", _ENCODING)
+                raise BadBodyError(415, f"the body is encoded with {shown}: send it without an encoding", _ENCODING)
             raws = split_body(await self._body(length, receive), content_type.decode("latin-1"))
             pending = self._ingest.admit(len(raws))
         except BadBodyError as error:
-            await _refused_body(error)(scope, receive, send)
-            return
+            return _malformed(error)
         except TooManyPendingError as error:
-            await problem(429, "Too many events at once", str(error), headers=RETRY_AFTER)(scope, receive, send)
-            return
+            return problem(429, "Too many events at once", str(error), headers=RETRY_AFTER)
         with pending:
             outcomes = await self._ingest.append_all(raws)
-        await self._answer(outcomes, _asks_for_detail(scope["query_string"]))(scope, receive, send)
+        return self._account(outcomes, detail=_asks_for_detail(scope["query_string"]))
 
     async def _body(self, length: bytes, receive: Receive) -> bytes:
         limit = self._max_body_bytes
         if length.isdigit() and int(length) > limit:
-            raise BadBodyError(413, f"the body has {int(length):,} bytes, at most {limit:,} are taken at once")
+            raise BadBodyError(413, f"the body has {int(length):,} bytes, and the limit is {limit:,}")
         parts: list[bytes] = []
         size, more = 0, True
         while more:
@@ -105,46 +73,43 @@ class EventsEndpoint:
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > limit:
-                raise BadBodyError(413, f"the body has more than the {limit:,} bytes that are taken at once")
+                raise BadBodyError(413, f"the body has more than {limit:,} bytes, which is the limit")
             more = message.get("more_body", False)
         return b"".join(parts)
 
-    def _answer(self, outcomes: Sequence[Outcome], detail: bool) -> ASGIApp:
-        unstored = next((outcome for outcome in outcomes if isinstance(outcome, Unstored)), None)
-        if unstored is not None:
-            return _unavailable(outcomes, unstored)
+    def _account(self, outcomes: Sequence[Outcome], *, detail: bool) -> ASGIApp:
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
         rejected = [] if len(accepted) == len(outcomes) else _rejected(outcomes)
+        if len(accepted) + len(rejected) < len(outcomes):
+            return _unavailable(outcomes, len(accepted), rejected)
         answer = Answer(
-            len(accepted),
-            rejected,
-            [self._detailed(outcome) for outcome in outcomes]
-            if detail
-            else [Item(outcome.event_id) for outcome in outcomes],
-            str(self._ingest.cursor(max(accepted, key=lambda event: event.seq))) if accepted else None,
+            accepted=len(accepted),
+            rejected=rejected,
+            items=[self._item(outcome) for outcome in outcomes] if detail else _items(outcomes),
+            cursor=str(self._ingest.cursor(max(accepted, key=lambda event: event.seq))) if accepted else None,
         )
         if not accepted:
             return _all_refused(answer)
-        return _Json(_encoder.encode(answer), 207 if rejected else 202)
+        return _Json(207 if rejected else 202, b"application/json", _encoder.encode(answer))
 
-    def _detailed(self, outcome: Outcome) -> DetailedItem:
+    def _item(self, outcome: Outcome) -> Item:
         if isinstance(outcome, Accepted):
-            return DetailedItem(outcome.event_id, str(self._ingest.cursor(outcome)), outcome.duplicate)
-        return DetailedItem(outcome.event_id, None, None)
+            return Item(outcome.event_id, str(self._ingest.cursor(outcome)), outcome.duplicate)
+        return Item(outcome.event_id, None, None)
 
 
 class _Json:
-    """An answer in JSON; Starlette's costs several times as much to make."""
+    """A response in JSON. Starlette's takes several times as long to create."""
 
-    __slots__ = ("_body", "_status")
+    __slots__ = ("_body", "_headers", "_status")
 
-    def __init__(self, body: bytes, status: int) -> None:
-        self._body = body
+    def __init__(self, status: int, media_type: bytes, body: bytes, *headers: tuple[bytes, bytes]) -> None:
         self._status = status
+        self._headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *headers]
+        self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self._body))]
-        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         await send({"type": "http.response.body", "body": self._body})
 
 
@@ -152,33 +117,44 @@ def _asks_for_detail(query: bytes) -> bool:
     return bool(query) and QueryParams(query).get("detail", "") in ("1", "true")
 
 
-def _refused_body(error: BadBodyError) -> Response:
-    # the unread rest of a body that is too large must not be taken for the next request
+def _malformed(error: BadBodyError) -> ASGIApp:
+    # the unread rest of a body that is too large must not be read as the next request
     headers = {413: {"Connection": "close"}, 415: {"Accept-Encoding": "identity"}}.get(error.status)
     return problem(error.status, error.title or _TITLES[error.status], str(error), headers=headers)
 
 
-def _all_refused(answer: Answer) -> Response:
-    first = answer.rejected[0]
-    detail = first.message if len(answer.rejected) == 1 else f"every event was refused, the first: {first.message}"
-    members: dict[str, Any] = {name: getattr(answer, name) for name in Answer.__struct_fields__}
-    return problem(422, "Refused", detail, **members)
+def _all_refused(answer: Answer) -> ASGIApp:
+    first = answer.rejected[0].message
+    refused = RefusedProblem(
+        type="about:blank",
+        title="Refused",
+        status=422,
+        detail=first if len(answer.rejected) == 1 else f"every event was refused, the first: {first}",
+        **msgspec.structs.asdict(answer),
+    )
+    return _Json(422, b"application/problem+json", _encoder.encode(refused))
 
 
-def _unavailable(outcomes: Sequence[Outcome], unstored: Unstored) -> Response:
-    stored = sum(isinstance(outcome, Accepted) for outcome in outcomes)
-    full = isinstance(unstored.error, LogFullError)
-    return problem(
-        503,
-        "The log is full" if full else "The log is unavailable",
-        f"{unstored.error}. {stored:,} of {len(outcomes):,} events are stored; sending all of them again with the "
+def _unavailable(outcomes: Sequence[Outcome], stored: int, rejected: list[RejectedItem]) -> ASGIApp:
+    error = next(outcome.error for outcome in outcomes if isinstance(outcome, Unstored))
+    full = isinstance(error, LogFullError)
+    unstored = UnstoredProblem(
+        type="about:blank",
+        title="The log is full" if full else "The log is unavailable",
+        status=503,
+        detail=f"{error}. {stored:,} of {len(outcomes):,} events are stored; sending all of them again with the "
         "event_id of each item is safe",
-        headers=RETRY_AFTER,
         code="log_full" if full else "log_unavailable",
         stored=stored,
-        rejected=_rejected(outcomes),
-        items=[Item(outcome.event_id) for outcome in outcomes],
+        rejected=rejected,
+        items=_items(outcomes),
     )
+    retry = [(name.lower().encode(), value.encode()) for name, value in RETRY_AFTER.items()]
+    return _Json(503, b"application/problem+json", _encoder.encode(unstored), *retry)
+
+
+def _items(outcomes: Sequence[Outcome]) -> list[Item]:
+    return [Item(outcome.event_id, UNSET, UNSET) for outcome in outcomes]
 
 
 def _rejected(outcomes: Sequence[Outcome]) -> list[RejectedItem]:

@@ -1,51 +1,52 @@
-"""The inbox: what clients publish on ``analytics`` and JetStream keeps until it is in the log.
+"""The inbox: messages that clients publish on ``analytics``, stored by JetStream until they are in the log.
 
-A message is acknowledged once the log has its event, or the rejected stream has it with the reason; until then
-JetStream delivers it again, for ever. That is safe: id and time of an event that came without come from the message.
+A message is acknowledged once the log has its event, or the rejected stream has it with the reason. Until then
+JetStream delivers it again, without a limit. That is safe: a missing id or time is derived from the message.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid5
 
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker
-from nats.aio.client import Client
 
-from command.appender import Appender
 from command.ingest import Ingest
 from command.messages import IncomingMessage, undecoded
-from command.rejected import keep_rejected
+from command.publishers import Publisher
+from command.rejected import rejected_message
 from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM
 from runtime.log.client import JetStreamApiError, LogClient
 from runtime.log.deliveries import entry_from
+from runtime.supervise import Outage
 
 CONSUMER = "tailrace-inbox"
 MAX_IN_FLIGHT = 1_000
-"""Messages delivered and not acknowledged, over all instances; those that wait for room in the log count too."""
+"""Messages delivered and not acknowledged, over all instances, including those that wait for room in the log."""
 WORKERS = 256
-"""Messages one instance works on at once: what an acknowledgement's round trip needs to keep the log busy."""
+"""Messages that one instance handles at once: enough to keep the log busy during an acknowledgement's round trip."""
 FIRST_RETRY, LAST_RETRY = 0.5, 5.0
-"""Seconds until a message that could not be stored is delivered again, growing between these."""
+"""Seconds until a message that could not be stored is delivered again: the delay doubles from first to last."""
 
 _CONSUMER_NOT_FOUND = 10014
-_IDS = UUID("9d1b9a5e-6b1c-5b0e-9f57-0c7a1f0c2b11")  # a random constant: the namespace of ids made from inbox positions
+_IDS = UUID("9d1b9a5e-6b1c-5b0e-9f57-0c7a1f0c2b11")  # random: the namespace of ids derived from inbox positions
 
 logger = logging.getLogger("tailrace.command")
 
 
 def id_from_inbox(inbox_epoch: str, entry: LogEntry) -> UUID:
-    """The id of an event that came without one: the same for every delivery of the message.
+    """Returns the id of an event that came without one: the same for every delivery of the message.
 
-    The time is part of it, so that a stream made anew, which counts from 1 again, can't give ids a second time.
+    It includes the time, so that a recreated stream, which counts from 1 again, yields other ids.
     """
     return uuid5(_IDS, f"{inbox_epoch}:{entry.seq}:{entry.time_ns}")
 
 
 async def consumer_exists(client: LogClient) -> bool:
-    """Whether the inbox's consumer is there.
+    """Returns whether the inbox's consumer exists.
 
     Raises:
         LogUnavailableError: the log does not answer.
@@ -60,10 +61,10 @@ async def consumer_exists(client: LogClient) -> bool:
 
 
 async def make_consumer(client: LogClient, *, publish_timeout: float) -> None:
-    """Makes the inbox's consumer or brings it up to date; safe to run from several services at once.
+    """Creates or updates the inbox's consumer; several services can do so at once.
 
-    Its delivery subject is fixed, so whoever is subscribed is served again when the consumer had to be made anew, and
-    the delivery group shares the messages among all instances.
+    Its delivery subject is fixed, so existing subscriptions continue if the consumer is recreated. The delivery group
+    distributes the messages over all instances.
 
     Raises:
         LogUnavailableError: the log does not answer, or refuses.
@@ -76,7 +77,7 @@ async def make_consumer(client: LogClient, *, publish_timeout: float) -> None:
         "deliver_policy": "all",
         "filter_subject": INBOX,
         "ack_policy": "explicit",
-        # the log and the rejected stream may each take the whole time-out before a message is given up
+        # the log and the rejected stream can each take the whole timeout
         "ack_wait": int((2 * publish_timeout + 5) * 1e9),
         "max_deliver": -1,
         "max_ack_pending": MAX_IN_FLIGHT,
@@ -86,7 +87,7 @@ async def make_consumer(client: LogClient, *, publish_timeout: float) -> None:
 
 
 def subscribe_inbox(broker: NatsBroker, inbox: "Inbox") -> None:
-    """Registers the handler of the inbox; its consumer has to exist when the broker starts."""
+    """Registers the handler of the inbox; its consumer must exist when the broker starts."""
 
     @broker.subscriber(
         INBOX,
@@ -97,13 +98,13 @@ def subscribe_inbox(broker: NatsBroker, inbox: "Inbox") -> None:
         decoder=undecoded,
         title=INBOX,
         description=(
-            "Events, published and forgotten or with JetStream's own acknowledgement. What is refused is kept in "
-            "the stream ANALYTICS_REJECTED with its reason; everything else is in the log shortly after."
+            "Events, published with JetStream's acknowledgement or without. Refused events are stored in the stream "
+            "ANALYTICS_REJECTED with the reason; all others are in the log shortly after."
         ),
     )
     async def analytics(message: IncomingMessage) -> None:
         raw = message.raw_message
-        delay = await inbox.take(entry_from(raw.reply, None, raw.data), deliveries=raw.metadata.num_delivered)
+        delay = await inbox.store(entry_from(raw.reply, None, raw.data), deliveries=raw.metadata.num_delivered)
         if delay is None:
             await raw.ack()
         else:
@@ -111,41 +112,40 @@ def subscribe_inbox(broker: NatsBroker, inbox: "Inbox") -> None:
 
 
 class Inbox:
-    """Takes the inbox's messages into the log. One per process."""
+    """Stores the messages of the inbox. One per process."""
 
-    def __init__(self, ingest: Ingest, appender: Appender, connection: Client, inbox_epoch: str) -> None:
+    def __init__(
+        self, ingest: Ingest, rejected: Publisher, epochs: "dict[str, str]", max_payload: Callable[[], int]
+    ) -> None:
+        """``epochs`` has the epoch of each stream once the service runs; ``max_payload`` is the server's limit."""
         self._ingest = ingest
-        self._appender = appender
-        self._connection = connection
-        self._epoch = inbox_epoch
-        self._stuck = False
+        self._rejected = rejected
+        self._epochs = epochs
+        self._max_payload = max_payload
+        self._outage = Outage(logger, "the inbox waits", recovered="inbox consumer recovered")
 
-    async def take(self, entry: LogEntry, *, deliveries: int) -> float | None:
-        """Stores a message's event, or the message with the reason why it is refused.
+    async def store(self, entry: LogEntry, *, deliveries: int) -> float | None:
+        """Appends a message's event to the log, or stores the message with the reason for its refusal.
 
         Returns:
-            None once that is done, else in how many seconds to try again.
+            None if it is stored, else the seconds until the next delivery.
         """
         try:
             await self._store(entry)
         except LogUnavailableError as error:
-            if not self._stuck:
-                logger.warning("the inbox waits: %s", error)
-            self._stuck = True
+            self._outage.report(error)
             return float(min(FIRST_RETRY * 2 ** min(deliveries - 1, 8), LAST_RETRY))
-        if self._stuck:
-            logger.info("the inbox goes on")
-        self._stuck = False
+        self._outage.end()
         return None
 
     async def _store(self, entry: LogEntry) -> None:
+        epoch = self._epochs[INBOX_STREAM]
         try:
             await self._ingest.append(
-                entry.payload,
-                new_id=lambda: id_from_inbox(self._epoch, entry),
-                default_created_at=entry.logged_at,
+                entry.payload, new_id=lambda: id_from_inbox(epoch, entry), default_created_at=entry.logged_at
             )
         except EventRejectedError as error:
-            await keep_rejected(
-                self._appender, entry, error, inbox_epoch=self._epoch, max_payload=self._connection.max_payload
-            )
+            message = rejected_message(entry, error, inbox_epoch=epoch, max_payload=self._max_payload())
+            [outcome] = await self._rejected.publish([message])
+            if isinstance(outcome, LogUnavailableError):
+                raise outcome from None

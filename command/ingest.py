@@ -7,13 +7,15 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from command.appender import BATCH, Appender, Message
+from command.appender import BATCH, Message
 from command.event_types import EventTypes
 from command.metrics import CommandMetrics, Counters
+from command.publishers import Publisher
 from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import Appended
 from contracts.errors import EventRejectedError, LogUnavailableError, UnavailableError
 from contracts.events import encode_event, read_event, readable_id
+from contracts.subjects import LOG_STREAM
 from contracts.upcasting import Upcasters
 
 
@@ -68,20 +70,21 @@ class Ingest:
 
     def __init__(
         self,
-        appender: Appender,
+        log: Publisher,
         event_types: EventTypes,
         upcasters: Upcasters,
         metrics: CommandMetrics,
-        epoch: str,
+        epochs: "dict[str, str]",
         *,
         max_pending: int,
     ) -> None:
+        """``epochs`` has the epoch of each stream once the service runs."""
         self.counters = metrics.counters
         self._rejected = metrics.rejected
-        self._appender = appender
+        self._log = log
         self._event_types = event_types
         self._upcasters = upcasters
-        self._epoch = epoch
+        self._epochs = epochs
         self._max_pending = max_pending
 
     def admit(self, events: int) -> "Pending":
@@ -101,7 +104,7 @@ class Ingest:
 
     def cursor(self, event: Accepted) -> Cursor:
         """Returns the event's position in the log."""
-        return Cursor(self._epoch, event.seq, id_fingerprint(event.event_id))
+        return Cursor(self._epochs[LOG_STREAM], event.seq, id_fingerprint(event.event_id))
 
     async def append(
         self, raw: bytes, *, new_id: Callable[[], UUID] = uuid7, default_created_at: datetime | None = None
@@ -159,7 +162,7 @@ class Ingest:
             message = Message(subject, payload, payload[13:49].decode())
             read.append(message)
             messages.append(message)
-        appended = iter(await self._appender.append_all(messages))
+        appended = iter(await self._log.publish(messages))
         return [item if isinstance(item, Refused) else self._outcome(item.message_id, next(appended)) for item in read]
 
     def _outcome(self, event_id: str, outcome: Appended | LogUnavailableError) -> Accepted | Unstored:

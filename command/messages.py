@@ -1,7 +1,7 @@
-"""How the NATS messages look: the schemas that the AsyncAPI document shows, made from the contracts' own structs.
+"""The shapes of NATS messages: schemas for the AsyncAPI document, generated from the contracts' own structs.
 
-Handlers take messages as they are, since only ``read_event`` decides what is an event; their annotations carry the
-schema. FastStream's own decoding and injection would cost more than all the rest (four thread hops a message).
+Handlers receive messages undecoded, since only ``read_event`` decides what an event is; their annotations carry the
+schema. FastStream's own decoding and injection costs more than the rest (four thread switches per message).
 """
 
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ SEED_EVENT: dict[str, Any] = {
     "created_at": "2025-10-10T10:00:00Z",
     "event_data": {"path": "/home"},
 }
-"""The event of the system that Tailrace grew from."""
+"""The event of the system that Tailrace replaces."""
 FULL_EVENT: dict[str, Any] = {"event_id": "0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177", **SEED_EVENT}
 
 
@@ -27,29 +27,29 @@ EventId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 
 
 class SubmitError(msgspec.Struct, frozen=True):
-    """Why an event was not stored. ``retryable``: sending it again may succeed, and is safe with an ``event_id``."""
+    """Why an event was not stored. If ``retryable``, it can be sent again; with an ``event_id`` that is safe."""
 
     code: Annotated[str, Meta(description="the reason in one word", examples=["missing_field", "log_unavailable"])]
     message: Annotated[str, Meta(description="the reason in a sentence")]
-    retryable: Annotated[bool, Meta(description="whether sending it again may succeed")]
+    retryable: Annotated[bool, Meta(description="whether sending it again can succeed")]
 
 
 class SubmitReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer to a submitted event: where the log has it, or ``error``."""
+    """The reply to a submitted event: its position in the log, or ``error``."""
 
-    event_id: Annotated[EventId | None, Meta(description="the event's id, made where it came without")] = None
-    cursor: Annotated[str | None, Meta(description="where the log has it")] = None
+    event_id: Annotated[EventId | None, Meta(description="the event's id, generated if it came without one")] = None
+    cursor: Annotated[str | None, Meta(description="its position in the log")] = None
     duplicate: Annotated[bool | None, Meta(description="whether the log had it before")] = None
-    error: Annotated[SubmitError | None, Meta(description="why it was not stored; then nothing else is there")] = None
+    error: Annotated[SubmitError | None, Meta(description="why it was not stored; then the only member")] = None
 
 
 async def undecoded(message: NatsMessage) -> NatsMessage:
-    """A decoder for FastStream that hands the message itself to the handler."""
+    """Decodes nothing: FastStream passes the message itself to the handler."""
     return message
 
 
 def schema_of(struct: type[msgspec.Struct], *examples: dict[str, Any]) -> dict[str, Any]:
-    """A struct's JSON schema in one piece, titled with the struct's name."""
+    """Returns a struct's JSON schema without references, titled with the struct's name."""
     schema = msgspec.json.schema(struct)
     definitions = schema["$defs"]
     found: dict[str, Any] = _inlined(definitions[struct.__name__], definitions)

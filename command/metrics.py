@@ -1,4 +1,4 @@
-"""What the command service measures: every name is here, and in docs/metrics.md."""
+"""The metrics of the command service; docs/metrics.md lists them."""
 
 from collections.abc import Iterable
 
@@ -11,13 +11,13 @@ from prometheus_client.registry import Collector
 from runtime.metrics import new_registry
 
 APPEND_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Bounds: from one acknowledgement on one machine to the longest that is waited for."""
+"""Bounds: from one acknowledgement on one machine to the timeout."""
 
 
 class Counters(Struct):
     """Events since the start. ``accepted`` includes ``duplicates``; ``pending`` are on their way into the log.
 
-    ``unstored`` were not acknowledged by the log: their senders were told, and most send them again.
+    ``unstored`` were not acknowledged by the log; most senders send them again.
     """
 
     accepted: int = 0
@@ -28,17 +28,17 @@ class Counters(Struct):
 
 
 class CommandMetrics:
-    """The command service's metrics, in a registry of their own."""
+    """The metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         self.counters = Counters()
         self.registry = new_registry()
         self.rejected = Counter(
-            "tailrace_rejected_events", "Events that validation refused, by why.", ["code"], registry=self.registry
+            "tailrace_rejected_events", "Events that validation refused, by reason.", ["code"], registry=self.registry
         )
         self.append = Histogram(
             "tailrace_append_seconds",
-            "Seconds until the log had acknowledged what was appended at once (1 to 1,000 events).",
+            "Seconds until the log acknowledged a batch (1 to 1,000 events).",
             buckets=APPEND_SECONDS,
             registry=self.registry,
         )
@@ -46,7 +46,7 @@ class CommandMetrics:
 
 
 class _Counts(Collector):
-    """Read when somebody asks: counting costs the hot path no more than an addition."""
+    """Collects on request, so that counting an event costs one addition."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
@@ -55,11 +55,11 @@ class _Counts(Collector):
         counters = self._counters
         events = CounterMetricFamily(
             "tailrace_ingested_events",
-            "Events by what became of them: stored, repeated (the log had it), rejected, unstored (not acknowledged).",
+            "Events by outcome: stored, duplicate (the log had it), rejected, unstored (not acknowledged).",
             labels=["outcome"],
         )
         events.add_metric(["stored"], counters.accepted - counters.duplicates)
-        events.add_metric(["repeated"], counters.duplicates)
+        events.add_metric(["duplicate"], counters.duplicates)
         events.add_metric(["rejected"], counters.rejected)
         events.add_metric(["unstored"], counters.unstored)
         yield events

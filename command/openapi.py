@@ -1,220 +1,157 @@
-"""The OpenAPI document of the command service's HTTP side, made from the structs that its answers are."""
+"""The OpenAPI document of the HTTP side: schemas and examples come from the structs that the service encodes."""
 
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, Struct
 
+from command.answers import (
+    Alive,
+    Answer,
+    Item,
+    Problem,
+    Ready,
+    RefusedProblem,
+    RejectedItem,
+    Status,
+    UnreadyProblem,
+    UnstoredProblem,
+)
 from command.bodies import MAX_EVENTS
-from command.http import DetailedItem, Item, RejectedItem
 from command.messages import FULL_EVENT, SEED_EVENT, schema_of
-from command.metrics import Counters
 from contracts.events import IncomingEvent
 
 _DESCRIPTION = """
-The write side of Tailrace: `POST /events` puts events into the log. What it answers 2xx for is stored. The same over
-NATS is described by [asyncapi.json](asyncapi.json). Errors are problem+json (RFC 9457). Nobody is asked who they are:
-what is to be open to others belongs behind a proxy that asks.
+The write side of Tailrace: `POST /events` appends events to the log. An answer of 2xx means that they are stored. The
+same over NATS: [AsyncAPI](asyncapi). Errors are problem+json (RFC 9457). There is no authentication: only expose this
+service behind a proxy that provides it.
 """
 _POST = f"""
-Takes one event, a JSON array of them, or NDJSON (an event per line): at most {MAX_EVENTS:,} events. Each is judged by
-itself. Send an `event_id` if you ever send again after an error: it is what makes an event count once. Events without
-one get one, which `items` tells, in the order sent.
+Accepts one event, a JSON array of events, or NDJSON (one event per line), up to {MAX_EVENTS:,} events. Each event is
+validated separately. Send an `event_id` if you retry after errors: an id counts once. Events without an id get one;
+`items` lists the ids in the order of the body.
 """
-_PROBLEM: dict[str, Any] = {
-    "type": "object",
-    "description": "An error as RFC 9457 has it.",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "A sentence for people."},
-    },
-    "required": ["type", "title", "status", "detail"],
+_DETAIL = {
+    "name": "detail",
+    "in": "query",
+    "schema": {"type": "string", "enum": ["1", "true"]},
+    "description": "Adds the position of each event, and whether the log had it before.",
 }
-_MOMENT = {"type": "string", "format": "date-time"}
-_METRICS = {"description": "Its text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
-_ALIVE = {"status": "ok"}
-_COUNTERS = msgspec.structs.asdict(Counters(accepted=12_000, duplicates=17, rejected=3, pending=64))
-_STATUS = {**_COUNTERS, "started_at": "2025-10-10T10:00:00Z", "epoch": "3f9c1a7be204"}
-_RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-_ITEMS = [{"event_id": FULL_EVENT["event_id"]}, {"event_id": None}]
-_REJECTED = {"index": 1, "event_id": None, "code": "missing_field", "message": "user_id is missing"}
-_STORED = {"accepted": 1, "rejected": [], "items": _ITEMS[:1], "cursor": "3f9c1a7be204:41:5d41402a"}
-_PARTLY = {**_STORED, "rejected": [_REJECTED], "items": _ITEMS}
-_NONE: dict[str, Any] = {"accepted": 0, "rejected": [{**_REJECTED, "index": 0}], "items": _ITEMS[1:], "cursor": None}
-_UNSTORED: dict[str, Any] = {"code": "log_unavailable", "stored": 1, "rejected": [], "items": [_ITEMS[0], _ITEMS[0]]}
-_CURSOR = {"type": ["string", "null"], "description": "The furthest accepted event's place in the log; null: none was."}
+_STATUS = Status(
+    accepted=12_000,
+    duplicates=17,
+    rejected=3,
+    pending=64,
+    started_at=datetime(2025, 10, 10, 10, tzinfo=UTC),
+    epoch="3f9c1a7be204",
+)
+_ID = FULL_EVENT["event_id"]
+_ITEMS = [Item(_ID, UNSET, UNSET), Item(None, UNSET, UNSET)]
+_REJECTED = RejectedItem(1, None, "missing_field", "user_id is missing")
+_CURSOR = "3f9c1a7be204:41:5d41402a"
+_SCHEMAS = (Answer, Status, Alive, Ready, Problem, UnreadyProblem, RefusedProblem, UnstoredProblem)
+
+
+def _problem(status: int, title: str, detail: str) -> Problem:
+    return Problem(type="about:blank", title=title, status=status, detail=detail)
+
+
+_SILENT = "the log did not answer in 2 s"
+_UNREADY = UnreadyProblem(type="about:blank", title="Unhealthy", status=503, detail=_SILENT, log=_SILENT)
+_REFUSED = RefusedProblem(
+    type="about:blank",
+    title="Refused",
+    status=422,
+    detail="user_id is missing",
+    accepted=0,
+    rejected=[msgspec.structs.replace(_REJECTED, index=0)],
+    items=_ITEMS[1:],
+    cursor=None,
+)
+_UNSTORED = UnstoredProblem(
+    type="about:blank",
+    title="The log is unavailable",
+    status=503,
+    detail="the log did not acknowledge within 5 s. 1 of 2 events are stored; sending all of them again with the "
+    "event_id of each item is safe",
+    code="log_unavailable",
+    stored=1,
+    rejected=[],
+    items=[_ITEMS[0], _ITEMS[0]],
+)
 
 
 def openapi_document() -> dict[str, Any]:
-    """The document as plain JSON values."""
-    _, schemas = msgspec.json.schema_components(
-        [Item, DetailedItem, RejectedItem, Counters], ref_template="#/components/schemas/{name}"
-    )
+    """Returns the document as plain JSON values."""
+    _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
-        schema["description"] = " ".join(schema.get("description", "").replace("``", "`").split())
-    schemas |= {
-        "Event": schema_of(IncomingEvent, SEED_EVENT, FULL_EVENT),
-        "Problem": _PROBLEM,
-        "Answer": _answer(),
-        "Status": {
-            "allOf": [
-                _reference("Counters"),
-                _object("Since when, and which log.", {"started_at": _MOMENT, "epoch": {"type": "string"}}),
-            ]
-        },
-        "Alive": _object("The process runs.", {"status": {"const": "ok"}}),
-        "Ready": _object("The log answers.", {"log": {"const": "ok"}}),
-        "UnreadyProblem": {
-            "allOf": [_reference("Problem"), _object("What does not answer.", {"log": {"type": "string"}})]
-        },
-        "RefusedProblem": {"allOf": [_reference("Problem"), _reference("Answer")]},
-        "UnstoredProblem": _unstored(),
-    }
+        schema["description"] = " ".join(schema["description"].replace("``", "`").split())
+    schemas["Event"] = schema_of(IncomingEvent, SEED_EVENT, FULL_EVENT)
+    metrics = {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tailrace command", "version": version("tailrace"), "description": _DESCRIPTION},
         "paths": {
             "/events": {"post": _post()},
-            "/status": {"get": _get("What happened since the start.", {"200": _json("Counts.", "Status", _STATUS)})},
-            "/health/live": {"get": _get("Whether the process runs.", {"200": _json("It does.", "Alive", _ALIVE)})},
-            "/health/ready": {"get": _get("Whether the log answers.", _readiness())},
-            "/metrics": {"get": _get("Metrics for Prometheus.", {"200": _METRICS})},
+            "/status": _get("Counts events since the start.", {"200": _answer("The counts.", _STATUS)}),
+            "/health/live": _get("Whether the process runs.", {"200": _answer("It runs.", Alive())}),
+            "/health/ready": _get(
+                "Whether the log answers.",
+                {"200": _answer("It answers.", Ready()), "503": _answer("It does not answer.", _UNREADY, retry=True)},
+            ),
+            "/metrics": _get("Metrics for Prometheus.", {"200": metrics}),
         },
         "components": {"schemas": schemas},
     }
 
 
-def _readiness() -> dict[str, Any]:
-    silent = "the log did not answer in 2 s"
-    return {
-        "200": _json("It does.", "Ready", {"log": "ok"}),
-        "503": _problem(503, "It does not.", "Unhealthy", silent, _RETRY, schema="UnreadyProblem", log=silent),
-    }
-
-
-def _answer() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "description": "What became of a body. `accepted` includes events that the log had already.",
-        "properties": {
-            "accepted": {"type": "integer"},
-            "rejected": {"type": "array", "items": _reference("RejectedItem")},
-            "items": {
-                "description": "One for each event sent, in order; with `detail=1` where each is.",
-                "anyOf": [
-                    {"type": "array", "items": _reference("DetailedItem")},
-                    {"type": "array", "items": _reference("Item")},
-                ],
-            },
-            "cursor": _CURSOR,
-        },
-        "required": ["accepted", "rejected", "items", "cursor"],
-    }
-
-
-def _unstored() -> dict[str, Any]:
-    members = {
-        "code": {"enum": ["log_full", "log_unavailable"]},
-        "stored": {"type": "integer", "description": "How many of the events are stored."},
-        "rejected": {"type": "array", "items": _reference("RejectedItem")},
-        "items": {"type": "array", "items": _reference("Item")},
-    }
-    described = _object("Not all is stored: send all of it again, with the ids that `items` tells.", members)
-    return {"allOf": [_reference("Problem"), described]}
-
-
-def _object(description: str, members: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "description": description, "properties": members, "required": list(members)}
-
-
 def _post() -> dict[str, Any]:
-    one_or_more = {"oneOf": [_reference("Event"), {"type": "array", "items": _reference("Event")}]}
-    lines = {"schema": {"type": "string", "description": "An event per line."}}
+    event = _reference("Event")
+    lines = {"schema": {"type": "string", "description": "One event per line."}}
+    stored = Answer(accepted=1, rejected=[], items=_ITEMS[:1], cursor=_CURSOR)
+    partly = Answer(accepted=1, rejected=[_REJECTED], items=_ITEMS, cursor=_CURSOR)
+    empty = _problem(400, "Malformed body", "the array is empty: send at least one event")
+    large = _problem(413, "Body too large", "the body has 20,000,000 bytes, and the limit is 16,777,216")
+    gzip = _problem(415, "Unsupported content encoding", "the body is encoded with gzip: send it without an encoding")
+    busy = _problem(
+        429, "Too many events at once", "20,000 events are on their way into the log; send this again a little later"
+    )
     return {
         "tags": ["events"],
-        "summary": "Put events into the log",
+        "summary": "Append events to the log",
         "description": _POST,
-        "parameters": [
-            {
-                "name": "detail",
-                "in": "query",
-                "schema": {"type": "string", "enum": ["1", "true"]},
-                "description": "Also tells where each event is, and whether the log had it already.",
-            }
-        ],
+        "parameters": [_DETAIL],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": one_or_more}, "application/x-ndjson": lines},
+            "content": {
+                "application/json": {"schema": {"oneOf": [event, {"type": "array", "items": event}]}},
+                "application/x-ndjson": lines,
+            },
         },
         "responses": {
-            "202": _json("The log has all of it.", "Answer", _STORED),
-            "207": _json("The log has what is not in `rejected`.", "Answer", _PARTLY),
-            "400": _problem(
-                400,
-                "The body can't be split into events.",
-                "Malformed body",
-                "the array is empty: send at least one event",
-            ),
-            "413": _problem(
-                413,
-                "The body is too large.",
-                "Body too large",
-                "the body has 20,000,000 bytes, at most 16,777,216 are taken at once",
-            ),
-            "415": _problem(
-                415,
-                "Its kind or its encoding can't be read.",
-                "Unsupported content encoding",
-                "the body is encoded with gzip; send it as it is",
-            ),
-            "422": _problem(
-                422, "Every event was refused.", "Refused", "user_id is missing", schema="RefusedProblem", **_NONE
-            ),
-            "429": _problem(
-                429,
-                "Too many events are on their way: send it again a little later.",
-                "Too many events at once",
-                "20,000 events are on their way into the log; send this again a little later",
-                _RETRY,
-            ),
-            "503": _problem(
-                503,
-                "The log is full or away.",
-                "The log is unavailable",
-                "the log did not acknowledge within 5 s. 1 of 2 events are stored; sending all of them again with the "
-                "event_id of each item is safe",
-                _RETRY,
-                schema="UnstoredProblem",
-                **_UNSTORED,
-            ),
+            "202": _answer("The log has all events.", stored),
+            "207": _answer("The log has the events that are not in `rejected`.", partly),
+            "400": _answer("The body can't be split into events.", empty),
+            "413": _answer("The body is too large.", large),
+            "415": _answer("The media type or the encoding is not supported.", gzip),
+            "422": _answer("Every event was refused.", _REFUSED),
+            "429": _answer("Too many events are pending: retry a little later.", busy, retry=True),
+            "503": _answer("The log is full or unavailable.", _UNSTORED, retry=True),
         },
     }
 
 
 def _get(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
-    return {"tags": ["operation"], "summary": summary, "responses": responses}
+    return {"get": {"tags": ["operation"], "summary": summary, "responses": responses}}
 
 
-def _json(description: str, schema: str, example: dict[str, Any]) -> dict[str, Any]:
-    content = {"schema": _reference(schema), "example": example}
-    return {"description": description, "content": {"application/json": content}}
-
-
-def _problem(
-    status: int,
-    description: str,
-    title: str,
-    detail: str,
-    headers: dict[str, Any] | None = None,
-    *,
-    schema: str = "Problem",
-    **members: Any,
-) -> dict[str, Any]:
-    example = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
-    content = {"application/problem+json": {"schema": _reference(schema), "example": example}}
-    return {"description": description, "content": content} | ({"headers": headers} if headers else {})
+def _answer(description: str, example: Struct, *, retry: bool = False) -> dict[str, Any]:
+    media_type = "application/problem+json" if isinstance(example, Problem) else "application/json"
+    content = {"schema": _reference(type(example).__name__), "example": msgspec.to_builtins(example)}
+    headers = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return {"description": description, "content": {media_type: content}} | ({"headers": headers} if retry else {})
 
 
 def _reference(schema: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What validation refused from the inbox, kept in a stream of its own with the reason."""
+"""Messages of the inbox that validation refused, stored with the reason in a stream of their own."""
 
 import base64
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from command.appender import Appender, Message
+from command.appender import Message
 from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError
 from contracts.events import readable_id
@@ -16,23 +16,23 @@ from contracts.subjects import REJECTED_PREFIX, REJECTED_STREAM
 from runtime.log.client import LogClient
 
 _ROOM = 16 * 1024
-"""Bytes of a NATS message left for headers and everything but the payload."""
+"""Bytes of a NATS message that are reserved for everything but the payload."""
 
 
 class Rejected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A refused message and why. ``payload`` is its text, or base64 where it is not UTF-8."""
+    """A refused message and the reason. ``payload`` is its text, or base64 if it is not UTF-8."""
 
     code: Annotated[str, Meta(description="the reason in one word")]
     message: Annotated[str, Meta(description="the reason in a sentence")]
-    event_id: Annotated[UUID | None, Meta(description="the event's id, where one could be read")] = None
-    source: Annotated[str, Meta(description="where it came from")] = "inbox"
+    event_id: Annotated[UUID | None, Meta(description="the event's id, if one can be read")] = None
+    source: Annotated[str, Meta(description="where the message came from")] = "inbox"
     inbox_seq: Annotated[int, Meta(description="its sequence in the inbox's stream")]
-    received_at: Annotated[datetime, Meta(tz=True, description="when the inbox took it")]
-    payload: Annotated[str, Meta(description="the message as it came, or its beginning")]
+    received_at: Annotated[datetime, Meta(tz=True, description="when the inbox stored it")]
+    payload: Annotated[str, Meta(description="the message, or its beginning")]
     payload_encoding: Annotated[str, Meta(description="`utf-8` or `base64`")] = "utf-8"
     payload_bytes: Annotated[
         int,
-        Meta(description="size of the message as it came; `payload` has less of it where that was too long to keep"),
+        Meta(description="size of the message; `payload` has less of it if it was too long to store"),
     ]
     truncated: Annotated[bool, Meta(description="whether `payload` is only its beginning")] = False
 
@@ -41,24 +41,16 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Rejected)
 
 
-async def keep_rejected(
-    appender: Appender, entry: LogEntry, error: EventRejectedError, *, inbox_epoch: str, max_payload: int
-) -> None:
-    """Stores a refused inbox entry; the same entry again adds nothing.
+def rejected_message(entry: LogEntry, error: EventRejectedError, *, inbox_epoch: str, max_payload: int) -> Message:
+    """Returns the message that stores a refused inbox entry; the stream drops a second one for the same entry.
 
-    ``max_payload`` is the size of message that the server takes, in bytes.
-
-    Raises:
-        LogUnavailableError: it is not stored.
+    ``max_payload`` is the server's limit in bytes.
     """
-    rejected = _record(entry, error, entry.payload)
-    encoded = _encoder.encode(rejected)
+    encoded = _encoder.encode(_record(entry, error, entry.payload))
     if len(encoded) > max_payload - _ROOM:
-        # JSON may need six characters for one byte
+        # JSON can take six characters for one byte
         encoded = _encoder.encode(_record(entry, error, entry.payload[: (max_payload - _ROOM) // 6]))
-    await appender.append(
-        Message(f"{REJECTED_PREFIX}{error.code}", encoded, f"rejected:{inbox_epoch}:{entry.seq}:{entry.time_ns}")
-    )
+    return Message(f"{REJECTED_PREFIX}{error.code}", encoded, f"rejected:{inbox_epoch}:{entry.seq}:{entry.time_ns}")
 
 
 def _record(entry: LogEntry, error: EventRejectedError, kept: bytes) -> Rejected:
@@ -81,10 +73,10 @@ def _record(entry: LogEntry, error: EventRejectedError, kept: bytes) -> Rejected
 
 
 async def list_rejected(client: LogClient, limit: int) -> list[Rejected]:
-    """The last ``limit`` refused messages, the latest first.
+    """Returns the last ``limit`` refused messages, the latest first.
 
     Raises:
-        StreamMissingError: nothing was ever set up here.
+        StreamMissingError: the streams do not exist yet.
         LogUnavailableError: the log does not answer.
     """
     state = (await client.stream_info(REJECTED_STREAM))["state"]
@@ -101,7 +93,7 @@ async def list_rejected(client: LogClient, limit: int) -> list[Rejected]:
 async def _get(client: LogClient, seq: int) -> Rejected | None:
     entry = await client.get(seq, REJECTED_STREAM)
     if entry is None:
-        return None  # deleted by someone
+        return None  # deleted
     try:
         return _decoder.decode(entry.payload)
     except msgspec.MsgspecError:
@@ -109,11 +101,11 @@ async def _get(client: LogClient, seq: int) -> Rejected | None:
 
 
 def _foreign(payload: bytes, seq: int) -> Rejected:
-    # somebody else's message under our subject: shown, so that the list has no silent holes
+    # a message of another program on this subject: listed, so that the list is complete
     shown: dict[str, Any] = {"payload": payload.decode(errors="replace"), "payload_bytes": len(payload)}
     return Rejected(
         code="unreadable",
-        message=f"message {seq} of the stream {REJECTED_STREAM} is not one of Tailrace's",
+        message=f"message {seq} of the stream {REJECTED_STREAM} was not written by Tailrace",
         source="unknown",
         inbox_seq=0,
         received_at=datetime.fromtimestamp(0, UTC),

@@ -1,4 +1,4 @@
-"""``analytics.submit``: a request with an event, answered once the log has it."""
+"""``analytics.submit``: a request with one event, answered once the log has it."""
 
 import msgspec
 from faststream.nats import NatsBroker
@@ -24,29 +24,29 @@ def subscribe_submit(broker: NatsBroker, ingest: Ingest) -> None:
         decoder=undecoded,
         title=SUBMIT,
         description=(
-            "Request-reply: one event, answered once the log has it, else with the typed error. Without a reply "
-            "subject nobody learns of a refusal: to publish and forget, use `analytics`."
+            "Request-reply: one event, answered once the log has it, or with an error. Without a reply subject a "
+            "refusal goes unnoticed: publish on `analytics` instead if you do not wait for the reply."
         ),
     )
     async def submit(message: IncomingMessage) -> bytes:
-        return _encoder.encode(await answer(ingest, message.body))
+        return _encoder.encode(await append_one(ingest, message.body))
 
 
-async def answer(ingest: Ingest, raw: bytes) -> SubmitReply:
-    """Takes one event and says what became of it; never raises."""
+async def append_one(ingest: Ingest, raw: bytes) -> SubmitReply:
+    """Appends one event and returns what became of it; never raises."""
     try:
         with ingest.admit(1):
             accepted = await ingest.append(raw)
     except EventRejectedError as error:
-        return _failed(error.code, error.message, retryable=False)
+        return _failed(error.code, error, retryable=False)
     except TooManyPendingError as error:
-        return _failed("too_many_pending", str(error), retryable=True)
+        return _failed("too_many_pending", error, retryable=True)
     except LogFullError as error:
-        return _failed("log_full", str(error), retryable=True)
+        return _failed("log_full", error, retryable=True)
     except LogUnavailableError as error:
-        return _failed("log_unavailable", str(error), retryable=True)
+        return _failed("log_unavailable", error, retryable=True)
     return SubmitReply(accepted.event_id, str(ingest.cursor(accepted)), accepted.duplicate)
 
 
-def _failed(code: str, message: str, *, retryable: bool) -> SubmitReply:
-    return SubmitReply(error=SubmitError(code, message, retryable))
+def _failed(code: str, error: Exception, *, retryable: bool) -> SubmitReply:
+    return SubmitReply(error=SubmitError(code, str(error), retryable))

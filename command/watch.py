@@ -1,4 +1,4 @@
-"""Noticing what JetStream doesn't tell: a consumer or a stream that is gone, a log that is another one."""
+"""Detects what JetStream does not report: a consumer or a stream that is gone, and a log that was replaced."""
 
 import asyncio
 import logging
@@ -8,11 +8,12 @@ from command.inbox import consumer_exists, make_consumer
 from contracts.errors import ForeignHistoryError, LogUnavailableError
 from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
 from runtime.log.client import LogClient, StreamMissingError, epoch_of
+from runtime.supervise import Outage
 
 INTERVAL = 2.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 MISSING = 2
-"""Looks in a row that must not find a stream: a server that has just started may not know all of them yet."""
+"""Checks in a row that must miss a stream: a server that has just started may not know all of them yet."""
 
 logger = logging.getLogger("tailrace.command")
 
@@ -20,40 +21,38 @@ logger = logging.getLogger("tailrace.command")
 async def watch(
     client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, *, publish_timeout: float
 ) -> None:
-    """Looks every ``INTERVAL`` seconds, for ever; a consumer that is gone is made anew.
+    """Checks every ``INTERVAL`` seconds, without end; recreates the inbox's consumer if it is gone.
 
-    ``epochs`` gives the epoch of each stream as it was at the start.
+    ``epochs`` has the epoch of each stream as it was at the start.
 
     Raises:
         StreamMissingError: a stream is gone.
-        ForeignHistoryError: a stream was made anew; positions and ids of the old one must not be given out any more.
+        ForeignHistoryError: a stream was recreated, so positions and ids of the old one are no longer valid.
     """
-    missing, answering = 0, True
+    missing, outage = 0, Outage(logger, "the streams can't be checked", recovered="the log answers again")
     while True:
         await asyncio.sleep(INTERVAL)
         try:
-            await _look(client, epochs, event_types, publish_timeout)
-            if not answering:
-                logger.info("the log answers again")
-            missing, answering = 0, True
+            await _check(client, epochs, event_types, publish_timeout)
         except StreamMissingError as error:
             missing += 1
             if missing >= MISSING:
-                raise StreamMissingError(f"{error} any more: start this service again to make it") from None
+                raise StreamMissingError(f"{error} any more: start this service again to create it") from None
         except LogUnavailableError as error:
-            if answering:
-                logger.warning("%s", error)
-            answering = False
+            outage.report(error)
+        else:
+            missing = 0
+            outage.end()
 
 
 async def read_epochs(client: LogClient) -> "dict[str, str]":
-    """The epoch of each stream."""
+    """Returns the epoch of each stream."""
     return {
         stream: epoch_of(await client.stream_info(stream)) for stream in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM)
     }
 
 
-async def _look(client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, publish_timeout: float) -> None:
+async def _check(client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, publish_timeout: float) -> None:
     for stream, epoch in (await read_epochs(client)).items():
         if epoch != epochs[stream]:
             raise ForeignHistoryError(
@@ -61,7 +60,7 @@ async def _look(client: LogClient, epochs: "dict[str, str]", event_types: EventT
                 f"{epochs[stream]}): start the service again"
             )
     if not await consumer_exists(client):
-        logger.warning("the inbox's consumer was deleted; it is made anew")
+        logger.warning("the inbox's consumer was deleted: creating it again")
         await make_consumer(client, publish_timeout=publish_timeout)
     if (await client.state()).subjects != len(event_types):
         await event_types.load(client)

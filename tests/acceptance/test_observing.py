@@ -197,7 +197,7 @@ def test_the_page_lists_exactly_the_metrics_that_are_served(observed: Observed) 
 def test_metrics_count_what_happened(observed: Observed) -> None:
     assert values(observed, "command", "tailrace_ingested_events") == {
         ("stored",): 3,
-        ("repeated",): 1,
+        ("duplicate",): 1,
         ("rejected",): 1,
         ("unstored",): 0,
     }

@@ -77,8 +77,8 @@ def test_the_fallback_splits_any_array_as_a_json_reader_does(values: "list[objec
         (b"[{]}", "application/json", 400, "not a JSON array"),
         (b"hello", "text/plain", 400, "not JSON"),
         (b'{"a":', "application/json", 400, "not JSON"),
-        (b"--x", "multipart/form-data; boundary=x", 415, "can't hold events"),
-        (b"1\n" * (MAX_EVENTS + 1), "application/x-ndjson", 413, "at most 100,000"),
+        (b"--x", "multipart/form-data; boundary=x", 415, "is not supported"),
+        (b"1\n" * (MAX_EVENTS + 1), "application/x-ndjson", 413, "limit is 100,000"),
     ],
 )
 def test_a_body_that_is_no_events_is_refused_with_a_reason(

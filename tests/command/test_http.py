@@ -161,7 +161,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(settings: S
         streamed = await command.http.post("/events", content=endless())
         fits = await command.http.post("/events", content=json.dumps(SEED).encode().ljust(10_000))
     assert (announced.status_code, streamed.status_code, fits.status_code) == (413, 413, 202)
-    assert announced.json()["detail"] == "the body has 10,001 bytes, at most 10,000 are taken at once"
+    assert announced.json()["detail"] == "the body has 10,001 bytes, and the limit is 10,000"
     assert announced.headers["connection"] == "close"
 
 

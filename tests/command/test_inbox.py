@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from dirty_equals import IsDatetime, IsNow
+from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
 from command.appender import Appender
@@ -15,10 +16,12 @@ from command.event_types import EventTypes
 from command.inbox import CONSUMER, Inbox, make_consumer
 from command.ingest import Ingest
 from command.metrics import CommandMetrics
+from command.publishers import declare_publishers
 from command.rejected import Rejected, list_rejected
+from command.watch import read_epochs
 from contracts.subjects import INBOX, INBOX_STREAM
 from contracts.upcasting import NO_UPCASTERS
-from runtime.log.client import LogClient, epoch_of
+from runtime.log.client import LogClient
 from runtime.log.deliveries import entry_from
 from runtime.settings import Settings
 from runtime.tracing import Tracing
@@ -41,8 +44,9 @@ async def inbox_of(connection: Client, log: LogClient) -> Inbox:
     metrics = CommandMetrics()
     appender = Appender(metrics, Tracing(), timeout=5)
     await appender.start(connection)
-    ingest = Ingest(appender, EventTypes(10), NO_UPCASTERS, metrics, (await log.state()).epoch, max_pending=10)
-    return Inbox(ingest, appender, connection, epoch_of(await log.stream_info(INBOX_STREAM)))
+    publishers, epochs = declare_publishers(NatsBroker(), appender), await read_epochs(log)
+    ingest = Ingest(publishers.log, EventTypes(10), NO_UPCASTERS, metrics, epochs, max_pending=10)
+    return Inbox(ingest, publishers.rejected, epochs, appender.max_payload)
 
 
 async def until_rejected(log: LogClient, count: int) -> list[Rejected]:
@@ -100,7 +104,7 @@ async def test_a_crash_between_log_and_acknowledgement_adds_nothing(
         await nats.jetstream().publish(INBOX, BARE)
         delivered = await deliveries.next_msg(timeout=10)
         inbox = await inbox_of(dying, log)
-        assert await inbox.take(entry_from(delivered.reply, None, delivered.data), deliveries=1) is None
+        assert await inbox.store(entry_from(delivered.reply, None, delivered.data), deliveries=1) is None
     assert (await log.stream_info(INBOX_STREAM))["state"]["messages"] == 1  # in the log, and not acknowledged
     async with running_command(quick) as command:
         await until_inbox_is_empty(log)

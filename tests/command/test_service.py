@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from command import watch as watch_module
 from command.event_types import EventTypes
 from command.inbox import CONSUMER
-from command.service import command_side, serve
+from command.service import CommandService, serve
 from contracts.errors import ConflictError, EventRejectedError, ForeignHistoryError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, subject_of
 from migrations.streams import ensure_streams
@@ -151,20 +151,19 @@ async def test_event_types_that_other_services_logged_count_before_long(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
-    async with command_side(settings.model_copy(update={"max_event_types": 2})) as side:
-        watching = asyncio.create_task(
-            watch_module.watch(side.client, side.epochs, side.event_types, publish_timeout=5)
-        )
+    service = CommandService(settings.model_copy(update={"max_event_types": 2}))
+    async with service.running():
+        watching = asyncio.create_task(service.watch())
         for name in ("one", "other"):
             await append(log, subject_of(name), b"x", "")
 
         async def known() -> bool:
-            return len(side.event_types) == 2
+            return len(service.event_types) == 2
 
         await until(known)
         watching.cancel()
         with pytest.raises(EventRejectedError, match="'another' is new"):
-            side.event_types.subject("another")
+            service.event_types.subject("another")
 
 
 async def test_event_types_that_come_while_they_are_read_do_not_keep_the_reading_from_its_end(

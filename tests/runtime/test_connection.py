@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from command import service
+from command import broker as broker_module
+from command.broker import connect_broker, make_broker
 from command.metrics import CommandMetrics
 from contracts.errors import LogUnavailableError
 from runtime.log import natspy
@@ -44,14 +45,14 @@ async def connect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
         async def by_broker(url: str) -> LogClient:
             settings = Settings(nats_url=url)
-            broker = service._broker(settings, CommandMetrics(), Tracing())
+            broker = make_broker(settings, CommandMetrics(), Tracing())
             broker._connection_kwargs["dont_randomize"] = True
-            connection = await service._connected(broker, settings)
+            connection = await connect_broker(broker, settings)
             ending.push_async_callback(natspy.close_connection, connection)
             return natspy.NatsPyClient(connection, owned=False)
 
         if request.param == "the broker":
-            monkeypatch.setattr(service, "PING_INTERVAL", 0.1)
+            monkeypatch.setattr(broker_module, "PING_INTERVAL", 0.1)
             yield by_broker
         else:
             monkeypatch.setattr(f"{MODULES[request.param]}.PING_INTERVAL", 0.1)

@@ -10,12 +10,13 @@ import nats
 import uvicorn
 from nats.aio.client import Client
 
-from command.service import CommandSide, command_side
+from command.service import CommandService
 from contracts.entries import LogEntry
 from contracts.events import Event, read_stored
 from contracts.subjects import INBOX_STREAM, LOG_STREAM
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from runtime.tracing import start_tracing
 from tailrace.endpoints import service_url
 from tests.support.waiting import until
 
@@ -23,23 +24,25 @@ from tests.support.waiting import until
 class Command(NamedTuple):
     """A running command side: its parts, and an HTTP client of its app."""
 
-    side: CommandSide
+    service: CommandService
     http: httpx.AsyncClient
 
 
 @asynccontextmanager
 async def running_command(settings: Settings) -> AsyncIterator[Command]:
-    async with command_side(settings) as side:
-        transport = httpx.ASGITransport(side.app)
+    service = CommandService(settings, start_tracing("command"))
+    async with service.running():
+        transport = httpx.ASGITransport(service.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://command", timeout=30, verify=False) as http:
-            yield Command(side, http)
+            yield Command(service, http)
 
 
 @asynccontextmanager
 async def serving_command(settings: Settings) -> AsyncIterator[str]:
     """The command service on its port, in this process; yields its address."""
-    async with command_side(settings) as side:
-        server = uvicorn.Server(uvicorn.Config(side.app, port=settings.command_port, log_config=None))
+    service = CommandService(settings)
+    async with service.running():
+        server = uvicorn.Server(uvicorn.Config(service.app, port=settings.command_port, log_config=None))
         serving = asyncio.create_task(server.serve())
         async with asyncio.timeout(30):
             while not server.started:

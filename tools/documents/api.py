@@ -3,8 +3,7 @@
 import json
 from typing import Any, cast
 
-from command.openapi import openapi_document
-from command.service import described
+from command.service import CommandService
 from contracts.upcasting import NO_UPCASTERS
 from query.app import make_app
 from query.live.asyncapi import asyncapi_document
@@ -17,10 +16,11 @@ from runtime.settings import Settings
 def api_documents() -> dict[str, str]:
     """The documents by their files' names."""
     settings = Settings.model_construct()
+    command = CommandService(settings)
     return {
-        "asyncapi.command.json": pretty(described(settings)),
+        "asyncapi.command.json": pretty(command.asyncapi),
         "asyncapi.query.json": pretty(asyncapi_document()),
-        "openapi.command.json": pretty(openapi_document()),
+        "openapi.command.json": pretty(command.openapi),
         "openapi.query.json": pretty(_query_openapi(settings)),
     }
 

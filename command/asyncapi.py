@@ -1,51 +1,29 @@
-"""The AsyncAPI document: FastStream's, of the handlers that really run, with what it can't know added."""
+"""The AsyncAPI document: FastStream's, generated from the running handlers, completed with what it can't know."""
 
 import json
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
 from faststream.nats import NatsBroker
 from faststream.specification import AsyncAPI
-from pydantic import WithJsonSchema
 
-from command.messages import FULL_EVENT, LoggedBody, SubmitReply, schema_of
-from command.rejected import Rejected
-from contracts.subjects import (
-    EVENTS_PREFIX,
-    INBOX,
-    INBOX_STREAM,
-    LOG_STREAM,
-    REJECTED_PREFIX,
-    REJECTED_STREAM,
-    SUBMIT,
-)
+from command.messages import FULL_EVENT, SubmitReply, schema_of
+from command.publishers import LOGGED, REFUSED
+from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM, SUBMIT
 from migrations.streams import stream_configs
 from runtime.settings import Settings
 
-LOGGED = f"{EVENTS_PREFIX}{{event_type}}"
-REFUSED = f"{REJECTED_PREFIX}{{code}}"
-
 _DESCRIPTION = (
-    "Takes events in over NATS and appends them to the log. The same events can be posted over HTTP: "
-    "`POST /events` takes one event, a JSON array, or NDJSON ([openapi.json](openapi.json)). Over HTTP nobody is asked "
-    "who they are: what is to be open to others belongs behind a proxy that asks."
+    "Receives events over NATS and appends them to the log. The same events can be posted over HTTP: `POST /events` "
+    "accepts one event, a JSON array, or NDJSON ([OpenAPI](docs)). HTTP has no authentication: only expose it behind a "
+    "proxy that provides it."
 )
 _REPLY = f"{SUBMIT}:reply"
 _REPLIES: tuple[dict[str, Any], ...] = (
     {"event_id": FULL_EVENT["event_id"], "cursor": "3f9c1a7be204:41:5d41402a", "duplicate": False},
     {"error": {"code": "missing_field", "message": "user_id is missing", "retryable": False}},
 )
-_REFUSAL: dict[str, Any] = {
-    "code": "missing_field",
-    "message": "user_id is missing",
-    "source": "inbox",
-    "inbox_seq": 7,
-    "received_at": "2025-10-10T10:00:00.125Z",
-    "payload": '{"event_type":"page_view","event_data":{}}',
-    "payload_encoding": "utf-8",
-    "payload_bytes": 42,
-}
 _PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     LOGGED: {
         "event_type": {"description": "the event's type, as subject tokens", "examples": ["page_view", "checkout.paid"]}
@@ -60,10 +38,10 @@ _PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
 }
 _STREAMS = {INBOX: INBOX_STREAM, LOGGED: LOG_STREAM, REFUSED: REJECTED_STREAM}
 _OF_A_STREAM = ("subjects", "retention", "discard", "storage")
-"""What is the same wherever Tailrace runs; sizes and copies are settings."""
+"""The same in every installation; sizes and copies are settings."""
 _TRACE = {
     "type": "string",
-    "description": "The trace that this is a part of (W3C Trace Context); used, and passed on, where traces are on.",
+    "description": "The trace of the message (W3C Trace Context); used and passed on if tracing is on.",
     "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
 }
 
@@ -76,7 +54,7 @@ def _headers(message_id: dict[str, Any] | None, *, required: bool) -> dict[str, 
 
 _HEADERS = {
     INBOX: _headers(
-        {"description": "JetStream keeps one message of an id within two minutes. An `event_id` counts once for ever."},
+        {"description": "JetStream stores one message per id within two minutes. An `event_id` counts once for ever."},
         required=False,
     ),
     SUBMIT: _headers(None, required=False),
@@ -86,7 +64,7 @@ _HEADERS = {
     REFUSED: _headers(
         {
             "pattern": "^rejected:[^:]+:[0-9]+:[0-9]+$",
-            "description": "Which message of the inbox it was: the inbox's epoch, its sequence, when it came (ns).",
+            "description": "Identifies the message of the inbox: the inbox's epoch, the sequence, the time (ns).",
             "examples": ["rejected:b7c0d9e4a1f2:7:1760090400125000000"],
         },
         required=True,
@@ -95,40 +73,15 @@ _HEADERS = {
 _TITLES = {INBOX: "Event", SUBMIT: "Event", LOGGED: "Logged event", REFUSED: "Refused message"}
 _USER: dict[str, Any] = {
     "type": "userPassword",
-    "description": "A user of the log's server, where it has users. In containers `producer` may publish on "
-    "`analytics` and `analytics.submit`, read its answers, and nothing else.",
+    "description": "A user of the log's server, if it has users. In containers `producer` may publish on `analytics` "
+    "and `analytics.submit` and read the replies, nothing else.",
 }
-RefusedBody = Annotated[bytes, WithJsonSchema(schema_of(Rejected, _REFUSAL))]
-
-
-def declare_publishers(broker: NatsBroker) -> None:
-    """Declares what the service publishes, so that the document shows it."""
-    broker.publisher(
-        LOGGED,
-        schema=LoggedBody,
-        title=LOGGED,
-        description=(
-            "The log: the stream ANALYTICS keeps every event for ever, in order; to read it is what a JetStream "
-            "consumer is for, or `/ws` of the query service. Dots in an event type separate tokens; what a subject "
-            "can't carry is percent-encoded. Only the command service publishes here: what comes otherwise has been "
-            "validated by nobody, and is parked where it is no event."
-        ),
-    )
-    broker.publisher(
-        REFUSED,
-        schema=RefusedBody,
-        title=REFUSED,
-        description=(
-            "What validation refused from the inbox, with the reason, in the stream ANALYTICS_REJECTED: "
-            "`tailrace rejected list`."
-        ),
-    )
 
 
 def asyncapi_document(broker: NatsBroker, *, with_users: bool) -> dict[str, Any]:
-    """The document as plain JSON values; ``with_users``: the log's server asks who is there.
+    """Returns the document as plain JSON values; ``with_users``: the log's server has users.
 
-    The broker's handlers and publishers must be declared.
+    All handlers and publishers of the broker must be declared.
     """
     made = AsyncAPI(broker, title="Tailrace command", version=version("tailrace"), description=_DESCRIPTION)
     document: dict[str, Any] = json.loads(made.to_specification().to_json())
@@ -143,7 +96,7 @@ def asyncapi_document(broker: NatsBroker, *, with_users: bool) -> dict[str, Any]
             server["security"] = [{"$ref": "#/components/securitySchemes/user"}]
     schemas = document["components"]["schemas"]
     for name, message in document["components"]["messages"].items():
-        message.pop("correlationId", None)  # FastStream's own header; no sender has to know it
+        message.pop("correlationId", None)  # a header of FastStream that no sender has to set
         payload = schemas[unquote(message["payload"]["$ref"].rpartition("/")[2])]
         channel = name.rpartition(":")[0]
         headers = _HEADERS[channel]
@@ -157,7 +110,7 @@ def asyncapi_document(broker: NatsBroker, *, with_users: bool) -> dict[str, Any]
 
 
 def _describe_streams(document: dict[str, Any]) -> None:
-    # the binding has no place for the streams that keep what is sent on these subjects
+    # the NATS binding has no member for streams
     streams = {config["name"]: config for config in stream_configs(Settings.model_construct())}
     for channel, name in _STREAMS.items():
         known = {key: streams[name][key] for key in _OF_A_STREAM}
@@ -165,7 +118,7 @@ def _describe_streams(document: dict[str, Any]) -> None:
 
 
 def _describe_reply(document: dict[str, Any]) -> None:
-    # FastStream knows that a handler answers, but not where the document says so
+    # FastStream does not describe the replies of a handler
     components, reference = document["components"], {"$ref": f"#/channels/{_REPLY}"}
     components["schemas"][f"{_REPLY}:Payload"] = schema_of(SubmitReply)
     components["messages"][_REPLY] = {
@@ -176,7 +129,7 @@ def _describe_reply(document: dict[str, Any]) -> None:
     }
     document["channels"][_REPLY] = {
         "address": None,
-        "description": "The answer to a request on `analytics.submit`, sent to the request's reply subject.",
+        "description": "The reply to a request on `analytics.submit`, on the reply subject of the request.",
         "messages": {"Reply": {"$ref": f"#/components/messages/{_REPLY}"}},
     }
     document["operations"][SUBMIT]["reply"] = {

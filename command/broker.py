@@ -1,0 +1,93 @@
+"""FastStream's broker with the service's options, and its first connection."""
+
+import asyncio
+import logging
+from typing import Any
+
+import nats
+import nats.errors
+from faststream.nats import NatsBroker
+from faststream.nats.opentelemetry import NatsTelemetryMiddleware
+from faststream.nats.prometheus import NatsPrometheusMiddleware
+from faststream.security import SASLPlaintext
+from nats.aio.client import Client
+
+from command.metrics import CommandMetrics
+from contracts.errors import LogUnavailableError
+from runtime.log import natspy
+from runtime.log.addresses import MAX_PINGS, PING_INTERVAL, read_address, shown_address
+from runtime.settings import Settings
+from runtime.tracing import Tracing
+
+STOP_TIMEOUT = 2.0
+"""Seconds for messages in progress at shutdown, after HTTP had its own; JetStream delivers again what is cut off."""
+
+logger = logging.getLogger("tailrace.command")
+
+
+class _Broker(NatsBroker):
+    """Keeps reconnecting when a server refuses it: FastStream's own callback raises, which ends that for good."""
+
+    def _log_connection_broken(self, error_cb: Any = None) -> Any:
+        return error_cb
+
+
+def make_broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -> NatsBroker:
+    """Returns a broker that is not connected yet."""
+
+    async def quiet(error: Exception) -> None:
+        logger.debug("NATS: %s", error)  # every call reports its own failure
+
+    failures = logging.getLogger("nats.faststream")
+    failures.setLevel(logging.ERROR)  # unexpected errors of handlers; the service logs the rest itself
+    address = read_address(settings.nats_url)
+    return _Broker(
+        address.servers,
+        security=SASLPlaintext(address.user, address.password, use_ssl=False) if address.user else None,
+        name="tailrace-command",
+        error_cb=quiet,
+        ping_interval=PING_INTERVAL,  # type: ignore[arg-type]  # nats-py accepts any number
+        max_outstanding_pings=MAX_PINGS,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        graceful_timeout=STOP_TIMEOUT / 2,
+        specification_url=shown_address(settings.nats_url),
+        protocol_version=None,
+        apply_types=False,
+        logger=failures,
+        middlewares=[
+            NatsPrometheusMiddleware(registry=metrics.registry, app_name="tailrace", metrics_prefix="tailrace_nats"),
+            *([NatsTelemetryMiddleware(tracer_provider=tracing.provider)] if tracing.is_on else []),
+        ],
+    )
+
+
+async def connect_broker(broker: NatsBroker, settings: Settings) -> Client:
+    """Connects within a bounded time; later the connection is restored without a bound.
+
+    Raises:
+        LogUnavailableError: no NATS server answers.
+    """
+    reasons: list[Exception] = []
+
+    async def remember(error: Exception) -> None:
+        reasons.append(error)
+
+    address = read_address(settings.nats_url)
+    timeout = natspy.connect_timeout(address)
+    try:
+        async with asyncio.timeout(timeout):
+            # with unlimited reconnects nats-py also retries the first connection for ever, and tells no reason
+            probe = await nats.connect(
+                address.servers,
+                user=address.user or None,
+                password=address.password or None,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0.1,
+                error_cb=remember,
+            )
+            await probe.close()
+            return await broker.connect()
+    except (TimeoutError, nats.errors.Error, OSError) as error:
+        reason = str(reasons[0] if reasons else error) or f"no connection within {timeout:g} s"
+        raise LogUnavailableError(f"no NATS server answers at {shown_address(settings.nats_url)}: {reason}") from None
