@@ -1,7 +1,7 @@
-"""Whatever happens in whatever order, the accounting closes: sent = stored + duplicate + parked + rejected.
+"""For any sequence of operations the accounting closes: sent = stored + duplicate + parked + rejected.
 
-Hypothesis makes up what producers and operators do, and when the accounting does not close, the shortest story it
-doesn't close for. To see one again, put the ``@reproduce_failure`` that it prints above ``OfThisRun``.
+Hypothesis generates the operations of producers and operators, and shrinks a failing sequence. To repeat one, put the
+``@reproduce_failure`` that it prints above ``OfThisRun``.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ SETTINGS = hypothesis_settings(
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
-    # one story is enough, and the lines that only failing ones run explain nothing here; both take minutes
+    # one failure is sufficient, and lines that only failures execute explain nothing here; both take minutes
     report_multiple_bugs=False,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 PATIENCE = 60.0
-"""Seconds that one step may take, on a machine that others use too."""
+"""Seconds that one step may take on a shared machine."""
 
 IDS = st.integers(0, 4)
 DRAFTS = st.builds(
@@ -61,13 +61,13 @@ INTERRUPTIONS = st.none() | st.builds(Interruption, st.sampled_from(["stop", "di
 
 
 class Accounting(RuleBasedStateMachine):
-    """Each example has fresh streams and a fresh database; each rule is something that producers or operators do.
+    """Each example has new streams and a new database; each rule is an operation of producers or operators.
 
-    No rule has a precondition: hypothesis leaves out rules at random, and an example without a possible one is wasted.
+    No rule has a precondition: hypothesis omits rules at random, and an example without a possible rule is wasted.
     """
 
     servers: tuple[NatsServer, EmbeddedPostgres, str]
-    """The third is the name of the database that others are copied from."""
+    """The third is the name of the template database."""
     books: Expected
     log: LogClient
     models: ReadModels
@@ -80,7 +80,7 @@ class Accounting(RuleBasedStateMachine):
         self._to_close = False
 
     def do(self, step: Coroutine[Any, Any, None]) -> None:
-        """Takes one step. Where one failed, the books aren't closed any more."""
+        """Runs one step. After a failed step, the accounting is not compared any more."""
         self._to_close = False
         self._runner.run(asyncio.wait_for(step, PATIENCE))
         self._to_close = True
@@ -253,7 +253,7 @@ class Accounting(RuleBasedStateMachine):
         self.do(self.models.retry_parked())
 
     async def _catch_up(self) -> None:
-        """Everything that is ready is projected, and what was mended is retried."""
+        """Projects into every ready model, and retries parked events after a fix."""
         self._project()
         await self.models.until_projected()
         if self.models.unretried:
@@ -273,14 +273,14 @@ class Accounting(RuleBasedStateMachine):
         await check_accounts(self.books, self.log, self.models)
 
 
-@pytest.mark.timeout(600)  # hypothesis may take minutes to shorten a story
-def test_the_accounting_closes_whatever_happens_in_whatever_order(
+@pytest.mark.timeout(600)  # hypothesis may take minutes to shrink a failure
+def test_the_accounting_closes_for_any_sequence_of_operations(
     nats_server: NatsServer,
     postgres_server: EmbeddedPostgres,
     template_database: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level("ERROR")  # what is parked is told by the story, hundreds of times
+    caplog.set_level("ERROR")  # each parked event is logged, hundreds of times
 
     class OfThisRun(Accounting):
         servers = nats_server, postgres_server, template_database

@@ -1,4 +1,4 @@
-"""Three NATS servers, two of each service: whatever is killed under load, nothing acknowledged is lost."""
+"""Three NATS servers, two of each service: kills under load lose no acknowledged event."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 class Twins:
-    """Two of each service, as processes."""
+    """Two processes of each service."""
 
     def __init__(self, cluster: Cluster, database: str) -> None:
         self._settings = Settings(nats_url=cluster.url("admin"), database=database, replicas=3)
@@ -64,7 +64,7 @@ class Twins:
         return f"http://127.0.0.1:{self.ports[name]}"
 
     async def ready(self, http: httpx.AsyncClient, name: str) -> bool:
-        """Starts a service again that has ended, as a container's engine does: at its start it waits for nothing."""
+        """Restarts a service that has exited, like a container engine: at its start it waits for nothing."""
         if self.processes[name].poll() is not None:
             self.start(name)
         with suppress(httpx.HTTPError):
@@ -79,7 +79,7 @@ class Twins:
 
 
 class Sender(ABC):
-    """Sends events one by one, each until it is acknowledged."""
+    """Sends single events, each until it is acknowledged."""
 
     def __init__(self) -> None:
         self.acknowledged: set[UUID] = set()
@@ -98,10 +98,10 @@ class Sender(ABC):
 
     @abstractmethod
     async def send(self, event: dict[str, Any], turn: int) -> bool:
-        """Whether it is acknowledged; ``turn`` counts the tries."""
+        """Whether the event is acknowledged; ``turn`` counts the attempts."""
 
     async def until_more(self, events: int) -> None:
-        """Waits until so many more were acknowledged."""
+        """Waits until this many more events are acknowledged."""
         wanted = len(self.acknowledged) + events
 
         async def there() -> bool:
@@ -111,7 +111,7 @@ class Sender(ABC):
 
 
 class HttpSender(Sender):
-    """Asks either command service, the other one where one has not answered."""
+    """Sends to either command service, and to the other if one does not answer."""
 
     def __init__(self, twins: Twins, http: httpx.AsyncClient, number: int) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class HttpSender(Sender):
 
 
 class InboxSender(Sender):
-    """A NATS client that publishes on ``analytics``: acknowledged is what is stored in the inbox."""
+    """A NATS client that publishes on ``analytics``; an acknowledged message is stored in the inbox."""
 
     def __init__(self, client: Client) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class InboxSender(Sender):
 
 
 class Watcher:
-    """A live client that goes on with its last cursor, at the other service when its own has gone."""
+    """A live client that resumes with its last cursor, at the other service if its own is gone."""
 
     def __init__(self, twins: Twins) -> None:
         self.sequences: list[int] = []
@@ -168,7 +168,7 @@ class Watcher:
 
 
 @pytest.mark.timeout(240)
-async def test_whatever_is_killed_under_load_nothing_acknowledged_is_lost(
+async def test_kills_under_load_lose_no_acknowledged_event(
     cluster: Cluster, postgres_server: EmbeddedPostgres, template_database: str
 ) -> None:
     async with database_from(postgres_server, template_database) as database, AsyncExitStack() as closing:
@@ -209,7 +209,7 @@ async def test_whatever_is_killed_under_load_nothing_acknowledged_is_lost(
 async def _kill_one_after_the_other(
     cluster: Cluster, twins: Twins, http: httpx.AsyncClient, senders: list[Sender]
 ) -> None:
-    """The log's leader first; a service begins while that is away. Each goes on before the next is killed."""
+    """Kills the log's leader first; a service starts meanwhile. Each recovers before the next kill."""
 
     async def until_more() -> None:
         for sender in senders:
@@ -238,7 +238,7 @@ async def _in_step(cluster: Cluster) -> bool:
 
 
 async def _projectors(twins: Twins, http: httpx.AsyncClient) -> tuple[str, str]:
-    """The active one, and the one that stands by."""
+    """The active projector, and the one on standby."""
     names = ["projection-1", "projection-2"]
     return (names[0], names[1]) if await _is_active(twins, http, names[0]) else (names[1], names[0])
 
@@ -249,7 +249,7 @@ async def _is_active(twins: Twins, http: httpx.AsyncClient, name: str) -> bool:
 
 
 async def _check_log(cluster: Cluster, database: str, senders: list[Sender]) -> int:
-    """Everything acknowledged is in the log and in the table; returns the log's last sequence."""
+    """Checks that every acknowledged event is in the log and in the table; returns the log's last sequence."""
 
     async def inbox_is_empty() -> bool:
         return bool((await cluster.info(INBOX_STREAM))["state"]["messages"] == 0)

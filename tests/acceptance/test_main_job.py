@@ -1,4 +1,4 @@
-"""The main job, end to end: everything that ``tailrace up`` starts, used from outside as a person would."""
+"""The main job end to end: the system that ``tailrace up`` starts, used from outside."""
 
 import asyncio
 import csv
@@ -32,7 +32,7 @@ SEED_EVENT = (
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[UpRun]:
-    # a dedupe window so short that a retry can fall behind it
+    # short, so that a retry can come after it
     with running_up(tmp_path / "data", "--no-producer", env=os.environ | {"TAILRACE_DEDUPE_WINDOW": "1"}) as run:
         run.until_ready()
         yield run
@@ -56,13 +56,13 @@ def until_counted(up: UpRun, events: int) -> dict[str, Any]:
 
 
 def awk(program: str, file: Path) -> dict[str, int]:
-    """Counts per key, as lines of ``key<TAB>count``."""
+    """Returns counts per key from lines of ``key<TAB>count``."""
     output = subprocess.run(["awk", program, str(file)], capture_output=True, text=True, check=True).stdout
     return {key: int(count) for key, count in csv.reader(output.splitlines(), delimiter="\t")}
 
 
 @pytest.mark.skipif(
-    not ACCESS_LOG.exists() and not os.environ.get("CI"), reason="needs ../shared/data/access.log beside the checkout"
+    not ACCESS_LOG.exists() and not os.environ.get("CI"), reason="needs ../shared/data/access.log next to the checkout"
 )
 async def test_an_imported_access_log_is_counted_as_awk_counts_it_and_twice_adds_nothing(up: UpRun) -> None:
     for _ in range(2):
@@ -92,7 +92,7 @@ async def test_an_imported_access_log_is_counted_as_awk_counts_it_and_twice_adds
 
 
 @pytest.mark.exclusive
-async def test_the_seeds_event_from_a_plain_nats_client_is_seen_live_and_counted_within_a_second(up: UpRun) -> None:
+async def test_the_seeds_event_from_a_nats_client_is_streamed_and_counted_within_a_second(up: UpRun) -> None:
     endpoints = up.endpoints()
     connection = await nats.connect(endpoints["nats"])
     async with websocket(f"{endpoints['query'].replace('http', 'ws')}/ws?from=latest") as live:
@@ -116,7 +116,7 @@ async def test_the_seeds_event_from_a_plain_nats_client_is_seen_live_and_counted
         counted = stats(up, min_cursor=frame["cursor"])
         assert time.monotonic() - started < 1
     assert counted["totals"] == {"events": 1, "users": 1}
-    # with an acknowledgement it is JetStream's own: stored in the inbox
+    # JetStream's acknowledgement: stored in the inbox
     ack = await connection.jetstream().publish("analytics", SEED_EVENT)
     assert ack.stream == "ANALYTICS_INBOX"
     until_counted(up, 2)
@@ -147,7 +147,7 @@ async def test_an_event_id_sent_three_times_across_a_restart_and_the_dedupe_wind
         return found
 
     def send_again(day: int) -> str:
-        # until the log itself takes it for new: then its window has passed
+        # until the log accepts it as new: its deduplication window has passed
         before = log_length()
         cursor = ""
 
@@ -177,7 +177,7 @@ async def test_an_event_id_sent_three_times_across_a_restart_and_the_dedupe_wind
     assert [row["day"] for row in rows] == ["2026-03-01"]
 
 
-async def test_what_cannot_be_projected_is_parked_and_what_is_refused_is_listed(up: UpRun) -> None:
+async def test_unprojectable_events_are_parked_and_rejected_messages_are_listed(up: UpRun) -> None:
     endpoints = up.endpoints()
     connection = await nats.connect(endpoints["nats"])
     js = connection.jetstream()

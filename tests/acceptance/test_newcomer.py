@@ -1,4 +1,4 @@
-"""The README's commands in a clean clone, in an empty home folder, with the system's own Python and nothing else."""
+"""The README's commands in a clean clone with an empty home folder and only the system's Python."""
 
 import os
 import pwd
@@ -21,7 +21,7 @@ SECOND_START = 10.0
 
 
 def clean_clone(target: Path) -> None:
-    """What git would give: every file that is tracked, or would be, as it is now."""
+    """Copies every file that git tracks or would add, in its present state."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -36,8 +36,8 @@ def clean_clone(target: Path) -> None:
 
 @pytest.fixture
 def newcomer() -> Iterator[tuple[Path, dict[str, object]]]:
-    """A clone, and how to run something there as an ordinary user (as root: ``nobody``)."""
-    # not below pytest's own folder, which only its owner can enter
+    """A clone, and a function that runs commands there as an ordinary user (as root: ``nobody``)."""
+    # not in pytest's folder, which only its owner can enter
     with tempfile.TemporaryDirectory(prefix="tailrace-newcomer-") as folder:
         Path(folder).chmod(0o755)
         yield _prepare(Path(folder) / "home")
@@ -46,7 +46,7 @@ def newcomer() -> Iterator[tuple[Path, dict[str, object]]]:
 def _prepare(home: Path) -> tuple[Path, dict[str, object]]:
     clone = home / "tailrace"
     clean_clone(clone)
-    # no proxy of this project's own tools, no virtual environment, no Python but the system's
+    # without the project's tools, its virtual environment and any other Python
     keep = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "UV_INDEX", "LANG"))}
     environment = keep | {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin"}
     options: dict[str, object] = {"cwd": clone, "env": environment}
@@ -80,18 +80,18 @@ def test_two_commands_work_for_a_newcomer_and_the_second_start_takes_less_than_1
             )
         try:
             while not endpoints.exists():
-                said = (clone.parent / "output").read_text()
-                assert process.poll() is None, said
-                assert time.monotonic() - began < timeout, said
+                shown = (clone.parent / "output").read_text()
+                assert process.poll() is None, shown
+                assert time.monotonic() - began < timeout, shown
                 time.sleep(0.05)
             took = time.monotonic() - began
             began = time.monotonic()
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            os.killpg(process.pid, signal.SIGINT)  # like a terminal
             process.wait(STOP_TIMEOUT + 5)
             assert time.monotonic() - began < STOP_TIMEOUT
-            said = (clone.parent / "output").read_text()
-            assert process.returncode == 0, said
-            assert said.strip().splitlines()[-1].startswith("tailrace: stopped"), said
+            shown = (clone.parent / "output").read_text()
+            assert process.returncode == 0, shown
+            assert shown.strip().splitlines()[-1].startswith("tailrace: stopped"), shown
             return took
         finally:
             if process.poll() is None:
@@ -100,7 +100,7 @@ def test_two_commands_work_for_a_newcomer_and_the_second_start_takes_less_than_1
 
     start(FIRST_START)
     assert start(SECOND_START) < SECOND_START
-    # the second command, on the part of the tests that needs a server: the whole of it is this run
+    # the second command, on tests that need a server: all tests are this very run
     tested = subprocess.run(
         ["./just", "test", "tests/runtime", "-q"],
         capture_output=True,
@@ -110,4 +110,4 @@ def test_two_commands_work_for_a_newcomer_and_the_second_start_takes_less_than_1
     )
     assert tested.returncode == 0, tested.stdout + tested.stderr
     left = subprocess.run(["git", "-C", str(clone), "status"], capture_output=True, check=False)
-    assert left.returncode != 0  # the copy is no repository: nothing that runs may need one
+    assert left.returncode != 0  # the copy is not a repository, and no command may need one

@@ -1,4 +1,4 @@
-"""What the services tell of themselves: metrics, traces, health and structured logs, of one run of all three."""
+"""Metrics, traces, health and structured logs of one run of all three services."""
 
 import asyncio
 import json
@@ -34,19 +34,19 @@ GOOD = {"event_id": ID, "event_type": "page_view", "user_id": 1, "event_data": {
 
 
 def traceparent(trace: str, sampled: str = "01") -> dict[str, str]:
-    """The header of somebody else's span in a trace."""
+    """Returns the header of a foreign span in a trace."""
     return {"traceparent": f"00-{trace}-b7ad6b7169203331-{sampled}"}
 
 
 class Observed(NamedTuple):
-    """What was seen of a run in which three events were stored, one repeated, one rejected."""
+    """The observations of a run with three stored events, one duplicate and one rejected."""
 
     settings: Settings
     metrics: dict[str, list[Family]]
     health: dict[str, tuple[int, Any, int]]
     samples: list[dict[str, Any]]
     status: dict[str, Any]
-    asked: dict[str, int]
+    health_codes: dict[str, int]
     posted: list[Span]
     published: list[Span]
     spans: list[Span]
@@ -105,15 +105,17 @@ async def _run(settings: Settings, collector: Collector, folder: Path) -> Observ
             samples = await _samples(settings.dsn)
             health = {name: await _health(http, url) for name, url in urls.items()}
             scraped = {name: (await http.get(f"{url}/metrics")).text for name, url in urls.items()}
-        asked = {name: run_tailrace(settings, "health", name).returncode for name in SERVICES}
+        health_codes = {name: run_tailrace(settings, "health", name).returncode for name in SERVICES}
         status = json.loads(run_tailrace(settings, "status", "--json").stdout)
     metrics = {name: families(text_string_to_metric_families(text)) for name, text in scraped.items()}
     logs = {name: output.read_text().splitlines() for name, output in outputs.items()}
-    return Observed(settings, metrics, health, samples, status, asked, posted, published, list(collector.spans), logs)
+    return Observed(
+        settings, metrics, health, samples, status, health_codes, posted, published, list(collector.spans), logs
+    )
 
 
 async def _use(settings: Settings, http: httpx.AsyncClient, urls: dict[str, str]) -> None:
-    """Three events are stored: one is posted, one published, one posted in a trace that is not sampled."""
+    """Stores three events: one posted, one published, one posted in a trace that is not sampled."""
     posted = await http.post(f"{urls['command']}/events", json=GOOD, headers=traceparent(POSTED))
     assert posted.status_code == 202
     assert (await http.post(f"{urls['command']}/events", json=GOOD)).json()["accepted"] == 1
@@ -149,7 +151,7 @@ async def _health(http: httpx.AsyncClient, url: str) -> tuple[int, Any, int]:
 
 
 async def _samples(dsn: str) -> list[dict[str, Any]]:
-    """The samples, once there is one that has seen everything."""
+    """Waits for a sample that contains all events; returns the samples."""
     connection = await asyncpg.connect(dsn)
     try:
 
@@ -163,20 +165,20 @@ async def _samples(dsn: str) -> list[dict[str, Any]]:
 
 
 def values(observed: Observed, service: str, name: str) -> dict[tuple[str, ...], float]:
-    """The samples of one metric, by the values of their labels."""
+    """Returns the samples of one metric by the values of their labels."""
     for family in observed.metrics[service]:
         if family.name == name:
             return family.values
     raise AssertionError(f"{service} has no {name}")
 
 
-def test_every_service_lives_and_is_ready(observed: Observed) -> None:
+def test_every_service_is_live_and_ready(observed: Observed) -> None:
     assert observed.health == {
         "command": (200, {"log": "ok"}, 200),
         "projection": (200, {"log": "ok", "models": "ok"}, 200),
         "query": (200, {"database": "ok", "log": "ok"}, 200),
     }
-    assert observed.asked == dict.fromkeys(SERVICES, 0)
+    assert observed.health_codes == dict.fromkeys(SERVICES, 0)
 
 
 def test_the_page_lists_exactly_the_metrics_that_are_served(observed: Observed) -> None:
@@ -232,18 +234,18 @@ def test_a_trace_goes_from_the_request_over_the_log_to_the_transaction(observed:
     )
 
 
-def test_a_message_of_a_nats_client_is_traced_through_the_inbox(observed: Observed) -> None:
+def test_a_nats_clients_message_is_traced_through_the_inbox(observed: Observed) -> None:
     by_name = {f"{span.service} {span.name}": span for span in observed.published}
     process, append = by_name["tailrace-command analytics process"], by_name["tailrace-command append"]
     assert (process.parent, append.parent) == ("b7ad6b7169203331", process.id)
     assert by_name["tailrace-projection project"].parent == append.id
 
 
-def test_what_is_not_sampled_leaves_nothing_behind(observed: Observed) -> None:
+def test_a_trace_that_is_not_sampled_exports_nothing(observed: Observed) -> None:
     assert [span for span in observed.spans if span.trace == "2" * 32] == []
 
 
-def test_a_sample_says_where_log_and_model_are(observed: Observed) -> None:
+def test_a_sample_has_the_positions_of_log_and_model(observed: Observed) -> None:
     last = observed.samples[-1]
     assert last == IsPartialDict(
         log_first_seq=1,
@@ -262,7 +264,7 @@ def test_a_sample_says_where_log_and_model_are(observed: Observed) -> None:
     )
 
 
-def test_status_knows_the_services(observed: Observed) -> None:
+def test_status_shows_the_services(observed: Observed) -> None:
     assert observed.status == IsPartialDict(
         problems=[],
         lag_events=0,
@@ -277,7 +279,7 @@ def test_status_knows_the_services(observed: Observed) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_logs_for_machines_are_an_object_a_line(observed: Observed, service: str) -> None:
+def test_json_logs_have_one_object_per_line(observed: Observed, service: str) -> None:
     lines = [json.loads(line) for line in observed.logs[service]]
     assert lines
     for line in lines:

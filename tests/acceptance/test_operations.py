@@ -1,7 +1,7 @@
-"""docs/operations.md, worked through: the commands that run here are the page's own.
+"""Executes the commands of docs/operations.md as they are written there.
 
-Other addresses, folders and passwords stand in for those of the page, and numbers where it says that one has to look
-them up (``Operator.own``). What is shown below a command has to be like what the command says here.
+Only addresses, folders, passwords and looked-up numbers are replaced (``Operator.own``). The output of each command has
+to match the output that the page shows.
 """
 
 import re
@@ -32,7 +32,7 @@ DATABASE = "Backing up and restoring the database"
 
 @pytest.fixture
 def operator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Operator]:
-    """Somebody at a terminal who follows what the test has declared."""
+    """A terminal in which the test executes the blocks that it declares."""
     failed = request.session.testsfailed
     operator = at(tmp_path / "here", PAGE)
     yield operator
@@ -43,7 +43,7 @@ def operator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Operato
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpRun]:
-    """What runs for tests that leave it as they found it."""
+    """A run of ``up`` for tests that leave it unchanged."""
     with running_up(tmp_path_factory.mktemp("up") / "data", "--no-producer", env=environment()) as run:
         run.until_ready()
         yield run
@@ -51,18 +51,18 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpRun]:
 
 @pytest.fixture
 def own(own_nats_server: NatsServer, settings: Settings, operator: Operator) -> Settings:
-    """Servers of one's own."""
+    """The settings of own servers."""
     own = {"nats_url": own_nats_server.url, "projection_port": free_port()}
     return operator.use(settings.model_copy(update=own))
 
 
 @pytest.fixture
 def running(up: UpRun, operator: Operator) -> Settings:
-    """What ``up`` runs, as servers of one's own are given."""
+    """The servers of ``up``, set like own servers."""
     return operator.use(settings_for(up.data_dir))
 
 
-def test_every_shell_block_of_the_page_is_followed() -> None:
+def test_every_shell_block_of_the_page_is_executed() -> None:
     assert follows.blocks == PAGE.blocks.keys()
 
 
@@ -77,7 +77,7 @@ def test_every_command_and_link_that_the_page_names_exists() -> None:
 
 
 @follows("Checking the system 1", "Verifying 1", "Parked and rejected events 1")
-def test_a_look_a_verification_and_what_was_parked_and_rejected(running: Settings, operator: Operator) -> None:
+def test_status_verification_and_lists_of_parked_and_rejected_events(running: Settings, operator: Operator) -> None:
     before = operator.counted()
     operator.put(20, NO_EVENT)
     operator.publish(NO_EVENT, taken=True)
@@ -102,7 +102,7 @@ def test_a_candidate_model_is_cut_over_rolled_back_and_dropped(running: Settings
 
 
 @follows("Moving to another database 1", "Moving to another database 2")
-def test_another_database_is_kept_up_to_date_beside_the_first(running: Settings, operator: Operator) -> None:
+def test_a_second_database_is_projected_in_parallel(running: Settings, operator: Operator) -> None:
     operator.own["postgresql://user:password@host:5432"] = running.dsn.rsplit("/", 1)[0]
     operator.own["8083"], operator.own["8090"] = str(free_port()), str(free_port())
     before = operator.counted()
@@ -119,7 +119,7 @@ def test_another_database_is_kept_up_to_date_beside_the_first(running: Settings,
 
 
 @follows("One machine 1", "One machine 2")
-def test_the_log_alone_is_enough_to_start_from_and_a_copied_folder_is_a_whole_backup(operator: Operator) -> None:
+def test_the_log_is_sufficient_to_start_and_a_copied_folder_is_a_complete_backup(operator: Operator) -> None:
     with running_nats(operator.data_dir / "nats") as server:
         operator.use(Settings(nats_url=server.url))
         operator.put(20)
@@ -134,7 +134,7 @@ def test_the_log_alone_is_enough_to_start_from_and_a_copied_folder_is_a_whole_ba
 
 
 def restore(operator: Operator, restoring: str) -> None:
-    """Backs up the database, lets it grow, and goes back."""
+    """Backs the database up, adds events, and restores it."""
     [projection] = operator.serve("projection")
     operator.put(20)
     operator.until_counted(20)
@@ -154,13 +154,13 @@ def restore(operator: Operator, restoring: str) -> None:
 
 
 @follows(f"{DATABASE} 1", f"{DATABASE} 2")
-def test_a_database_that_was_restored_goes_on_by_itself(own: Settings, operator: Operator) -> None:
+def test_a_restored_database_catches_up(own: Settings, operator: Operator) -> None:
     restore(operator, f"{DATABASE} 2")
 
 
 @pytest.mark.native_timescale
 @follows(f"{DATABASE} 1", f"{DATABASE} 3")
-def test_a_database_with_timescaledb_that_was_restored_goes_on_by_itself(
+def test_a_restored_timescaledb_database_catches_up(
     timescale_database: str, own_nats_server: NatsServer, operator: Operator
 ) -> None:
     own = Settings(nats_url=own_nats_server.url, database=timescale_database, projection_port=free_port())
@@ -170,14 +170,14 @@ def test_a_database_with_timescaledb_that_was_restored_goes_on_by_itself(
 
 
 @follows("Upgrading 1")
-def test_a_database_of_an_older_version_is_brought_up_to_date(own: Settings, operator: Operator) -> None:
+def test_a_database_of_an_older_version_is_migrated(own: Settings, operator: Operator) -> None:
     operator.ask("drop view log_gaps; drop table model_1.log_gaps; delete from tailrace.migrations where number = 9")
     operator.shows("the database is not up to date", operator.serve("projection")[0].ended(1))
     operator.follow("Upgrading 1")
     operator.shows("the database is up to date", operator.type("tailrace migrate"))
 
 
-def test_a_projection_stops_where_most_is_no_event_or_parks_it_all(own: Settings, operator: Operator) -> None:
+def test_a_projection_stops_if_most_entries_are_invalid_or_parks_them_all(own: Settings, operator: Operator) -> None:
     operator.put(0, *[NO_EVENT] * 150)
     operator.shows(PAGE.quotes["Parked and rejected events"][0], operator.serve("projection")[0].ended(1))
     operator.start("TAILRACE_PARKED_STOP_RATIO=1 tailrace serve projection")
@@ -185,7 +185,9 @@ def test_a_projection_stops_where_most_is_no_event_or_parks_it_all(own: Settings
 
 
 @follows(f"{LOG_BEHIND} 1", f"{LOG_BEHIND} 2")
-def test_a_log_of_an_older_copy_is_another_one(own: Settings, own_nats_server: NatsServer, operator: Operator) -> None:
+def test_a_log_restored_from_an_older_copy_needs_a_new_epoch(
+    own: Settings, own_nats_server: NatsServer, operator: Operator
+) -> None:
     command, projection = operator.serve("command", "projection")
     operator.put(20)
     operator.until_counted(20)
@@ -197,8 +199,8 @@ def test_a_log_of_an_older_copy_is_another_one(own: Settings, own_nats_server: N
     own_nats_server.stop()
     restore_files(own_nats_server, copy)
     own_nats_server.start()
-    for said in (projection.ended(1), operator.type("tailrace status", code=1)):
-        operator.shows(PAGE.quotes[LOG_BEHIND][0], said)
+    for output in (projection.ended(1), operator.type("tailrace status", code=1)):
+        operator.shows(PAGE.quotes[LOG_BEHIND][0], output)
     operator.put(5)
     operator.follow(f"{LOG_BEHIND} 1")
     operator.shows("the stream ANALYTICS is not the one this service started with", command.ended(1))
@@ -225,7 +227,7 @@ def test_a_damaged_file_is_replaced_or_its_loss_is_recorded(
         return named
 
     [projection] = operator.serve("projection")
-    operator.put(300, data=f'{{"filler":"{"x" * 30_000}"}}')  # the log's files are of 8 MiB: one is full
+    operator.put(300, data=f'{{"filler":"{"x" * 30_000}"}}')  # the log's files have 8 MiB: one is full
     operator.until_counted(300)
     projection.stop()
     own_nats_server.stop()
@@ -244,7 +246,7 @@ def test_a_damaged_file_is_replaced_or_its_loss_is_recorded(
 
 
 @follows("TimescaleDB 1")
-def test_whoever_holds_what_upkeep_waits_for_is_named(own: Settings, operator: Operator) -> None:
+def test_the_session_that_blocks_maintenance_is_named(own: Settings, operator: Operator) -> None:
     def until_one(wait_event: str) -> None:
         activity = "pg_stat_activity where datname = current_database()"
         operator.until_told(f"select count(*) from {activity} and wait_event = '{wait_event}'", "1")
@@ -263,7 +265,7 @@ def test_whoever_holds_what_upkeep_waits_for_is_named(own: Settings, operator: O
 
 @needs_nats_command
 @follows("Own servers 1", "Own servers 2", "Connected to another log 1")
-def test_a_log_is_restored_after_another_one_took_its_place(
+def test_a_log_is_restored_after_an_empty_one_took_its_place(
     own: Settings, own_nats_server: NatsServer, operator: Operator
 ) -> None:
     command, projection = operator.serve("command", "projection")
@@ -281,8 +283,10 @@ def test_a_log_is_restored_after_another_one_took_its_place(
     operator.shows(PAGE.quotes["Connected to another log"][0], operator.serve("projection")[0].ended(1))
     operator.follow("Connected to another log 1")
     operator.follow("Own servers 2")
-    said = operator.type("tailrace log show\ntailrace status", code=1)
-    assert said.count("1 waiting, 1 rejected") == said.count("problem") == said.count("no projection service") == 1
+    output = operator.type("tailrace log show\ntailrace status", code=1)
+    assert (
+        output.count("1 waiting, 1 rejected") == output.count("problem") == output.count("no projection service") == 1
+    )
     operator.serve("command", "projection")
     operator.follow("Connected to another log 1")
     operator.until_counted(23)
@@ -291,7 +295,7 @@ def test_a_log_is_restored_after_another_one_took_its_place(
 
 @needs_nats_command
 @follows("Own servers 1", "Own servers 2", "One machine 3")
-def test_a_log_that_was_copied_over_the_network_is_enough_for_one_machine(own: Settings, operator: Operator) -> None:
+def test_a_log_backup_over_the_network_starts_one_machine(own: Settings, operator: Operator) -> None:
     operator.put(20)
     operator.follow("Own servers 1")
     operator.follow("One machine 3")

@@ -1,4 +1,4 @@
-"""All of the compose file, running for every test here."""
+"""Every service of the compose file runs for the tests of this folder."""
 
 from collections.abc import Iterator
 

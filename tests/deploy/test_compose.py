@@ -1,4 +1,4 @@
-"""The compose file without an engine: valid, and its services really started on this machine as it says."""
+"""The compose file without an engine: it is valid, and its services run on this machine as it says."""
 
 import json
 import signal
@@ -19,12 +19,12 @@ from tests.support.waiting import until
 
 FILES = (FILE, "docker-compose.cluster.yml")
 DIFFERENT = {("nats", "command"), ("nats", "healthcheck")}
-"""What the cluster's file says otherwise than that of one machine."""
+"""The differences of the cluster's file from that of one machine."""
 SEED = {"event_type": "page_view", "user_id": 123, "created_at": "2025-10-10T10:00:00Z", "event_data": {"path": "/"}}
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_the_file_is_valid_by_the_specification(file: str) -> None:
+def test_the_file_is_valid_by_the_compose_specification(file: str) -> None:
     checked = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", file],
         cwd=ROOT,
@@ -36,7 +36,7 @@ def test_the_file_is_valid_by_the_specification(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_whoever_has_the_seeds_env_file_needs_no_more(file: str) -> None:
+def test_the_seeds_env_file_is_sufficient(file: str) -> None:
     seed = {
         "DB_USER": "user",
         "DB_PASS": "password",
@@ -51,7 +51,7 @@ def test_whoever_has_the_seeds_env_file_needs_no_more(file: str) -> None:
 
 
 @pytest.mark.parametrize(("file", "server"), [(FILES[0], "nats"), (FILES[1], "nats-2")])
-def test_the_logs_server_finds_its_configuration_good(tmp_path: Path, file: str, server: str) -> None:
+def test_the_nats_server_accepts_its_configuration(tmp_path: Path, file: str, server: str) -> None:
     service = read_compose(file, {})["services"][server]
     host = Host(tmp_path, {"/etc/nats": str(ROOT / "deploy/nats")})
     command = [nats_binary(), "-t", *(host.own(word) for word in service["command"])]
@@ -60,29 +60,29 @@ def test_the_logs_server_finds_its_configuration_good(tmp_path: Path, file: str,
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_cluster_is_of_the_same_parts() -> None:
+def test_the_cluster_file_has_the_same_services() -> None:
     one, many = (read_compose(file, {})["services"] for file in FILES)
     for name, service in many.items():
-        alone = one[name if name in one else name.rpartition("-")[0]]
+        single = one[name if name in one else name.rpartition("-")[0]]
         for key in ("image", "read_only", "cap_add", "command", "environment", "healthcheck", "restart"):
-            if service.get(key) != alone.get(key):
+            if service.get(key) != single.get(key):
                 assert (name.partition("-")[0], key) in DIFFERENT or key == "environment", (name, key)
         different = {
             variable
-            for variable in {*service["environment"], *alone["environment"]}
-            if service["environment"].get(variable) != alone["environment"].get(variable)
+            for variable in {*service["environment"], *single["environment"]}
+            if service["environment"].get(variable) != single["environment"].get(variable)
         }
         addresses = {f"TAILRACE_{name}_URL" for name in ("NATS", "COMMAND", "PROJECTION", "QUERY")}
         assert different <= addresses | {"TAILRACE_REPLICAS", "TAILRACE_ALLOWED_HOSTS", "NATS_SERVER_NAME"}
 
 
-def test_everything_becomes_healthy_in_the_order_it_depends(running: Running) -> None:
+def test_services_become_healthy_in_the_order_of_their_dependencies(running: Running) -> None:
     with_checks = {name for name, service in running.services.items() if "healthcheck" in service}
     assert set(running.healthy) == with_checks - {"grafana"}
     assert "the stream ANALYTICS is created" in running.host.log("migrate")
 
 
-async def test_events_go_in_at_every_door_and_are_counted(running: Running) -> None:
+async def test_events_of_every_way_in_are_counted(running: Running) -> None:
     stats = f"http://127.0.0.1:{running.ports['query']}/stats?event_type=page_view&event_type=door"
     async with httpx.AsyncClient(trust_env=False) as http:
         before = (await http.get(stats)).json()["totals"]["events"]
@@ -99,7 +99,7 @@ async def test_events_go_in_at_every_door_and_are_counted(running: Running) -> N
             return bool((await http.get(stats)).json()["totals"]["events"] >= before + 3)
 
         await until(counted)
-        # mock events of the profile `producer` come in as well
+        # the profile `producer` adds mock events
         await until(lambda: _more_than(http, stats.partition("?")[0], before + 5))
     allowed_everything(running)
 
@@ -108,7 +108,7 @@ async def _more_than(http: httpx.AsyncClient, url: str, events: int) -> bool:
     return bool((await http.get(url)).json()["totals"]["events"] > events)
 
 
-async def test_live_clients_and_a_restarted_service_are_allowed_what_they_need(running: Running) -> None:
+async def test_live_clients_and_a_restarted_service_have_the_permissions_they_need(running: Running) -> None:
     url = f"http://127.0.0.1:{running.ports['query']}"
     async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
         answer = await http.get(f"{url}/sse?from=earliest&until=-0s&event_type=page_view")
@@ -125,7 +125,7 @@ async def test_live_clients_and_a_restarted_service_are_allowed_what_they_need(r
 
 
 def allowed_everything(running: Running) -> None:
-    """No service has asked the log for more than it is allowed."""
+    """Checks that no service has exceeded its permissions."""
     assert "iolation - Subject" not in "".join(
         line
         for line in running.host.log("nats").splitlines()
@@ -136,7 +136,7 @@ def allowed_everything(running: Running) -> None:
 
 
 @pytest.mark.parametrize("user", [*SERVICES, "producer"])
-async def test_no_user_of_a_service_may_change_or_delete_the_log(running: Running, user: str) -> None:
+async def test_no_services_user_may_change_or_delete_the_log(running: Running, user: str) -> None:
     password = PASSWORDS.get(f"NATS_{user.upper()}_PASS", user)
     client = await nats.connect(f"nats://{user}:{password}@127.0.0.1:{running.ports['nats']}")
     for action in ("UPDATE", "DELETE", "PURGE", "MSG.DELETE"):

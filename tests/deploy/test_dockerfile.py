@@ -1,4 +1,4 @@
-"""The Dockerfile without an engine: its steps build an environment in a clean folder, and the services run from it."""
+"""The Dockerfile without an engine: its steps build an environment in a clean folder; the services run from it."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "opt" / "bin" / "tailrace"
 
 
-def test_the_page_is_built_as_everywhere_else() -> None:
+def test_the_page_is_built_as_in_a_clone() -> None:
     [stage] = [one for one in STAGES if one.name == "page"]
     made = (ROOT / "page" / "make").read_text()
     install, build = stage.values("RUN")
@@ -60,7 +60,7 @@ def test_the_image_is_small_and_runs_as_nobody() -> None:
     assert json.loads(last.values("ENTRYPOINT")[0]) == ["tailrace"]
 
 
-async def test_services_run_from_what_the_steps_install(program: Path, log: LogClient, settings: Settings) -> None:
+async def test_services_run_from_the_installed_environment(program: Path, log: LogClient, settings: Settings) -> None:
     environment = service_environment(settings)
     environment.pop("PYTHONPATH", None)
     process = await asyncio.create_subprocess_exec(program, "serve", "query", env=environment)
@@ -68,8 +68,8 @@ async def test_services_run_from_what_the_steps_install(program: Path, log: LogC
 
         async def healthy() -> bool:
             assert process.returncode is None
-            asked = await asyncio.create_subprocess_exec(program, "health", "query", env=environment, stderr=DEVNULL)
-            return await asked.wait() == 0
+            check = await asyncio.create_subprocess_exec(program, "health", "query", env=environment, stderr=DEVNULL)
+            return await check.wait() == 0
 
         await until(healthy)
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -79,7 +79,7 @@ async def test_services_run_from_what_the_steps_install(program: Path, log: LogC
         assert await process.wait() == 0
 
 
-def test_what_is_not_in_the_image_is_told_in_a_sentence(program: Path, tmp_path: Path) -> None:
+def test_a_command_that_the_image_lacks_is_one_sentence(program: Path, tmp_path: Path) -> None:
     up = subprocess.run(
         [program, "up", "--data-dir", tmp_path / "data"],
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},

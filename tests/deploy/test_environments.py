@@ -1,4 +1,4 @@
-"""What each container is given: its own credentials and no others, no more rights than it needs, and every setting."""
+"""The environment of each container: only the credentials and rights that it needs, and every setting."""
 
 import os
 import re
@@ -16,9 +16,9 @@ from tools.documents.configuration import configuration_page
 
 FILES = ("docker-compose.yml", "docker-compose.cluster.yml")
 OTHERS = ("POSTGRES_", "GF_", "NATS_", "GRAF_", "TIMESCALEDB_")
-"""What other images than ours read."""
+"""Variables that other images read."""
 COMMANDS = "tailrace"
-"""The service that is there only while somebody runs a command."""
+"""The service that exists only while a command runs."""
 NEEDED_BY = {
     "DB_PASS": {"timescaledb", "migrate", "projection", "query", COMMANDS},
     "GRAF_PASS": {"grafana"},
@@ -31,22 +31,22 @@ NEEDED_BY = {
 }
 AS_ROOT = {
     "nats-volume": "gives a new volume, which is root's, to NATS; ends at once, has no network",
-    "timescaledb": "its entry point makes the volume the user postgres' and goes on as that user",
+    "timescaledb": "its entry point gives the volume to the user postgres and continues as that user",
 }
 WRITABLE = {
     "timescaledb": "its entry point and timescaledb-tune write outside of the volume at the first start",
     "grafana": "its background installer of plugins writes into the image's own folder of bundled plugins",
 }
-"""Why an image's own files are not read-only: docs/decisions/0090-root-and-writable-images-are-exceptions.md."""
+"""Images with writable files of their own: see docs/decisions/0090-root-and-writable-images-are-exceptions.md."""
 
 
 def part(service: str) -> str:
-    """The service's name in the file of one machine: of a cluster's there are several."""
+    """Returns the service's name in the file of one machine; a cluster has several of each."""
     return re.sub(r"-\d$", "", service)
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_container_has_the_credentials_that_it_needs_and_no_others(file: str) -> None:
+def test_a_container_has_only_the_credentials_it_needs(file: str) -> None:
     secrets = {name: f"secret-{name}" for name in NEEDED_BY}
     found: dict[str, set[str]] = {name: set() for name in secrets}
     for service, described in read_compose(file, secrets)["services"].items():
@@ -58,7 +58,7 @@ def test_a_container_has_the_credentials_that_it_needs_and_no_others(file: str) 
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_every_variable_is_a_setting_and_every_setting_can_stand_in_the_env_file(file: str) -> None:
+def test_every_variable_is_a_setting_and_every_setting_is_passed_on(file: str) -> None:
     settings = {f"TAILRACE_{name.upper()}" for name in Settings.model_fields}
     known = set(settings)
     for field in Settings.model_fields.values():
@@ -72,9 +72,9 @@ def test_every_variable_is_a_setting_and_every_setting_can_stand_in_the_env_file
         if "build" in service:
             assert passed_on(file) <= service["environment"].keys(), name
             given |= own
-    alone = {"TAILRACE_DATABASE", *(f"TAILRACE_{name}_PORT" for name in ("COMMAND", "QUERY", "PROJECTION"))}
+    only_here = {"TAILRACE_DATABASE", *(f"TAILRACE_{name}_PORT" for name in ("COMMAND", "QUERY", "PROJECTION"))}
     seeds = {"TAILRACE_DB_USER", "TAILRACE_DB_PASS", "TAILRACE_DB_NAME"}
-    assert settings - given == alone | seeds, "these would not fit the files' own addresses"
+    assert settings - given == only_here | seeds, "these would not fit the files' own addresses"
     assert traces <= passed_on(file)
 
 
@@ -89,7 +89,7 @@ def test_only_loopback_is_published_and_images_are_pinned(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_nothing_is_root_and_nothing_writes_into_its_image_but_what_has_a_reason(file: str) -> None:
+def test_no_container_runs_as_root_or_writes_into_its_image_without_a_reason(file: str) -> None:
     of_image = read_dockerfile(ROOT / "Dockerfile")[-1].values("USER")[0]
     reasons = (ROOT / "docs/decisions/0090-root-and-writable-images-are-exceptions.md").read_text()
     for name, service in read_compose(file, {})["services"].items():
@@ -104,7 +104,7 @@ def test_nothing_is_root_and_nothing_writes_into_its_image_but_what_has_a_reason
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_volume_is_given_to_the_logs_server_before_it_starts(file: str) -> None:
+def test_the_volume_belongs_to_the_nats_server_before_its_start(file: str) -> None:
     services = read_compose(file, {})["services"]
     gives = services["nats-volume"]
     given = {volume.partition(":")[0]: volume.partition(":")[2] for volume in gives["volumes"]}
@@ -116,7 +116,7 @@ def test_a_volume_is_given_to_the_logs_server_before_it_starts(file: str) -> Non
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
-def test_what_another_user_had_is_the_logs_servers_afterwards(tmp_path: Path) -> None:
+def test_files_of_another_user_belong_to_the_nats_server_afterwards(tmp_path: Path) -> None:
     (tmp_path / "data" / "jetstream").mkdir(parents=True)
     (tmp_path / "data" / "jetstream" / "1.blk").touch()
     words = read_compose(FILES[0], {})["services"]["nats-volume"]["entrypoint"]
@@ -125,16 +125,16 @@ def test_what_another_user_had_is_the_logs_servers_afterwards(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_what_the_env_file_may_say_is_passed_on(file: str) -> None:
-    said = {"TAILRACE_RETENTION_DAYS": "90", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
-    for name, service in read_compose(file, said)["services"].items():
-        assert said.items() <= service["environment"].items() or "build" not in service, name
+def test_variables_of_the_env_file_are_passed_on(file: str) -> None:
+    variables = {"TAILRACE_RETENTION_DAYS": "90", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    for name, service in read_compose(file, variables)["services"].items():
+        assert variables.items() <= service["environment"].items() or "build" not in service, name
     for name, service in read_compose(file, {})["services"].items():
-        assert not said.keys() & service["environment"].keys(), name
+        assert not variables.keys() & service["environment"].keys(), name
 
 
 @pytest.mark.parametrize(
-    ("said", "accepted"),
+    ("variables", "accepted"),
     [
         ("NATS_QUERY_PASS=12345\nNATS_ADMIN_PASS=5m\nNATS_COMMAND_PASS='a.b_c~d-E' # mine\nDB_PASS='it$x'\n", True),
         ("NATS_QUERY_PASS=a,b\n", False),
@@ -144,14 +144,14 @@ def test_what_the_env_file_may_say_is_passed_on(file: str) -> None:
         ("", True),
     ],
 )
-def test_a_password_that_no_address_can_hold_is_refused_before_anything_starts(
-    tmp_path: Path, said: str, accepted: bool
+def test_a_password_that_is_invalid_in_an_address_is_refused_before_the_start(
+    tmp_path: Path, variables: str, accepted: bool
 ) -> None:
-    """With a stand-in for Docker that says what it was asked for."""
+    """A stand-in for Docker prints its arguments."""
     (tmp_path / "docker").write_text("#!/bin/sh\necho asked for: $*\n")
     (tmp_path / "docker").chmod(0o755)
     (tmp_path / "just").write_bytes((ROOT / "just").read_bytes())
-    (tmp_path / ".env").write_text(said)
+    (tmp_path / ".env").write_text(variables)
     started = subprocess.run(
         ["sh", tmp_path / "just", "up", "docker"],
         env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
@@ -161,11 +161,11 @@ def test_a_password_that_no_address_can_hold_is_refused_before_anything_starts(
     )
     assert ("up --build" in started.stdout, started.returncode == 0) == (accepted, accepted), started.stderr
     if not accepted:
-        assert "may have letters, digits and - . _ ~ alone" in started.stderr
+        assert "may contain only letters, digits and - . _ ~" in started.stderr
 
 
-def test_every_service_of_the_cluster_knows_all_three_servers_of_the_log() -> None:
-    """The file folds their addresses: what comes of it has line ends and spaces in between."""
+def test_every_service_of_the_cluster_has_all_three_nats_addresses() -> None:
+    """The file folds the addresses, so line ends and spaces separate them."""
     for name, service in read_compose(FILES[1], {})["services"].items():
         if address := service["environment"].get("TAILRACE_NATS_URL"):
             found = read_address(address)

@@ -1,4 +1,4 @@
-"""Changing passwords, as the operations page says: other ones in ``.env``, then what they concern is made anew."""
+"""Changing passwords as the operations page says: new ones in ``.env``, then the containers are recreated."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.timeout(240)
 
 
-def test_after_a_password_was_changed_events_are_counted_and_the_old_one_is_refused(
+def test_after_a_password_change_events_are_counted_and_the_old_password_is_refused(
     own_postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
     server = own_postgres_server.embedded
@@ -41,7 +41,7 @@ def test_after_a_password_was_changed_events_are_counted_and_the_old_one_is_refu
 
 
 async def one_more_is_counted(running: Running) -> None:
-    """An event that is sent now is in the answer."""
+    """Checks that an event sent now is counted."""
     command, query = (f"http://127.0.0.1:{running.ports[name]}" for name in ("command", "query"))
     async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
         event = {"event_type": "after_it", "user_id": 1, "event_data": {}}
@@ -53,7 +53,7 @@ async def one_more_is_counted(running: Running) -> None:
                 cursors.append(answer.json()["cursor"])
             return bool(cursors)
 
-        await until(taken)  # the command service connects to the log again
+        await until(taken)  # the command service reconnects to the log
         answer = await http.get(f"{query}/stats", params={"event_type": "after_it", "min_cursor": cursors[0]})
         assert answer.json()["totals"]["events"] > 0
 
@@ -71,7 +71,7 @@ async def database_refuses(dsn: str) -> None:
 
 
 async def typed(dsn: str, statement: str) -> None:
-    """As in psql."""
+    """Returns the value as psql prints it."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(statement)
     await connection.close()

@@ -1,4 +1,4 @@
-"""The commands of the operations page in containers: all as the service ``tailrace``, and what others may not."""
+"""The commands of the operations page in containers: all in ``tailrace``, some not in others."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from tests.support.processes import run_to_end
 
 PAGE = Page.read("operations.md")
 ELSEWHERE = {"up", "serve", "health", "tail", "rollback"}
-"""A service, what a health check asks, or what needs the same rights as what is tried here."""
+"""A service, a health check's command, or a command that needs the same rights as one below."""
 COMMANDS = [
     "migrate --dry-run",
     "import -",
@@ -28,7 +28,7 @@ COMMANDS = [
     "drop-old",
 ]
 CHANGING = ["log accept-gap 999000..999001", "log new-epoch --yes"]
-"""What would end the other tests' log: the user's rights alone are looked at."""
+"""Commands that would invalidate the other tests' log: only the user's rights are checked."""
 
 
 def run(running: Running, service: str, words: str, **more: str) -> "subprocess.CompletedProcess[str]":
@@ -38,15 +38,15 @@ def run(running: Running, service: str, words: str, **more: str) -> "subprocess.
 
 
 @pytest.mark.timeout(400)
-def test_every_command_works_as_the_service_for_commands(running: Running) -> None:
+def test_every_command_works_in_the_tailrace_container(running: Running) -> None:
     before = running.host.log("nats").count("iolation")
     for words in COMMANDS:
-        told = run(running, "tailrace", words)
-        assert told.returncode == 0, f"{words}: {told.stdout}{told.stderr}"
+        result = run(running, "tailrace", words)
+        assert result.returncode == 0, f"{words}: {result.stdout}{result.stderr}"
     assert running.host.log("nats").count("iolation") == before
 
 
-def test_the_page_documents_no_command_that_was_not_tried() -> None:
+def test_every_documented_command_was_executed() -> None:
     first = {words[0] for words in PAGE.commands} | set(
         re.findall(r"^tailrace ([\w-]+)", "\n".join(block.text for block in PAGE.blocks.values()), re.MULTILINE)
     )
@@ -58,12 +58,12 @@ def test_the_page_documents_no_command_that_was_not_tried() -> None:
 
 
 @pytest.mark.parametrize("library", reader_libraries())
-def test_what_a_user_may_not_do_is_named_as_such(running: Running, library: str) -> None:
-    told = run(running, "query", "status", TAILRACE_LOG_LIBRARY=library)
-    assert told.returncode == 1
-    assert 'the log\'s user "query" is not allowed to use $JS.API.STREAM.INFO.ANALYTICS_INBOX' in told.stdout
-    assert "does not answer: no reply" not in told.stdout
+def test_a_missing_permission_is_named(running: Running, library: str) -> None:
+    result = run(running, "query", "status", TAILRACE_LOG_LIBRARY=library)
+    assert result.returncode == 1
+    assert 'the log\'s user "query" is not allowed to use $JS.API.STREAM.INFO.ANALYTICS_INBOX' in result.stdout
+    assert "does not answer: no reply" not in result.stdout
 
 
-def test_a_look_is_allowed_where_the_projection_runs(running: Running) -> None:
+def test_status_works_in_the_projection_container(running: Running) -> None:
     assert run(running, "projection", "status").returncode == 0

@@ -1,4 +1,4 @@
-"""The command line: each service alone, by environment; what it prints and how it ends."""
+"""The command line with its servers set by the environment: output, errors and exit codes."""
 
 import json
 import re
@@ -48,7 +48,7 @@ async def test_services_run_alone_by_environment(
             await until(counted)
 
 
-async def test_status_tells_how_far_the_read_model_is(log: LogClient, settings: Settings) -> None:
+async def test_status_shows_the_lag_of_the_read_model(log: LogClient, settings: Settings) -> None:
     await log_events(log, some_events(7))
     result = run_tailrace(settings, "status", "--json")
     assert result.returncode == 1
@@ -61,7 +61,7 @@ async def test_status_tells_how_far_the_read_model_is(log: LogClient, settings: 
     assert "7 events" in run_tailrace(settings, "status").stdout
 
 
-def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) -> None:
+def test_status_names_a_server_that_does_not_answer_and_exits_with_1(settings: Settings) -> None:
     away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
     result = run_tailrace(away, "status", "--json")
     assert result.returncode == 1
@@ -73,7 +73,7 @@ def test_status_of_what_does_not_answer_says_so_and_fails(settings: Settings) ->
 
 
 @pytest.mark.parametrize("service", ["command", "projection", "query"])
-def test_a_service_without_its_log_ends_with_a_sentence(settings: Settings, service: str) -> None:
+def test_a_service_without_its_log_exits_with_one_sentence(settings: Settings, service: str) -> None:
     away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
     result = run_tailrace(away, "serve", service)
     assert result.returncode == 1
@@ -99,7 +99,7 @@ def test_a_wrong_setting_is_named(settings: Settings) -> None:
     assert result.stderr == IsStr(regex=r"tailrace: a setting is wrong: .*batch_size.*integer.*\n")
 
 
-async def test_migrate_says_what_it_did(log: LogClient, settings: Settings) -> None:
+async def test_migrate_prints_its_changes(log: LogClient, settings: Settings) -> None:
     assert run_tailrace(settings, "migrate").stdout == "the database is up to date\nthe log is up to date\n"
     await remove_streams(log)
     would = run_tailrace(settings, "migrate", "--dry-run").stdout
@@ -114,15 +114,15 @@ async def test_migrate_says_what_it_did(log: LogClient, settings: Settings) -> N
     assert "wrong" not in wrong.stderr
 
 
-def test_nothing_rejected_is_said(log: LogClient, settings: Settings) -> None:
+def test_an_empty_list_of_rejected_messages_is_named(log: LogClient, settings: Settings) -> None:
     assert run_tailrace(settings, "rejected", "list").stdout == "no rejected messages\n"
 
 
 def test_version_and_help_answer(settings: Settings) -> None:
     assert run_tailrace(settings, "--version").stdout == IsStr(regex=r"tailrace \d+\.\d+\.\d+\n")
-    said = run_tailrace(settings, "--help").stdout
+    output = run_tailrace(settings, "--help").stdout
     for command in ("up", "serve", "produce", "import", "migrate", "status", "rejected"):
-        assert command in said
+        assert command in output
 
 
 @pytest.mark.parametrize(

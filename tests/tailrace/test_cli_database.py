@@ -1,4 +1,4 @@
-"""What the commands say of a database that refuses, or breaks off in the middle: a sentence with what to do."""
+"""Errors of the database while a command works with it: one sentence that says what to do."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 @pytest.fixture
 async def role(postgres_server: EmbeddedPostgres) -> AsyncIterator[Role]:
-    """Somebody who may connect, and no more."""
+    """A role that may only connect."""
     async with temporary_role(postgres_server) as role:
         yield role
 
@@ -29,7 +29,7 @@ async def role(postgres_server: EmbeddedPostgres) -> AsyncIterator[Role]:
     "command",
     ["verify", "parked list", "parked retry", "cutover", "drop-old", "replay"],
 )
-async def test_who_has_no_right_is_told_so(log: LogClient, settings: Settings, role: Role, command: str) -> None:
+async def test_a_missing_right_is_one_sentence(log: LogClient, settings: Settings, role: Role, command: str) -> None:
     theirs = settings.model_copy(update={"database": role.dsn(settings.dsn)})
     refused = run_tailrace(theirs, *command.split())
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -78,8 +78,8 @@ async def test_a_connection_that_the_database_closes_is_a_sentence(
         process = start_service(settings, *command.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         await until(waits)
         await connection.execute(f"select pg_terminate_backend(({waiting}))")
-        said, complained = await asyncio.to_thread(process.communicate)
-    assert (process.returncode, said) == (1, b"")
-    assert complained.startswith(b"tailrace: the database closed the connection: ")
-    assert complained.endswith(b"; run the same command again once it answers\n")
-    assert complained.count(b"\n") == 1
+        output, errors = await asyncio.to_thread(process.communicate)
+    assert (process.returncode, output) == (1, b"")
+    assert errors.startswith(b"tailrace: the database closed the connection: ")
+    assert errors.endswith(b"; run the same command again once it answers\n")
+    assert errors.count(b"\n") == 1

@@ -39,7 +39,7 @@ def run_here(pid: int) -> None:
     replace(endpoints("/product/events.py"), pids={"nats": pid}).write(DEFAULT_DATA_DIR)
 
 
-def test_addresses_and_upcasters_are_those_of_the_run(tmp_path: Path) -> None:
+def test_addresses_and_upcasters_of_a_run_are_used(tmp_path: Path) -> None:
     written = endpoints("/product/events.py")
     written.write(tmp_path)
     assert read_endpoints(tmp_path) == written

@@ -1,4 +1,4 @@
-"""Importing into the real command service and log."""
+"""The importer with a real command service and log."""
 
 import asyncio
 import subprocess
@@ -35,12 +35,12 @@ async def command(settings: Settings, log: LogClient) -> AsyncIterator[str]:
 
 
 def import_command(settings: Settings, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
-    """What a user types."""
+    """Runs the command."""
     return run_to_end(("import", "--format", "combined", *arguments), service_environment(settings), given=stdin)
 
 
 def no_progress(progress: Progress) -> None:
-    """Nobody watches."""
+    """Ignores the progress."""
 
 
 async def run(path: Path, url: str, **options: Any) -> ImportReport:
@@ -74,7 +74,7 @@ async def test_importing_a_file_twice_adds_nothing(command: str, log: LogClient)
     assert (await log.state()).last_seq == READABLE
 
 
-async def test_events_without_an_id_are_added_once_whatever_the_batches(
+async def test_events_without_an_id_are_added_once_for_any_batch_size(
     command: str, log: LogClient, tmp_path: Path
 ) -> None:
     path = write_events(tmp_path / "events", 1_000)
@@ -90,7 +90,9 @@ async def test_one_batch_in_flight_keeps_the_order_of_the_file(command: str, log
     assert [user for _, user, _, _, _ in rows] == list(range(200))
 
 
-async def test_what_the_service_refuses_is_reported_by_line(settings: Settings, log: LogClient, tmp_path: Path) -> None:
+async def test_rejections_by_the_service_are_reported_by_line(
+    settings: Settings, log: LogClient, tmp_path: Path
+) -> None:
     path = write_events(tmp_path / "events", 10, b"", b'{"event_type":"other","user_id":1,"event_data":{}}')
     async with serving_command(settings.model_copy(update={"max_event_types": 1})) as url:
         report = await run(path, url, format="ndjson")
@@ -144,7 +146,9 @@ async def test_a_request_that_is_too_large_is_sent_in_parts(settings: Settings, 
         assert [(one.index, one.code) for one in answer.rejected] == [(0, "too_large")]
 
 
-async def test_a_busy_service_is_asked_again_when_it_says(settings: Settings, log: LogClient, tmp_path: Path) -> None:
+async def test_a_busy_service_is_retried_after_its_retry_after(
+    settings: Settings, log: LogClient, tmp_path: Path
+) -> None:
     path = write_events(tmp_path / "events", 2_000)
     waits: list[float | None] = []
     async with serving_command(settings.model_copy(update={"max_pending_events": 1})) as url:
@@ -155,8 +159,8 @@ async def test_a_busy_service_is_asked_again_when_it_says(settings: Settings, lo
     assert set(waits) == {1.0}
 
 
-async def test_an_import_outlives_a_killed_log(own_nats_server: NatsServer, settings: Settings, tmp_path: Path) -> None:
-    """The NATS server is killed in the middle and started again: every event is in the log, once."""
+async def test_an_import_survives_a_killed_log(own_nats_server: NatsServer, settings: Settings, tmp_path: Path) -> None:
+    """After kills and restarts of the NATS server, every event is in the log once."""
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
     path = write_events(tmp_path / "events", 3_000)
     kills: list[Progress] = []
@@ -180,23 +184,23 @@ async def test_an_import_outlives_a_killed_log(own_nats_server: NatsServer, sett
     assert Cursor.parse(again.cursor or "").seq == 3_000
 
 
-async def test_a_service_that_is_away_is_said_in_one_sentence(settings: Settings) -> None:
+async def test_an_unreachable_service_is_one_sentence(settings: Settings) -> None:
     with pytest.raises(TailraceError, match=r"does not answer: .*gave up after 0\.5 s; at least 0 events"):
         await run(ODDITIES, service_url(settings, "command"), retry_timeout=0.5)
 
 
-async def test_an_address_without_a_command_service_is_said_in_one_sentence(command: str) -> None:
+async def test_an_address_without_a_command_service_is_one_sentence(command: str) -> None:
     with pytest.raises(TailraceError, match="refused the request: there is nothing at /elsewhere/events"):
         await run(ODDITIES, f"{command}/elsewhere")
 
 
 @pytest.mark.parametrize("url", ["localhost:8081", "ftp://localhost", "http://", ""])
-async def test_an_address_that_is_none_is_said_in_one_sentence(url: str) -> None:
+async def test_an_invalid_address_is_one_sentence(url: str) -> None:
     with pytest.raises(ConfigurationError, match="is not the address of a command service"):
         await run(ODDITIES, url)
 
 
-async def test_standard_input_can_not_be_imported_strictly() -> None:
+async def test_standard_input_cannot_be_imported_strictly() -> None:
     with pytest.raises(ConfigurationError, match="reads the file twice"):
         await run(STDIN, "http://127.0.0.1:1", strict=True)
 
@@ -222,7 +226,7 @@ async def test_an_import_of_nothing_but_bad_lines_exits_with_1(command: str, set
     assert (await asyncio.to_thread(import_command, settings, "-")).returncode == 0
 
 
-async def test_a_strict_import_with_bad_lines_ends_the_command_with_an_error(command: str, settings: Settings) -> None:
+async def test_a_strict_import_with_bad_lines_exits_with_1(command: str, settings: Settings) -> None:
     done = await asyncio.to_thread(import_command, settings, str(ODDITIES), "--strict")
     assert done.returncode == 1
     assert done.stderr.endswith("tailrace: 8 of 30 lines are bad; nothing was sent\n")

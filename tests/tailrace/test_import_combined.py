@@ -1,4 +1,4 @@
-"""Access-log lines become events: every oddity of the sample, and the real file against awk."""
+"""Parsing access-log lines: all special cases of the sample, and a real file compared with awk."""
 
 import os
 import subprocess
@@ -88,7 +88,7 @@ def test_the_oddities_of_real_logs_are_read() -> None:
     assert {number: events[number] for number in expected} == expected
 
 
-def test_unreadable_lines_are_named_with_a_reason_and_spoil_no_others() -> None:
+def test_unreadable_lines_have_a_reason_and_do_not_affect_others() -> None:
     events, bad = parse_file(ODDITIES)
     assert bad == [
         BadLine(24, "not_combined", "there is no time such as [17/May/2015:10:05:03 +0000]"),
@@ -112,16 +112,16 @@ def test_identical_lines_are_several_events_with_the_same_ids_each_time() -> Non
     assert {UUID(one).version for one in ids.values()} == {8}
 
 
-def test_the_clients_address_is_in_no_event() -> None:
+def test_no_event_contains_the_clients_address() -> None:
     events, _ = parse_file(ODDITIES)
     assert not any(b"192.0.2." in msgspec.json.encode(event) for event in events.values())
-    assert user_of("192.0.2.1") == 7222222834117219336  # may never change: old and new imports must agree
+    assert user_of("192.0.2.1") == 7222222834117219336  # must never change: old and new imports have to agree
 
 
 @pytest.mark.parametrize(
     "agent", [b"\x00\x01\x02", b"\xed\xa0\x80", b"\\", b'\\"', bytes(range(0x80, 0x100)), b"\x85\xe2\x80\xa8\r"]
 )
-def test_no_bytes_in_an_agent_lose_the_request(agent: bytes) -> None:
+def test_any_bytes_in_an_agent_keep_the_request(agent: bytes) -> None:
     line = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "' + agent + b'"'
     payload = parse_combined(line, uuid4)
     event = read_event(payload, now=datetime.now(UTC), new_id=uuid4)
@@ -135,7 +135,7 @@ def test_zeros_left_by_a_crash_do_not_change_the_user() -> None:
     assert parse_line(b"\0" * 4096 + line)["user_id"] == parse_line(line)["user_id"]
 
 
-def test_a_path_beyond_the_limits_is_refused_with_its_reason() -> None:
+def test_a_path_over_the_limits_is_rejected_with_its_reason() -> None:
     line = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /%s HTTP/1.1" 200 1' % (b"x" * 40_000)
     with pytest.raises(EventRejectedError, match="32,768") as caught:
         parse_combined(line, uuid4)
@@ -145,8 +145,8 @@ def test_a_path_beyond_the_limits_is_refused_with_its_reason() -> None:
 def real_log() -> Path:
     if not REAL.exists():
         if os.environ.get("CI") == "true":
-            pytest.fail("shared/data/access.log is missing beside the repository")
-        pytest.skip("shared/data/access.log is not beside the repository")
+            pytest.fail("shared/data/access.log is missing next to the repository")
+        pytest.skip("shared/data/access.log is not next to the repository")
     return REAL
 
 
@@ -155,7 +155,7 @@ def awk(program: str, path: Path) -> Counter[str]:
     return Counter(lines)
 
 
-def test_the_real_file_says_what_awk_says() -> None:
+def test_the_real_file_has_the_counts_of_awk() -> None:
     path = real_log()
     events, bad = parse_file(path)
     assert bad == []

@@ -63,7 +63,7 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines_of(STDIN) == [Line(1, b"one"), Line(2, b"two")]
 
 
-def test_what_precedes_a_break_in_the_file_is_kept(tmp_path: Path) -> None:
+def test_lines_before_the_end_of_a_truncated_file_are_imported(tmp_path: Path) -> None:
     path = tmp_path / "file.gz"
     whole = gzip.compress(b"".join(EVENT % n + b"\n" for n in range(5000)))
     path.write_bytes(whole[: len(whole) // 2])
@@ -75,20 +75,20 @@ def test_what_precedes_a_break_in_the_file_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", ""])
-def test_a_file_that_can_not_be_opened_is_said_in_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"can't be read: (No such file|Is a directory)"):
         lines_of(tmp_path / name)
 
 
-def test_ids_depend_on_the_line_and_its_occurrence_alone() -> None:
+def test_ids_depend_only_on_the_line_and_its_occurrence() -> None:
     one, other = LineIds(), LineIds()
     first = [one.next_id(line) for line in (b"a", b"b", b"a", b"a 1")]
     assert first == [other.next_id(line) for line in (b"a", b"b", b"a", b"a 1")]
     assert len(set(first)) == 4
-    assert str(first[0]) == "3cf22666-923a-829e-8bf7-acdae4d8bffb"  # may never change: old imports must be recognized
+    assert str(first[0]) == "3cf22666-923a-829e-8bf7-acdae4d8bffb"  # old imports depend on it
 
 
-def test_a_missing_event_id_is_derived_and_a_given_one_kept(tmp_path: Path) -> None:
+def test_a_missing_event_id_is_derived_and_a_given_one_is_used(tmp_path: Path) -> None:
     given = "0197b0a0-0000-7000-8000-000000000001"
     path = tmp_path / "file"
     with_id = EVENT.replace(b"{", b'{"event_id":"%s",' % given.encode(), 1) % 2
@@ -99,7 +99,7 @@ def test_a_missing_event_id_is_derived_and_a_given_one_kept(tmp_path: Path) -> N
     assert ids_of(path) == ids
 
 
-def test_bad_events_are_named_by_line_and_the_others_go_on(tmp_path: Path) -> None:
+def test_bad_events_are_named_by_line_and_others_are_imported(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(
         b"\n".join(

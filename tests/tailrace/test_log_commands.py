@@ -1,4 +1,4 @@
-"""``tailrace log``: what it prints, what it changes, and what it refuses."""
+"""``tailrace log``: its output, its changes, and what it refuses."""
 
 import json
 import subprocess
@@ -56,9 +56,7 @@ async def test_a_gap_is_recorded_and_shown(log: LogClient, settings: Settings) -
         ("1..2..3", "'1..2..3' is not a gap"),
     ],
 )
-async def test_what_is_no_gap_of_the_log_is_refused(
-    log: LogClient, settings: Settings, gap: str, sentence: str
-) -> None:
+async def test_an_invalid_gap_is_refused(log: LogClient, settings: Settings, gap: str, sentence: str) -> None:
     await log_events(log, some_events(5))
     refused = run_tailrace(settings, "log", "accept-gap", gap)
     assert refused.returncode == 1
@@ -66,11 +64,11 @@ async def test_what_is_no_gap_of_the_log_is_refused(
     assert (await log.state()).gaps == ()
 
 
-async def test_a_new_epoch_is_asked_for_and_told(log: LogClient, settings: Settings) -> None:
+async def test_a_new_epoch_is_confirmed_and_declared(log: LogClient, settings: Settings) -> None:
     before = (await log.state()).epoch
-    asked = start_service(settings, "log", "new-epoch", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    output, _ = asked.communicate(b"n\n", timeout=60)
-    assert asked.returncode == 1
+    process = start_service(settings, "log", "new-epoch", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    output, _ = process.communicate(b"n\n", timeout=60)
+    assert process.returncode == 1
     assert b"Declare a new epoch? [y/N]" in output
     assert (await log.state()).epoch == before
     declared = run_tailrace(settings, "log", "new-epoch", "--yes")

@@ -1,4 +1,4 @@
-"""The mock shop's events: lifelike, valid, and the same for the same seed."""
+"""The mock shop's events: realistic, valid, and reproducible with a seed."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -37,13 +37,13 @@ def test_the_same_seed_and_start_give_the_same_events() -> None:
     assert list(map(encode_event, take(2_000))) == list(map(encode_event, take(2_000)))
 
 
-def test_ids_and_content_depend_on_the_seed_alone() -> None:
+def test_ids_and_content_depend_only_on_the_seed() -> None:
     later = take(2_000, start=START + timedelta(days=40), rate=1_000.0)
     assert content(later) == content(take(2_000))
     assert content(take(10, seed=8)) != content(take(10, seed=7))
 
 
-def test_without_a_seed_every_run_is_another_with_ids_in_time_order() -> None:
+def test_without_a_seed_runs_differ_and_ids_are_in_time_order() -> None:
     one, other = take(100, seed=None), take(100, seed=None)
     assert content(one) != content(other)
     ids = [event.event_id for event in one]
@@ -51,7 +51,7 @@ def test_without_a_seed_every_run_is_another_with_ids_in_time_order() -> None:
     assert ids == sorted(ids)
 
 
-def test_every_event_passes_the_door() -> None:
+def test_every_event_is_valid() -> None:
     for event in take(5_000):
         assert read_event(encode_event(event), now=START + timedelta(hours=1), new_id=no_id).event_id == event.event_id
 
@@ -79,13 +79,13 @@ def test_every_type_has_its_data() -> None:
         assert data_of(event) == expected[event.event_type]
 
 
-def test_page_views_are_the_most_and_orders_the_fewest() -> None:
+def test_page_views_are_the_most_frequent_and_orders_the_least() -> None:
     counts = Counter(event.event_type for event in take(20_000))
     assert counts["page_view"] > counts["click"] > counts["add_to_cart"] > counts["order"] > 0
     assert counts["checkout.started"] > counts["checkout.completed"] >= counts["order"]
 
 
-def test_some_users_come_often_and_many_seldom() -> None:
+def test_some_users_are_frequent_and_many_are_rare() -> None:
     users = Counter(event.user_id for event in take(50_000))
     assert len(users) > 1_000
     often = sum(count for _, count in users.most_common(len(users) // 10))
@@ -93,7 +93,7 @@ def test_some_users_come_often_and_many_seldom() -> None:
     assert users.most_common(1)[0][1] < 0.02 * 50_000
 
 
-def test_an_order_is_what_was_put_into_the_cart() -> None:
+def test_an_order_contains_the_products_of_the_cart() -> None:
     events = take(20_000)
     for event in events:
         if event.event_type == "order":
@@ -113,7 +113,7 @@ def test_a_few_events_are_late_and_none_is_early() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.5, 20.0, 5_000.0])
-def test_the_rate_is_kept_on_average_over_a_day(rate: float) -> None:
+def test_the_rate_holds_on_average_over_a_day(rate: float) -> None:
     factors = [day_factor(START + timedelta(minutes=minute)) for minute in range(1440)]
     assert sum(factors) / 1440 == pytest.approx(1, abs=0.001)
     assert min(factors) == pytest.approx(0.7, abs=0.01)
@@ -137,7 +137,7 @@ def test_events_come_at_uneven_intervals() -> None:
     assert len(gaps) > 90
 
 
-def test_a_backlog_is_bounded_and_time_goes_by_without_more() -> None:
+def test_a_backlog_is_bounded_and_skips_later_events() -> None:
     source = EventSource(7, START, rate=1_000)
     backlog = Backlog(source, None)
     later = START + timedelta(hours=1)

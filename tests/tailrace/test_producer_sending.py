@@ -1,4 +1,4 @@
-"""Producing into the real command service and log."""
+"""The producer with a real command service and log."""
 
 import asyncio
 import signal
@@ -31,7 +31,7 @@ def start_producer(settings: Settings, *arguments: str, errors: int) -> Tailrace
     return TailraceProcess(("produce", *arguments), service_environment(settings), stderr=errors)
 
 
-async def test_exactly_so_many_events_as_asked_for_are_in_the_log(command: str, log: LogClient) -> None:
+async def test_exactly_the_requested_number_of_events_is_in_the_log(command: str, log: LogClient) -> None:
     sent: list[int] = []
     accepted = await produce(
         command_url=command, rate=5_000, count=1_234, seed=None, stop=asyncio.Event(), on_sent=sent.append
@@ -59,15 +59,15 @@ async def test_events_come_at_the_rate_and_as_they_happen(command: str, log: Log
 async def test_events_wait_while_the_command_service_is_down(
     settings: Settings, log: LogClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is away at the start, killed in the middle with events on their way, and comes back."""
+    """It is down at the start, is killed with events in flight, and returns."""
     caplog.set_level("INFO", logger="tailrace")
     url = service_url(settings, "command")
 
-    def said() -> list[str]:
+    def logged() -> list[str]:
         return [record.message for record in caplog.records if record.name.startswith("tailrace.producer")]
 
     async def waits_again() -> bool:
-        return sum(line.endswith("events wait") for line in said()) == 2
+        return sum(line.endswith("events wait") for line in logged()) == 2
 
     producing = asyncio.create_task(produce(command_url=url, rate=200, count=1_500, seed=7, stop=asyncio.Event()))
     with running_service(settings, "serve", "command") as process:
@@ -78,8 +78,8 @@ async def test_events_wait_while_the_command_service_is_down(
     async with serving_command(settings):
         assert await producing == 1_500
     assert len((await recount_log(log)).rows) == (await log.state()).last_seq == 1_500
-    assert [line.endswith("events wait") for line in said()] == [True, False, True, False]
-    assert said()[-1] == "the command service accepts events again"
+    assert [line.endswith("events wait") for line in logged()] == [True, False, True, False]
+    assert logged()[-1] == "the command service accepts events again"
 
 
 async def test_stopping_is_quick_while_the_command_service_is_down(
@@ -98,17 +98,17 @@ async def test_stopping_is_quick_while_the_command_service_is_down(
 
 
 @pytest.mark.parametrize(("rate", "count"), [(0.0, None), (-1.0, None), (float("nan"), None), (1.0, -1)])
-async def test_a_rate_or_count_that_makes_no_sense_is_said_in_one_sentence(rate: float, count: int | None) -> None:
+async def test_an_invalid_rate_or_count_is_one_sentence(rate: float, count: int | None) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         await produce(command_url="http://127.0.0.1:1", rate=rate, count=count, seed=None, stop=asyncio.Event())
 
 
-async def test_an_address_without_a_command_service_is_said_in_one_sentence(command: str) -> None:
+async def test_an_address_without_a_command_service_is_one_sentence(command: str) -> None:
     with pytest.raises(TailraceError, match="there is nothing at /elsewhere/events"):
         await produce(command_url=f"{command}/elsewhere", rate=100, count=1, seed=None, stop=asyncio.Event())
 
 
-def test_the_settings_say_where_the_command_service_is() -> None:
+def test_the_settings_name_the_address_of_the_command_service() -> None:
     assert service_url(Settings(host="0.0.0.0", command_port=8081), "command") == "http://127.0.0.1:8081"
     assert service_url(Settings(host="::", command_port=8081), "command") == "http://[::1]:8081"
     assert service_url(Settings(host="192.0.2.1", command_port=8081), "command") == "http://192.0.2.1:8081"
@@ -118,7 +118,7 @@ def test_the_settings_say_where_the_command_service_is() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_the_service_ends_in_order_when_told_to(
+async def test_the_service_stops_in_order_on_a_signal(
     settings: Settings, log: LogClient, command: str, number: signal.Signals
 ) -> None:
     process = start_producer(settings, "--rate", "200", errors=subprocess.PIPE)

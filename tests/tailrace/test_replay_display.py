@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a replay: how far it is, how fast, how long still, and where."""
+"""The progress bar of a replay on a terminal."""
 
 import asyncio
 import os
@@ -20,11 +20,11 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Screen:
-    """What a program has written to a terminal of its own."""
+    """The output of a program on its own terminal."""
 
     def __init__(self, inside: int, outside: int) -> None:
         self.inside = inside
-        """For the program; whoever starts it closes it here."""
+        """The program's end; the test closes it after the start."""
         self._outside = outside
         self.written = b""
 
@@ -33,15 +33,15 @@ class Screen:
         return CONTROL.sub("", self.written.decode(errors="replace"))
 
     async def until(self, pattern: str) -> "re.Match[str]":
-        """Waits until something is shown."""
+        """Waits until the output matches ``pattern``."""
         async with asyncio.timeout(60):
             while (found := re.search(pattern, self.text)) is None:
                 self.written += await asyncio.to_thread(os.read, self._outside, 65_536)
         return found
 
     async def read_to_end(self) -> None:
-        """Everything that is written until nobody has the terminal any more."""
-        with suppress(OSError):  # what Linux says at a terminal's end
+        """Reads until every process has closed the terminal."""
+        with suppress(OSError):  # Linux raises it at the end of a terminal
             while more := await asyncio.to_thread(os.read, self._outside, 65_536):
                 self.written += more
 
@@ -54,7 +54,7 @@ async def screen() -> AsyncIterator[Screen]:
     os.close(outside)
 
 
-async def test_a_terminal_shows_how_far_a_replay_is_how_fast_and_how_long_still(
+async def test_a_terminal_shows_the_position_rate_and_time_left_of_a_replay(
     log: LogClient, settings: Settings, screen: Screen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     await log_events(log, some_events(1_000))
@@ -62,8 +62,8 @@ async def test_a_terminal_shows_how_far_a_replay_is_how_fast_and_how_long_still(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "160")
     small = settings.model_copy(update={"batch_size": 10})
-    with (tmp_path / "said").open("w+b") as said:
-        process = start_service(small, "replay", "--share", "0.05", stdout=said, stderr=screen.inside)
+    with (tmp_path / "output").open("w+b") as output:
+        process = start_service(small, "replay", "--share", "0.05", stdout=output, stderr=screen.inside)
         os.close(screen.inside)
         bar = await screen.until(
             rf"replaying \S+ +(\d+)/1000 ([\d,]*[1-9][\d,]*)/s \d:\d\d:\d\d {epoch}:(\d+):[0-9a-f]{{16}}"
@@ -73,8 +73,8 @@ async def test_a_terminal_shows_how_far_a_replay_is_how_fast_and_how_long_still(
         process.send_signal(signal.SIGINT)
         await screen.read_to_end()
         assert await asyncio.to_thread(process.wait) == 1
-        said.seek(0)
-        [last] = said.read().decode().splitlines()
+        output.seek(0)
+        [last] = output.read().decode().splitlines()
         assert re.fullmatch(
             rf"\d+ of 1,000 log entries, [\d,]+/s, at {epoch}:\d+:\w+; interrupted, run the same command to resume",
             last,

@@ -1,4 +1,4 @@
-"""``tailrace status``: what a monitor is told, and what somebody who watches sees."""
+"""``tailrace status``: its problems and exit code, its text, and ``--watch``."""
 
 import json
 import signal
@@ -24,7 +24,7 @@ from tests.support.waiting import until
 
 @asynccontextmanager
 async def idle_projector(settings: Settings) -> AsyncIterator[None]:
-    """What is taken for a projector at work, and projects nothing."""
+    """A connection that counts as an active projector, and projects nothing."""
     connection = await asyncpg.connect(settings.dsn, server_settings={"application_name": "tailrace-projection"})
     await connection.execute("select pg_advisory_lock(1)")
     try:
@@ -33,39 +33,39 @@ async def idle_projector(settings: Settings) -> AsyncIterator[None]:
         await connection.close()
 
 
-async def test_nothing_but_servers_is_a_problem(log: LogClient, settings: Settings) -> None:
-    told = run_tailrace(settings, "status")
-    assert told.returncode == 1
+async def test_a_missing_projection_service_is_a_problem(log: LogClient, settings: Settings) -> None:
+    result = run_tailrace(settings, "status")
+    assert result.returncode == 1
     assert (
-        "problem     no projection service is active: new events are stored in the log but not counted" in told.stdout
+        "problem     no projection service is active: new events are stored in the log but not counted" in result.stdout
     )
     async with idle_projector(settings):
         assert run_tailrace(settings, "status").returncode == 0
 
 
 @pytest.mark.parametrize("name", ["command", "projection", "query"])
-async def test_a_silent_service_is_a_problem_where_its_address_is_given(
+async def test_a_silent_service_is_a_problem_if_its_address_is_set(
     log: LogClient, settings: Settings, name: str
 ) -> None:
-    """It takes connections, as one does that is stopped, and says nothing."""
+    """It accepts connections, like a stopped process, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as hangs:
         url = f"http://127.0.0.1:{hangs.getsockname()[1]}"
         async with idle_projector(settings):
-            told = run_tailrace(settings, "status", "--json", **{f"TAILRACE_{name.upper()}_URL": url})
+            result = run_tailrace(settings, "status", "--json", **{f"TAILRACE_{name.upper()}_URL": url})
             assert run_tailrace(settings, "status").returncode == 0
-    assert told.returncode == 1
-    assert json.loads(told.stdout)["problems"] == [
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["problems"] == [
         f"the {name} service does not answer at {url}; start it, or correct its address (TAILRACE_{name.upper()}_URL)"
     ]
 
 
-async def test_versions_are_shown_to_people_too(log: LogClient, settings: Settings) -> None:
+async def test_text_output_shows_versions(log: LogClient, settings: Settings) -> None:
     with running_service(settings, "serve", "command"):
         await until(lambda: answers(f"http://127.0.0.1:{settings.command_port}/health/ready"), timeout=60)
-        told = run_tailrace(settings, "status").stdout
-    assert f"tailrace    {version('tailrace')}\n" in told
-    assert f"command: ready ({version('tailrace')})\n" in told
-    assert "projection: no answer\n" in told
+        output = run_tailrace(settings, "status").stdout
+    assert f"tailrace    {version('tailrace')}\n" in output
+    assert f"command: ready ({version('tailrace')})\n" in output
+    assert "projection: no answer\n" in output
 
 
 async def answers(url: str) -> bool:
@@ -114,7 +114,7 @@ async def test_rates_are_those_since_the_sample_a_minute_ago(
     assert 0.5 < found["projected_per_second"] <= 1
 
 
-def test_watching_shows_it_again_and_again_until_interrupted(settings: Settings, log: LogClient) -> None:
+def test_watch_repeats_the_status_until_interrupted(settings: Settings, log: LogClient) -> None:
     arguments = ("status", "--watch", "--json", "--every", "0.5")
     process = start_service(settings, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
@@ -126,7 +126,7 @@ def test_watching_shows_it_again_and_again_until_interrupted(settings: Settings,
     assert b"Traceback" not in process.stderr.read()
 
 
-def test_watching_into_a_pipe_shows_each_look(settings: Settings, log: LogClient) -> None:
+def test_watch_prints_each_reading_to_a_pipe(settings: Settings, log: LogClient) -> None:
     process = start_service(settings, "status", "--watch", stdout=subprocess.PIPE)
     assert process.stdout is not None
     seen = b""

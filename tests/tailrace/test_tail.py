@@ -1,4 +1,4 @@
-"""``tailrace tail``: the log in a terminal, through whatever happens to the query service."""
+"""``tailrace tail``: its output, and its reconnects to the query service."""
 
 import asyncio
 import functools
@@ -50,7 +50,7 @@ def seqs_of(lines: str) -> list[int]:
     return [int(json.loads(line)["cursor"].split(":")[1]) for line in lines.splitlines()]
 
 
-async def test_what_was_asked_for_is_shown_as_lines_or_as_json(settings: Settings, log: LogClient) -> None:
+async def test_selected_events_are_shown_as_lines_or_as_json(settings: Settings, log: LogClient) -> None:
     await allow_deletes(log)
     await log_events(log, some_events(20))
     long = event("order placed", user_id=2**63 - 1, data='{"note":"%s [bold] :100:\x9b"}' % ("ä" * 300))
@@ -81,29 +81,29 @@ async def test_what_was_asked_for_is_shown_as_lines_or_as_json(settings: Setting
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--from", "yesterday"], "tailrace: from: 'yesterday' is not 'latest', 'earliest', a cursor"),
         (["--type", ""], "tailrace: event_type: an event type has 1 to 128 characters"),
         (["--speed", "0"], "tailrace: speed: input should be greater than or equal to 0.1"),
     ],
 )
-async def test_what_cannot_be_had_is_one_sentence(
-    settings: Settings, log: LogClient, arguments: list[str], said: str
+async def test_invalid_parameters_are_one_sentence(
+    settings: Settings, log: LogClient, arguments: list[str], message: str
 ) -> None:
     async with query_service(settings):
         result = await run(settings, *arguments)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == IsStr(regex=f"{said}.*\n")
+    assert result.stderr == IsStr(regex=f"{message}.*\n")
 
 
-async def test_without_a_query_service_it_says_how_to_have_one(settings: Settings) -> None:
+async def test_without_a_query_service_the_error_names_the_command_that_starts_one(settings: Settings) -> None:
     result = await run(settings)
     assert result.returncode == 1
     assert result.stderr == IsStr(regex="tailrace: no query service answers at .*tailrace up.*\n")
 
 
-async def test_it_goes_on_where_it_was_after_the_query_service_was_killed(settings: Settings, log: LogClient) -> None:
+async def test_the_stream_resumes_after_the_query_service_was_killed(settings: Settings, log: LogClient) -> None:
     lost: list[str] = []
     found: list[dict[str, Any]] = []
     url = f"http://127.0.0.1:{settings.query_port}"
@@ -137,7 +137,7 @@ async def _got(found: list[dict[str, Any]], count: int) -> bool:
     return len(found) >= count
 
 
-async def test_ctrl_c_ends_it_and_tells_where_it_was(settings: Settings, log: LogClient) -> None:
+async def test_ctrl_c_ends_the_tail_and_prints_its_position(settings: Settings, log: LogClient) -> None:
     async with query_service(settings):
         process = start_service(settings, "tail", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None
@@ -151,7 +151,7 @@ async def test_ctrl_c_ends_it_and_tells_where_it_was(settings: Settings, log: Lo
     assert notes.decode() == IsStr(regex="resume with --from [0-9a-f]+:[0-9]+:[0-9a-f]+\n")
 
 
-async def test_a_reader_that_has_enough_ends_it_quietly(settings: Settings, log: LogClient) -> None:
+async def test_a_closed_pipe_ends_the_tail_quietly(settings: Settings, log: LogClient) -> None:
     await log_events(log, some_events(3_000))
     async with query_service(settings):
         process = start_service(
@@ -165,7 +165,7 @@ async def test_a_reader_that_has_enough_ends_it_quietly(settings: Settings, log:
         assert b"Traceback" not in process.stderr.read()
 
 
-async def test_a_refusal_later_on_is_raised(settings: Settings, log: LogClient) -> None:
+async def test_a_later_refusal_is_raised(settings: Settings, log: LogClient) -> None:
     async with query_service(settings):
         with pytest.raises(StreamRefusedError, match="until: another"):
             async for _ in follow(f"http://127.0.0.1:{settings.query_port}", {"until": "another:1:00000000"}):

@@ -1,4 +1,4 @@
-"""Output that comes from other people's events: nothing in it controls the terminal, and nothing is markup."""
+"""Output with text from events: it neither controls the terminal nor acts as markup."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""``tailrace up``: starts, watches and stops the whole system, and says in a sentence why it can't."""
+"""``tailrace up``: starts, restarts and stops the whole system; its errors are one sentence."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def tailrace(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def refusal(data_dir: Path, *arguments: str) -> str:
-    """The one sentence with which ``up`` ends."""
+    """Returns the error message of ``up``."""
     result = tailrace("up", "--data-dir", str(data_dir), *(arguments or ANY_PORTS))
     assert result.returncode == 1, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
@@ -52,7 +52,7 @@ def counted(endpoints: dict[str, str]) -> int:
     return events
 
 
-def test_up_starts_everything_says_where_it_is_and_stops_within_5_seconds(tmp_path: Path) -> None:
+def test_up_starts_everything_prints_addresses_and_stops_within_5_seconds(tmp_path: Path) -> None:
     with running_up(tmp_path / "data", "--rate", "50") as run:
         endpoints = run.until_ready()
         assert endpoints == {
@@ -82,11 +82,11 @@ def test_up_starts_everything_says_where_it_is_and_stops_within_5_seconds(tmp_pa
         assert "Traceback" not in run.output
 
 
-def test_the_next_start_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+def test_the_next_start_continues_where_the_last_one_stopped(tmp_path: Path) -> None:
     with running_up(tmp_path / "data", QUIET) as run:
         endpoints = run.until_ready()
         send(endpoints, 100)
-        # at once: what is not projected yet is in the log; SIGTERM does what Ctrl-C does
+        # immediately: events that are not projected yet are in the log; SIGTERM acts like Ctrl-C
         assert run.stop(signal.SIGTERM) < STOP_TIMEOUT
         assert run.process.returncode == 0
         assert all_gone(endpoints["pids"])
@@ -97,17 +97,17 @@ def test_the_next_start_goes_on_where_the_last_one_stopped(tmp_path: Path) -> No
         run.until("the new ones too", lambda: counted(endpoints) == 110)
 
 
-def test_whatever_is_killed_is_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_killed_process_is_restarted_and_nothing_is_lost(tmp_path: Path) -> None:
     with running_up(tmp_path / "data", QUIET) as run:
         endpoints = run.until_ready()
         send(endpoints, 20)
         for least, name in enumerate(("command", "projection", "query", "nats", "postgres"), start=21):
-            kill_and_go_on(run, name, least)
+            kill_and_recover(run, name, least)
         assert run.stop() < STOP_TIMEOUT
 
 
-def kill_and_go_on(run: UpRun, name: str, least: int) -> None:
-    """``least``: the events that have to be there then; one more whose answer was lost may be stored too."""
+def kill_and_recover(run: UpRun, name: str, least: int) -> None:
+    """``least`` is the number of events then; one more, whose answer was lost, may be stored."""
     endpoints = run.endpoints()
     killed = endpoints["pids"][name]
     os.kill(killed, signal.SIGKILL)
@@ -123,7 +123,7 @@ def another_pid(run: UpRun, name: str, killed: int) -> bool:
 
 
 def succeeds(action: Callable[..., object], *arguments: object) -> bool:
-    """Whether a request is answered as it should be; in the middle of a restart it need not be."""
+    """Whether a request succeeds; it may fail during a restart."""
     try:
         action(*arguments)
     except (httpx.HTTPError, AssertionError, KeyError):
@@ -131,7 +131,7 @@ def succeeds(action: Callable[..., object], *arguments: object) -> bool:
     return True
 
 
-def test_what_a_killed_up_leaves_behind_is_cleared_by_the_next(tmp_path: Path) -> None:
+def test_the_next_up_stops_the_processes_of_a_killed_one(tmp_path: Path) -> None:
     with running_up(tmp_path / "data", QUIET) as run:
         endpoints = run.until_ready()
         send(endpoints, 5)
@@ -153,7 +153,7 @@ async def test_the_seeds_user_and_database_names_are_honoured(tmp_path: Path) ->
             host="127.0.0.1", port=port, user="grafana user", password="it's secret", database="seed"
         )
         assert await connection.fetchval("select count(*) from analytics_events") == 0
-        await connection.execute("set default_transaction_read_only = off")  # which the role has on by itself
+        await connection.execute("set default_transaction_read_only = off")  # the role's default
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("delete from model_1.analytics_events")
         await connection.close()
@@ -164,9 +164,9 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = refusal(tmp_path / "data", *ANY_PORTS[1:], f"--command-port={port}")
-    assert f"port {port} for the command service is in use" in said
-    assert "--command-port" in said
+        message = refusal(tmp_path / "data", *ANY_PORTS[1:], f"--command-port={port}")
+    assert f"port {port} for the command service is in use" in message
+    assert "--command-port" in message
 
 
 def test_a_second_up_in_the_same_folder_is_one_sentence(tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def test_a_damaged_database_is_one_sentence(tmp_path: Path) -> None:
         run.until_ready()
         run.stop()
     (tmp_path / "data" / "postgres" / "global" / "pg_control").unlink()
-    said = refusal(tmp_path / "data")
-    assert "postgres exited at its start" in said
-    assert "pg_control" in said
+    message = refusal(tmp_path / "data")
+    assert "postgres exited at its start" in message
+    assert "pg_control" in message
 
 
 def test_a_missing_part_is_one_sentence(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_missing_part_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_data_dir_of_nothing_running_is_one_sentence(tmp_path: Path) -> None:
+def test_a_data_dir_where_nothing_runs_is_one_sentence(tmp_path: Path) -> None:
     result = tailrace("status", "--data-dir", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr == IsStr(regex=r"tailrace: nothing runs in .*\n")
