@@ -14,8 +14,9 @@ import asyncpg
 from contracts.cursors import Cursor
 from contracts.entries import Gap, LogState, uncovered
 from contracts.errors import LogUnavailableError, TailraceError
-from contracts.subjects import INBOX_STREAM, REJECTED_STREAM
+from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
 from migrations.flavours import Flavour
+from migrations.streams import stream_problems
 from runtime.log.client import JetStreamApiError, LogClient
 from runtime.log.positions import verify_position
 from runtime.postgres import read_sql
@@ -52,11 +53,20 @@ class Comparison(NamedTuple):
     error: TailraceError | None
 
 
-class Queues(NamedTuple):
-    """Messages that are not in the log: waiting in the inbox, and rejected."""
+class Streams(NamedTuple):
+    """Messages that are not in the log (waiting in the inbox, rejected), and problems of the three streams."""
 
     inbox_waiting: int
     rejected: int
+    problems: list[str]
+
+
+class ProjectorError(NamedTuple):
+    """An error at which a model's projector stopped, at the sequence that the model still has."""
+
+    seq: int
+    message: str
+    occurred_at: datetime
 
 
 async def read_live_model(connection: "asyncpg.Connection") -> ModelState:
@@ -77,14 +87,51 @@ async def read_live_model(connection: "asyncpg.Connection") -> ModelState:
     )
 
 
-async def read_queues(client: LogClient) -> Queues:
-    """Returns the sizes of the inbox and of the stream of rejected messages.
+async def read_streams(client: LogClient) -> Streams:
+    """Returns the sizes of the inbox and of the store of rejected messages, and the problems of all streams.
 
     Raises:
         LogUnavailableError: the log does not answer.
     """
-    infos = await asyncio.gather(*(client.stream_info(name) for name in (INBOX_STREAM, REJECTED_STREAM)))
-    return Queues(*(info["state"]["messages"] for info in infos))
+    log, inbox, rejected = await asyncio.gather(
+        *(client.stream_info(name) for name in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM))
+    )
+    problems = [problem for info in (log, inbox, rejected) for problem in stream_problems(info)]
+    return Streams(inbox["state"]["messages"], rejected["state"]["messages"], problems)
+
+
+def find_losses(state: LogState) -> list[str]:
+    """Returns a sentence for each loss of entries that is not recorded."""
+    problems = [
+        f"the log begins at sequence {state.first_seq}: entries {gap.first} to {gap.last} are gone; restore them from "
+        f"a backup, or record the loss with `tailrace log accept-gap {gap}`"
+        for gap in uncovered(Gap(1, state.first_seq - 1), state.gaps)
+    ]
+    missing = count_entries(state.first_seq, state.last_seq, state.gaps) - state.entries
+    if missing > 0:
+        problems.append(f"{missing:,} entries of the log are gone: `tailrace verify` names them")
+    return problems
+
+
+async def read_projector_error(connection: "asyncpg.Connection", model: str) -> ProjectorError | None:
+    """Returns the last error of a model's projector; None if the model has moved since."""
+    row = await connection.fetchrow(
+        "select seq, message, occurred_at from tailrace.projector_errors "
+        f"where model = $1 and seq = (select seq from {model}.projection_position)",
+        model,
+    )
+    return None if row is None else ProjectorError(*row)
+
+
+async def record_projector_error(connection: "asyncpg.Connection", model: str, message: str) -> None:
+    """Records why a model's projector stopped, with the model's position."""
+    await connection.execute(
+        "insert into tailrace.projector_errors (model, seq, message) "
+        f"select $1, seq, $2 from {model}.projection_position "
+        "on conflict (model) do update set (seq, message, occurred_at) = (excluded.seq, excluded.message, now())",
+        model,
+        message,
+    )
 
 
 async def compare_with_log(client: LogClient, position: Cursor | None, *, timeout: float = LAG_TIMEOUT) -> Comparison:

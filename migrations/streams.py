@@ -25,6 +25,14 @@ _LIMITS = ("max_bytes", "max_msgs", "max_age", "max_msgs_per_subject")  # -1 or 
 _GROWING = (*_LIMITS, "duplicate_window", "num_replicas")
 _MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge")
 
+FULL = 0.95
+"""Share of a stream's bytes from which on it is reported: early enough to act."""
+_TITLES = {
+    LOG_STREAM: ("the log", "TAILRACE_LOG_MAX_BYTES"),
+    INBOX_STREAM: ("the inbox", "TAILRACE_INBOX_MAX_BYTES"),
+    REJECTED_STREAM: ("the store of rejected messages", "TAILRACE_REJECTED_MAX_BYTES"),
+}
+
 
 class Reconciled(NamedTuple):
     """Sentences about the changes made (or pending), and about the differences left as they are."""
@@ -46,6 +54,8 @@ def stream_configs(settings: Settings) -> list[dict[str, Any]]:
             "retention": "limits",
             "max_bytes": settings.log_max_bytes,
             "max_age": 0,
+            "max_msgs": -1,
+            "max_msgs_per_subject": -1,
             "deny_delete": True,
             "deny_purge": True,
             "duplicate_window": int(settings.dedupe_window * seconds),
@@ -67,6 +77,35 @@ def stream_configs(settings: Settings) -> list[dict[str, Any]]:
             "max_bytes": settings.rejected_max_bytes,
         },
     ]
+
+
+def stream_problems(info: dict[str, Any]) -> list[str]:
+    """Returns a sentence if a stream is nearly full, and for each setting by which the log deletes entries."""
+    config, state = info["config"], info["state"]
+    title, setting = _TITLES[config["name"]]
+    problems = []
+    limit = config.get("max_bytes", -1)
+    if limit > 0 and state["bytes"] >= FULL * limit:
+        problems.append(
+            f"{title} uses {100 * state['bytes'] / limit:.0f} % of its {limit:,} bytes and refuses messages when it is "
+            f"full: raise {setting} and run `tailrace migrate`"
+        )
+    if config["name"] != LOG_STREAM:
+        return problems
+    for key, shown in (("max_age", "{:g} s"), ("max_msgs", "{}"), ("max_msgs_per_subject", "{}")):
+        value = config.get(key, 0)
+        if value > 0:
+            value = value / 1e9 if key == "max_age" else value
+            problems.append(
+                f"the log deletes entries: its stream has {key} {shown.format(value)}; `tailrace migrate` removes "
+                "that limit"
+            )
+    if config.get("discard") != "new":
+        problems.append(
+            f"the log deletes entries: its stream has discard {config.get('discard')!r}; set it back with "
+            f"`nats stream edit {LOG_STREAM} --discard=new`"
+        )
+    return problems
 
 
 async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool = False) -> Reconciled:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from contracts.errors import LogUnavailableError, TailraceError
-from migrations.pipeline import compare_with_log, read_live_model, read_queues
+from migrations.pipeline import compare_with_log, read_live_model, read_streams
 from projection.store import projection_sql
 from runtime.log.client import LogClient
 from runtime.postgres import UNAVAILABLE, connect
@@ -78,8 +78,10 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
     if state is not None:
         try:
             async with asyncio.timeout(LOG_TIMEOUT):
-                queues = await read_queues(log)
-            sample = LogSample(state.first_seq, state.last_seq, state.entries, state.bytes, *queues)
+                streams = await read_streams(log)
+            sample = LogSample(
+                state.first_seq, state.last_seq, state.entries, state.bytes, streams.inbox_waiting, streams.rejected
+            )
         except (LogUnavailableError, TimeoutError):
             pass  # null: unknown
     return Sample(

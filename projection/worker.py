@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import asyncpg
 
-from contracts.errors import ConflictError, LogUnavailableError
+from contracts.errors import ConflictError, LogUnavailableError, TailraceError
 from contracts.upcasting import Upcasters
 from migrations.catalogue import Model, list_models, use_model
+from migrations.pipeline import record_projector_error
 from migrations.runner import require_current_schema
 from projection.maintenance import maintain
 from projection.parked_limit import ParkedLimit
@@ -71,15 +73,33 @@ async def project(
             observer.ended()
             await connection.close(timeout=2)
 
+    async def recorded() -> None:
+        try:
+            await once()
+        except (TailraceError, asyncpg.PostgresError) as error:
+            if not isinstance(error, LogUnavailableError):
+                await _record(settings, model, error)
+            raise
+
     # errors that an event's content causes are parked: the others may pass
     await retry(
-        once,
+        recorded,
         stop,
         on=(PositionMovedError, LogUnavailableError, DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE),
         outage=Outage(logger, f"{model.name} waits"),
         first=FIRST_DELAY,
         longest=MAX_DELAY,
     )
+
+
+async def _record(settings: Settings, model: Model, error: Exception) -> None:
+    """Records the error for ``tailrace status``; an outage of the database is named by itself."""
+    with suppress(TailraceError, asyncpg.PostgresError, *UNAVAILABLE):
+        connection = await connect(settings.dsn, name="projection-errors")
+        try:
+            await record_projector_error(connection, model.name, str(error))
+        finally:
+            await connection.close(timeout=2)
 
 
 async def acquire(

@@ -11,7 +11,14 @@ import httpx
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError, TailraceError
 from migrations.catalogue import Model, list_models
-from migrations.pipeline import compare_with_log, count_entries, read_live_model, read_queues
+from migrations.pipeline import (
+    compare_with_log,
+    count_entries,
+    find_losses,
+    read_live_model,
+    read_projector_error,
+    read_streams,
+)
 from migrations.runner import require_current_schema
 from runtime.log.connect import connect_log, reader_libraries
 from runtime.postgres import UNAVAILABLE, as_sentence, connect, read_sql
@@ -49,12 +56,16 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
         minute_ago = model.pop("minute_ago")
         if minute_ago is not None and found["lag_events"] is not None:
             found |= _rates(found["log"], model, minute_ago)
+        if found["lag_events"] == 0:
+            model["projector_error"] = None  # nothing is left that it could stop at
         problems += _model_problems(model, found["lag_seconds"], max_lag, max_parked)
     return {**found, "problems": problems}
 
 
 def _model_problems(model: Status, lag: float | None, max_lag: float | None, max_parked: int | None) -> list[str]:
     problems = []
+    if error := model["projector_error"]:
+        problems.append(f"{model['model']} has stopped at sequence {error['seq']}: {error['message']}")
     if not model["projectors"]["active"]:
         problems.append("no projection service is active: new events are stored in the log but not counted")
     if max_lag is not None and (lag or 0) > max_lag:
@@ -122,17 +133,18 @@ async def _read_log(settings: Settings, found: Status, problems: list[str]) -> N
             problems.append(str(error))
         if state is None:
             return
-        queues = await read_queues(client)
+        streams = await read_streams(client)
         server = client.server_version
     finally:
         await client.close()
+    problems += [*find_losses(state), *streams.problems]
     found |= {"lag_events": lag.events, "lag_seconds": lag.seconds}
     found["log"] = {
         **state._asdict(),
         "server": f"NATS {server}",
         "events": count_entries(state.first_seq, state.last_seq, state.gaps),
-        "waiting_in_inbox": queues.inbox_waiting,
-        "rejected": queues.rejected,
+        "waiting_in_inbox": streams.inbox_waiting,
+        "rejected": streams.rejected,
         "reader": reader_libraries()[0] if settings.log_library == "auto" else settings.log_library,
     }
 
@@ -146,6 +158,7 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         server = await connection.fetchval("show server_version")
         extension = await connection.fetchval("select extversion from pg_extension where extname = 'timescaledb'")
         projectors = await connection.fetchrow(read_sql("tailrace", "projectors"))
+        error = await read_projector_error(connection, live.name)
         minute_ago = await connection.fetchrow(read_sql("tailrace", "minute_ago"))
         others = await _read_other_models(connection)
     finally:
@@ -165,6 +178,7 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         "parked": live.parked,
         "late_pending": live.late_pending,
         "projectors": {"active": projectors["active"], "standby": projectors["known"] - projectors["active"]},
+        "projector_error": error._asdict() | {"occurred_at": error.occurred_at.isoformat()} if error else None,
         "other_models": others,
         "minute_ago": minute_ago,
     }

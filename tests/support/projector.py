@@ -86,3 +86,14 @@ def verifier(log: LogClient, connection: "asyncpg.Connection", upcasters: Upcast
         return (await verify(log, connection, model=model, upcasters=upcasters)).differences
 
     return check
+
+
+@asynccontextmanager
+async def idle_projector(settings: Settings) -> AsyncIterator[None]:
+    """A connection that counts as an active projector, and projects nothing."""
+    connection = await asyncpg.connect(settings.dsn, server_settings={"application_name": "tailrace-projection"})
+    await connection.execute("select pg_advisory_lock(1)")
+    try:
+        yield
+    finally:
+        await connection.close()

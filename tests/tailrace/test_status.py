@@ -4,8 +4,7 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
@@ -18,19 +17,8 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events, some_events
 from tests.support.processes import NO_PROJECTION_SERVICE, run_tailrace, running_service, start_service
-from tests.support.projector import project
+from tests.support.projector import idle_projector, project
 from tests.support.waiting import until
-
-
-@asynccontextmanager
-async def idle_projector(settings: Settings) -> AsyncIterator[None]:
-    """A connection that counts as an active projector, and projects nothing."""
-    connection = await asyncpg.connect(settings.dsn, server_settings={"application_name": "tailrace-projection"})
-    await connection.execute("select pg_advisory_lock(1)")
-    try:
-        yield
-    finally:
-        await connection.close()
 
 
 async def test_a_missing_projection_service_is_a_problem(log: LogClient, settings: Settings) -> None:
