@@ -14,8 +14,8 @@ from nats.aio.client import Client
 
 from command.metrics import CommandMetrics
 from contracts.errors import LogUnavailableError
-from runtime.log import natspy
 from runtime.log.addresses import MAX_PINGS, PING_INTERVAL, read_address, shown_address
+from runtime.log.connect import connect_timeout
 from runtime.settings import Settings
 from runtime.tracing import Tracing
 
@@ -74,7 +74,7 @@ async def connect_broker(broker: NatsBroker, settings: Settings) -> Client:
         reasons.append(error)
 
     address = read_address(settings.nats_url)
-    timeout = natspy.connect_timeout(address)
+    timeout = connect_timeout(address)
     try:
         async with asyncio.timeout(timeout):
             # with unlimited reconnects nats-py also retries the first connection for ever, and tells no reason

@@ -19,8 +19,9 @@ from command.rejected import rejected_message
 from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM
-from runtime.log.client import JetStreamApiError, LogClient
+from runtime.log.client import LogClient
 from runtime.log.deliveries import entry_from
+from runtime.log.errors import JetStreamApiError
 from runtime.supervise import Outage
 
 CONSUMER = "tailrace-inbox"

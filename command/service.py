@@ -28,8 +28,7 @@ from command.watch import read_epochs, watch
 from contracts.subjects import LOG_STREAM
 from migrations.streams import ensure_streams
 from migrations.upcasters import load_upcasters
-from runtime.log import natspy
-from runtime.log.client import LogClient
+from runtime.log.client import LogClient, close_connection
 from runtime.metrics import serve_metrics
 from runtime.serving import serve_http
 from runtime.settings import Settings
@@ -95,7 +94,7 @@ class CommandService:
         connection = await connect_broker(self._broker, self.settings)
         try:
             await self.appender.start(connection)
-            self.client = natspy.NatsPyClient(connection, owned=False)
+            self.client = LogClient(connection, owned=False)
             for sentence in (await ensure_streams(self.client, self.settings)).left:
                 logger.warning("%s", sentence)
             await make_consumer(self.client, publish_timeout=self.settings.publish_timeout)
@@ -109,7 +108,7 @@ class CommandService:
             with suppress(TimeoutError, nats.errors.Error, OSError):
                 async with asyncio.timeout(STOP_TIMEOUT):
                     await self._broker.stop()
-            await natspy.close_connection(connection)
+            await close_connection(connection)
             self._tracing.close()
 
     async def watch(self) -> None:

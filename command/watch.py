@@ -7,7 +7,9 @@ from command.event_types import EventTypes
 from command.inbox import consumer_exists, make_consumer
 from contracts.errors import ForeignHistoryError, LogUnavailableError
 from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
-from runtime.log.client import LogClient, StreamMissingError, epoch_of
+from runtime.log.client import LogClient
+from runtime.log.errors import StreamMissingError
+from runtime.log.metadata import epoch_of
 from runtime.supervise import Outage
 
 INTERVAL = 2.0

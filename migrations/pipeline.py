@@ -17,7 +17,8 @@ from contracts.errors import LogUnavailableError, TailraceError
 from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
 from migrations.flavours import Flavour
 from migrations.streams import stream_problems
-from runtime.log.client import JetStreamApiError, LogClient
+from runtime.log.client import LogClient
+from runtime.log.errors import JetStreamApiError
 from runtime.log.positions import verify_position
 from runtime.postgres import read_sql
 

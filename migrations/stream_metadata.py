@@ -9,7 +9,8 @@ from typing import Any
 from contracts.entries import Gap, merge_gaps, uncovered
 from contracts.errors import ConfigurationError, ConflictError
 from contracts.subjects import LOG_STREAM
-from runtime.log.client import EPOCH_KEY, GAPS_KEY, LogClient, epoch_of, gaps_text
+from runtime.log.client import LogClient
+from runtime.log.metadata import EPOCH_KEY, GAPS_KEY, epoch_of, gaps_text
 
 
 async def accept_gap(client: LogClient, gap: Gap) -> tuple[Gap, ...]:

@@ -10,14 +10,9 @@ from typing import Any, NamedTuple
 
 from contracts.errors import ConfigurationError, ConflictError, LogUnavailableError
 from contracts.subjects import EVENTS, INBOX, INBOX_STREAM, LOG_STREAM, REJECTED, REJECTED_STREAM
-from runtime.log.client import (
-    EPOCH_KEY,
-    JetStreamApiError,
-    JetStreamUnavailableError,
-    LogClient,
-    StreamMissingError,
-    epoch_of,
-)
+from runtime.log.client import LogClient
+from runtime.log.errors import JetStreamApiError, JetStreamUnavailableError, StreamMissingError
+from runtime.log.metadata import EPOCH_KEY, epoch_of
 from runtime.settings import Settings
 
 _NAME_IN_USE = 10058

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from contracts.errors import LogUnavailableError, TailraceError
 from query.errors import QueryError
-from runtime.log.client import JetStreamApiError
+from runtime.log.errors import JetStreamApiError
 from runtime.postgres import DatabaseUnavailableError
 from runtime.problems import problem
 

@@ -72,7 +72,6 @@ class Settings(BaseSettings):
         None, description="addresses of reverse proxies whose X-Forwarded-* headers count, separated by commas"
     )
 
-    log_library: Literal["auto", "natsio", "nats-py"] = Field("auto", description="what reads the log")
     replicas: int = Field(1, ge=1, le=5, description="replicas of each stream, in a cluster of NATS servers")
     log_max_bytes: int = Field(
         -1, ge=-1, description="size at which the log refuses new events; -1: the disk is the limit"

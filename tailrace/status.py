@@ -20,7 +20,7 @@ from migrations.pipeline import (
     read_streams,
 )
 from migrations.runner import require_current_schema
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.postgres import UNAVAILABLE, as_sentence, connect, read_sql
 from runtime.settings import Settings
 from tailrace.endpoints import ServiceName, service_url
@@ -145,7 +145,6 @@ async def _read_log(settings: Settings, found: Status, problems: list[str]) -> N
         "events": count_entries(state.first_seq, state.last_seq, state.gaps),
         "waiting_in_inbox": streams.inbox_waiting,
         "rejected": streams.rejected,
-        "reader": reader_libraries()[0] if settings.log_library == "auto" else settings.log_library,
     }
 
 

@@ -3,10 +3,9 @@
 import asyncio
 
 import nats
-import pytest
 from nats.aio.msg import Msg
 
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tests.support.processes import fork
 from tests.support.servers import NatsServer
@@ -21,9 +20,8 @@ def send_request(settings: Settings, subject: str) -> None:
     asyncio.run(send())
 
 
-@pytest.mark.parametrize("library", reader_libraries())
-async def test_forked_processes_use_different_reply_subjects(nats_server: NatsServer, library: str) -> None:
-    settings = Settings(nats_url=nats_server.url, log_library=library)
+async def test_forked_processes_use_different_reply_subjects(nats_server: NatsServer) -> None:
+    settings = Settings(nats_url=nats_server.url)
     replies: list[str] = []
 
     async def answer(message: Msg) -> None:

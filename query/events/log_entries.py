@@ -9,7 +9,8 @@ from contracts.cursors import Cursor, id_fingerprint
 from contracts.entries import LogEntry
 from contracts.errors import LogUnavailableError
 from query.parameters import cursor_text
-from runtime.log.client import JetStreamApiError, LogClient
+from runtime.log.client import LogClient
+from runtime.log.errors import JetStreamApiError
 
 LOG_TIMEOUT = 1.0
 """Seconds the log has to answer: a query of the read model does not depend on it."""

@@ -60,13 +60,13 @@ async def _search(log: LogClient, projected: Cursor, event_id: UUID) -> SearchRe
     seen, searched = position.seq, 0
     found: LogEntry | None = None
     if seen < state.last_seq:
-        fetcher = await log.fetch_from(seen + 1)
+        consumer = await log.consume(seen + 1)
         try:
             while found is None and seen < state.last_seq and searched < MAX_ENTRIES and clock() < deadline:
-                entries = await fetcher.fetch(min(_BATCH, MAX_ENTRIES - searched), _WAIT)
+                entries = await consumer.fetch(min(_BATCH, MAX_ENTRIES - searched), _WAIT)
                 found = next((entry for entry in entries if entry.event_id == event_id), None)
                 searched += len(entries)
                 seen = entries[-1].seq if entries else seen
         finally:
-            await fetcher.close()
+            await consumer.close()
     return SearchResult(found, searched, max(state.last_seq - seen, 0), state.epoch, state.last_seq)

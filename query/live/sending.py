@@ -12,7 +12,8 @@ from query.live.frames import Frame, progress_frame
 from query.live.requests import BadStreamRequestError, Message, StreamRequest
 from query.live.stream import Stream
 from query.live.tail import Tail
-from runtime.log.client import JetStreamApiError, LogClient
+from runtime.log.client import LogClient
+from runtime.log.errors import JetStreamApiError
 
 ENDED = 1000
 TRY_AGAIN_LATER = 1013

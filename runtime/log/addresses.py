@@ -1,20 +1,20 @@
-"""Where the log's servers are, and how long one of them is waited for."""
+"""Addresses of the log's servers, and the time each server gets to answer."""
 
 from typing import NamedTuple
 from urllib.parse import unquote
 
 SERVER_TIMEOUT = 2.0
-"""Seconds one server has to answer who connects, before the next is asked."""
+"""Seconds until a server has to accept a connection, before the next server is tried."""
 PING_INTERVAL = 5.0
-"""Seconds between two looks whether the server is still there: one whose machine hangs or is gone makes no noise."""
+"""Seconds between pings: a machine that hangs, or is gone, does not close its connections."""
 MAX_PINGS = 2
-"""Looks without an answer after which a connection is given up: with another server, 10 to 15 s in all."""
+"""Unanswered pings after which a connection counts as lost. Another server is connected after 10 to 15 s in all."""
 
 
 class Address(NamedTuple):
-    """Where the log's servers are, and as whom to connect; "" where the address names nobody.
+    """Addresses of the log's servers, and the user; "" if the address names none.
 
-    Apart, because servers of a cluster tell of others, in whose addresses there is no user.
+    The user is separate, since a cluster announces further servers by addresses without a user.
     """
 
     servers: list[str]
@@ -23,22 +23,22 @@ class Address(NamedTuple):
 
 
 def read_address(url: str) -> Address:
-    """Takes an address apart: of one server or several, with commas; the user is the first one's."""
+    """Parses an address of one server, or of several with commas; the user is that of the first."""
     servers: list[str] = []
     user = password = ""
     for one in filter(None, (part.strip() for part in url.split(","))):
-        scheme, mark, rest = one.rpartition("://")
-        who, at, where = rest.rpartition("@")
-        name, colon, secret = who.partition(":")
+        scheme, separator, rest = one.rpartition("://")
+        credentials, at, host = rest.rpartition("@")
+        name, colon, secret = credentials.partition(":")
         if at and colon:
             user, password = user or unquote(name), password or unquote(secret)
-            one = f"{scheme}{mark}{where}"
+            one = f"{scheme}{separator}{host}"
         servers.append(one)
     return Address(servers, user, password)
 
 
 def shown_address(url: str) -> str:
-    """A server's address (or several, with commas) without the user and password it may carry: for messages."""
+    """Returns an address for messages, without users and passwords."""
     return ",".join(f"{scheme}{mark}{rest.rpartition('@')[2]}" for scheme, mark, rest in _parts(url))
 
 

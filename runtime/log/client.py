@@ -1,45 +1,32 @@
-"""The log's client: everything the project asks of JetStream, over whichever NATS library an adapter brings.
-
-An adapter gives three things: request-reply, fetching from a pull consumer, and how often it has connected. The rest,
-JetStream's JSON API, is the same for both and is here.
-"""
+"""The log's client: requests to JetStream's JSON API over a nats-py connection."""
 
 import json
-from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from email import message_from_bytes
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
+from nats.aio.client import Client
+from nats.errors import NoRespondersError
 
-from contracts.entries import Appended, Gap, LogEntry, LogState, gap_around, merge_gaps
-from contracts.errors import ConfigurationError, LogFullError, LogUnavailableError, TailraceError
+from contracts.entries import Appended, LogEntry, LogState, gap_around
+from contracts.errors import LogFullError, LogUnavailableError
 from contracts.subjects import EVENTS, LOG_STREAM
-from runtime.log.deliveries import Fetcher
+from runtime.log.consumer import Consumer
+from runtime.log.errors import UNREACHABLE, JetStreamApiError, PermissionErrors, StreamMissingError, api_error
+from runtime.log.metadata import epoch_of, gaps_of
+from runtime.log.parser import install_parser
 
 REQUEST_TIMEOUT = 5.0
 READER_LEASE = 30.0
-"""Seconds an idle reader's consumer lives in the server: what a crashed reader leaves behind goes away by itself."""
+"""Seconds until the server deletes the idle consumer of a reader, such as one that crashed."""
 
-_STREAM_NOT_FOUND = 10059
-_NO_MESSAGE = 10037
 _UNAVAILABLE = 503
-_MAY_PASS = {
-    10005,  # no suitable peers: servers of the cluster have not joined yet
-    10006,  # not in clustered mode, yet
-    10007,  # not assigned to this server
-    10009,  # not the leader
-    10012,  # a consumer could not be created
-    10028,  # no memory left
-    10041,  # Raft
-    10047,  # no storage left
-    10118,  # the stream is offline
-    10119,  # the consumer is offline
-}
-"""Error codes without HTTP's 503 that also describe the server's present state, not the request."""
+_NO_MESSAGE = 10037
 _STORE_FAILED = 10077
 _INSUFFICIENT_RESOURCES = 10023
 _STORAGE_EXCEEDED = 10047
@@ -47,71 +34,62 @@ _FULL = {_STORE_FAILED, _INSUFFICIENT_RESOURCES, _STORAGE_EXCEEDED}
 
 
 class Reply(NamedTuple):
-    """An answer to a request; ``status`` is a NATS status such as 404, 0 where there is none."""
+    """An answer to a request; ``status`` is a NATS status such as 404, or 0."""
 
     payload: bytes
     headers: dict[str, str]
     status: int
 
 
-class JetStreamApiError(TailraceError):
-    """JetStream refuses a request, and would refuse it again: stop and show the message.
-
-    ``err_code`` is JetStream's stable number.
-    """
-
-    def __init__(self, err_code: int, description: str) -> None:
-        super().__init__(f"the log's server refused: {description} (JetStream error {err_code})")
-        self.err_code = err_code
-        self.description = description
-
-
-class JetStreamUnavailableError(LogUnavailableError):
-    """JetStream can't serve a request at present, such as without a leader or without enough peers: retry.
-
-    ``err_code`` is JetStream's stable number.
-    """
-
-    def __init__(self, err_code: int, description: str) -> None:
-        super().__init__(f"the log's server can't do this now: {description} (JetStream error {err_code})")
-        self.err_code = err_code
-
-
-class StreamMissingError(LogUnavailableError):
-    """The stream does not exist: run `tailrace migrate`. A service that does not create streams waits for it."""
-
-
-class LogClient(ABC):
+class LogClient:
     """A connection to the log's server."""
 
-    generation: int
-    """How often the connection was made; a change tells that the server may have another history."""
-    server_version: str
-    """Of the server that is connected."""
+    def __init__(self, connection: Client, *, owned: bool = True, permissions: PermissionErrors | None = None) -> None:
+        """Wraps a connected client. Only an ``owned`` one gets the parser for reading, and is closed by ``close``."""
+        self._connection = connection
+        self._owned = owned
+        self._permissions = permissions or PermissionErrors()
+        self._parser = install_parser(connection) if owned else None
 
-    @abstractmethod
+    @property
+    def generation(self) -> int:
+        """Number of reconnects; after a change the server may have another history."""
+        return int(self._connection.stats["reconnects"])
+
+    @property
+    def server_version(self) -> str:
+        """Version of the connected server."""
+        return str(self._connection.connected_server_version)
+
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, timeout: float = REQUEST_TIMEOUT
     ) -> Reply:
-        """Asks and waits for one answer.
+        """Sends a request and waits for one answer.
 
         Raises:
-            LogUnavailableError: nobody answered in ``timeout`` seconds, or there is no connection.
+            LogUnavailableError: no answer within ``timeout`` seconds, or no connection.
         """
+        try:
+            message = await self._connection.request(subject, payload, timeout=timeout, headers=headers)
+        except NoRespondersError:
+            return Reply(b"", {}, _UNAVAILABLE)
+        except UNREACHABLE as error:
+            silent = f"the log's server does not answer: {error or type(error).__name__}"
+            raise LogUnavailableError(self._permissions.sentence(subject) or silent) from error
+        found = message.headers or {}
+        return Reply(message.data, found, int(found.get("Status", 0)))
 
-    @abstractmethod
-    async def fetcher(self, stream: str, consumer: str) -> Fetcher:
-        """Fetches from an existing pull consumer."""
-
-    @abstractmethod
     async def close(self) -> None:
         """Ends the connection; safe to call twice."""
+        if self._owned:
+            await close_connection(self._connection)
 
     async def api(self, endpoint: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Calls JetStream's JSON API, ``$JS.API.<endpoint>``.
 
         Raises:
             JetStreamApiError: it refused the request.
+            StreamMissingError: the request's stream does not exist.
             LogUnavailableError: it did not answer, or can't serve the request at present.
         """
         payload = json.dumps(body).encode() if body is not None else b""
@@ -120,36 +98,32 @@ class LogClient(ABC):
             raise LogUnavailableError("the log's server is up but JetStream does not answer")
         answer: dict[str, Any] = json.loads(reply.payload)
         if error := answer.get("error"):
-            err_code, description = error.get("err_code", 0), error.get("description", "unknown")
-            passes = error.get("code") == _UNAVAILABLE or err_code in _MAY_PASS
-            raise (JetStreamUnavailableError if passes else JetStreamApiError)(err_code, description)
+            raise api_error(error, endpoint)
         return answer
 
     async def stream_info(self, stream: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """JetStream's description of a stream: ``config`` and ``state``.
+        """Returns JetStream's description of a stream, with ``config`` and ``state``.
 
         Raises:
-            StreamMissingError: there is no such stream.
+            StreamMissingError: the stream does not exist.
             LogUnavailableError: the stream has no leader.
         """
         try:
             info = await self.api(f"STREAM.INFO.{stream}", body)
-        except JetStreamApiError as error:
-            if error.err_code == _STREAM_NOT_FOUND:
-                raise StreamMissingError(f"the stream {stream} does not exist") from None
-            raise
-        # then any replica speaks for itself, also one that lags: what was read would look lost
+        except StreamMissingError:
+            raise StreamMissingError(f"the stream {stream} does not exist") from None
+        # without a leader any replica answers for itself; one that lags would make read entries look lost
         if not info.get("cluster", {"leader": "itself"}).get("leader"):
-            raise LogUnavailableError(f"the stream {stream} has no leader: too few of the log's servers are there")
+            raise LogUnavailableError(f"the stream {stream} has no leader: too few of the log's servers are up")
         return info
 
     async def state(self) -> LogState:
-        """Where the log stands now."""
+        """Returns the present state of the log."""
         info = await self.stream_info(LOG_STREAM)
         state, gaps = info["state"], gaps_of(info)
         last = issued = state["last_seq"]
         gap = gap_around(issued, gaps)
-        # a server that lost an end may give its sequences out again: what is there counts
+        # a server that lost the log's end may assign its sequences again: an existing entry counts
         if gap is not None and await self.get(issued) is None:
             last = gap.first - 1
         return LogState(
@@ -164,9 +138,9 @@ class LogClient(ABC):
         )
 
     async def get(self, seq: int, stream: str = LOG_STREAM) -> LogEntry | None:
-        """The entry at ``seq`` (from 1) of the log, or of another stream; None where there is none.
+        """Returns the entry at ``seq`` (from 1) of the log or another stream; None if there is none.
 
-        Any replica answers; where one does not have it, the stream's leader decides: it may only lag behind.
+        Any replica answers. If it lacks the entry, the stream's leader decides, since the replica may lag.
         """
         wanted = {"seq": seq}
         return await self._get(stream, wanted) or await self._get_of_leader(stream, wanted)
@@ -179,9 +153,9 @@ class LogClient(ABC):
         message_id = headers.get("Nats-Msg-Id", "")
         return LogEntry(found["seq"], _nanoseconds(found["time"]), message_id, b64decode(found.get("data", "")))
 
-    async def first_since(self, moment: datetime) -> LogEntry | None:
-        """The first entry that the log took at ``moment`` or later; None where there is none."""
-        body = {"start_time": moment.astimezone(UTC).isoformat(), "next_by_subj": EVENTS}
+    async def first_since(self, time: datetime) -> LogEntry | None:
+        """Returns the first entry with a log time of ``time`` or later; None if there is none."""
+        body = {"start_time": time.astimezone(UTC).isoformat(), "next_by_subj": EVENTS}
         return await self._get(LOG_STREAM, body) or await self._get_of_leader(LOG_STREAM, body)
 
     async def _get(self, stream: str, wanted: dict[str, Any]) -> LogEntry | None:
@@ -198,15 +172,15 @@ class LogClient(ABC):
         )
 
     async def next_seq(self, seq: int, subject: str = EVENTS) -> int | None:
-        """The first sequence from ``seq`` on whose entry (of a subject) can be read; None where none follows.
+        """Returns the first sequence, from ``seq`` on, with a readable entry of a subject; None if there is none.
 
-        The stream's leader answers: a replica that lags behind is not taken for a loss.
+        The stream's leader answers, so a replica that lags does not look like a loss.
         """
         found = await self._message(LOG_STREAM, {"seq": seq, "next_by_subj": subject})
         return None if found is None else int(found["seq"])
 
     async def _message(self, stream: str, wanted: dict[str, Any]) -> dict[str, Any] | None:
-        """A message as the stream's leader has it."""
+        """Returns a message of the stream's leader."""
         try:
             found: dict[str, Any] = (await self.api(f"STREAM.MSG.GET.{stream}", wanted))["message"]
         except JetStreamApiError as error:
@@ -215,14 +189,11 @@ class LogClient(ABC):
             raise
         return found
 
-    async def fetch_from(self, seq: int) -> Fetcher:
-        """Reads the log in order from ``seq`` on."""
-        return (await self.select_from(seq, ()))[0]
+    async def consume(self, seq: int, subjects: Collection[str] = ()) -> Consumer:
+        """Opens a consumer of the log's entries from ``seq`` on, in order.
 
-    async def select_from(self, seq: int, subjects: Collection[str]) -> tuple[Fetcher, int]:
-        """Reads those entries from ``seq`` on that have one of ``subjects`` (filters that don't overlap; none: all).
-
-        The number is how many of them there are now; fewer, where a replica answers that lags.
+        ``subjects`` are filters that don't overlap; without them it delivers every entry. The consumer's ``pending``
+        may be too low if a replica that lags has answered.
         """
         name = f"reader-{uuid4().hex}"
         body = {
@@ -241,8 +212,12 @@ class LogClient(ABC):
             },
             "action": "create",
         }
-        made = await self.api(f"CONSUMER.CREATE.{LOG_STREAM}.{name}", body)
-        return await self.fetcher(LOG_STREAM, name), made["num_pending"]
+        created = await self.api(f"CONSUMER.CREATE.{LOG_STREAM}.{name}", body)
+        return await self.open_consumer(LOG_STREAM, name, pending=created["num_pending"])
+
+    async def open_consumer(self, stream: str, name: str, *, pending: int = 0) -> Consumer:
+        """Opens an existing pull consumer, which has ``pending`` entries to deliver."""
+        return await Consumer.open(self._connection, self._parser, self.api, f"{stream}.{name}", pending)
 
 
 class _Ack(msgspec.Struct):
@@ -273,40 +248,17 @@ def read_ack(payload: bytes, status: int) -> Appended:
     return Appended(ack.seq, ack.duplicate)
 
 
-def epoch_of(info: dict[str, Any]) -> str:
-    """The epoch in a stream's description; "" where a foreign hand made the stream."""
-    epoch: str = (info["config"].get("metadata") or {}).get(EPOCH_KEY, "")
-    return epoch
-
-
-EPOCH_KEY = "tailrace-epoch"
-
-
-def gaps_of(info: dict[str, Any]) -> tuple[Gap, ...]:
-    """The recorded gaps in a stream's description.
-
-    Raises:
-        ConfigurationError: a foreign hand wrote there.
-    """
-    text: str = (info["config"].get("metadata") or {}).get(GAPS_KEY, "")
-    try:
-        return merge_gaps(Gap(*map(int, gap.split("-", 1))) for gap in text.split(",") if gap)
-    except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"the log's stream says {GAPS_KEY} {text!r} in its metadata: mend it, to gaps such as 1200-1399,5000-5000"
-        ) from None
-
-
-def gaps_text(gaps: tuple[Gap, ...]) -> str:
-    """Gaps as the stream's metadata keeps them."""
-    return ",".join(f"{gap.first}-{gap.last}" for gap in gaps)
-
-
-GAPS_KEY = "tailrace-gaps"
-
-
 def _nanoseconds(timestamp: str) -> int:
     # RFC 3339 in UTC with 0 to 9 digits of a second; datetime keeps 6
     whole, _, rest = timestamp.rstrip("Z").partition(".")
     seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
     return seconds * 1_000_000_000 + int(rest.ljust(9, "0")[:9] if rest else 0)
+
+
+async def close_connection(connection: Client) -> None:
+    """Closes a nats-py connection, whatever its state."""
+    if connection.is_closed:
+        return
+    # without a server, nats-py writes to a closed transport
+    with suppress(TypeError, RuntimeError, *UNREACHABLE):
+        await connection.close()

@@ -1,140 +1,206 @@
-"""Reads the log in order from a position, each entry once, and notices when it is not the log it was.
+"""Reads the log in order from a position, each entry once, and notices if it is not the same log any more.
 
-Entries that are recorded as lost are jumped over; any other hole is an error.
-
-There are no acknowledgements and no state in the server: whoever reads keeps the position. The consumer is made anew
-whenever anything is in doubt (a reconnect, an error, a jump in the sequence, a long silence), and before it is, the
-position is compared with the log. A new epoch makes no noise: it is looked for every few seconds, whatever comes.
+Recorded gaps are passed; any other gap is an error. There are no acknowledgements and no state in the server: the
+reader keeps the position. After a reconnect, an error, a gap or a long silence it compares its position with the log
+and opens another consumer. A new epoch does not interrupt deliveries, so it is checked every few seconds.
 """
 
 import time
+from collections.abc import Collection
+from enum import Enum, auto
 
 from contracts.cursors import Cursor
-from contracts.entries import Gap, LogEntry, LogState, gap_around, uncovered
+from contracts.entries import Gap, LogEntry, LogState, gap_around, gaps_between, uncovered
+from contracts.errors import LogUnavailableError
 from runtime.log.client import LogClient
-from runtime.log.deliveries import Fetcher
+from runtime.log.consumer import Consumer
+from runtime.log.errors import JetStreamApiError
 from runtime.log.positions import check_epoch, lost, unrecorded_gap_around, verify_position
 
 SILENCE = 5.0
-"""Seconds without an entry after which the log's end is asked for: a deleted consumer makes no noise."""
+"""Seconds without an entry after which the log's end is checked: the server does not report a deleted consumer."""
 COMPARE = 5.0
-"""Seconds after which the epoch is asked for although entries come."""
+"""Seconds after which the epoch is checked while entries come."""
+
+
+class _State(Enum):
+    UNVERIFIED = auto()
+    """Before the next read, the position has to be compared with the log, and a consumer opened."""
+    ALL = auto()
+    """The consumer delivers every entry."""
+    SELECTED = auto()
+    """The consumer delivers the entries of the subjects up to ``_end``, and skips the others."""
 
 
 class LogReader:
-    """Yields the log's entries in order, beginning behind ``position``. One task reads at a time.
+    """Yields the log's entries after ``position``. One task reads at a time.
 
-    A jump in what it yields is a recorded gap; ``gaps_between`` tells them.
+    With ``subjects`` (filters that don't overlap) the server skips other entries, as far as that is safe: up to the
+    log's present end, and only while every gap is recorded, since a gap among skipped entries would go unnoticed.
+    Elsewhere entries of other subjects come, too.
     """
 
-    def __init__(self, client: LogClient, position: Cursor) -> None:
+    def __init__(self, client: LogClient, position: Cursor, subjects: Collection[str] = ()) -> None:
         self.position = position
-        """What has been read; ``read`` moves it."""
+        """The last entry that was read or skipped."""
+        self.gaps: list[Gap] = []
+        """The recorded gaps that the last ``read`` passed."""
         self._client = client
-        self._fetcher: Fetcher | None = None
+        self._subjects = list(subjects)
+        self._state = _State.UNVERIFIED
+        self._consumer: Consumer | None = None
         self._generation = -1
-        self._gaps: tuple[Gap, ...] = ()
-        self._missed = 0  # the sequence that did not come before the consumer was made anew
-        self._heard = self._compared = time.monotonic()
+        self._log_gaps: tuple[Gap, ...] = ()
+        self._missing = 0  # the sequence that did not come from the previous consumer
+        self._end = position
+        self._opened_at = position.seq
+        self._at_end = False
+        self._last_entry = self._last_compared = 0.0
 
     async def read(self, limit: int, wait: float) -> list[LogEntry]:
-        """The next 1 to ``limit`` entries, without an unrecorded gap; [] after about ``wait`` seconds without one.
+        """Returns the next 1 to ``limit`` entries; [] if none comes within about ``wait`` seconds.
 
         Raises:
-            ForeignHistoryError: the log is not the one the position was taken from.
-            LostEntriesError: the next entry is gone for good: it was missing twice.
-            LogUnavailableError: the log does not answer; calling again goes on where it was.
+            ForeignHistoryError: the position is of another log.
+            LostEntriesError: the next entry is gone for good: two consumers did not deliver it.
+            LogUnavailableError: the log does not answer; the next call resumes.
         """
-        if self._fetcher is None or self._generation != self._client.generation:
-            await self._restart()
-        elif time.monotonic() - self._compared >= COMPARE:
-            # the epoch alone: under traffic a replica may have more than the server that tells the log's end
-            check_epoch(await self._client.state(), self.position)
-            self._compared = time.monotonic()
-        fetcher = self._fetcher
-        assert fetcher is not None
-        generation = self._generation
+        before = self.position.seq
+        self.gaps = []
+        consumer = await self._verified_consumer()
+        if self._state is _State.SELECTED and consumer.pending == 0 and await self._skip_to_end():
+            return []
         try:
-            entries = await fetcher.fetch(limit, wait)
-        except BaseException:
-            # what was on its way is lost to this consumer: the next one begins behind the position
-            self._fetcher = None
+            entries = await consumer.fetch(limit, wait)
+        except (LogUnavailableError, JetStreamApiError):
+            await self._discard(consumer)
             raise
-        if self._client.generation != generation:
-            self._fetcher = None  # what came may be of another history; compare first
+        if self._client.generation != self._generation:
+            self._state = _State.UNVERIFIED  # the entries may be of another history
             return []
         if not entries:
             await self._check_silence()
             return []
-        self._heard = time.monotonic()
-        return self._contiguous(entries)
-
-    async def close(self) -> None:
-        """Ends the consumer."""
-        if self._fetcher is not None:
-            await self._fetcher.close()
-            self._fetcher = None
-
-    def _contiguous(self, entries: list[LogEntry]) -> list[LogEntry]:
-        behind = self.position.seq
-        if entries[0].seq == behind + 1 and entries[-1].seq == behind + len(entries):
-            good = entries  # sequences rise, so the ends tell
+        # no awaits from here on: a cancelled read must not lose entries behind the new position
+        self._last_entry = time.monotonic()
+        if self._state is _State.SELECTED:
+            self._move(entries[-1].cursor(self.position.epoch))
         else:
-            good = self._before_hole(entries)
-        if len(good) < len(entries):
-            self._fetcher = None
-        if good:
-            self._missed = 0
-            self.position = good[-1].cursor(self.position.epoch)
-        elif self._missed == behind + 1 and (hole := self._hole(behind, entries[0].seq)):
-            raise lost(
-                hole,
-                f"the log's entries {hole.first} to {hole.last} are gone: a gap that was there twice when read",
-            )
-        else:
-            self._missed = behind + 1
-        return good
-
-    def _before_hole(self, entries: list[LogEntry]) -> list[LogEntry]:
-        behind = self.position.seq
-        for number, entry in enumerate(entries):
-            if entry.seq <= behind or self._hole(behind, entry.seq):
-                return entries[:number]
-            behind = entry.seq
+            entries = self._before_unrecorded_gap(entries)
+            self.gaps = gaps_between(before, entries)
         return entries
 
-    def _hole(self, behind: int, seq: int) -> Gap | None:
-        """What is missing and not recorded between two sequences that follow each other."""
-        return next(iter(uncovered(Gap(behind + 1, seq - 1), self._gaps)), None)
+    async def close(self) -> None:
+        """Deletes the consumer."""
+        self._state = _State.UNVERIFIED
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.close()
 
-    async def _restart(self) -> None:
-        if self._fetcher is not None:
-            await self._fetcher.close()
-            self._fetcher = None
+    async def _discard(self, consumer: Consumer) -> None:
+        """Drops a consumer that failed, without a request to a server that may not answer."""
+        self._state, self._consumer = _State.UNVERIFIED, None
+        await consumer.abandon()
+
+    async def _verified_consumer(self) -> Consumer:
+        if self._consumer is None or self._state is _State.UNVERIFIED or self._generation != self._client.generation:
+            return await self._open()
+        if time.monotonic() - self._last_compared >= COMPARE:
+            # only the epoch: under load a replica may have more entries than the server that reports the log's end
+            check_epoch(await self._client.state(), self.position)
+            self._last_compared = time.monotonic()
+        return self._consumer
+
+    async def _open(self) -> Consumer:
+        """Compares the position with the log and opens a consumer there."""
+        await self.close()
         generation = self._client.generation
-        self._gaps = (await verify_position(self._client, self.position)).gaps
-        self._fetcher = await self._client.fetch_from(self.position.seq + 1)
-        self._generation = generation
-        self._heard = self._compared = time.monotonic()
+        state = await verify_position(self._client, self.position)
+        selects = bool(self._subjects) and state.is_whole and not self._at_end
+        if selects:
+            last = await self._client.get(state.last_seq) if state.last_seq else None
+            self._end = last.cursor(state.epoch) if last else Cursor(state.epoch, state.last_seq)
+        consumer = await self._client.consume(self.position.seq + 1, self._subjects if selects else ())
+        self._consumer, self._generation, self._log_gaps = consumer, generation, state.gaps
+        self._state = _State.SELECTED if selects else _State.ALL
+        self._opened_at = self.position.seq
+        self._last_entry = self._last_compared = time.monotonic()
+        return consumer
+
+    # selected entries
+
+    async def _skip_to_end(self) -> bool:
+        """Moves the position to the end, unless the log's leader has entries of the subjects before it."""
+        for subject in self._subjects:
+            seq = await self._client.next_seq(self.position.seq + 1, subject)
+            if seq is not None and seq <= self._end.seq:
+                return False
+        if self._end.seq > self.position.seq:
+            self._move(self._end)
+        # the next consumer selects up to the log's end of then, or waits there for entries of any subject
+        self._at_end = self.position.seq == self._opened_at
+        await self.close()
+        return True
+
+    def _move(self, position: Cursor) -> None:
+        for gap in self._log_gaps:
+            if self.position.seq < gap.last <= position.seq:
+                self.gaps.append(Gap(max(gap.first, self.position.seq + 1), gap.last))
+        self.position = position
+
+    # all entries
+
+    def _before_unrecorded_gap(self, entries: list[LogEntry]) -> list[LogEntry]:
+        """Returns the entries up to the first unrecorded gap, and moves the position behind them.
+
+        Raises:
+            LostEntriesError: the gap follows the position, for the second time.
+        """
+        seq = self.position.seq
+        good = entries
+        if entries[0].seq != seq + 1 or entries[-1].seq != seq + len(entries):  # sequences rise: the ends suffice
+            good = self._contiguous(entries)
+        if len(good) < len(entries):
+            self._state = _State.UNVERIFIED
+        if good:
+            self._missing = 0
+            self.position = good[-1].cursor(self.position.epoch)
+        elif self._missing == seq + 1 and (gap := self._unrecorded(seq, entries[0].seq)):
+            raise lost(gap, f"the log's entries {gap.first} to {gap.last} are gone: they were missing twice when read")
+        else:
+            self._missing = seq + 1
+        return good
+
+    def _contiguous(self, entries: list[LogEntry]) -> list[LogEntry]:
+        seq = self.position.seq
+        for number, entry in enumerate(entries):
+            if entry.seq <= seq or self._unrecorded(seq, entry.seq):
+                return entries[:number]
+            seq = entry.seq
+        return entries
+
+    def _unrecorded(self, before: int, seq: int) -> Gap | None:
+        """Returns the first unrecorded gap between two consecutive entries."""
+        return next(iter(uncovered(Gap(before + 1, seq - 1), self._log_gaps)), None)
 
     async def _check_silence(self) -> None:
-        if time.monotonic() - self._heard < SILENCE:
+        if time.monotonic() - self._last_entry < SILENCE:
+            return
+        if self._state is _State.SELECTED:
+            await self.close()  # fewer entries came than there are: the next read starts over, where a gap shows
             return
         state = await verify_position(self._client, self.position)
-        self._gaps = state.gaps
-        if state.last_seq > self.position.seq and self._fetcher is not None:
-            await self._fetcher.close()  # there is more, yet nothing came: the consumer is gone, or the entries are
-            self._fetcher = None
-            await self._look_ahead(state)
-        self._heard = time.monotonic()
+        self._log_gaps = state.gaps
+        if state.last_seq > self.position.seq:
+            await self.close()  # there are more entries, yet none came: the consumer is gone, or the entries are
+            await self._check_next(state)
+        self._last_entry = time.monotonic()
 
-    async def _look_ahead(self, state: LogState) -> None:
-        """Entries that are gone from the log's end make no noise either: nothing behind them shows the gap."""
+    async def _check_next(self, state: LogState) -> None:
+        """Entries that are lost at the log's end are not delivered either, and no entry behind them shows the gap."""
         wanted = self.position.seq + 1
         if gap := gap_around(wanted, state.gaps):
             wanted = gap.last + 1
-        if self._missed == wanted and (hole := await unrecorded_gap_around(self._client, wanted, state)):
-            raise lost(
-                hole, f"the log's entries {hole.first} to {hole.last} are gone: they were not there twice when read"
-            )
-        self._missed = wanted
+        if self._missing == wanted and (gap := await unrecorded_gap_around(self._client, wanted, state)):
+            raise lost(gap, f"the log's entries {gap.first} to {gap.last} are gone: they were missing twice when read")
+        self._missing = wanted

@@ -88,7 +88,7 @@ def _rows(found: Status) -> Iterator[tuple[str, str]]:
 
 def _log(log: Status) -> Iterator[tuple[str, str]]:
     yield "log", f"{log['events']:,} events, {log['bytes'] / 1e6:,.1f} MB, epoch {log['epoch']}"
-    yield "", f"event types: {log['subjects']:,}; {log['server']}, read with {log['reader']}"
+    yield "", f"event types: {log['subjects']:,}; {log['server']}"
     for gap in log["gaps"]:
         yield "", f"entries {gap.first:,} to {gap.last:,} are recorded as lost"
     yield "inbox", f"{log['waiting_in_inbox']:,} waiting, {log['rejected']:,} rejected"

@@ -15,7 +15,7 @@ from contracts.errors import LogUnavailableError, TailraceError
 from migrations.bootstrap import ensure_database
 from migrations.roles import ensure_reader
 from migrations.upcasters import located
-from runtime.log import natspy
+from runtime.log.connect import connect_nats
 from runtime.settings import Settings
 from tailrace.embedded.nats import EmbeddedNats
 from tailrace.embedded.ports import Ports, require_free
@@ -153,7 +153,7 @@ class System:
 
     async def _nats_answers(self) -> bool:
         try:
-            client = await natspy.connect(self.nats.url, "up", allow_reconnect=False)
+            client = await connect_nats(self.nats.url, "up", allow_reconnect=False)
         except LogUnavailableError:
             return False
         try:

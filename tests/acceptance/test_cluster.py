@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
-from runtime.log import natspy
+from runtime.log.connect import connect_nats
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import EmbeddedPostgres
@@ -257,7 +257,7 @@ async def _check_log(cluster: Cluster, database: str, senders: list[Sender]) -> 
     await until(inbox_is_empty, timeout=60)
     last = int((await cluster.info(LOG_STREAM))["state"]["last_seq"])
     acknowledged = set().union(*(sender.acknowledged for sender in senders))
-    client = await natspy.connect(cluster.url("admin"), "test")
+    client = await connect_nats(cluster.url("admin"), "test")
     logged = set()
     for seq in range(1, last + 1):
         entry = await client.get(seq)

@@ -21,7 +21,8 @@ from command.service import CommandService, serve
 from contracts.errors import ConflictError, EventRejectedError, ForeignHistoryError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM, subject_of
 from migrations.streams import ensure_streams
-from runtime.log.client import LogClient, StreamMissingError
+from runtime.log.client import LogClient
+from runtime.log.errors import StreamMissingError
 from runtime.settings import Settings
 from tests.support.command import log_entries, until_logged
 from tests.support.events import append

@@ -14,7 +14,7 @@ from contracts.subjects import LOG_STREAM
 from migrations.streams import ensure_streams
 from projection.replay import replay
 from runtime.log.client import LogClient
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tests.projection.conftest import connected
 from tests.query.conftest import events_of, running_query, seqs_of
@@ -78,7 +78,6 @@ async def gaps_noted(connection: asyncpg.Connection) -> list[Gap]:
     return [Gap(*row) for row in await connection.fetch("select first_seq, last_seq from log_gaps order by 1")]
 
 
-@pytest.mark.parametrize("library", reader_libraries())
 @pytest.mark.parametrize(
     ("spoil", "killed", "least", "most"),
     [(damage_block, False, 1, 1), (damage_block, True, 100, 200), (Path.unlink, True, 250, 300)],
@@ -87,13 +86,11 @@ async def gaps_noted(connection: asyncpg.Connection) -> list[Gap]:
 async def test_a_loss_in_the_middle_is_named_accepted_and_shown(
     own_nats_server: NatsServer,
     own: Settings,
-    library: str,
     spoil: Callable[[Path], None],
     killed: bool,
     least: int,
     most: int,
 ) -> None:
-    own = own.model_copy(update={"log_library": library})
     await fill(own)
     await break_off(own_nats_server, spoil, 1, killed=killed)
     log = await connect_log(own, "test")
@@ -173,12 +170,10 @@ async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
     await log.close()
 
 
-@pytest.mark.parametrize("library", reader_libraries())
 async def test_a_lost_end_is_named_though_nothing_follows_and_a_replay_ends_before_it(
-    own_nats_server: NatsServer, own: Settings, library: str, monkeypatch: pytest.MonkeyPatch
+    own_nats_server: NatsServer, own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
-    own = own.model_copy(update={"log_library": library})
     await fill(own)
     await break_off(own_nats_server, Path.unlink, 2, killed=False)
     gap = await hole(own)

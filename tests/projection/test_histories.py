@@ -12,7 +12,7 @@ from contracts.errors import ForeignHistoryError
 from migrations.stream_metadata import new_epoch
 from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tests.projection.conftest import CopyDatabase, connected
 from tests.query.conftest import running_query, seqs_of
@@ -99,11 +99,9 @@ async def test_a_database_that_is_older_than_the_log_catches_up(
     assert await project_all(settings.model_copy(update={"database": restored})) == live == await recount_log(log)
 
 
-@pytest.mark.parametrize("library", reader_libraries())
 async def test_a_projector_goes_on_and_cursors_hold_after_a_right_backup_was_put_back(
-    own_nats_server: NatsServer, own: Settings, tmp_path: Path, library: str
+    own_nats_server: NatsServer, own: Settings, tmp_path: Path
 ) -> None:
-    own = own.model_copy(update={"log_library": library})
     await grow(own, 100, seed=1)
     async with running_projector(own) as task, running_query(own) as query, connected(own.dsn) as connection:
         async with query.socket("earliest") as socket, log_of(own) as log:
@@ -178,12 +176,10 @@ async def test_an_older_log_that_grew_on_is_refused_and_a_new_epoch_begins_its_o
     assert await model_of(own) == model
 
 
-@pytest.mark.parametrize("library", reader_libraries())
 @pytest.mark.parametrize("grown", [100, 0], ids=["grown on", "not grown"])
 async def test_a_projector_that_runs_while_an_older_log_is_put_back_stops_and_takes_nothing_of_it(
-    own_nats_server: NatsServer, own: Settings, tmp_path: Path, library: str, grown: int
+    own_nats_server: NatsServer, own: Settings, tmp_path: Path, grown: int
 ) -> None:
-    own = own.model_copy(update={"log_library": library})
     copy = await older_copy(own_nats_server, own, tmp_path / "copy")
     async with running_projector(own) as task:
         async with log_of(own) as log, connected(own.dsn) as connection:

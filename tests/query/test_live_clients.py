@@ -8,7 +8,7 @@ from websockets.asyncio.client import connect
 
 from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tests.query.conftest import LiveSocket, QueryService, events_of, running_query, seqs_of, until_closed
 from tests.support.events import event, log_events, some_events
@@ -94,11 +94,10 @@ async def test_a_bad_request_is_closed_with_3501_and_the_reason(query: QueryServ
         assert await until_closed(connection) == ([], 3501, IsStr(regex=f".*{named}.*"))
 
 
-@pytest.mark.parametrize("library", reader_libraries())
 async def test_streams_go_on_without_loss_after_the_logs_server_was_killed(
-    own_nats_server: NatsServer, database: str, settings: Settings, library: str
+    own_nats_server: NatsServer, database: str, settings: Settings
 ) -> None:
-    own = settings.model_copy(update={"nats_url": own_nats_server.url, "log_library": library})
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
     writer = await connect_log(own, "test-writer")
     await ensure_streams(writer, own)
     async with running_query(own) as query, query.socket("earliest") as socket:

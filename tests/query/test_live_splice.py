@@ -15,7 +15,7 @@ from contracts.errors import LogUnavailableError
 from contracts.events import Event
 from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tests.query.conftest import PATIENCE, Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
 from tests.query.test_sse import EventSource, source
@@ -127,22 +127,18 @@ async def sse_frames(url: str, cursor: str, asked: dict[str, Any]) -> AsyncGener
 
 
 @pytest.mark.parametrize(
-    ("library", "frames", "asked", "ring"),
-    [
-        *((library, ws_frames, {}, None) for library in reader_libraries()),
-        (reader_libraries()[0], sse_frames, {"event_type": "click"}, RING),
-    ],
-    ids=[*reader_libraries(), "sse, one type, a small ring"],
+    ("frames", "asked", "ring"),
+    [(ws_frames, {}, None), (sse_frames, {"event_type": "click"}, RING)],
+    ids=["ws", "sse, one type, a small ring"],
 )
 async def test_killing_the_logs_server_and_the_query_service_in_between_loses_and_repeats_nothing(
     own_nats_server: NatsServer,
     settings: Settings,
-    library: str,
     frames: Frames,
     asked: dict[str, Any],
     ring: int | None,
 ) -> None:
-    own = settings.model_copy(update={"nats_url": own_nats_server.url, "log_library": library})
+    own = settings.model_copy(update={"nats_url": own_nats_server.url})
     own = own.model_copy(update={"live_ring": ring or own.live_ring})
     chance = random.Random(9)
     setting_up = await connect_log(own, "test-setup")

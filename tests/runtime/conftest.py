@@ -1,4 +1,4 @@
-"""The log's client with each library, and reading numbers that were appended."""
+"""The log's client with and without its own parser, and reading numbers that were appended."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,16 +9,20 @@ from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry
 from contracts.subjects import subject_of
 from runtime.log.client import LogClient
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.log.reader import LogReader
 from runtime.settings import Settings
 from tests.support.events import append
 from tests.support.log_damage import allow_deletes, delete_entries
 
 
-@pytest.fixture(params=reader_libraries())
-async def client(request: pytest.FixtureRequest, settings: Settings, log: LogClient) -> AsyncIterator[LogClient]:
-    client = await connect_log(settings.model_copy(update={"log_library": request.param}), "test-client")
+@pytest.fixture(params=[True, False], ids=["own parser", "nats-py's parser"])
+async def client(
+    request: pytest.FixtureRequest, settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LogClient]:
+    if not request.param:
+        monkeypatch.setattr("runtime.log.client.install_parser", lambda connection: None)
+    client = await connect_log(settings, "test-client")
     yield client
     await client.close()
 

@@ -1,7 +1,6 @@
-"""A connection to several servers, with each library and as the command service has it: it goes on by itself."""
+"""Connections to several servers, of the log's client and of the command service's broker, survive outages."""
 
 import asyncio
-import importlib
 import os
 import signal
 import subprocess
@@ -15,9 +14,8 @@ from command import broker as broker_module
 from command.broker import connect_broker, make_broker
 from command.metrics import CommandMetrics
 from contracts.errors import LogUnavailableError
-from runtime.log import natspy
-from runtime.log.client import LogClient
-from runtime.log.connect import reader_libraries
+from runtime.log.client import LogClient, close_connection
+from runtime.log.connect import connect_nats
 from runtime.settings import Settings
 from runtime.tracing import Tracing
 from tailrace.embedded.lifetime import die_with_parent
@@ -27,19 +25,15 @@ from tests.support.servers import NatsServer
 from tests.support.waiting import until
 
 Connect = Callable[[str], Awaitable[LogClient]]
-FIRST_COUNTS = {"natsio": "no_randomize", "nats-py": "dont_randomize"}
-"""By library, the option to connect to the first server of an address that answers; by itself to any."""
-MODULES = {"natsio": "runtime.log.natsio_client", "nats-py": "runtime.log.natspy"}
 
 
-@pytest.fixture(params=[*reader_libraries(), "the broker"])
+@pytest.fixture(params=["client", "broker"])
 async def connect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
-    """Connects as services do, but asks often whether the server is there, and takes the first one."""
+    """Connects as services do, but pings more often, and starts with the first server of an address."""
     async with AsyncExitStack() as ending:
 
-        async def by_library(url: str) -> LogClient:
-            module = importlib.import_module(MODULES[request.param])
-            client: LogClient = await module.connect(url, "test", **{FIRST_COUNTS[request.param]: True})
+        async def by_client(url: str) -> LogClient:
+            client = await connect_nats(url, "test", dont_randomize=True)
             ending.push_async_callback(client.close)
             return client
 
@@ -48,19 +42,19 @@ async def connect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
             broker = make_broker(settings, CommandMetrics(), Tracing())
             broker._connection_kwargs["dont_randomize"] = True
             connection = await connect_broker(broker, settings)
-            ending.push_async_callback(natspy.close_connection, connection)
-            return natspy.NatsPyClient(connection, owned=False)
+            ending.push_async_callback(close_connection, connection)
+            return LogClient(connection, owned=False)
 
-        if request.param == "the broker":
+        if request.param == "broker":
             monkeypatch.setattr(broker_module, "PING_INTERVAL", 0.1)
             yield by_broker
         else:
-            monkeypatch.setattr(f"{MODULES[request.param]}.PING_INTERVAL", 0.1)
-            yield by_library
+            monkeypatch.setattr("runtime.log.connect.PING_INTERVAL", 0.1)
+            yield by_client
 
 
 async def answers(client: LogClient) -> bool:
-    """Whether a server answers, which says at once that nobody listens there."""
+    """Whether a server answers: it reports at once that nobody listens on the subject."""
     with suppress(LogUnavailableError):
         return (await client.request("nobody.listens.there", b"", timeout=0.5)).status == 503
     return False
@@ -68,7 +62,7 @@ async def answers(client: LogClient) -> bool:
 
 @asynccontextmanager
 async def silent_server() -> AsyncIterator[int]:
-    """The port of one that takes connections and says nothing, as a machine does that hangs."""
+    """Yields the port of a server that accepts connections and sends nothing, like a machine that hangs."""
     ended = asyncio.Event()
 
     async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,19 +77,19 @@ async def silent_server() -> AsyncIterator[int]:
         server.close()
 
 
-async def test_a_server_that_says_nothing_keeps_nobody_from_the_next(connect: Connect, nats_server: NatsServer) -> None:
+async def test_a_silent_server_does_not_block_the_next_one(connect: Connect, nats_server: NatsServer) -> None:
     async with silent_server() as port:
         assert await answers(await connect(f"nats://127.0.0.1:{port},{nats_server.url}"))
 
 
-async def test_who_is_connected_to_a_server_that_hangs_goes_over_to_another(
+async def test_a_client_of_a_server_that_hangs_connects_to_another(
     connect: Connect, own_nats_server: NatsServer, nats_server: NatsServer
 ) -> None:
     client = await connect(f"{own_nats_server.url},{nats_server.url}")
     process = own_nats_server.process
     assert process is not None
     process.send_signal(signal.SIGSTOP)
-    await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED)  # before, a thread of it may still answer
+    await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED)  # until then, one of its threads may answer
     try:
         await until(lambda: answers(client))
         assert client.generation == 1
@@ -119,14 +113,14 @@ def guarded_server(port: int, password: str, output: Path) -> Iterator[None]:
 async def _until_there(url: str) -> None:
     async def there() -> bool:
         with suppress(LogUnavailableError):
-            await (await natspy.connect(url, "test", allow_reconnect=False)).close()
+            await (await connect_nats(url, "test", allow_reconnect=False)).close()
             return True
         return False
 
     await until(there)
 
 
-async def test_who_was_refused_for_a_while_is_connected_again(connect: Connect, tmp_path: Path) -> None:
+async def test_a_client_that_was_refused_for_a_while_reconnects(connect: Connect, tmp_path: Path) -> None:
     port, output = free_port(), tmp_path / "refusing.log"
 
     async def refused_thrice() -> bool:

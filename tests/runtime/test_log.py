@@ -12,7 +12,7 @@ from contracts.subjects import LOG_STREAM, subject_of
 from migrations.streams import ensure_streams
 from runtime.log.addresses import read_address
 from runtime.log.client import LogClient, Reply
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.log.reader import LogReader
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
@@ -106,9 +106,8 @@ async def test_a_hole_in_the_middle_is_named(client: LogClient, log: LogClient) 
     assert (caught.value.first, caught.value.last) == (3, 4)
 
 
-@pytest.mark.parametrize("library", reader_libraries())
-async def test_reading_goes_on_after_the_server_was_killed(own_nats_server: NatsServer, library: str) -> None:
-    settings = Settings(nats_url=own_nats_server.url, log_library=library)
+async def test_reading_goes_on_after_the_server_was_killed(own_nats_server: NatsServer) -> None:
+    settings = Settings(nats_url=own_nats_server.url)
     client = await connect_log(settings, "test-client")
     await ensure_streams(client, settings)
     await append_numbers(client, 1, 2, 3)
@@ -151,12 +150,9 @@ async def test_a_reconcile_grows_limits_and_reports_what_it_leaves_alone(log: Lo
     assert (await log.state()).epoch == epoch
 
 
-@pytest.mark.parametrize("library", reader_libraries())
-async def test_the_first_of_several_servers_that_answers_is_used(
-    log: LogClient, settings: Settings, library: str
-) -> None:
+async def test_the_first_of_several_servers_that_answers_is_used(log: LogClient, settings: Settings) -> None:
     several = f"nats://127.0.0.1:{free_port()}, {settings.nats_url}"
-    client = await connect_log(settings.model_copy(update={"nats_url": several, "log_library": library}), "test")
+    client = await connect_log(settings.model_copy(update={"nats_url": several}), "test")
     assert (await client.state()).epoch == (await log.state()).epoch
     await client.close()
 

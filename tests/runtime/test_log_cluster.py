@@ -1,4 +1,4 @@
-"""The log of three servers, of which some are away."""
+"""The log of three servers, some of which are down."""
 
 import secrets
 import signal
@@ -10,7 +10,8 @@ from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError
 from contracts.subjects import LOG_STREAM, subject_of
 from migrations.streams import ensure_streams
-from runtime.log import natspy
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_nats
 from runtime.log.positions import verify_position
 from runtime.settings import Settings
 from tests.support.cluster import NAMES, Cluster, running_cluster
@@ -19,7 +20,7 @@ from tests.support.waiting import until
 
 MORE = 40
 SIZE = 500_000
-"""Together more than what the kernel keeps for a server that hangs."""
+"""Together more than the kernel buffers for a server that hangs."""
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.mark.timeout(120)
-async def test_what_a_server_that_lags_says_without_a_leader_is_no_end_of_the_log(cluster: Cluster) -> None:
-    client = await natspy.connect(cluster.url("admin"), "test")
+async def test_a_lagging_server_without_a_leader_does_not_define_the_logs_end(cluster: Cluster) -> None:
+    client = await connect_nats(cluster.url("admin"), "test")
     await ensure_streams(client, Settings(replicas=3))
     await append(client, subject_of("test"), b"{}", "first")
     await until(lambda: cluster.in_step(LOG_STREAM))
@@ -38,7 +39,7 @@ async def test_what_a_server_that_lags_says_without_a_leader_is_no_end_of_the_lo
     lagging, other = (name for name in NAMES if name != leader)
     await client.close()
 
-    client = await natspy.connect(cluster.url("admin", leader), "test")
+    client = await connect_nats(cluster.url("admin", leader), "test")
     cluster.processes[lagging].send_signal(signal.SIGSTOP)
     for number in range(MORE):
         await append(client, subject_of("test"), secrets.token_bytes(SIZE), f"more-{number}")
@@ -50,9 +51,9 @@ async def test_what_a_server_that_lags_says_without_a_leader_is_no_end_of_the_lo
     cluster.kill(other)
     cluster.processes[lagging].send_signal(signal.SIGCONT)
 
-    client = await natspy.connect(cluster.url("admin", lagging), "test")
-    said = await _what_it_says_of_the_end(client)
-    assert said < read.seq
+    client = await connect_nats(cluster.url("admin", lagging), "test")
+    reported = await _reported_end(client)
+    assert reported < read.seq
     with pytest.raises(LogUnavailableError, match="has no leader"):
         await verify_position(client, read)
     cluster.start(leader)
@@ -60,22 +61,22 @@ async def test_what_a_server_that_lags_says_without_a_leader_is_no_end_of_the_lo
     await client.close()
 
 
-async def _what_it_says_of_the_end(client: natspy.NatsPyClient) -> int:
-    """The last sequence, once the server has given its leader up and speaks for itself."""
+async def _reported_end(client: LogClient) -> int:
+    """Returns the last sequence that a server reports once it has given up its leader."""
     found: list[int] = []
 
-    async def it_speaks() -> bool:
+    async def it_answers() -> bool:
         try:
             found.append((await client.api(f"STREAM.INFO.{LOG_STREAM}"))["state"]["last_seq"])
         except LogUnavailableError:
             return False
         return True
 
-    await until(it_speaks, timeout=60)
+    await until(it_answers, timeout=60)
     return found[0]
 
 
-async def _agrees(client: natspy.NatsPyClient, position: Cursor) -> bool:
+async def _agrees(client: LogClient, position: Cursor) -> bool:
     try:
         return (await verify_position(client, position)).last_seq == position.seq
     except LogUnavailableError:

@@ -11,7 +11,7 @@ from contracts.subjects import LOG_STREAM
 from migrations.stream_metadata import accept_gap, new_epoch
 from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.log.positions import verify_position
 from runtime.log.reader import LogReader
 from runtime.settings import Settings
@@ -161,12 +161,9 @@ async def test_gaps_that_a_foreign_hand_spoiled_are_named(log: LogClient) -> Non
             await log.state()
 
 
-@pytest.mark.parametrize("library", reader_libraries())
-async def test_sequences_of_a_lost_end_that_are_given_out_again_are_read(
-    own_nats_server: NatsServer, library: str
-) -> None:
+async def test_sequences_of_a_lost_end_that_are_given_out_again_are_read(own_nats_server: NatsServer) -> None:
     """The server remembers a lost end in its files; when these are lost too it gives the sequences out again."""
-    settings = Settings(nats_url=own_nats_server.url, log_library=library)
+    settings = Settings(nats_url=own_nats_server.url)
     client = await connect_log(settings, "test-client")
     await ensure_streams(client, settings)
     await append_numbers(client, *range(1, 6))

@@ -1,39 +1,34 @@
-import json
-from typing import Any
+"""JetStream's errors: refusals are not retryable, temporary conditions are."""
 
 import pytest
 
-from contracts.errors import UnavailableError
-from runtime.log.client import JetStreamApiError, JetStreamUnavailableError, LogClient, Reply
+from contracts.errors import TailraceError, UnavailableError
+from contracts.subjects import LOG_STREAM
+from runtime.log.client import LogClient
+from runtime.log.errors import JetStreamApiError, JetStreamUnavailableError, StreamMissingError, api_error
 
 
-class _Answering(LogClient):
-    """Answers every request with one JetStream error."""
-
-    def __init__(self, error: dict[str, Any]) -> None:
-        self._payload = json.dumps({"error": error}).encode()
-
-    async def request(self, *_: Any, **__: Any) -> Reply:
-        return Reply(self._payload, {}, 0)
-
-    async def fetcher(self, stream: str, consumer: str) -> Any:
-        raise NotImplementedError
-
-    async def close(self) -> None: ...
+def error(code: int, err_code: int) -> TailraceError:
+    return api_error({"code": code, "err_code": err_code, "description": "not so"}, "STREAM.INFO.x")
 
 
-async def test_a_refusal_is_not_retryable() -> None:
-    client = _Answering({"code": 400, "err_code": 10025, "description": "invalid JSON"})
-    with pytest.raises(JetStreamApiError, match="invalid JSON") as caught:
-        await client.api("STREAM.INFO.x")
-    assert caught.value.err_code == 10025
-    assert not isinstance(caught.value, UnavailableError)
+def test_a_refusal_is_not_retryable() -> None:
+    refusal = error(400, 10025)
+    assert isinstance(refusal, JetStreamApiError)
+    assert refusal.err_code == 10025
+    assert not isinstance(refusal, UnavailableError)
 
 
 @pytest.mark.parametrize(("code", "err_code"), [(503, 10008), (400, 10005), (500, 10041)])
-async def test_a_temporary_condition_is_retryable(code: int, err_code: int) -> None:
-    client = _Answering({"code": code, "err_code": err_code, "description": "not now"})
-    with pytest.raises(UnavailableError, match="not now") as caught:
-        await client.api("STREAM.INFO.x")
-    assert isinstance(caught.value, JetStreamUnavailableError)
-    assert caught.value.err_code == err_code
+def test_a_temporary_condition_is_retryable(code: int, err_code: int) -> None:
+    unavailable = error(code, err_code)
+    assert isinstance(unavailable, JetStreamUnavailableError)
+    assert isinstance(unavailable, UnavailableError)
+    assert unavailable.err_code == err_code
+
+
+async def test_the_server_refuses_what_does_not_exist(log: LogClient) -> None:
+    with pytest.raises(JetStreamApiError, match="consumer not found"):
+        await log.api(f"CONSUMER.INFO.{LOG_STREAM}.nobody")
+    with pytest.raises(StreamMissingError):
+        await log.api("CONSUMER.INFO.NOTHING.nobody")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import LogUnavailableError
-from runtime.log import natspy
+from runtime.log.connect import connect_nats
 from tailrace.embedded.lifetime import die_with_parent
 from tailrace.embedded.nats import nats_binary
 from tailrace.embedded.ports import free_port
@@ -51,7 +51,7 @@ class Cluster:
 
     async def info(self, stream: str) -> dict[str, Any]:
         """What the stream's leader says of it."""
-        client = await natspy.connect(self.url("admin"), "test")
+        client = await connect_nats(self.url("admin"), "test")
         try:
             return await client.stream_info(stream)
         finally:
@@ -60,7 +60,7 @@ class Cluster:
     async def healthy(self) -> bool:
         """Whether JetStream answers, which it does once there is a leader."""
         try:
-            client = await natspy.connect(self.url("admin"), "test")
+            client = await connect_nats(self.url("admin"), "test")
             try:
                 await client.api("INFO")
                 await client.api("STREAM.NAMES")

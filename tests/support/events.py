@@ -35,7 +35,7 @@ def some_events(count: int, seed: int = 1) -> Iterator[Event]:
 
 
 async def append(client: LogClient, subject: str, payload: bytes, message_id: str) -> Appended:
-    """Publishes to a stream with either library and waits for its acknowledgement."""
+    """Publishes to a stream and waits for its acknowledgement."""
     reply = await client.request(subject, payload, {"Nats-Msg-Id": message_id})
     return read_ack(reply.payload, reply.status)
 

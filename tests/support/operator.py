@@ -14,7 +14,7 @@ import pytest
 
 from contracts.subjects import INBOX
 from migrations.streams import ensure_streams
-from runtime.log.connect import connect_log, reader_libraries
+from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import postgres_bin
@@ -226,6 +226,5 @@ def at(folder: Path, page: Page) -> Operator:
         UP: " ".join(["tailrace up --no-producer", *ANY_PORTS]),
         "/backup/": f"{folder}/backup/",
         "14333": str(free_port()),
-        "read with natsio": f"read with {reader_libraries()[0]}",
     }
     return Operator(page, Terminal(folder, environment()), own)

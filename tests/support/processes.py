@@ -17,7 +17,6 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
 
-from runtime.log.connect import reader_libraries
 from runtime.settings import Settings
 
 Stream = IO[Any] | int | None
@@ -35,7 +34,6 @@ _context.set_forkserver_preload(
         "tailrace.cli.tail",
         "projection.service",
         "query.service",
-        "runtime.log.natsio_client",
     ]
 )
 
@@ -48,17 +46,8 @@ def fork(target: Callable[..., object], *arguments: object) -> ForkServerProcess
 
 
 def _call(target: Callable[..., object], arguments: tuple[object, ...]) -> None:
-    _renew_inboxes()
     threading.Thread(target=_end_with_run, daemon=True).start()
     target(*arguments)
-
-
-def _renew_inboxes() -> None:
-    """Draws new inbox names: natsio draws their start at import, so forks would receive each other's replies."""
-    if "natsio" in reader_libraries():
-        from natsio._internal import nuid  # only importable from Python 3.13 on
-
-        nuid._GLOBAL = nuid.NUID()
 
 
 def _end_with_run() -> None:
@@ -221,7 +210,6 @@ def service_environment(settings: Settings) -> dict[str, str]:
         "TAILRACE_QUERY_PORT": str(settings.query_port),
         "TAILRACE_PROJECTION_PORT": str(settings.projection_port),
         "TAILRACE_BATCH_SIZE": str(settings.batch_size),
-        "TAILRACE_LOG_LIBRARY": settings.log_library,
         "TAILRACE_LIVE_RING": str(settings.live_ring),
     }
 

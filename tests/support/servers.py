@@ -17,8 +17,9 @@ import psutil
 
 from contracts.errors import LogUnavailableError
 from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
-from runtime.log import natspy
-from runtime.log.client import JetStreamApiError, LogClient, StreamMissingError
+from runtime.log.client import LogClient
+from runtime.log.connect import connect_nats
+from runtime.log.errors import JetStreamApiError, StreamMissingError
 from tailrace.embedded.lifetime import die_with_parent
 from tailrace.embedded.nats import EmbeddedNats
 from tailrace.embedded.ports import free_port
@@ -64,7 +65,7 @@ async def _until_answers(url: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
-            client = await natspy.connect(url, "test-start", allow_reconnect=False)
+            client = await connect_nats(url, "test-start", allow_reconnect=False)
             await client.api("INFO")
             await client.close()
             return

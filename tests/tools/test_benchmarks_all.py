@@ -38,7 +38,6 @@ MACHINE = {
     "cores": 2,
     "memory": 2**34,
     "python": "3.13.0",
-    "log_library": "natsio",
     "nats": "2.15.1",
     "postgres": "18.6",
     "flavour": "postgres",

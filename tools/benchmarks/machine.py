@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import psutil
 
 from migrations.flavours import choose_flavour
-from runtime.log.connect import reader_libraries
 from runtime.postgres import connect
 from runtime.settings import Settings
 
@@ -49,7 +48,6 @@ def describe_machine(servers: Servers, settings: Settings) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory": psutil.virtual_memory().total,
         "python": ".".join(map(str, sys.version_info[:3])),
-        "log_library": reader_libraries()[0] if settings.log_library == "auto" else settings.log_library,
         **servers._asdict(),
     }
 

@@ -57,7 +57,7 @@ def describe(machine: dict[str, Any]) -> str:
     return _wrapped(
         f"{machine['date']}: Tailrace {machine['tailrace']} with {machine['cores']} cores and "
         f"{machine['memory'] / 2**30:.0f} GiB of memory, {machine['system']}, files on {machine['file_system']}; "
-        f"Python {machine['python']}, log read with {machine['log_library']}; NATS {machine['nats']}; PostgreSQL "
+        f"Python {machine['python']}; NATS {machine['nats']}; PostgreSQL "
         f"{machine['postgres']} ({machine['flavour']} flavour)."
     )
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from contracts.errors import TailraceError
 from contracts.subjects import LOG_STREAM
-from runtime.log.client import JetStreamApiError, LogClient
+from runtime.log.client import LogClient
+from runtime.log.errors import JetStreamApiError
 from runtime.postgres import connect
 from runtime.settings import Settings
 from tools.benchmarks import faststream_peer

@@ -21,9 +21,8 @@ import nats
 
 from migrations.bootstrap import ensure_database
 from migrations.streams import ensure_streams
-from runtime.log.client import LogClient
+from runtime.log.client import LogClient, close_connection
 from runtime.log.connect import connect_log
-from runtime.log.natspy import close_connection
 from runtime.postgres import connect
 from runtime.settings import Settings, load_settings
 from tailrace.embedded.ports import Ports, free_port

@@ -17,7 +17,7 @@ from contracts.errors import LogUnavailableError
 from contracts.events import Event, encode_event
 from contracts.subjects import subject_of
 from runtime.log.addresses import read_address
-from runtime.log.natspy import close_connection
+from runtime.log.client import close_connection
 from runtime.settings import Settings
 from runtime.tracing import Tracing
 from tailrace.producer.visits import visit

@@ -16,7 +16,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from nats.aio.msg import Msg
 
 from contracts.subjects import EVENTS
-from runtime.log.natspy import close_connection
+from runtime.log.client import close_connection
 from runtime.serving import serve_http
 from runtime.settings import Settings, load_settings
 from tailrace.cli.options import run_to_end

@@ -14,7 +14,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from contracts.errors import TailraceError
 from contracts.subjects import EVENTS, LOG_STREAM
-from runtime.log.natspy import close_connection
+from runtime.log.client import close_connection
 from runtime.settings import Settings, load_settings
 from tools.benchmarks.watching.messages import Read, Reading, read_task, run_task
 
