@@ -1,4 +1,4 @@
-"""The real servers, one of each for the run; fresh streams and a fresh database for each test."""
+"""Fixtures: one real server of each kind per run, fresh streams and a fresh database per test."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 
 @pytest.fixture
 def own_nats_server(tmp_path: Path) -> Iterator[NatsServer]:
-    """A NATS server of the test's own, to be killed and started again."""
+    """A NATS server for one test, which may kill and restart it."""
     with running_nats(tmp_path / "nats") as server:
         yield server
 
@@ -54,14 +54,14 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def own_postgres_server() -> Iterator[PostgresServer]:
-    """A Postgres server of the test's own, to be killed and started again; with fsync, as everywhere but in tests."""
+    """A Postgres server for one test, which may kill and restart it; with fsync, unlike in other tests."""
     with running_postgres(durable=True) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def template_database(postgres_server: EmbeddedPostgres) -> str:
-    """A migrated, empty database that others are copied from."""
+    """A migrated, empty database, the template of others."""
     asyncio.run(_make_template(postgres_server))
     return "template_tailrace"
 
@@ -77,7 +77,7 @@ async def _make_template(server: EmbeddedPostgres) -> None:
 
 @pytest.fixture(scope="session")
 def unwritten_database(postgres_server: EmbeddedPostgres, template_database: str) -> str:
-    """The address of a migrated, empty database for all tests that write nothing to it."""
+    """The address of a migrated, empty database, shared by all tests that do not write to it."""
     return asyncio.run(_copy_once(postgres_server, template_database))
 
 
@@ -92,7 +92,7 @@ async def _copy_once(server: EmbeddedPostgres, template: str) -> str:
 async def database(
     request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str, unwritten_database: str
 ) -> AsyncIterator[str]:
-    """The address of a fresh, migrated database; marked ``writes_no_table``, of one that such tests share."""
+    """The address of a fresh, migrated database; of the shared one for tests marked ``writes_no_table``."""
     if request.node.get_closest_marker("writes_no_table"):
         yield unwritten_database
         return
@@ -121,21 +121,21 @@ async def log(settings: Settings) -> AsyncIterator[LogClient]:
 
 @pytest.fixture
 async def connection(database: str) -> AsyncIterator["asyncpg.Connection"]:
-    """A connection to the fresh database, as a person with psql has it."""
+    """A connection to the fresh database, like that of a psql user."""
     connection = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
     yield connection
     await connection.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Puts the run's files into memory where there is room; ``TMPDIR`` names another place."""
+    """Puts the run's files into memory if there is space; ``TMPDIR`` names another place."""
     if "TMPDIR" not in os.environ and (folder := make_tmpfs_folder()) is not None:
         use_as_tmpdir(folder)
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What needs TimescaleDB runs on each server there is; marked ``native_timescale``, on the native one alone."""
+    """Runs TimescaleDB tests on each server; those marked ``native_timescale`` only on the native one."""
     if "timescale_database" in metafunc.fixturenames:
         native_only = metafunc.definition.get_closest_marker("native_timescale") is not None
         metafunc.parametrize("timescale_database", timescale_servers(native_only=native_only), indirect=True)

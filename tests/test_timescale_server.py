@@ -1,4 +1,4 @@
-"""What tests of the timescale flavour stand on: within its limits, the server in WASM behaves as a native one does."""
+"""The WASM server behaves like a native TimescaleDB, within its documented limits."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,13 +42,13 @@ async def hypertable(connection: "asyncpg.Connection", days: int) -> None:
     )
 
 
-async def test_the_extension_is_there_with_the_community_licence(connect: Connect) -> None:
+async def test_the_extension_is_loaded_with_the_community_licence(connect: Connect) -> None:
     connection = await connect()
     assert await connection.fetchval("select extname from pg_extension where extname = 'timescaledb'")
     assert await connection.fetchval("show timescaledb.license") == "timescale"
 
 
-async def test_a_real_time_aggregate_has_new_events_at_once_and_late_ones_after_a_refresh(connect: Connect) -> None:
+async def test_a_real_time_aggregate_counts_new_events_at_once_and_late_ones_after_a_refresh(connect: Connect) -> None:
     connection = await connect()
     await hypertable(connection, days=3)
     await connection.execute(
@@ -122,7 +122,7 @@ async def test_a_setting_that_is_rolled_back_or_local_is_gone(connect: Connect) 
     assert await one.fetchval("show lock_timeout") == "3s"
 
 
-async def test_reset_returns_to_what_the_connection_started_with(connect: Connect) -> None:
+async def test_reset_returns_to_the_connections_initial_value(connect: Connect) -> None:
     one = await connect(timezone="Asia/Tokyo", application_name="one", statement_timeout="1min")
     other = await connect(timezone="UTC")
     await one.execute("set timezone = 'Europe/Berlin'; set statement_timeout = 0; set search_path = model_1")
@@ -145,7 +145,7 @@ async def test_prepared_statements_of_two_connections_do_not_collide(connect: Co
         assert await second.fetchval("!") == "other!"
 
 
-async def test_what_a_connection_leaves_in_a_transaction_is_rolled_back(connect: Connect) -> None:
+async def test_an_open_transaction_is_rolled_back_on_disconnect(connect: Connect) -> None:
     lasting, closed, broken = await connect(), await connect(), await connect()
     await lasting.execute("create table events (id bigint)")
     await closed.execute("begin; insert into events values (1)")
@@ -157,7 +157,7 @@ async def test_what_a_connection_leaves_in_a_transaction_is_rolled_back(connect:
         assert await lasting.fetchval("select count(*) from events") == 0
 
 
-async def test_whoever_waits_for_anothers_transaction_can_give_up(connect: Connect) -> None:
+async def test_waiting_for_another_transaction_can_be_cancelled(connect: Connect) -> None:
     holding, waiting = await connect(), await connect()
     await holding.execute("create table events (id bigint)")
     await holding.execute("begin; lock table events")
@@ -179,7 +179,7 @@ async def test_records_are_copied_in_and_a_refused_copy_leaves_the_connection_us
     assert await connection.fetchval("select count(*) from events where event_data ->> 'path' = '/'") == 5000
 
 
-async def test_a_repeatable_read_transaction_that_only_reads_refuses_to_write(connect: Connect) -> None:
+async def test_a_read_only_repeatable_read_transaction_refuses_to_write(connect: Connect) -> None:
     connection = await connect()
     await connection.execute("create table events (id bigint)")
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -190,7 +190,7 @@ async def test_a_repeatable_read_transaction_that_only_reads_refuses_to_write(co
     await connection.execute("insert into events values (1)")
 
 
-async def test_a_pool_of_eight_is_used_by_all_at_once(timescale_database: str) -> None:
+async def test_a_pool_of_eight_connections_is_used_concurrently(timescale_database: str) -> None:
     async with asyncpg.create_pool(
         timescale_database, min_size=8, max_size=8, server_settings={"timezone": "UTC"}
     ) as pool:
@@ -206,27 +206,29 @@ async def test_a_pool_of_eight_is_used_by_all_at_once(timescale_database: str) -
         assert await pool.fetchval("select count(*) from events") == 40
 
 
-async def test_a_notification_reaches_who_listens_after_another_has_stopped(connect: Connect) -> None:
+async def test_a_notification_reaches_a_listener_after_another_has_stopped(connect: Connect) -> None:
     listening, leaving, sending = await connect(), await connect(), await connect()
-    heard: list[object] = []
+    received: list[object] = []
     for connection in (listening, leaving):
-        await connection.add_listener("moved", lambda *arguments: heard.append(arguments[-1]))
+        await connection.add_listener("moved", lambda *arguments: received.append(arguments[-1]))
     await leaving.reset()  # UNLISTEN *
     await sending.execute("select pg_notify('moved', 'model_2')")
 
-    async def has_heard() -> bool:
-        return bool(heard)
+    async def has_received() -> bool:
+        return bool(received)
 
-    await until(has_heard)
-    assert heard == ["model_2"]
+    await until(has_received)
+    assert received == ["model_2"]
 
 
-async def test_a_database_that_is_not_there_is_refused(timescale_database: str) -> None:
+async def test_an_unknown_database_is_refused(timescale_database: str) -> None:
     with pytest.raises(asyncpg.InvalidCatalogNameError):
         await asyncpg.connect(timescale_database, database="another")
 
 
-def test_a_registry_that_does_not_answer_fails_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_registry_is_an_error_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
     with pytest.raises(ConfigurationError, match=r"make npm's registry reachable .*ECONNREFUSED"):

@@ -1,9 +1,9 @@
-/** The one backend that all connections share, and the settings that are in force in it. */
+/** The backend that all connections share, and the settings that are active in it. */
 
 import { DATABASE, openEngine } from './engine.mjs';
 import { framesOf, message, typeOf } from './protocol.mjs';
 
-/** Where PGlite starts with other settings than Postgres does. */
+/** Settings with which PGlite starts differently from Postgres. */
 const DEFAULTS = Object.entries({
   search_path: '"$user", public',
   client_min_messages: 'notice',
@@ -28,7 +28,7 @@ export class StatementError extends Error {
 
 export class Backend {
   #engine;
-  #names; // lower case -> as pg_settings has it
+  #names; // lower case -> the case in pg_settings
   #inForce = new Map();
 
   static async open(modules, dataDir) {
@@ -46,7 +46,7 @@ export class Backend {
     return this.#engine.close();
   }
 
-  /** Sends one message; returns the frames of the answer, and the tags of the commands that completed. */
+  /** Sends one message; returns the frames of the answer and the tags of the completed commands. */
   async send(request) {
     const { data, messages } = await this.#engine.execProtocol(request, { syncToFs: false, throwOnError: false });
     const tags = messages.filter(({ name }) => name === 'commandComplete').map(({ text }) => text);
@@ -54,7 +54,7 @@ export class Backend {
   }
 
   /**
-   * Runs statements of the server's own; returns the rows, as text.
+   * Runs the server's own statements; returns the rows as text.
    * @throws {StatementError}
    */
   async query(sql) {
@@ -64,7 +64,7 @@ export class Backend {
     return messages.filter(({ name }) => name === 'dataRow').map(({ fields }) => fields);
   }
 
-  /** A connection's settings: those it started with, to which RESET returns, and those it has SET since. */
+  /** A connection's settings: the initial ones, to which RESET returns, and those that were SET since. */
   newSettings(start) {
     return { start: start.map(([name, value]) => [this.nameOf(name), value]), set: [] };
   }
@@ -75,8 +75,8 @@ export class Backend {
   }
 
   /**
-   * Puts a connection's settings in force: at most one statement, none if they are already.
-   * @throws {StatementError} the start-up packet asked for what can't be
+   * Activates a connection's settings, with at most one statement; without any if they are active.
+   * @throws {StatementError} the start-up packet contains an invalid setting
    */
   async adopt(settings) {
     const wanted = new Map([...DEFAULTS, ...settings.start, ...settings.set]);
@@ -90,7 +90,7 @@ export class Backend {
     this.#inForce = wanted;
   }
 
-  /** Notes what a connection has SET, and brings back what it started with where it has RESET. */
+  /** Records what a connection has SET, and restores the initial value after a RESET. */
   async note(settings) {
     this.#inForce = await this.#read();
     settings.set = [...this.#inForce];

@@ -1,4 +1,4 @@
-/** One client: it keeps the backend from its first message until it is out of a transaction again. */
+/** One client: it owns the backend from its first message until it is outside a transaction. */
 
 import { randomInt } from 'node:crypto';
 
@@ -16,7 +16,7 @@ const COPY_FROM_CLIENT = /^\s*copy\b.*\bfrom\s+stdin\b/is;
 const CHANGES_SETTINGS = /^(SET|RESET|DISCARD ALL)$/;
 let made = 0;
 
-/** The client must go, with this frame. */
+/** The client is disconnected with this frame. */
 class Refused extends Error {
   constructor(frame) {
     super();
@@ -34,22 +34,22 @@ export class Connection {
   #peers;
   #settings;
   #statements = new Statements(`${this.id}.`);
-  #copy = null; // COPY and its data so far: the backend wants them in one piece
+  #copy = null; // COPY and its data so far: the backend needs them in one message
   #hasTurn = false;
   #status = NO_TRANSACTION;
   #failed = false; // the backend ignores everything until Sync
-  #skipping = false; // so does this, after a cancellation
+  #skipping = false; // this connection does the same after a cancellation
   #setSomething = false;
 
-  /** @param {Map<number, Connection>} peers  all that are connected, by id */
+  /** @param {Map<number, Connection>} peers  every open connection, by id */
   constructor(socket, backend, turns, peers) {
-    this.#socket = socket.setNoDelay(true).on('error', () => {}); // reading it tells
+    this.#socket = socket.setNoDelay(true).on('error', () => {}); // reading reports it
     this.#backend = backend;
     this.#turns = turns;
     this.#peers = peers;
   }
 
-  /** Serves the client until it hangs up; what it leaves behind is rolled back. */
+  /** Serves the client until it disconnects; rolls back an open transaction. */
   async serve() {
     try {
       for await (const request of messagesOf(this.#socket)) {
@@ -98,7 +98,7 @@ export class Connection {
     if (user !== USER) throw refusal('28000', `role "${user}" does not exist`);
     if (database !== DATABASE) throw refusal('3D000', `database "${database}" does not exist`);
     if (options) throw refusal('0A000', 'options are not supported: send settings by name');
-    // put in force with the first turn: connecting waits for nobody
+    // activated with the first turn: connecting does not wait for another connection
     this.#settings = this.#backend.newSettings(Object.entries(settings));
     const reported = new Map([
       ...this.#backend.reported,
@@ -121,7 +121,7 @@ export class Connection {
     await this.#pass(whole, (frame) => typeOf(frame) !== 'G');
   }
 
-  /** Passes a message to the backend, and what it answers to the client. */
+  /** Passes a message to the backend, and the answer to the client. */
   async #pass(request, isWanted = () => true) {
     if (!(await this.#takeTurn(request))) return;
     const translated = this.#statements.translate(request);
@@ -137,7 +137,7 @@ export class Connection {
         done = this.#status === NO_TRANSACTION;
       }
     }
-    // Flush without Sync (how asyncpg prepares): the implicit transaction must not keep the others waiting
+    // Flush without Sync (how asyncpg prepares): the implicit transaction must not block the others
     if (typeOf(request) === 'H' && this.#status === NO_TRANSACTION && !this.#failed) {
       await this.#backend.send(SYNC);
       done = true;
@@ -145,11 +145,11 @@ export class Connection {
     const notifications = frames.filter((frame) => typeOf(frame) === 'A');
     if (done) await this.#endTurn();
     this.#write(Buffer.concat(frames.filter((frame) => typeOf(frame) !== 'A' && isWanted(frame))));
-    // to everybody: clients ignore channels that they don't listen to
+    // to every connection: clients ignore channels that they don't listen to
     for (const peer of notifications.length ? this.#peers.values() : []) peer.notify(notifications);
   }
 
-  /** @returns whether the request may go on to the backend */
+  /** @returns whether the request may be passed to the backend */
   async #takeTurn(request) {
     if (this.#skipping) {
       this.#skipping = typeOf(request) !== 'S';

@@ -2,12 +2,12 @@
 
 import { createRequire } from 'node:module';
 
-/** What a data folder made by prepare.mjs holds. */
+/** The contents of a data folder made by prepare.mjs. */
 export const DATABASE = 'tailrace';
 export const USER = 'postgres';
 
 /**
- * @param {string} modules  the folder that `npm ci` was run in: not this one, which is source
+ * @param {string} modules  the folder where `npm ci` ran, not this source folder
  * @param {string} dataDir
  */
 export async function openEngine(modules, dataDir, database) {

@@ -10,7 +10,7 @@ await template.close();
 
 const database = await openEngine(modules, dataDir, DATABASE);
 await database.exec("load 'timescaledb'; create extension timescaledb");
-// each test copies the folder, file by file: three quarters of them belong to databases that nobody can connect to
+// each test copies the folder file by file; three quarters of the files belong to template databases
 await database.exec("update pg_database set datistemplate = false");
 for (const other of ['postgres', 'template0', 'template1']) await database.exec(`drop database ${other}`);
 await database.exec('checkpoint');

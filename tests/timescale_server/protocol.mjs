@@ -1,6 +1,6 @@
-/** The Postgres wire protocol, version 3: taking messages apart and putting them together. */
+/** The Postgres wire protocol, version 3: parsing and building messages. */
 
-/** The type given here to a client's first messages, which have none on the wire. */
+/** The type of a client's first messages, which have none on the wire. */
 export const UNTYPED = '\0';
 
 /** Codes of the untyped messages. */
@@ -11,7 +11,7 @@ const TYPE = 1;
 const LENGTH = 4;
 const BODY = TYPE + LENGTH;
 
-/** @returns {Buffer} one message; a part is a string, sent as it is, or bytes */
+/** @returns {Buffer} one message; a part is a string or bytes */
 export function message(type, ...parts) {
   const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
   const head = Buffer.alloc(BODY);
@@ -43,10 +43,10 @@ export function stringsOf(message, count, offset = 0) {
   return strings;
 }
 
-/** An ErrorResponse of this server's own. */
+/** An ErrorResponse that this server sends itself. */
 export const error = (severity, code, text) => message('E', `S${severity}\0V${severity}\0C${code}\0M${text}\0\0`);
 
-/** Takes what a backend has sent apart. */
+/** Splits the output of a backend into messages. */
 export function framesOf(bytes) {
   const frames = [];
   for (let at = 0, end; at < bytes.length; at = end) {
@@ -56,7 +56,7 @@ export function framesOf(bytes) {
   return frames;
 }
 
-/** Yields a client's messages until it hangs up, those without a type as UNTYPED. */
+/** Yields a client's messages until it disconnects; those without a type as UNTYPED. */
 export async function* messagesOf(socket) {
   let bytes = Buffer.alloc(0);
   let type = 0;
@@ -76,6 +76,6 @@ export async function* messagesOf(socket) {
       }
     }
   } catch (failure) {
-    if (!failure.syscall && failure.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw failure; // else: broken off
+    if (!failure.syscall && failure.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw failure; // otherwise the client disconnected
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Serves a data folder that prepare.mjs has made, on a free port of 127.0.0.1:  node server.mjs MODULES DATA_DIR
+ * Serves a data folder made by prepare.mjs, on a free port of 127.0.0.1:  node server.mjs MODULES DATA_DIR
  * Prints {"dsn": …} once it accepts connections; SIGINT and SIGTERM end it.
  */
 
@@ -15,7 +15,7 @@ const backend = await Backend.open(modules, dataDir);
 const turns = new Turns();
 const peers = new Map();
 
-// an error that gets here is the engine's death: the process dies of it, as a server whose backend crashed does
+// an error that arrives here means that the engine crashed: the process ends, as a crashed server does
 const server = net.createServer((socket) => new Connection(socket, backend, turns, peers).serve());
 
 for (const signal of ['SIGINT', 'SIGTERM']) {

@@ -1,4 +1,4 @@
-/** One connection's prepared statements, under names of its own in the backend that all share. */
+/** A connection's prepared statements, under unique names in the shared backend. */
 
 import { bodyOf, message, stringsOf, typeOf } from './protocol.mjs';
 
@@ -13,8 +13,8 @@ export class Statements {
   }
 
   /**
-   * What to send to the backend for a client's message.
-   * @returns {{ request: Buffer, first?: Buffer, callsSetConfig: boolean }} `first`: to be sent before it, unheard;
+   * Translates a client's message for the backend.
+   * @returns {{ request: Buffer, first?: Buffer, callsSetConfig: boolean }} `first`: sent before it, its answer is discarded;
    *   `callsSetConfig`: the message runs a statement that may change settings without a SET
    */
   translate(request) {
@@ -28,7 +28,7 @@ export class Statements {
       case 'P': {
         const [name, sql] = stringsOf(request, 2);
         const own = this.#prefix + name;
-        // the unnamed statement has a name here too, and those aren't replaced by themselves
+        // the unnamed statement has a name here too, and the backend does not replace named ones
         const first = !name && this.#callsSetConfig.has(own) ? closing(own) : undefined;
         this.#callsSetConfig.set(own, callsSetConfig(sql));
         const types = bodyOf(request).subarray(Buffer.byteLength(name + sql) + 2);
@@ -49,7 +49,7 @@ export class Statements {
     return { request, callsSetConfig: false };
   }
 
-  /** Messages that close them all. */
+  /** Messages that close all of them. */
   closeAll() {
     return [...this.#callsSetConfig.keys()].map(closing);
   }
@@ -62,5 +62,5 @@ export class Statements {
 
 const closing = (name) => message('C', 'S', name, '\0');
 const callsSetConfig = (sql) => /\bset_config\b/i.test(sql);
-// one connection's UNLISTEN would deafen all
+// an UNLISTEN of one connection would affect all
 const withoutUnlisten = (sql) => sql.replace(/\bunlisten\s*(\*|"[^"]*"|\w+)\s*;?/gi, '');

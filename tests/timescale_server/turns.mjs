@@ -1,4 +1,4 @@
-/** Whose turn it is: one connection at a time, first come, first served. */
+/** Gives the backend to one connection at a time, in the order of arrival. */
 
 export class Cancelled extends Error {}
 
@@ -6,7 +6,7 @@ export class Turns {
   #taken = false;
   #waiting = [];
 
-  /** Resolves once it is this one's turn; rejects with Cancelled if `cancel` comes first. */
+  /** Resolves when it is this connection's turn; rejects with Cancelled after `cancel`. */
   take(who) {
     if (!this.#taken) {
       this.#taken = true;
@@ -21,7 +21,7 @@ export class Turns {
     else this.#taken = false;
   }
 
-  /** Ends the waiting of one; does nothing for one that isn't waiting. */
+  /** Cancels the wait of a connection; does nothing if it is not waiting. */
   cancel(who) {
     const at = this.#waiting.findIndex((waiting) => waiting.who === who);
     if (at >= 0) this.#waiting.splice(at, 1)[0].reject(new Cancelled());
