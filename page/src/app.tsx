@@ -8,9 +8,9 @@ import { PathsPanel, TypesPanel } from "./components/breakdown.tsx";
 import { Details } from "./components/details.tsx";
 import { FilterChips } from "./components/filter.tsx";
 import { Footer } from "./components/footer.tsx";
-import { Header, ProblemNotice } from "./components/header.tsx";
-import { HistoryPanel } from "./components/history_panel.tsx";
-import { OtherLogNotice } from "./components/other_log.tsx";
+import { Header } from "./components/header.tsx";
+import { OtherLogNotice, ProblemNotice } from "./components/notices.tsx";
+import { Overview } from "./components/overview.tsx";
 import { Shortcuts } from "./components/shortcuts.tsx";
 import { TailPanel } from "./components/tail.tsx";
 import { TimeMachine } from "./components/time_machine.tsx";
@@ -60,12 +60,14 @@ function publishHeight(bar: HTMLElement | null): (() => void) | undefined {
 function Dashboard(): JSX.Element {
   return (
     <div class="board">
-      <LivePanel />
-      <TailPanel />
-      <HistoryPanel />
+      <Overview />
       <div class="pair">
         <TypesPanel />
         <PathsPanel />
+      </div>
+      <div class="stream">
+        <LivePanel />
+        <TailPanel />
       </div>
     </div>
   );

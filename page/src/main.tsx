@@ -2,6 +2,7 @@
 
 import { render } from "preact";
 import { App } from "./app.tsx";
+import { loadBars } from "./charts/load.ts";
 import { listenToKeys } from "./components/shortcuts.tsx";
 import { Model, ModelContext } from "./model.ts";
 import "@preact/signals"; // lets components subscribe to the signals they read
@@ -24,6 +25,7 @@ if (page) {
   );
   render(app, page);
 }
+void loadBars();
 model.view.syncAddress(location, history);
 model.start();
 listenToKeys(model);

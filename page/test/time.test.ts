@@ -7,7 +7,7 @@ import { timeTicks } from "../src/charts/ticks.ts";
 import { bucketName, day, dayAndTime, duration, fromInput, rowTime, toInput } from "../src/format/times.ts";
 import { mainRequest, pathsRequest } from "../src/stats/requests.ts";
 import { endOf, wholeSeries } from "../src/stats/series.ts";
-import { rangeById } from "../src/view/ranges.ts";
+import { ALL_TIME, customRange, presetById, type Range } from "../src/view/ranges.ts";
 
 const at = (text: string): number => Date.parse(text);
 const HOUR = 3_600_000;
@@ -24,15 +24,23 @@ test("a bucket ends where the next one begins, a local day may have 25 hours", (
 });
 
 test("long ranges start on the hour, so that counts of whole hours answer them", () => {
-  const question = { range: rangeById("7d"), types: ["a"], zone: "Asia/Kolkata" };
+  const question = { range: presetById("7d") as Range, types: ["a"], zone: "Asia/Kolkata" };
   const now = at("2026-11-24T10:12:13Z");
   const asked = new URL(mainRequest(question, true, now), "http://host").searchParams;
   assert.deepEqual(
     ["from", "to", "compare", "tz", "event_type", "top"].map((name) => asked.get(name)),
     ["2026-11-17T10:00:00.000Z", "-0s", "previous", "Asia/Kolkata", "a", null],
   );
-  assert.match(mainRequest({ ...question, range: rangeById("1h") }, false, now), /^\/stats\?from=-60m&to=-0s&tz/);
-  assert.doesNotMatch(mainRequest({ ...question, range: rangeById("all") }, true, now), /from|to=|compare/);
+  assert.match(
+    mainRequest({ ...question, range: presetById("1h") as Range }, false, now),
+    /^\/stats\?from=-60m&to=-0s&tz/,
+  );
+  assert.doesNotMatch(mainRequest({ ...question, range: ALL_TIME }, true, now), /from|to=|compare/);
+  const custom = customRange(at("2026-11-20T10:00:00Z"), at("2026-11-20T11:00:00Z"));
+  assert.match(
+    decodeURIComponent(mainRequest({ ...question, range: custom }, true, now)),
+    /from=2026-11-20T10:00:00.000Z&to=2026-11-20T11:00:00.000Z.*compare=previous/,
+  );
   assert.match(pathsRequest(question, now), /users=false&top=event_data.path/);
 });
 

@@ -67,7 +67,10 @@ async def test_axe_finds_no_violation_in_error_states(
     options = {**SCREENS[screen], "reduced_motion": "reduce"}
     await log_events(log, [recent_event(path=f"/{number}", ago=90 * 86_400.0) for number in range(3)])
     many = "&".join(f"type=type_{number}" for number in range(101))
-    async with running_query(settings) as query, visitor.visit(query.url, allowed_errors=NO_SERVICE, **options) as page:
+    async with (
+        running_query(settings) as query,
+        visitor.visit(f"{query.url}/?range=1h", allowed_errors=NO_SERVICE, **options) as page,
+    ):
         await expect(rows(page)).to_have_count(3)
         await page.keyboard.press("?")
         await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
@@ -134,7 +137,7 @@ async def test_ranges_have_short_names_on_a_phone(query: QueryService, log: LogC
     async with visitor.visit(query.url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
         await expect(rows(page)).to_have_count(1)
         shown = await page.evaluate(
-            """[...document.querySelectorAll(".history .segments input + span")].map((one) =>
+            """[...document.querySelectorAll(".overview .segments input + span")].map((one) =>
                 getComputedStyle(one, "::before").content.replaceAll('"', ""))"""
         )
         assert shown == ["15m", "1h", "24h", "7d", "30d", "All"]

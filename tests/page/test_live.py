@@ -21,7 +21,7 @@ async def test_new_events_appear_at_the_top(query: QueryService, log: LogClient,
         await log_events(log, [recent_event(path="/one"), recent_event("sign_up", LARGE_ID, "/two")])
         await expect(paths(page)).to_have_text(["/two", "/one", "/before"])
         await expect(rows(page).first).to_contain_text(str(LARGE_ID))
-        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        chart = page.get_by_role("img", name="Events per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("3 in total"))
         await expect(page.get_by_role("list", name="Event types, to filter by")).to_contain_text("sign_up")
         await expect(page).to_have_title("Live · Tailrace")
@@ -106,7 +106,7 @@ async def test_a_paused_tail_stands_still_and_misses_nothing(
         await page.get_by_role("button", name="Resume").click()
         await expect_state(page, LIVE)
         await expect(paths(page)).to_have_text([f"/{number}" for number in range(300, 100, -1)])
-        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        chart = page.get_by_role("img", name="Events per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("301 in total"))
 
 
@@ -142,7 +142,7 @@ async def test_a_burst_is_counted_in_full_and_leaves_a_bounded_tail(
         await expect(rows(page)).to_have_count(1)
         writers = [log_events(log, [recent_event(path=f"/{one}/{n}") for n in range(500)]) for one in range(6)]
         await asyncio.gather(*writers)
-        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        chart = page.get_by_role("img", name="Events per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("3,001 in total"))
         await expect(rows(page)).to_have_count(200)
 

@@ -103,7 +103,7 @@ async def test_old_and_missing_numbers_are_marked(
     name = database.rsplit("/", 1)[1]
     admin = await asyncpg.connect(postgres_server.dsn("postgres"))
     await log_event(log, recent_event(path="/a"))
-    async with visitor.visit(query.url, allowed_errors="503") as page:
+    async with visitor.visit(f"{query.url}/?range=1h", allowed_errors="503") as page:
         await expect(page.get_by_text("Events per minute. Click a bar")).to_be_visible()
         await admin.execute(f"alter database {name} allow_connections false")
         await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
@@ -143,7 +143,7 @@ async def test_a_hanging_service_is_not_shown_as_live(settings: Settings, log: L
         await until(lambda: _listens(settings.query_port))
         await log_event(log, recent_event(path="/a"))
         # requests from before the stop may time out after it
-        allowed_errors = f"{NO_SERVICE}|504"
+        allowed_errors = f"{NO_SERVICE}|50[34]"
         async with visitor.visit(f"http://127.0.0.1:{settings.query_port}", allowed_errors=allowed_errors) as page:
             await expect_state(page, LIVE)
             service.send_signal(signal.SIGSTOP)
@@ -178,11 +178,12 @@ async def test_the_lag_is_shown(query: QueryService, log: LogClient, settings: S
     await log_events(log, [recent_event(path=f"/{number}") for number in range(7)])
     async with visitor.visit(query.url) as page:
         lag = page.get_by_test_id("lag")
+        health = page.get_by_role("button").filter(has=lag)
         await expect(lag).to_have_text(re.compile(r"7 entries behind, [\d.]+ s"))
-        await expect(lag).to_have_attribute("data-tone", "wait")
+        await expect(health).to_have_attribute("data-tone", "wait")
         async with running_projector(settings):
             await expect(lag).to_have_text("Up to date")
-            await expect(lag).to_have_attribute("data-tone", "calm")
+            await expect(health).to_have_attribute("data-tone", "live")
 
 
 async def test_the_backlog_is_shown_while_catching_up(query: QueryService, log: LogClient, visitor: Visitor) -> None:

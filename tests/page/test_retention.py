@@ -37,8 +37,8 @@ async def kept_since_midnight(
 async def test_counts_of_a_range_past_retention_are_shown(kept_since_midnight: QueryService, visitor: Visitor) -> None:
     url = kept_since_midnight.url
     async with visitor.visit(f"{url}/?range=7d", allowed_errors=REFUSED) as page:
-        history = page.get_by_role("region", name="History")
-        await expect(history.locator(".total-value").first).to_have_text("4")
+        history = page.get_by_role("region", name="Overview")
+        await expect(history.locator(".key-figure-value").first).to_have_text("4")
         await expect(page.get_by_role("img", name="Events per hour in the last 7 days")).to_have_attribute(
             "aria-label", re.compile("4 in total")
         )
@@ -48,7 +48,7 @@ async def test_counts_of_a_range_past_retention_are_shown(kept_since_midnight: Q
         await expect(paths).to_contain_text(re.compile("Not available for this range: .*single events are kept from"))
         await expect(page.get_by_text("Retrying.")).to_have_count(0)
         await page.get_by_role("radio", name="All", exact=True).check()
-        await expect(history.locator(".total-value").first).to_have_text("4")
+        await expect(history.locator(".key-figure-value").first).to_have_text("4")
         await expect(paths).to_contain_text("Not available for this range")
         await expect(history).not_to_contain_text("comparison")
 

@@ -36,7 +36,7 @@ async def test_a_replay_by_event_time_follows_its_clock_and_becomes_live(
         yesterday = datetime.now(UTC) - timedelta(days=1)
         await expect(time.locator("time")).to_have_attribute("datetime", re.compile(f"^{yesterday:%Y-%m-%d}"))
         await expect(time).to_contain_text("Replay at 10×")
-        await expect(page.get_by_role("heading", name="Log entries per 10 s")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Events per 10 s")).to_be_visible()
         await expect(page).to_have_title("Replaying at 10× · Tailrace")
         # the service shortens the hour between two events to ten seconds
         await expect(paths(page)).to_have_text(["/3", "/2", "/1", "/0"])
@@ -130,7 +130,7 @@ async def test_a_replay_by_log_time_ignores_event_times(query: QueryService, log
         assert abs(datetime.fromisoformat(shown) - begun) < timedelta(minutes=1)
         await expect_state(page, LIVE)
         await expect(paths(page)).to_have_text(["/ahead", "/imported"])
-        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        chart = page.get_by_role("img", name="Events per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("2 in total"))
 
 
@@ -152,7 +152,7 @@ async def test_a_bar_sets_the_clock_of_its_own_replay_only(
         await until_projected(connection, log, projecting)
     sockets = Sockets()
     async with visitor.visit(query.url, sockets=sockets) as page:
-        history = page.get_by_role("region", name="History")
+        history = page.get_by_role("region", name="Overview")
         await history.get_by_role("button", name="Show table").click()
         await history.get_by_role("button", name="Replay from").last.click()
         pace = page.get_by_role("combobox", name="Replay clock")
@@ -192,7 +192,7 @@ async def test_a_wrong_clock_of_this_machine_is_corrected(
     await log_event(log, recent_event(path="/a"))
     sockets = Sockets()
     async with visitor.visit(query.url, script=FAST_CLOCK, sockets=sockets) as page:
-        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        chart = page.get_by_role("img", name="Events per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("1 in total"))
         await expect_state(page, LIVE)
         await page.get_by_role("button", name="5 min ago").click()
@@ -216,7 +216,7 @@ async def test_a_wrong_clock_is_corrected_without_reconnecting(
 
             await page.route_web_socket(re.compile("/ws"), connect)
             await page.goto(query.url)
-        chart = page.get_by_role("img", name="Log entries per second in the last 60 seconds")
+        chart = page.get_by_role("img", name="Events per second in the last 60 seconds")
         await expect(chart).to_have_attribute("aria-label", re.compile("1 in total"))
         await expect_state(page, LIVE)
     assert len(streams) == 1

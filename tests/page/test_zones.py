@@ -41,21 +41,23 @@ async def test_the_chart_adds_up_to_the_totals_in_every_zone(
     counted: QueryService, visitor: Visitor, zone: str
 ) -> None:
     async with visitor.visit(f"{counted.url}/?range=24h", timezone_id=zone) as page:
-        await page.get_by_role("region", name="History").get_by_role("button", name="Show table").click()
+        await page.get_by_role("region", name="Overview").get_by_role("button", name="Show table").click()
         await has_all(page, LATELY, "Events per hour")
         await page.get_by_role("radio", name="7 days", exact=True).check()
         await has_all(page, LATELY, "Events per hour")
         await page.get_by_role("radio", name="All", exact=True).check()
         await has_all(page, LATELY + 18 * len(CHANGED), "Events per ")
         await page.get_by_role("button", name="Show chart").click()
-        chart = page.get_by_role("img", name=re.compile(f"^Events per .* {LATELY + 18 * len(CHANGED)} in total"))
+        chart = page.get_by_role(
+            "img", name=re.compile(f"^Events per .* of all time.* {LATELY + 18 * len(CHANGED)} in total")
+        )
         await expect(chart).to_be_visible()
 
 
 async def has_all(page: Page, events: int, what: str) -> None:
     """Waits for a total, and compares it with the chart's table."""
-    history = page.get_by_role("region", name="History")
-    await expect(history.locator(".total-value").first).to_have_text(str(events))
+    history = page.get_by_role("region", name="Overview")
+    await expect(history.locator(".key-figure-value").first).to_have_text(str(events))
     await expect(history.locator("figcaption")).to_contain_text(what)
     counts = await history.locator("tbody td.number").all_text_contents()
     assert sum(int(count) for count in counts) == events

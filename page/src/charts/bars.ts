@@ -1,4 +1,4 @@
-// Stacked bars over time, drawn by Chart.js. The module is loaded with the first chart.
+// Stacked bars over time, drawn by Chart.js.
 
 import {
   BarController,
@@ -12,6 +12,7 @@ import {
 } from "chart.js";
 import { compact, count } from "../format/numbers.ts";
 import { COLOURS, colourNumber, type Layer } from "../view/colours.ts";
+import { DragSelection } from "./drag.ts";
 import type { Tick } from "./ticks.ts";
 
 Chart.register(BarController, BarElement, CategoryScale, LinearScale, Tooltip);
@@ -32,7 +33,14 @@ export interface BarsData {
   marker: number | null;
 }
 
-type Bar = Chart<"bar", number[], number>;
+export interface BarActions {
+  /** Called with the bar that was clicked. */
+  pick(index: number): void;
+  /** Called with the first and last bar of a dragged selection. */
+  zoom(first: number, last: number): void;
+}
+
+export type Bar = Chart<"bar", number[], number>;
 
 export class Bars {
   readonly #chart: Bar;
@@ -41,13 +49,21 @@ export class Bars {
   #ticks: Tick[] = [];
   #data: BarsData = { size: 0, layers: [], ticks: () => [], title: () => "", partial: [], marker: null };
 
-  /** `pick` is called with the index of a clicked bar. */
-  constructor(canvas: HTMLCanvasElement, pick: ((index: number) => void) | null) {
+  constructor(canvas: HTMLCanvasElement, actions: BarActions | null) {
     const self = this;
+    const drag = new DragSelection(
+      canvas,
+      () => self.#chart,
+      (first, last) => actions?.zoom(first, last),
+    );
+    if (actions) drag.listen();
     this.#chart = new Chart<"bar", number[], number>(canvas, {
       type: "bar",
       data: { labels: [], datasets: [] },
-      plugins: [marker(() => (self.#data.marker === null ? null : [self.#data.marker, self.#colours?.past ?? ""]))],
+      plugins: [
+        drag.plugin(() => self.#colours?.accent ?? ""),
+        marker(() => (self.#data.marker === null ? null : [self.#data.marker, self.#colours?.past ?? ""])),
+      ],
       options: {
         responsive: true,
         maintainAspectRatio: false,
@@ -55,10 +71,10 @@ export class Bars {
         interaction: { mode: "index", intersect: false },
         layout: { padding: { top: 6 } },
         onClick(_event, found) {
-          if (pick && found[0]) pick(found[0].index);
+          if (actions && found[0] && !drag.justEnded) actions.pick(found[0].index);
         },
         onHover(_event, found) {
-          canvas.style.cursor = pick && found.length ? "pointer" : "";
+          canvas.style.cursor = actions && found.length ? "pointer" : "";
         },
         scales: {
           x: {
@@ -104,7 +120,7 @@ export class Bars {
               footer(items) {
                 const total = items.reduce((sum, item) => sum + (item.parsed.y ?? 0), 0);
                 const partial = items[0] && self.#data.partial.includes(items[0].dataIndex) ? " so far" : "";
-                return `Total ${count(total)}${partial}${pick ? "\nClick to replay from here" : ""}`;
+                return `Total ${count(total)}${partial}${actions ? "\nClick to replay from here" : ""}`;
               },
             },
           },
@@ -186,6 +202,7 @@ interface Colours {
   line: string;
   overlay: string;
   past: string;
+  accent: string;
   font: string;
 }
 
@@ -209,6 +226,7 @@ function coloursOf(canvas: HTMLCanvasElement): Colours {
     line: resolved("line"),
     overlay: resolved("overlay"),
     past: resolved("past"),
+    accent: resolve("color-mix(in srgb, var(--accent) 22%, transparent)"),
     font: style.fontFamily,
   };
   probe.remove();

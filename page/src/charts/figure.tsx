@@ -5,6 +5,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useModel } from "../model.ts";
 import type { Bars, BarsData } from "./bars.ts";
+import { loadBars } from "./load.ts";
 
 interface FigureProps {
   name: string;
@@ -13,12 +14,15 @@ interface FigureProps {
   data: BarsData;
   /** Shown over an empty chart. */
   empty?: ComponentChildren;
+  /** Called with the bar that was clicked. */
   pick?: (index: number) => void;
+  /** Called with the first and last bar of a dragged selection. */
+  zoom?: (first: number, last: number) => void;
   table: () => JSX.Element;
   children?: ComponentChildren;
 }
 
-export function Figure({ name, summary, data, empty, pick, table, children }: FigureProps): JSX.Element {
+export function Figure({ name, summary, data, empty, pick, zoom, table, children }: FigureProps): JSX.Element {
   const asTable = useSignal(false);
   return (
     <figure class="figure">
@@ -29,7 +33,7 @@ export function Figure({ name, summary, data, empty, pick, table, children }: Fi
         </section>
       ) : (
         <div class="figure-body">
-          <Canvas summary={summary} data={data} {...(pick ? { pick } : {})} />
+          <Canvas summary={summary} data={data} {...(pick ? { pick } : {})} {...(zoom ? { zoom } : {})} />
           {empty && <div class="figure-empty">{typeof empty === "string" ? <span>{empty}</span> : empty}</div>}
         </div>
       )}
@@ -49,18 +53,22 @@ export function Figure({ name, summary, data, empty, pick, table, children }: Fi
   );
 }
 
-function Canvas({ summary, data, pick }: Pick<FigureProps, "summary" | "data" | "pick">): JSX.Element {
+function Canvas({ summary, data, pick, zoom }: Pick<FigureProps, "summary" | "data" | "pick" | "zoom">): JSX.Element {
   const { theme } = useModel();
   const canvas = useRef<HTMLCanvasElement>(null);
   const bars = useRef<Bars | null>(null);
-  const latest = useRef({ data, pick });
-  latest.current = { data, pick };
+  const latest = useRef({ data, pick, zoom });
+  latest.current = { data, pick, zoom };
   const clickable = pick !== undefined;
   useEffect(() => {
     let unmounted = false;
-    void import("./bars.ts").then(({ Bars }) => {
+    void loadBars().then(({ Bars }) => {
       if (unmounted || !canvas.current) return;
-      bars.current = new Bars(canvas.current, clickable ? (index) => latest.current.pick?.(index) : null);
+      const actions = {
+        pick: (index: number) => latest.current.pick?.(index),
+        zoom: (first: number, last: number) => latest.current.zoom?.(first, last),
+      };
+      bars.current = new Bars(canvas.current, clickable ? actions : null);
       bars.current.update(latest.current.data, theme.name.value);
     });
     return () => {

@@ -51,9 +51,12 @@ export function HistoryChart(): JSX.Element {
       }}
       empty={stats.answer.value ? total === 0 && <EmptyRange phrase={phrase} /> : stats.failure.value && "No data yet."}
       pick={replayFrom}
+      zoom={(first, last) => view.zoomIn(starts[first] ?? 0, endOf(starts, last, bucket))}
       table={() => <HistoryTable found={found} name={name} replayFrom={replayFrom} />}
     >
-      <span>{stats.answer.value ? `Events per ${bucket}. Click a bar to replay from there.` : "\u00a0"}</span>
+      <span>
+        {stats.answer.value ? `Events per ${bucket}. Click a bar to replay from there, drag to zoom.` : "\u00a0"}
+      </span>
     </Figure>
   );
 }
@@ -72,7 +75,7 @@ function EmptyRange({ phrase }: { phrase: string }): JSX.Element {
             type="button"
             class="button small"
             onClick={() => {
-              view.range.value = ALL_TIME;
+              view.chooseRange(ALL_TIME);
             }}
           >
             Show all

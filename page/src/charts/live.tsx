@@ -1,4 +1,4 @@
-// Log entries over time, by type: of the last minute, or around the time of the replay.
+// Events of the stream over time, by type: of the last minute, or around the time of the replay.
 
 import type { JSX } from "preact";
 import { Legend } from "../components/legend.tsx";
@@ -31,16 +31,16 @@ export function LivePanel(): JSX.Element {
     <section class="panel live" aria-labelledby="live-title">
       <header class="panel-head">
         <h2 id="live-title">
-          Log entries per {each}
+          Events per {each}
           {replay && <span class="tag">replay</span>}
         </h2>
         <p class="figure-number">
-          <strong>{started && rateNow !== null ? rate(rateNow) : "–"}</strong> per second{replay && ", then"}
+          <strong>{started && rateNow !== null ? rate(rateNow) : "–"}</strong> per second{replay && " at that time"}
         </p>
       </header>
       <Figure
-        name="Log entries"
-        summary={`Log entries per ${each} in ${span}, stacked by type: ${count(total)} in total, at most ${count(most)} per ${each}.`}
+        name="Events now"
+        summary={`Events per ${each} in ${span}, stacked by type: ${count(total)} in total, at most ${count(most)} per ${each}.`}
         data={{
           size,
           layers: layers(view.byType),
@@ -49,7 +49,7 @@ export function LivePanel(): JSX.Element {
           partial: [],
           marker: null,
         }}
-        empty={total === 0 && started ? `No log entries in ${span}.` : null}
+        empty={total === 0 && started ? `No events in ${span}.` : null}
         table={() => <LiveTable view={view} title={title} each={each} />}
       >
         <Legend types={[...view.byType.keys()]} />
@@ -82,12 +82,12 @@ function LiveTable({ view, title, each }: TableProps): JSX.Element {
   const indexes = [...view.totals.keys()].reverse();
   return (
     <table>
-      <caption class="unseen">Log entries per {each}, newest first</caption>
+      <caption class="unseen">Events per {each}, newest first</caption>
       <thead>
         <tr>
           <th scope="col">Time</th>
           <th scope="col" class="number">
-            Log entries
+            Events
           </th>
         </tr>
       </thead>
@@ -95,7 +95,7 @@ function LiveTable({ view, title, each }: TableProps): JSX.Element {
         {indexes.map((index) => (
           <tr key={index}>
             <th scope="row">{title(index)}</th>
-            <td class="number" title={many(view.totals[index] ?? 0, "entry", "entries")}>
+            <td class="number" title={many(view.totals[index] ?? 0, "event")}>
               {count(view.totals[index] ?? 0)}
             </td>
           </tr>

@@ -4,7 +4,8 @@ import { useId } from "preact/hooks";
 interface SegmentsProps<T> {
   label: string;
   options: readonly T[];
-  chosen: T;
+  /** null: none. */
+  chosen: T | null;
   name: (option: T) => string;
   /** The name for small screens. */
   short?: (option: T) => string;

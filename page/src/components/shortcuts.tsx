@@ -1,12 +1,14 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Model, useModel } from "../model.ts";
+import { ALL_TIME, PRESETS } from "../view/ranges.ts";
 import { FILTER_ID } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
 
 const KEYS: [string, string][] = [
   ["Space", "Pause or resume"],
   ["/", "Filter by type"],
+  ["1 – 6", "Choose a range"],
   ["Esc", "Back to live, or close a dialog"],
   ["↑ ↓", "Move through the tail"],
   ["Enter", "Open an event of the tail"],
@@ -16,7 +18,7 @@ const KEYS: [string, string][] = [
 const SPACE_USERS = "button, a, select, section[tabindex]";
 
 /** Handles the page's shortcuts. Fields, and controls that were focused by keyboard, keep their own keys. */
-export function listenToKeys({ shortcutsOpen, stream }: Model): void {
+export function listenToKeys({ shortcutsOpen, stream, view }: Model): void {
   let clicked: Element | null = null; // has the focus only because of a click: Space is not for it
   let taken = false; // Space was handled, and its release must not press a button
   document.addEventListener("pointerdown", ({ target }) => {
@@ -44,6 +46,8 @@ export function listenToKeys({ shortcutsOpen, stream }: Model): void {
     } else if (event.key === "/") {
       event.preventDefault();
       document.getElementById(FILTER_ID)?.focus();
+    } else if (/^[1-6]$/.test(event.key) && !target.matches("select")) {
+      view.chooseRange(PRESETS[Number(event.key) - 1] ?? ALL_TIME);
     } else if (event.key === "?") {
       shortcutsOpen.value = true;
     }

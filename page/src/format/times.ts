@@ -1,9 +1,11 @@
 // Times for display, in the browser's time zone.
 
 import type { Bucket } from "../api/contract.ts";
-import { DAY, HOUR, MINUTE } from "../view/ranges.ts";
 
 const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 const MONTH = 30.44 * DAY;
 const YEAR = 365.25 * DAY;
 
@@ -71,6 +73,12 @@ export function rowTime(at: number, now: number): string {
 
 export function isSameDay(one: number, other: number): boolean {
   return new Date(one).toDateString() === new Date(other).toDateString();
+}
+
+/** Tue 24 Nov, 10:00 – 12:00, or Tue 24 Nov, 10:00 – Wed 25 Nov, 12:00 */
+export function interval(from: number, to: number): string {
+  const end = isSameDay(from, to) ? hourAndMinute(to) : `${day(to)}, ${hourAndMinute(to)}`;
+  return `${day(from)}, ${hourAndMinute(from)} – ${end}`;
 }
 
 /** A length of time in its largest unit: 8 s, 12 min, 3 h, 2 days, 5 months, 12 years. */

@@ -17,6 +17,13 @@ export function mainRequest(question: Question, compare: boolean, now: number): 
   return `/stats?${query}`;
 }
 
+/** The buckets of a range that have events, to see how much of it they fill. */
+export function densityRequest(range: Range, now: number): string {
+  const query = baseQuery({ range, types: [], zone: "UTC" }, now);
+  query.set("users", "false");
+  return `/stats?${query}`;
+}
+
 /** The most frequent paths. A separate request: it reads single events, which is slow and may be past retention. */
 export function pathsRequest(question: Question, now: number): string {
   const query = baseQuery(question, now);
@@ -34,20 +41,21 @@ export function typesRequest({ range, zone }: Question, now: number): string {
   return `/stats?${query}`;
 }
 
-/** Returns the start of a range. Long ranges start on the hour: past retention only whole hours are counted. */
-export function startOf({ ms }: Range, now: number): string | null {
+/** Returns the limits of a range. Long presets start on the hour: past retention only whole hours are counted. */
+function limitsOf({ limits, ms }: Range, now: number): [string, string] | null {
+  if (limits !== null) return [new Date(limits.from).toISOString(), new Date(limits.to).toISOString()];
   if (ms === null) return null;
-  if (ms < DAY) return `-${ms / MINUTE}m`;
+  if (ms < DAY) return [`-${ms / MINUTE}m`, "-0s"];
   const start = now - ms;
-  return new Date(start - (start % HOUR)).toISOString();
+  return [new Date(start - (start % HOUR)).toISOString(), "-0s"];
 }
 
 function baseQuery({ range, types, zone }: Question, now: number): URLSearchParams {
   const query = new URLSearchParams();
-  const from = startOf(range, now);
-  if (from !== null) {
-    query.set("from", from);
-    query.set("to", "-0s");
+  const limits = limitsOf(range, now);
+  if (limits !== null) {
+    query.set("from", limits[0]);
+    query.set("to", limits[1]);
   }
   if (zone !== "UTC") query.set("tz", zone);
   for (const type of types) query.append("event_type", type);

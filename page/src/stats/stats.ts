@@ -7,6 +7,7 @@ import type { Lookups } from "../api/lookups.ts";
 import { type Failure, poll } from "../api/polling.ts";
 import type { ServiceTime } from "../api/service_time.ts";
 import type { View } from "../view/view.ts";
+import { fittingRange } from "./fitting_range.ts";
 import { mainRequest, pathsRequest, type Question, typesRequest } from "./requests.ts";
 import { wholeSeries } from "./series.ts";
 
@@ -51,11 +52,11 @@ export class StatsStore {
   readonly #time: ServiceTime;
   // as text: a new user filter gives the same types, and must not repeat the requests
   readonly #types = computed(() => JSON.stringify(this.#view.selection.value.types));
-  readonly #question = computed<Question>(() => ({
-    range: this.#view.range.value,
-    types: JSON.parse(this.#types.value),
-    zone: this.#zone,
-  }));
+  /** null: no range is known yet. */
+  readonly #question = computed<Question | null>(() => {
+    const range = this.#view.range.value;
+    return range && { range, types: JSON.parse(this.#types.value), zone: this.#zone };
+  });
   /** Whether what is shown answers an earlier question. */
   readonly outdated = computed(() => this.answer.value !== null && this.answer.value.question !== this.#question.value);
   readonly pathsOutdated = computed(
@@ -74,15 +75,19 @@ export class StatsStore {
 
   /** Requests everything, again and again. */
   start(): void {
+    if (this.#view.range.value === null) void this.#findRange();
     effect(() => {
       const question = this.#question.value;
       this.comparisonFailure.value = null;
-      return untracked(() => this.#pollMain(question));
+      return question ? untracked(() => this.#pollMain(question)) : undefined;
     });
-    effect(() => this.#pollPaths(this.#question.value));
     effect(() => {
       const question = this.#question.value;
-      if (question.types.length === 0) return;
+      return question ? this.#pollPaths(question) : undefined;
+    });
+    effect(() => {
+      const question = this.#question.value;
+      if (question === null || question.types.length === 0) return;
       return poll<Stats>(this.#get, () => typesRequest(question, this.#time.now()), {
         success: (stats) => this.#showTypes(stats),
         failure() {},
@@ -91,10 +96,14 @@ export class StatsStore {
     effect(() => {
       const question = this.#question.value;
       const answer = this.answer.value;
-      const isEmpty = answer?.question === question && answer.stats.totals.events === 0 && question.range.ms !== null;
-      if (!isEmpty) this.newest.value = null;
+      const isEmpty = answer?.question === question && answer?.stats.totals.events === 0 && question?.range.ms !== null;
+      if (!isEmpty || question === null) this.newest.value = null;
       else if (this.newest.peek() === null) void this.#findNewest(question);
     });
+  }
+
+  async #findRange(): Promise<void> {
+    this.#view.fittingRange.value = await fittingRange(this.#get, this.#time.now());
   }
 
   #pollMain(question: Question): () => void {

@@ -1,4 +1,10 @@
-// The ranges that can be chosen.
+// The ranges that can be chosen: presets that end now, and any interval.
+
+import { interval } from "../format/times.ts";
+
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
 
 export interface Range {
   id: string;
@@ -9,24 +15,32 @@ export interface Range {
   phrase: string;
   /** Its length; null: all time. */
   ms: number | null;
+  /** Its limits, ms; null: it ends now. */
+  limits: { from: number; to: number } | null;
 }
 
-export const MINUTE = 60_000;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+function preset(id: string, label: string, short: string, phrase: string, ms: number | null): Range {
+  return { id, label, short, phrase, ms, limits: null };
+}
 
-export const RANGES: readonly Range[] = [
-  { id: "15m", label: "15 min", short: "15m", phrase: "in the last 15 minutes", ms: 15 * MINUTE },
-  { id: "1h", label: "1 hour", short: "1h", phrase: "in the last hour", ms: HOUR },
-  { id: "24h", label: "24 hours", short: "24h", phrase: "in the last 24 hours", ms: DAY },
-  { id: "7d", label: "7 days", short: "7d", phrase: "in the last 7 days", ms: 7 * DAY },
-  { id: "30d", label: "30 days", short: "30d", phrase: "in the last 30 days", ms: 30 * DAY },
-  { id: "all", label: "All", short: "All", phrase: "of all time", ms: null },
+export const PRESETS: readonly Range[] = [
+  preset("15m", "15 min", "15m", "in the last 15 minutes", 15 * MINUTE),
+  preset("1h", "1 hour", "1h", "in the last hour", HOUR),
+  preset("24h", "24 hours", "24h", "in the last 24 hours", DAY),
+  preset("7d", "7 days", "7d", "in the last 7 days", 7 * DAY),
+  preset("30d", "30 days", "30d", "in the last 30 days", 30 * DAY),
+  preset("all", "All", "All", "of all time", null),
 ];
 
-export const DEFAULT_RANGE = RANGES[1] as Range;
-export const ALL_TIME = RANGES.at(-1) as Range;
+export const DEFAULT_PRESET = PRESETS[1] as Range;
+export const ALL_TIME = PRESETS.at(-1) as Range;
 
-export function rangeById(id: string | null): Range {
-  return RANGES.find((range) => range.id === id) ?? DEFAULT_RANGE;
+export function presetById(id: string | null): Range | null {
+  return PRESETS.find((range) => range.id === id) ?? null;
+}
+
+/** Returns the range between two times, ms. */
+export function customRange(from: number, to: number): Range {
+  const label = interval(from, to);
+  return { id: "custom", label, short: label, phrase: `from ${label}`, ms: to - from, limits: { from, to } };
 }

@@ -3,13 +3,14 @@
 import type { Clock } from "../api/contract.ts";
 import type { Pace, Selection, Speed } from "../api/live_request.ts";
 import { patternError, userError } from "./patterns.ts";
-import { DEFAULT_RANGE, type Range, rangeById } from "./ranges.ts";
+import { customRange, presetById, type Range } from "./ranges.ts";
 
 export const DEFAULT_SPEED: Speed = 10;
 export const SPEEDS: readonly Speed[] = [1, 10, 60, 600, "max"];
 
 export interface ViewState {
-  range: Range;
+  /** null: the page chooses one. */
+  range: Range | null;
   selection: Selection;
   /** Where the replay starts, RFC 3339 or a cursor; null: live. */
   at: string | null;
@@ -20,7 +21,7 @@ export function readView(search: string): ViewState {
   const query = new URLSearchParams(search);
   const user = query.get("user");
   return {
-    range: rangeById(query.get("range")),
+    range: readRange(query.get("from"), query.get("to")) ?? presetById(query.get("range")),
     selection: {
       types: [...new Set(query.getAll("type"))].filter((type) => type && !patternError(type)),
       user: user !== null && !userError(user) ? user : null,
@@ -33,7 +34,10 @@ export function readView(search: string): ViewState {
 /** Returns the search part of a link; defaults are left out. */
 export function writeView({ range, selection, at, pace }: ViewState): string {
   const query = new URLSearchParams();
-  if (range !== DEFAULT_RANGE) query.set("range", range.id);
+  if (range?.limits) {
+    query.set("from", new Date(range.limits.from).toISOString());
+    query.set("to", new Date(range.limits.to).toISOString());
+  } else if (range) query.set("range", range.id);
   for (const type of selection.types) query.append("type", type);
   if (selection.user !== null) query.set("user", selection.user);
   if (at !== null) {
@@ -44,6 +48,11 @@ export function writeView({ range, selection, at, pace }: ViewState): string {
   // colons are legal in a query, and make times readable
   const text = query.toString().replaceAll("%3A", ":");
   return text && `?${text}`;
+}
+
+function readRange(from: string | null, to: string | null): Range | null {
+  if (from === null || to === null || !isTime(from) || !isTime(to)) return null;
+  return Date.parse(from) < Date.parse(to) ? customRange(Date.parse(from), Date.parse(to)) : null;
 }
 
 function readPlace(text: string | null): string | null {

@@ -1,13 +1,19 @@
 // What the page shows: the range, the filter, and the replay.
 
-import { effect, type Signal, signal } from "@preact/signals";
+import { computed, effect, type Signal, signal } from "@preact/signals";
 import type { Clock } from "../api/contract.ts";
 import type { Pace, Selection } from "../api/live_request.ts";
-import type { Range } from "./ranges.ts";
+import { customRange, type Range } from "./ranges.ts";
 import { readView, writeView } from "./url.ts";
 
 export class View {
-  readonly range: Signal<Range>;
+  /** The range that the user chose; null: none. */
+  readonly #chosenRange: Signal<Range | null>;
+  /** The range that fits the data, for when none is chosen; null: unknown. */
+  readonly fittingRange = signal<Range | null>(null);
+  readonly range = computed(() => this.#chosenRange.value ?? this.fittingRange.value);
+  /** The range before the user zoomed in; null: not zoomed. */
+  readonly unzoomedRange = signal<Range | null>(null);
   readonly selection: Signal<Selection>;
   /** Where the replay starts, RFC 3339 or a cursor; null: the stream is live. */
   readonly at: Signal<string | null>;
@@ -18,7 +24,7 @@ export class View {
   /** Starts with the view that a link's search part describes. */
   constructor(search: string) {
     const { range, selection, at, pace } = readView(search);
-    this.range = signal(range);
+    this.#chosenRange = signal(range);
     this.selection = signal(selection);
     this.at = signal(at);
     this.pace = signal(pace);
@@ -26,8 +32,24 @@ export class View {
 
   /** The link's search part for what is shown now. */
   get search(): string {
-    const { range, selection, at, pace } = this;
-    return writeView({ range: range.value, selection: selection.value, at: at.value, pace: pace.value });
+    const { selection, at, pace } = this;
+    const range = this.#chosenRange.value;
+    return writeView({ range, selection: selection.value, at: at.value, pace: pace.value });
+  }
+
+  chooseRange(range: Range): void {
+    this.unzoomedRange.value = null;
+    this.#chosenRange.value = range;
+  }
+
+  /** Shows an interval of the chart, ms; `zoomOut` returns to the range before. */
+  zoomIn(from: number, to: number): void {
+    this.unzoomedRange.value ??= this.range.value;
+    this.#chosenRange.value = customRange(from, to);
+  }
+
+  zoomOut(): void {
+    if (this.unzoomedRange.value) this.chooseRange(this.unzoomedRange.value);
   }
 
   /** The pace of the next replays. */

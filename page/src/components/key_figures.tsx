@@ -14,16 +14,16 @@ interface Figure {
   format: (value: number) => string;
 }
 
-export function Totals(): JSX.Element {
+export function KeyFigures(): JSX.Element {
   const { answer, outdated } = useModel().stats;
   return (
-    <dl class="totals" data-outdated={outdated.value}>
+    <dl class="key-figures" data-outdated={outdated.value}>
       {figures(answer.value).map((figure) => (
-        <div class="total" key={figure.name}>
+        <div class="key-figure" key={figure.name}>
           <dt>{figure.name}</dt>
           <dd>
-            <span class="total-value">{figure.value === null ? "–" : figure.format(figure.value)}</span>
-            <Before {...figure} />
+            <span class="key-figure-value">{figure.value === null ? "–" : figure.format(figure.value)}</span>
+            <Change {...figure} />
           </dd>
         </div>
       ))}
@@ -31,12 +31,12 @@ export function Totals(): JSX.Element {
   );
 }
 
-function Before({ value, before, format }: Figure): JSX.Element {
+function Change({ value, before, format }: Figure): JSX.Element {
   // a space reserves the line
-  if (value === null || before === null) return <span class="total-before">{"\u00a0"}</span>;
+  if (value === null || before === null) return <span class="key-figure-change">{"\u00a0"}</span>;
   const change = difference(value, before);
   return (
-    <span class="total-before" title={`${format(before)} in the period before`}>
+    <span class="key-figure-change" title={`${format(before)} in the period before`}>
       {change === null ? "none before" : `${change} from ${format(before)}`}
     </span>
   );
@@ -45,7 +45,8 @@ function Before({ value, before, format }: Figure): JSX.Element {
 function figures(answer: Answer | null): Figure[] {
   const now = answer?.stats.totals;
   const before = answer?.stats.previous?.totals;
-  const minutes = (answer && lengthOf(answer)) ?? null;
+  const minutes = answer && minutesWithData(answer);
+  const range = answer?.question.range.ms ?? null;
   return [
     { name: "Events", value: now?.events ?? null, before: before?.events ?? null, format: headline },
     { name: "Unique users", value: now?.users ?? null, before: before?.users ?? null, format: headline },
@@ -58,19 +59,20 @@ function figures(answer: Answer | null): Figure[] {
     {
       name: "Events per minute",
       value: ratio(now?.events, minutes),
-      before: ratio(before?.events, minutes),
+      before: ratio(before?.events, range === null ? null : range / MINUTE),
       format: rate,
     },
   ];
 }
 
-/** Returns the length of the range in minutes; that of all time starts with the first bucket. */
-function lengthOf({ stats, at }: Answer): number | null {
-  if (stats.from !== null && stats.to !== null) return (Date.parse(stats.to) - Date.parse(stats.from)) / MINUTE;
-  const starts = stats.buckets.map((text) => Date.parse(text));
-  const [first, last] = [starts[0], starts.length - 1];
+/** Returns the minutes from the first bucket with events to the end of the range, or to now. */
+function minutesWithData({ stats, at }: Answer): number | null {
+  const first = stats.series[0];
   if (first === undefined) return null;
-  return Math.max(1, (Math.min(at, endOf(starts, last, stats.bucket)) - first) / MINUTE);
+  const starts = stats.buckets.map((text) => Date.parse(text));
+  const from = Math.max(Date.parse(first.bucket), stats.from === null ? 0 : Date.parse(stats.from));
+  const end = stats.to === null ? endOf(starts, starts.length - 1, stats.bucket) : Date.parse(stats.to);
+  return Math.max(1, (Math.min(at, end) - from) / MINUTE);
 }
 
 function ratio(part: number | null | undefined, whole: number | null | undefined): number | null {
@@ -78,7 +80,7 @@ function ratio(part: number | null | undefined, whole: number | null | undefined
 }
 
 /** What the numbers do not include. */
-export function AsOf({ answer }: { answer: Answer }): JSX.Element {
+export function Missing({ answer }: { answer: Answer }): JSX.Element {
   const { late_pending: late } = answer.stats.as_of;
   const why = useModel().stats.comparisonFailure.value;
   return (

@@ -1,37 +1,29 @@
+// The range: its limits, its key figures and its chart.
+
 import type { JSX } from "preact";
 import { HistoryChart } from "../charts/history.tsx";
 import { timeOfDay } from "../format/times.ts";
 import { useModel } from "../model.ts";
-import { RANGES } from "../view/ranges.ts";
 import { AllUsers } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
-import { Segments } from "./segments.tsx";
-import { AsOf, Totals } from "./totals.tsx";
+import { KeyFigures, Missing } from "./key_figures.tsx";
+import { RangePicker } from "./range_picker.tsx";
 
-export function HistoryPanel(): JSX.Element {
-  const { stats, view } = useModel();
+export function Overview(): JSX.Element {
+  const { stats } = useModel();
   return (
-    <section class="panel history" aria-labelledby="history-title">
+    <section class="panel overview" aria-labelledby="overview-title">
       <header class="panel-head">
-        <h2 id="history-title">
-          History
+        <h2 id="overview-title">
+          Overview
           <AllUsers />
         </h2>
-        <Segments
-          label="Range"
-          options={RANGES}
-          chosen={view.range.value}
-          name={({ label }) => label}
-          short={({ short }) => short}
-          choose={(range) => {
-            view.range.value = range;
-          }}
-        />
+        <RangePicker />
       </header>
       <Failure />
-      <Totals />
+      <KeyFigures />
       <HistoryChart />
-      {stats.answer.value && <AsOf answer={stats.answer.value} />}
+      {stats.answer.value && <Missing answer={stats.answer.value} />}
     </section>
   );
 }

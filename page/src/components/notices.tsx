@@ -1,3 +1,5 @@
+// Notices above the panels.
+
 import type { JSX } from "preact";
 import { useModel } from "../model.ts";
 import { Icon } from "./icons.tsx";
@@ -24,5 +26,18 @@ export function OtherLogNotice(): JSX.Element | null {
         <Icon name="close" />
       </button>
     </section>
+  );
+}
+
+/** A problem that needs an operator, in full. */
+export function ProblemNotice(): JSX.Element | null {
+  const problem = useModel().status.status.value?.problem;
+  // an outage ends by itself, and every panel shows its own failure
+  if (!problem || problem.code.endsWith("_unavailable")) return null;
+  return (
+    <p class="notice" role="alert">
+      <Icon name="warn" />
+      <span>{problem.message}.</span>
+    </p>
   );
 }
