@@ -14,9 +14,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from command.answers import Status
+from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.docs_pages import docs_routes
 from runtime.health import Check, answer_live, answer_ready
 from runtime.problems import problem
+
+RULES = Rules(default="write", paths={"/status": "read", "/metrics": "metrics"}, open=OPEN_PATHS)
+"""Which keys the paths need."""
 
 
 class HotRoute:

@@ -12,7 +12,7 @@ import msgspec
 import nats.errors
 
 from command.answers import Status
-from command.app import HotRoute, build_app
+from command.app import RULES, HotRoute, build_app
 from command.appender import Appender
 from command.asyncapi import asyncapi_document
 from command.broker import STOP_TIMEOUT, connect_broker, make_broker
@@ -131,6 +131,8 @@ async def serve(settings: Settings) -> None:
             service.app,
             settings=settings,
             port=settings.command_port,
+            rules=RULES,
+            log=service.client,
             on_stop=service.appender.finish,
             background=[service.watch()],
         )

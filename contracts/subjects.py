@@ -9,6 +9,9 @@ from urllib.parse import unquote
 LOG_STREAM = "ANALYTICS"
 INBOX_STREAM = "ANALYTICS_INBOX"
 REJECTED_STREAM = "ANALYTICS_REJECTED"
+ACCESS_BUCKET = "tailrace_access"
+ACCESS_STREAM = f"KV_{ACCESS_BUCKET}"
+"""The key-value bucket of keys and tickets, and its stream."""
 
 EVENTS_PREFIX = "analytics.events."
 EVENTS = EVENTS_PREFIX + ">"

@@ -1,4 +1,4 @@
-"""The streams of the log, the inbox and the rejected messages: their definitions, creation and reconciliation.
+"""The streams of the log, the inbox, the rejected messages and the keys: definition, creation and reconciliation.
 
 Reconciliation only raises limits. It never shrinks one, changes the discard policy, or touches what it does not know;
 such differences are returned as sentences. A NATS user without the right to create or change streams can run it as
@@ -9,7 +9,16 @@ import secrets
 from typing import Any, NamedTuple
 
 from contracts.errors import ConfigurationError, ConflictError, LogUnavailableError
-from contracts.subjects import EVENTS, INBOX, INBOX_STREAM, LOG_STREAM, REJECTED, REJECTED_STREAM
+from contracts.subjects import (
+    ACCESS_BUCKET,
+    ACCESS_STREAM,
+    EVENTS,
+    INBOX,
+    INBOX_STREAM,
+    LOG_STREAM,
+    REJECTED,
+    REJECTED_STREAM,
+)
 from runtime.log.client import LogClient
 from runtime.log.errors import JetStreamApiError, JetStreamUnavailableError, StreamMissingError
 from runtime.log.metadata import EPOCH_KEY, epoch_of
@@ -37,7 +46,7 @@ class Reconciled(NamedTuple):
 
 
 def stream_configs(settings: Settings) -> list[dict[str, Any]]:
-    """Returns the definitions of the three streams in JetStream's JSON form (times in ns)."""
+    """Returns the definitions of the streams in JetStream's JSON form (times in ns)."""
     seconds = 1_000_000_000
     common = {"storage": "file", "num_replicas": settings.replicas, "discard": "new", "allow_direct": True}
     return [
@@ -70,6 +79,17 @@ def stream_configs(settings: Settings) -> list[dict[str, Any]]:
             "subjects": [REJECTED],
             "retention": "limits",
             "max_bytes": settings.rejected_max_bytes,
+        },
+        {
+            **common,
+            "name": ACCESS_STREAM,
+            "description": "Tailrace: hashes of keys, and tickets.",
+            "subjects": [f"$KV.{ACCESS_BUCKET}.>"],
+            "retention": "limits",
+            "max_msgs_per_subject": 1,
+            "allow_rollup_hdrs": True,
+            "allow_msg_ttl": True,
+            "deny_delete": True,
         },
     ]
 

@@ -21,6 +21,7 @@ from migrations.upcasters import load_upcasters
 from projection.metrics import ModelObserver, ProjectionMetrics
 from projection.sampling import sample_forever
 from projection.worker import project
+from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.health import Check, answer_live, answer_ready
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
@@ -32,6 +33,9 @@ from runtime.tracing import Tracing, start_tracing
 
 MODELS_INTERVAL = 1.0
 """Seconds between reads of the catalogue of models."""
+
+RULES = Rules(default="metrics", open=OPEN_PATHS)
+"""Which keys the paths need."""
 
 logger = logging.getLogger("tailrace.projection")
 
@@ -60,6 +64,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             make_app(client.state, models.check, metrics.registry),
             settings=settings,
             port=settings.projection_port,
+            rules=RULES,
+            log=client,
             background=[models.run(stop), sample_forever(settings, client, metrics.show)],
             on_stop=finish,
             stop=stop,

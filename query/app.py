@@ -11,6 +11,7 @@ from query.live.sending import LiveClients
 from query.page.routes import page_routes
 from query.problems import answer_problems, describe_problems
 from query.stats.routes import stats_routes
+from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.docs_pages import docs_routes
 from runtime.log.client import LogClient
 from runtime.metrics import serve_metrics
@@ -19,6 +20,14 @@ DESCRIPTION = """
 The read side of Tailrace: `/stats` and `/events` query the read model, `/ws` and `/sse` stream the log. All use the
 same cursors for positions of the log: `<epoch>:<sequence>:<fingerprint>`. Errors are problem+json (RFC 9457).
 """
+
+RULES = Rules(
+    default="read",
+    paths={"/metrics": "metrics"},
+    open=(*OPEN_PATHS, "/", "/assets/", "/icon.svg", "/theme.js", "/ping"),
+    has_page=True,
+)
+"""Which keys the paths need. The guard itself shows the login page at ``/``."""
 
 
 def make_app(

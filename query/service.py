@@ -11,7 +11,7 @@ import asyncpg
 from migrations.catalogue import get_live_model
 from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
-from query.app import make_app
+from query.app import RULES, make_app
 from query.live.sending import LiveClients
 from query.live.tail import Tail
 from query.metrics import QueryMetrics
@@ -64,6 +64,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             app,
             settings=settings,
             port=settings.query_port,
+            rules=RULES,
+            log=log,
             background=[tail.run()],
             on_stop=clients.stop,
             stop=stop,

@@ -13,8 +13,10 @@ from typing import Any
 import uvicorn
 
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
-from runtime.access import AccessGuard, AccessPolicy
+from runtime.access.guard import AccessGuard, Rules
+from runtime.access.setup import open_access
 from runtime.http_protocol import OneWriteProtocol
+from runtime.log.client import LogClient
 from runtime.settings import Settings
 
 MAX_READ = 1024 * 1024
@@ -32,22 +34,27 @@ async def serve_http(
     *,
     settings: Settings,
     port: int,
+    rules: Rules,
+    log: LogClient | None,
     background: "list[Coroutine[Any, Any, None]] | None" = None,
     on_stop: Callable[[], Awaitable[None]] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
     """Serves ``app`` on ``settings.host`` until SIGINT, SIGTERM or ``stop``, or until a ``background`` task ends.
 
-    Raises that task's error. Requests of foreign web pages are refused (``runtime.access``).
+    Raises that task's error. ``rules`` says which keys the paths need, ``log`` is where the keys are stored
+    (``runtime.access``).
 
     ``on_stop`` runs before uvicorn closes open sockets. It ends endless streams and must return quickly.
 
     Raises:
         ConflictError: another process listens on the port.
-        ConfigurationError: the address can't be listened on, or an allowed host or origin is malformed.
+        ConfigurationError: the address can't be listened on, an allowed host or origin is malformed, or there are no
+            keys.
     """
     try:
-        guarded = AccessGuard(app, AccessPolicy.from_settings(settings))
+        access, watch = await open_access(settings, rules, log)
+        background = [*(background or []), *([watch] if watch else [])]
         listening = _listen(settings.host, port)
     except TailraceError:
         for coroutine in background or []:
@@ -55,7 +62,7 @@ async def serve_http(
         raise
     server = _Server(
         uvicorn.Config(
-            guarded,
+            AccessGuard(app, access),
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -68,6 +68,18 @@ class Settings(BaseSettings):
         None,
         description="host names the services answer to, separated by commas, besides IP addresses and localhost",
     )
+    write_key: str | None = Field(
+        None, description="key that commands send events with; `tailrace migrate` stores it as the first write key"
+    )
+    read_key: str | None = Field(
+        None, description="key that commands read with; `tailrace migrate` stores it as the first read key"
+    )
+    require_keys: bool = Field(
+        False, description="ask for keys on loopback too, for example behind a reverse proxy on the same machine"
+    )
+    insecure: bool = Field(
+        False, description="serve everybody without keys, even if the services listen beyond loopback"
+    )
     trusted_proxies: str | None = Field(
         None, description="addresses of reverse proxies whose X-Forwarded-* headers count, separated by commas"
     )

@@ -13,6 +13,7 @@ import stamina
 from msgspec import Struct
 
 from contracts.errors import ConfigurationError, TailraceError, UnavailableError
+from runtime.access.keys import authorization
 
 RETRY_TIMEOUT = 60.0
 """Seconds to retry one batch: longer than a restart of the command service or the log."""
@@ -50,7 +51,8 @@ class CommandUnavailableError(UnavailableError):
 class CommandClient:
     """A connection to the command service, as an async context manager. Batches can be sent concurrently.
 
-    ``retry_timeout`` limits the retries of one batch, in seconds; ``on_retry`` gets the error before each retry.
+    ``key`` is a write key. ``retry_timeout`` limits the retries of one batch, in seconds; ``on_retry`` gets the error
+    before each retry.
 
     Raises:
         ConfigurationError: ``url`` is not an http(s) address.
@@ -60,6 +62,7 @@ class CommandClient:
         self,
         url: str,
         *,
+        key: str | None = None,
         retry_timeout: float = RETRY_TIMEOUT,
         on_retry: Callable[[CommandUnavailableError], None] | None = None,
     ) -> None:
@@ -73,7 +76,7 @@ class CommandClient:
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise ConfigurationError(f"{url!r} is not the address of a command service: expected http://host:port")
         # trust_env=False: a proxy for the internet must not receive internal events
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False, headers=authorization(key))
 
     async def __aenter__(self) -> Self:
         return self

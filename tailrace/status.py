@@ -20,6 +20,7 @@ from migrations.pipeline import (
     read_streams,
 )
 from migrations.runner import require_current_schema
+from runtime.access.keys import authorization
 from runtime.log.connect import connect_log
 from runtime.postgres import UNAVAILABLE, as_sentence, connect, read_sql
 from runtime.settings import Settings
@@ -98,7 +99,7 @@ def _rates(log: Status, model: Status, minute_ago: "asyncpg.Record") -> Status:
 
 
 async def _read_services(settings: Settings) -> dict[str, Status]:
-    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, headers=authorization(settings.read_key)) as http:
         found = await asyncio.gather(*(_read_service(http, settings, name) for name in SERVICES))
     return dict(zip(SERVICES, found, strict=True))
 

@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from contracts.errors import TailraceError, UnavailableError
+from runtime.access.keys import authorization
 
 LONGEST_DELAY = 5.0
 """Seconds between attempts to reconnect."""
@@ -32,7 +33,7 @@ class QueryUnavailableError(UnavailableError):
 
 
 async def follow(
-    url: str, asked: dict[str, Any], on_lost: Callable[[str], None] = lambda reason: None
+    url: str, asked: dict[str, Any], on_lost: Callable[[str], None] = lambda reason: None, *, key: str | None = None
 ) -> AsyncIterator[Frame]:
     """Yields the frames of a stream until it ends. ``asked`` are parameters of ``/ws``.
 
@@ -43,7 +44,7 @@ async def follow(
         QueryUnavailableError: the first connection fails.
     """
     asked = dict(asked)
-    connection = await _connect_first(url, asked)
+    connection = await _connect_first(url, asked, key)
     while True:
         try:
             async with connection:
@@ -62,12 +63,12 @@ async def follow(
             on_lost(reason)
         async for attempt in stamina.retry_context(on=_LOST, attempts=None, timeout=None, wait_max=LONGEST_DELAY):
             with attempt:
-                connection = await _connect(url, asked)
+                connection = await _connect(url, asked, key)
 
 
-async def _connect_first(url: str, asked: dict[str, Any]) -> ClientConnection:
+async def _connect_first(url: str, asked: dict[str, Any], key: str | None) -> ClientConnection:
     try:
-        return await _connect(url, asked)
+        return await _connect(url, asked, key)
     except _LOST as error:
         raise QueryUnavailableError(
             f"no query service answers at {url}: start it with `tailrace up`, or set its address with --data-dir or "
@@ -75,7 +76,10 @@ async def _connect_first(url: str, asked: dict[str, Any]) -> ClientConnection:
         ) from error
 
 
-async def _connect(url: str, asked: dict[str, Any]) -> ClientConnection:
+async def _connect(url: str, asked: dict[str, Any], key: str | None) -> ClientConnection:
     return await connect(
-        f"{url.replace('http', 'ws', 1)}/ws?{httpx.QueryParams(asked)}", compression=None, max_size=MAX_FRAME
+        f"{url.replace('http', 'ws', 1)}/ws?{httpx.QueryParams(asked)}",
+        compression=None,
+        max_size=MAX_FRAME,
+        additional_headers=authorization(key),
     )

@@ -59,6 +59,7 @@ async def _import(path: Path, format: Format, settings: Settings, *, strict: boo
         report = await import_events(
             path,
             format=format,
+            key=settings.write_key,
             command_url=service_url(settings, "command"),
             strict=strict,
             on_progress=display.update,

@@ -29,6 +29,7 @@ COMMANDS = {
     "rejected": "tailrace.cli.rejected:app",
     "parked": "tailrace.cli.parked:app",
     "log": "tailrace.cli.log:app",
+    "keys": "tailrace.cli.keys:app",
 }
 """Functions, or Typer apps of groups. Each is imported when it runs: a health check does not load them all."""
 

@@ -10,6 +10,7 @@ from contracts.errors import LogUnavailableError
 from migrations.roles import ensure_reader
 from migrations.runner import migrate as migrate_database
 from migrations.streams import Reconciled, ensure_streams
+from runtime.access.keys import seed_keys
 from runtime.settings import Settings
 from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import DataDir, run_to_end
@@ -62,5 +63,8 @@ async def _reconcile_streams(settings: Settings, *, dry_run: bool) -> Reconciled
     ):
         with attempt:
             async with open_log(settings, "migrate") as client:
-                return await ensure_streams(client, settings, dry_run=dry_run)
+                found = await ensure_streams(client, settings, dry_run=dry_run)
+                for key in [] if dry_run else await seed_keys(client, settings):
+                    found.done.append(f"the {key.kind} key of {key.name} is stored")
+                return found
     raise AssertionError("unreachable")

@@ -55,7 +55,7 @@ async def _tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool,
         notes.print(f"reconnecting: {printable(reason)}")
 
     try:
-        async for frame in follow_stream(service_url(settings, "query"), asked, lost):
+        async for frame in follow_stream(service_url(settings, "query"), asked, lost, key=settings.read_key):
             show(frame)
             cursor = frame["resumed_at"] if frame["kind"] == "gap" else frame["cursor"]
             if stop_at_end and frame["kind"] == "caught_up":

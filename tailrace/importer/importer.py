@@ -22,6 +22,7 @@ async def import_file(
     *,
     format: Format,
     command_url: str,
+    key: str | None = None,
     strict: bool = False,
     batch_size: int = 500,
     in_flight: int = 4,
@@ -46,7 +47,7 @@ async def import_file(
         await _check(path, format, batch_size, on_progress, started)
     with open_lines(path) as source:
         tally = Tally("sending", source.size)
-        async with CommandClient(command_url, retry_timeout=retry_timeout, on_retry=on_retry) as client:
+        async with CommandClient(command_url, key=key, retry_timeout=retry_timeout, on_retry=on_retry) as client:
             try:
                 await _send_all(client, source, format, batch_size, in_flight, tally, on_progress)
             except TailraceError as error:

@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 async def produce(
     *,
     command_url: str,
+    key: str | None = None,
     rate: float,
     count: int | None,
     seed: int | None,
@@ -50,7 +51,7 @@ async def produce(
     outage = _Outage()
     backlog = Backlog(EventSource(seed, datetime.now(UTC), rate=rate), count)
     accepted = 0
-    async with CommandClient(command_url, on_retry=outage.report) as client:
+    async with CommandClient(command_url, key=key, on_retry=outage.report) as client:
         while not stop.is_set() and not backlog.finished:
             batch = backlog.due(datetime.now(UTC), MAX_BATCH)
             if batch:

@@ -30,7 +30,9 @@ async def serve(settings: Settings, rate: float, count: int | None, seed: int | 
     reporting = asyncio.create_task(_report(sent, stop))
     _log.info("sending about %g events per second to %s", rate, url)
     try:
-        await produce(command_url=url, rate=rate, count=count, seed=seed, stop=stop, on_sent=sent.add)
+        await produce(
+            key=settings.write_key, command_url=url, rate=rate, count=count, seed=seed, stop=stop, on_sent=sent.add
+        )
     finally:
         reporting.cancel()
         with suppress(asyncio.CancelledError):

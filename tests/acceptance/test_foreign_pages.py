@@ -12,7 +12,7 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tests.page.conftest import browser, chromium
-from tests.support.processes import TailraceProcess, service_environment
+from tests.support.services import running_services
 from tests.support.waiting import until
 
 __all__ = ["browser", "chromium"]
@@ -66,33 +66,6 @@ async def foreign_page(browser: Browser) -> AsyncIterator[Page]:
     server.close()
 
 
-@asynccontextmanager
-async def serving(settings: Settings, **variables: str) -> AsyncIterator[dict[str, str]]:
-    """The three services in processes of their own; yields their addresses."""
-    ports = {"command": settings.command_port, "query": settings.query_port, "projection": settings.projection_port}
-    addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    environment = service_environment(settings) | variables
-    running = [TailraceProcess(("serve", name), environment) for name in addresses]
-    try:
-        async with httpx.AsyncClient(trust_env=False) as http:
-
-            async def ready() -> bool:
-                assert [process.returncode for process in running] == [None] * len(running)
-                try:
-                    answers = [await http.get(f"{address}/health/ready") for address in addresses.values()]
-                except httpx.HTTPError:
-                    return False
-                return all(answer.status_code == 200 for answer in answers)
-
-            await until(ready)
-        yield addresses
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
-
-
 @pytest.fixture
 def with_ports(settings: Settings) -> Settings:
     return settings.model_copy(update={"projection_port": free_port()})
@@ -105,7 +78,7 @@ async def attack(page: Page, name: str, address: str) -> object:
 async def test_a_page_of_another_origin_neither_writes_nor_reads(
     with_ports: Settings, log: LogClient, browser: Browser
 ) -> None:
-    async with serving(with_ports) as addresses, foreign_page(browser) as page:
+    async with running_services(with_ports) as addresses, foreign_page(browser) as page:
         async with httpx.AsyncClient(trust_env=False) as http:
             stored = await http.post(f"{addresses['command']}/events", content=EVENT)
         assert stored.status_code == 202
@@ -121,7 +94,7 @@ async def test_a_page_of_another_origin_neither_writes_nor_reads(
 async def test_a_listed_origin_writes_and_reads(with_ports: Settings, log: LogClient, browser: Browser) -> None:
     async with foreign_page(browser) as page:
         origin = page.url.rstrip("/")
-        async with serving(with_ports, TAILRACE_ALLOWED_ORIGINS=origin) as addresses:
+        async with running_services(with_ports, TAILRACE_ALLOWED_ORIGINS=origin) as addresses:
             for number, name in enumerate(("fetch", "beacon"), start=1):
                 await attack(page, name, addresses["command"])
 
@@ -138,7 +111,7 @@ PATHS = ("/", "/stats", "/health/live", "/metrics", "/openapi.json", "/nothing")
 
 
 async def test_every_route_of_every_service_refuses_an_unknown_host(with_ports: Settings, log: LogClient) -> None:
-    async with serving(with_ports) as addresses, httpx.AsyncClient(trust_env=False) as http:
+    async with running_services(with_ports) as addresses, httpx.AsyncClient(trust_env=False) as http:
         for url in (address + path for address in addresses.values() for path in PATHS):
             answer = await http.get(url, headers={"Host": "evil.example"})
             assert answer.status_code == 421

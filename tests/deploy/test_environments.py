@@ -20,6 +20,8 @@ OTHERS = ("POSTGRES_", "GF_", "NATS_", "GRAF_", "TIMESCALEDB_")
 COMMANDS = "tailrace"
 """The service that exists only while a command runs."""
 NEEDED_BY = {
+    "TAILRACE_WRITE_KEY": {"migrate", "producer", COMMANDS},
+    "TAILRACE_READ_KEY": {"migrate", COMMANDS},
     "DB_PASS": {"timescaledb", "migrate", "projection", "query", COMMANDS},
     "GRAF_PASS": {"grafana"},
     "GRAF_DB_PASS": {"grafana", "migrate"},
@@ -54,7 +56,7 @@ def test_a_container_has_only_the_credentials_it_needs(file: str) -> None:
             for name in re.findall(r"secret-(\w+)", value):
                 found[name].add(part(service))
     assert found == NEEDED_BY
-    assert secrets.keys() == {name for name in variables_of(file) if name.endswith("_PASS")}
+    assert secrets.keys() == {name for name in variables_of(file) if name.endswith(("_PASS", "_KEY"))}
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -66,7 +68,8 @@ def test_every_variable_is_a_setting_and_every_setting_is_passed_on(file: str) -
             known |= {str(choice) for choice in field.validation_alias.choices}
     traces = set(re.findall(r"OTEL_\w+", configuration_page()))
     given: set[str] = set()
-    for name, service in read_compose(file, dict.fromkeys(passed_on(file), "of mine"))["services"].items():
+    mine = dict.fromkeys((*passed_on(file), "TAILRACE_WRITE_KEY", "TAILRACE_READ_KEY"), "of mine")
+    for name, service in read_compose(file, mine)["services"].items():
         own = {one for one in service["environment"] if not one.startswith(OTHERS) or "build" in service}
         assert own <= known | traces | ({"DB_NAME"} if name == "grafana" else set()), name
         if "build" in service:

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from runtime import http_protocol
+from runtime.access.guard import Rules
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
@@ -35,7 +36,9 @@ async def streamed(request: Request) -> StreamingResponse:
 async def port() -> AsyncIterator[int]:
     port, stop = free_port(), asyncio.Event()
     app = Starlette(routes=[Route("/stream", streamed), Route("/{name}", echo)])
-    serving = asyncio.create_task(serve_http(app, settings=Settings(), port=port, stop=stop))
+    serving = asyncio.create_task(
+        serve_http(app, settings=Settings(), port=port, rules=Rules("read"), log=None, stop=stop)
+    )
 
     async def listens() -> bool:
         try:

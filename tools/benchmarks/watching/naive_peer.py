@@ -16,6 +16,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from nats.aio.msg import Msg
 
 from contracts.subjects import EVENTS
+from runtime.access.guard import Rules
 from runtime.log.client import close_connection
 from runtime.serving import serve_http
 from runtime.settings import Settings, load_settings
@@ -78,7 +79,7 @@ async def serve(settings: Settings, keep: int) -> None:
     try:
         await connection.subscribe(EVENTS, cb=room.broadcast)
         await connection.flush()
-        await serve_http(make_app(room), settings=settings, port=settings.query_port)
+        await serve_http(make_app(room), settings=settings, port=settings.query_port, rules=Rules("read"), log=None)
     finally:
         await close_connection(connection)
 

@@ -10,16 +10,13 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.errors import ConfigurationError
-from runtime.problems import problem
+from runtime.access.refusals import Refusal
 from runtime.settings import Settings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SHOWN = 100
-_MAX_KNOWN = 100
 _NAVIGATION = ("GET", "HEAD")
 
 
@@ -37,15 +34,7 @@ class Authority(NamedTuple):
         return _is_ip(self.host) and ip_address(self.host).is_loopback
 
 
-class Refusal(NamedTuple):
-    """Why a request is not answered."""
-
-    status: int
-    title: str
-    detail: str
-
-
-class AccessPolicy:
+class PagePolicy:
     """What the settings allow."""
 
     def __init__(
@@ -61,11 +50,11 @@ class AccessPolicy:
             ConfigurationError: an origin or a host is malformed.
         """
         self._hosts = frozenset(_host_name(host) for host in hosts)
-        self.origins = frozenset(_origin(origin) for origin in origins)
+        self.origins = frozenset(parse_origin(origin) for origin in origins)
         self._sister_ports = frozenset(sister_ports)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "AccessPolicy":
+    def from_settings(cls, settings: Settings) -> "PagePolicy":
         """Allows the listed hosts and origins, and the addresses under which the services know each other.
 
         Raises:
@@ -79,8 +68,8 @@ class AccessPolicy:
             sister_ports=[settings.command_port, settings.query_port],
         )
 
-    def refusal(self, method: str, headers: Headers) -> Refusal | None:
-        """Returns why a request is refused; None if it is allowed."""
+    def refusal(self, method: str, headers: Headers, key_origins: frozenset[str] = frozenset()) -> Refusal | None:
+        """Returns why a request is refused; None if it is allowed. ``key_origins`` are allowed too."""
         hosts = headers.getlist("host")
         authority = _authority(hosts[0]) if len(hosts) == 1 else None
         if hosts and (authority is None or not self._knows(authority)):
@@ -88,7 +77,7 @@ class AccessPolicy:
             return Refusal(421, "Unknown host", f"the host {shown!r} is not in TAILRACE_ALLOWED_HOSTS")
         origins = headers.getlist("origin")
         if origins:
-            if len(origins) == 1 and self._allows(origins[0], authority):
+            if len(origins) == 1 and (origins[0] in key_origins or self._allows(origins[0], authority)):
                 return None
             shown = ", ".join(origins)[:_SHOWN]
             return Refusal(403, "Foreign origin", f"the origin {shown!r} is not in TAILRACE_ALLOWED_ORIGINS")
@@ -116,70 +105,6 @@ class AccessPolicy:
             return True
         same_host = found.host == authority.host or (found.is_loopback and authority.is_loopback)
         return same_host and found.port in self._sister_ports
-
-
-class AccessGuard:
-    """ASGI middleware that refuses what the policy refuses, on HTTP and WebSockets."""
-
-    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
-        self._policy = policy
-        self._known_hosts: set[bytes] = set()
-        self._app = _Cors(app, policy) if policy.origins else app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes an allowed request on; answers any other with problem+json."""
-        if scope["type"] in ("http", "websocket") and not self._is_plain(scope):
-            refusal = self._policy.refusal(scope.get("method", ""), Headers(scope=scope))
-            if refusal is not None:
-                await _refuse(refusal, scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _is_plain(self, scope: Scope) -> bool:
-        # servers send thousands of requests a second to one host, without the headers that only browsers send
-        hosts = []
-        for name, value in scope["headers"]:
-            if name == b"host":
-                hosts.append(value)
-            elif name == b"origin" or name == b"sec-fetch-site":
-                return False
-        if len(hosts) != 1:
-            return False
-        if hosts[0] not in self._known_hosts:
-            if len(self._known_hosts) == _MAX_KNOWN or self._policy.refusal("GET", Headers(raw=[(b"host", hosts[0])])):
-                return False
-            self._known_hosts.add(hosts[0])
-        return True
-
-
-class _Cors(CORSMiddleware):
-    """Tells browsers that pages of the listed origins may read the answers."""
-
-    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
-        super().__init__(
-            app,
-            allow_origins=sorted(policy.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=["ETag", "Retry-After"],
-        )
-
-
-async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    response = problem(*refusal)
-    if scope["type"] == "http":
-        await response(scope, receive, send)
-    elif "websocket.http.response" in scope.get("extensions", {}):
-        await send(
-            {
-                "type": "websocket.http.response.start",
-                "status": response.status_code,
-                "headers": response.raw_headers,
-            }
-        )
-        await send({"type": "websocket.http.response.body", "body": bytes(response.body)})
-    else:
-        await send({"type": "websocket.close", "code": 1008})
 
 
 def _listed(text: str | None) -> list[str]:
@@ -218,16 +143,18 @@ def _host_name(text: str) -> str:
     return found.host
 
 
-def _origin(text: str) -> str:
-    """The origin of an address, as browsers send it."""
+def parse_origin(text: str) -> str:
+    """Returns the origin of an address as browsers send it.
+
+    Raises:
+        ConfigurationError: the text is not an origin.
+    """
     parts: Any = urlsplit(text.strip().rstrip("/"))
     try:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
     if parts.scheme not in ("http", "https") or not host or parts.path or parts.query:
-        raise ConfigurationError(
-            f"TAILRACE_ALLOWED_ORIGINS: {text[:_SHOWN]!r} is not an origin such as https://shop.example"
-        )
+        raise ConfigurationError(f"{text[:_SHOWN]!r} is not an origin such as https://shop.example")
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + ("" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}")

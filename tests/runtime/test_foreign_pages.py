@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from contracts.errors import ConfigurationError
-from runtime.access import AccessPolicy
+from runtime.access.foreign_pages import PagePolicy
 from runtime.settings import Settings
 
 SETTINGS = Settings(
@@ -17,7 +17,7 @@ SETTINGS = Settings(
     allowed_origins="https://shop.example, http://intranet:3000/",
     allowed_hosts="stats.example, Other.Example",
 )
-POLICY = AccessPolicy.from_settings(SETTINGS)
+POLICY = PagePolicy.from_settings(SETTINGS)
 
 
 def status(method: str = "GET", **headers: str) -> int | None:
@@ -129,11 +129,11 @@ def test_every_header_gets_an_answer(host: bytes, origin: bytes) -> None:
 
 @pytest.mark.parametrize("wrong", ["shop.example", "https://shop.example/path", "ftp://shop.example", "https://", "*"])
 def test_a_malformed_allowed_origin_is_a_wrong_setting(wrong: str) -> None:
-    with pytest.raises(ConfigurationError, match="TAILRACE_ALLOWED_ORIGINS"):
-        AccessPolicy.from_settings(Settings(allowed_origins=wrong))
+    with pytest.raises(ConfigurationError, match="is not an origin such as"):
+        PagePolicy.from_settings(Settings(allowed_origins=wrong))
 
 
 @pytest.mark.parametrize("wrong", ["https://stats.example", "a b/c", "user@host"])
 def test_a_malformed_allowed_host_is_a_wrong_setting(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="TAILRACE_ALLOWED_HOSTS"):
-        AccessPolicy.from_settings(Settings(allowed_hosts=wrong))
+        PagePolicy.from_settings(Settings(allowed_hosts=wrong))

@@ -1,0 +1,1 @@
+"""Who may use a service: foreign web pages, keys, sessions and tickets."""

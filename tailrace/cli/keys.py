@@ -1,0 +1,129 @@
+"""``tailrace keys``: create, list, rotate and revoke keys."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runtime.access.foreign_pages import parse_origin
+from runtime.access.keys import Created, Key, KeyStore
+from runtime.printable import printable
+from runtime.settings import Settings
+from tailrace.cli.connections import open_log
+from tailrace.cli.options import DataDir, JsonLines, run_to_end
+from tailrace.endpoints import settings_for
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+class Kind(StrEnum):
+    """What a key permits."""
+
+    write = "write"
+    read = "read"
+    metrics = "metrics"
+
+
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `tailrace keys list` shows it.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Keys that services beyond loopback ask for: to write events, to read, to read metrics."""
+
+
+@app.command()
+def create(
+    kind: Annotated[Kind, typer.Argument(help="write: send events. read: query and watch. metrics: only /metrics.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Only web pages of this origin may send the key. Repeatable.", show_default=False),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="Requests per second that the key permits.", show_default="no limit")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Create a key and print it. It is shown only once."""
+    origins = [parse_origin(one) for one in origin or []]
+    run_to_end(_create(settings_for(data_dir), kind, name, origins, rate))
+
+
+@app.command("list")
+def list_keys(as_json: JsonLines = False, data_dir: DataDir = None) -> None:
+    """List the keys, without the keys themselves."""
+    run_to_end(_list(settings_for(data_dir), as_json=as_json))
+
+
+@app.command()
+def rotate(key: KeyId, data_dir: DataDir = None) -> None:
+    """Create a key like an existing one. Both work until you revoke the old one."""
+    run_to_end(_rotate(settings_for(data_dir), key))
+
+
+@app.command()
+def revoke(key: KeyId, data_dir: DataDir = None) -> None:
+    """Revoke a key. Services refuse it within two seconds."""
+    run_to_end(_revoke(settings_for(data_dir), key))
+
+
+async def _create(settings: Settings, kind: Kind, name: str, origins: list[str], rate: float | None) -> None:
+    async with open_log(settings, "keys") as client:
+        created = await KeyStore(client).create(kind.value, name=name, origins=origins, rate=rate)
+    _show_created(created)
+
+
+async def _rotate(settings: Settings, key_id: str) -> None:
+    async with open_log(settings, "keys") as client:
+        created = await KeyStore(client).rotate(key_id)
+    _show_created(created)
+    typer.echo(f"the old key still works: `tailrace keys revoke {key_id}` ends it", err=True)
+
+
+async def _revoke(settings: Settings, key_id: str) -> None:
+    async with open_log(settings, "keys") as client:
+        key = await KeyStore(client).revoke(key_id)
+    typer.echo(f"revoked the {key.kind} key {key.id}")
+
+
+async def _list(settings: Settings, *, as_json: bool) -> None:
+    async with open_log(settings, "keys") as client:
+        keys = await KeyStore(client).read()
+    console = Console()
+    if as_json:
+        for key in keys:
+            console.print(msgspec.json.encode(key).decode(), markup=False, highlight=False, soft_wrap=True)
+        return
+    if not keys:
+        console.print("there are no keys")
+        return
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("id", "kind", "name", "created", "revoked", "rate", "origins"):
+        table.add_column(column, overflow="fold")
+    for key in keys:
+        table.add_row(*_row(key))
+    console.print(table, markup=False)
+
+
+def _row(key: Key) -> tuple[str, ...]:
+    revoked = key.revoked_at.isoformat(" ", "seconds") if key.revoked_at else "–"
+    rate = f"{key.rate:g}/s" if key.rate else "–"
+    return (
+        key.id,
+        key.kind,
+        printable(key.name),
+        key.created_at.isoformat(" ", "seconds"),
+        revoked,
+        rate,
+        ", ".join(key.origins) or "–",
+    )
+
+
+def _show_created(created: Created) -> None:
+    # the key alone on standard output, so that a script can capture it
+    typer.echo(created.text)
+    typer.echo(f"created the {created.key.kind} key {created.key.id}; it is not shown again", err=True)
