@@ -41,7 +41,9 @@ class CatchUpReader:
         self._last_read = time.monotonic()
         after = self._reader.position
         items = encode_entries(entries, self._reader.gaps, after.epoch, self._upcasters)
-        return [item for item in items if self._selection.selects(item)], after
+        if not self._selection.selects_all:
+            items = [item for item in items if self._selection.selects(item)]
+        return items, after
 
     async def close(self) -> None:
         """Deletes the reader's consumer."""

@@ -1,13 +1,16 @@
 """Encodes log entries as items of frames, once for all clients."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
-from contracts.cursors import Cursor
+from contracts.cursors import Cursor, full_fingerprint
+from contracts.decoding import decode_plain
 from contracts.entries import Gap, LogEntry
 from contracts.errors import EventRejectedError
-from contracts.events import read_stored, upcast
+from contracts.events import Event, read_stored, upcast
 from contracts.upcasting import Upcasters
 from query.live.frames import Item, LoggedEvent
 from query.parameters import cursor_text
@@ -15,30 +18,53 @@ from query.parameters import cursor_text
 _encoder = msgspec.json.Encoder()
 
 
-def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
-    """Encodes an entry; only an event of an older version is decoded and encoded, in the current shape of its type."""
-    cursor, logged_at = entry.cursor(epoch), entry.logged_at
-    seconds = entry.time_ns / 1e9
-    try:
-        stored = read_stored(entry.payload, logged_at=logged_at)
-        event = upcast(stored, upcasters)
-    except EventRejectedError as error:
-        return Item(cursor, b"", f"the entry is not a valid event: {error.message}", logged_at=seconds)
-    if event is stored:
-        # splices the LoggedEvent from the stored JSON; a publisher other than the command side may add white space
-        position = f'{{"cursor":"{cursor_text(cursor)}","logged_at":'.encode()
-        encoded = b"%b%b,%b" % (position, _encoder.encode(logged_at), entry.payload.lstrip()[1:])
-    else:
-        encoded = _encoder.encode(LoggedEvent(cursor_text(cursor), logged_at, *msgspec.structs.astuple(event)))
-    return Item(cursor, encoded, "", event.event_type, event.user_id, seconds, event.created_at.timestamp())
-
-
 def encode_entries(entries: Sequence[LogEntry], gaps: Sequence[Gap], epoch: str, upcasters: Upcasters) -> list[Item]:
     """Encodes entries and the recorded gaps between them, in the order of the log."""
-    items = [encode_entry(entry, epoch, upcasters) for entry in entries]
+    if not entries and not gaps:
+        return []
+    events = decode_plain(entries, upcasters) if entries else []
+    items = [
+        _splice(entry, epoch, event) if event else encode_entry(entry, epoch, upcasters)
+        for entry, event in zip(entries, events, strict=True)
+    ]
     if not gaps:
         return items
     for gap in gaps:
         lost = f"the log's entries {gap.first} to {gap.last} are gone, and recorded as lost"
         items.append(Item(Cursor(epoch, gap.last), b"", lost))
     return sorted(items, key=lambda item: item.cursor.seq)
+
+
+def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
+    """Encodes an entry that may be no valid event, or of an older version."""
+    cursor = entry.cursor(epoch)
+    try:
+        stored = read_stored(entry.payload, logged_at=entry.logged_at)
+        event = upcast(stored, upcasters)
+    except EventRejectedError as error:
+        return Item(cursor, b"", f"the entry is not a valid event: {error.message}", entry.time_ns)
+    if event is stored:
+        return _splice(entry, epoch, event)
+    logged = LoggedEvent(cursor_text(cursor), entry.logged_at, *msgspec.structs.astuple(event))
+    return Item(cursor, _encoder.encode(logged), "", entry.time_ns, event.event_type, event.user_id, event.created_at)
+
+
+def _splice(entry: LogEntry, epoch: str, event: Event) -> Item:
+    """Encodes the ``LoggedEvent`` of a current event: cursor and log time in front of the stored JSON."""
+    seq, time_ns, message_id, payload, _ = entry
+    fingerprint = full_fingerprint(message_id, time_ns)
+    seconds, microseconds = divmod(time_ns // 1000, 1_000_000)
+    fraction = f".{str(1_000_000 + microseconds)[1:]}" if microseconds else ""
+    head = f'{{"cursor":"{epoch}:{seq}:{fingerprint}","logged_at":"{_whole_second(seconds)}{fraction}Z",'
+    # a publisher other than the command side may put white space before the brace
+    rest = payload[1:] if payload[0] == _BRACE else payload.lstrip()[1:]
+    cursor = Cursor(epoch, seq, fingerprint)
+    return Item(cursor, head.encode() + rest, "", time_ns, event.event_type, event.user_id, event.created_at)
+
+
+_BRACE = ord("{")
+
+
+@lru_cache(1024)
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

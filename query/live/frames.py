@@ -112,19 +112,19 @@ AnyFrame = HelloFrame | EventsFrame | CaughtUpFrame | ProgressFrame | GapFrame |
 
 
 class Item(NamedTuple):
-    """An entry as frames show it: ``event`` as JSON, or the ``refusal`` that replaces it with a gap.
+    """An entry as frames show it: ``json``, or the ``refusal`` that replaces it with a gap.
 
-    ``cursor`` is the entry's, or that of the last entry of a gap. Times are in seconds since 1970; an entry that is
-    not an event has only ``logged_at``, a gap has none.
+    ``cursor`` is the entry's, or that of the last entry of a gap. ``time_ns`` is the log time (ns since 1970); a gap
+    has none. Only an event has the other fields.
     """
 
     cursor: Cursor
-    event: bytes
+    json: bytes
     refusal: str
+    time_ns: int = 0
     event_type: str = ""
     user_id: int = 0
-    logged_at: float = 0.0
-    created_at: float = 0.0
+    created_at: datetime | None = None
 
 
 class Frame(NamedTuple):
@@ -154,10 +154,10 @@ def entries_frame(items: Iterable[Item], after: Cursor, limit: int = MAX_EVENTS)
             if events:
                 break
             return gap_frame(after, item.cursor, item.refusal)
-        size += len(item.event)
+        size += len(item.json)
         if events and size > MAX_BYTES:
             break
-        events.append(item.event)
+        events.append(item.json)
         last = item.cursor
         if len(events) == limit:
             break

@@ -44,7 +44,10 @@ class Pacer:
         return len(items), 0.0
 
     def _time_of(self, item: Item) -> float | None:
-        at = item.logged_at if self._clock == "log" else item.created_at
+        if self._clock == "log":
+            at = item.time_ns / 1e9
+        else:
+            at = item.created_at.timestamp() if item.created_at else 0.0
         if not at:  # a gap, or not an event: no time has passed
             return self._time
         # created_at may go back from one event to the next: no time has passed either

@@ -44,11 +44,11 @@ class Ring:
             if item.cursor.seq > self.end.seq + 1:
                 self._jumps[self.end.seq] = item.cursor.seq
             self._items[item.cursor.seq] = item
-            self._bytes += len(item.event)
+            self._bytes += len(item.json)
             self.end = item.cursor
         while len(self._items) > self._size or self._bytes > MAX_BYTES:
             oldest = self._jumps.pop(self.first_seq - 1, self.first_seq)
-            self._bytes -= len(self._items.pop(oldest).event)
+            self._bytes -= len(self._items.pop(oldest).json)
             self.first_seq = oldest + 1
         self._shared.clear()
         self.shared_bytes = 0

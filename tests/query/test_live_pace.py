@@ -26,11 +26,11 @@ class Clock:
         return self.now
 
 
-def items(*moments: float) -> list[Item]:
-    """Items that the log took, and that happened, at these seconds."""
+def items(*seconds: float) -> list[Item]:
+    """Items whose log time and ``created_at`` are these seconds."""
     return [
-        Item(Cursor("log", seq), b"{}", "", "click", 1, logged_at=moment, created_at=moment)
-        for seq, moment in enumerate(moments, 1)
+        Item(Cursor("log", seq), b"{}", "", int(at * 1e9), "click", 1, datetime.fromtimestamp(at, UTC))
+        for seq, at in enumerate(seconds, 1)
     ]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from contracts.entries import Gap, LogEntry
 from contracts.patterns import TypePattern
 from contracts.subjects import LOG_STREAM
-from contracts.upcasting import Upcasters
-from query.live.encoding import encode_entry
+from query.live.encoding import encode_entries
 from query.live.frames import Item
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -162,11 +162,11 @@ async def test_the_logs_server_passes_over_types_that_are_not_asked_for(
 ) -> None:
     came: list[int] = []
 
-    def counting(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
-        came.append(entry.seq)
-        return encode_entry(entry, epoch, upcasters)
+    def counting(entries: Sequence[LogEntry], *rest: Any) -> list[Item]:
+        came.extend(entry.seq for entry in entries)
+        return encode_entries(entries, *rest)
 
-    monkeypatch.setattr("query.live.encoding.encode_entry", counting)
+    monkeypatch.setattr("query.live.catchup.encode_entries", counting)
     await log_events(log, [*some_events(400), event("rare"), *some_events(400, seed=2)])
     async with running_query(settings) as query, query.socket("earliest", event_type="rare") as socket:
         await socket.until("caught_up")

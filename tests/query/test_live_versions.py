@@ -71,4 +71,4 @@ def test_an_event_of_the_current_version_is_the_logs_own_text(settings: Settings
         payload = encode_event(one)
         item = encode_entry(LogEntry(1, 1_800_000_000_250_000_999, "id", payload), "log", upcasters)
         ours = f'{{"cursor":"{item.cursor}","logged_at":"2027-01-15T08:00:00.250000Z",'
-        assert item.event == ours.encode() + payload[1:]
+        assert item.json == ours.encode() + payload[1:]
