@@ -1,13 +1,25 @@
-"""Splits a request's body into events, each of which is validated separately."""
+"""Splits a request's body into events, each of which is validated separately.
 
+Any body up to the limit is split in slices that hold the event loop for some milliseconds: events are counted before
+they are copied, and whatever Python reads token by token gives other requests a turn in between.
+"""
+
+import asyncio
 import json
 import re
+from functools import lru_cache
 
 import msgspec
 from msgspec import Raw
 
-MAX_EVENTS = 100_000
+MAX_EVENTS = 10_000
 """Events of one body; the answer has an item for each."""
+SLICE_TOKENS = 10_000
+"""Tokens that are scanned before other requests get a turn."""
+_MANY_COMMAS = 20 * MAX_EVENTS
+"""Commas from which elements are counted one by one; msgspec would first copy millions of them."""
+_ONE_EVENT = 128 * 1024
+"""Bytes of one event that is worth a second look if msgspec can't read it; longer ones are refused in any case."""
 
 _ONE = "one"
 _LINES = "lines"
@@ -28,7 +40,7 @@ class BadBodyError(Exception):
         self.title = title
 
 
-def split_body(body: bytes, content_type: str) -> list[bytes]:
+async def split_body(body: bytes, content_type: str) -> list[bytes]:
     """Returns the events of a body as JSON texts, in order: the elements of an array, the lines, or the only one.
 
     ``content_type`` decides; without a meaningful one (curl's default, none at all) the body does.
@@ -39,15 +51,24 @@ def split_body(body: bytes, content_type: str) -> list[bytes]:
     body = body.strip()
     if not body:
         raise BadBodyError(400, "the body is empty: send one event, an array of events, or one event per line")
-    raws = _split(body, _form(content_type.partition(";")[0].strip().lower()))
-    if not raws:
-        raise BadBodyError(400, "the array is empty: send at least one event")
-    if len(raws) > MAX_EVENTS:
-        raise BadBodyError(413, f"the body has {len(raws):,} events, and the limit is {MAX_EVENTS:,}")
-    return raws
+    form = _form(content_type)
+    if form == _LINES:
+        return _lines(body)
+    if body.startswith(b"["):
+        return await _elements(body)
+    try:
+        msgspec.json.decode(body, type=Raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        if form == _SNIFF and b"\n" in body:
+            return _lines(body)
+        if len(body) > _ONE_EVENT or not _is_json(body):
+            raise BadBodyError(400, f"the body is not JSON: {error}") from None
+    return [body]
 
 
-def _form(media_type: str) -> str:
+@lru_cache(maxsize=100)
+def _form(content_type: str) -> str:
+    media_type = content_type.partition(";")[0].strip().lower()
     if media_type in _NDJSON:
         return _LINES
     if media_type == "application/json" or media_type.endswith("+json"):
@@ -57,33 +78,33 @@ def _form(media_type: str) -> str:
     return _SNIFF
 
 
-def _split(body: bytes, form: str) -> list[bytes]:
-    if form == _LINES:
-        return _lines(body)
-    if body.startswith(b"["):
-        return _elements(body)
-    try:
-        msgspec.json.decode(body, type=Raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        if form == _SNIFF and b"\n" in body:
-            return _lines(body)
-        if not _is_json(body):
-            raise BadBodyError(400, f"the body is not JSON: {error}") from None
-    return [body]
+def _too_many(kind: str, count: str) -> BadBodyError:
+    return BadBodyError(413, f"the body has {count} {kind}, and the limit is {MAX_EVENTS:,}: send several bodies")
 
 
 def _lines(body: bytes) -> list[bytes]:
+    if (count := body.count(b"\n") + 1) > MAX_EVENTS:
+        raise _too_many("lines", f"{count:,}")
     return [line for line in map(bytes.strip, body.split(b"\n")) if line]
 
 
-def _elements(body: bytes) -> list[bytes]:
-    try:
-        return [bytes(raw) for raw in msgspec.json.decode(body, type=list[Raw])]
-    except (msgspec.DecodeError, RecursionError) as error:
-        # one malformed element (a lone surrogate, a bad number, deep nesting) must not affect the others
-        if (found := _balanced_elements(body)) is None:
-            raise BadBodyError(400, f"the body is not a JSON array: {error}") from None
-        return found
+async def _elements(body: bytes) -> list[bytes]:
+    error: Exception | None = None
+    if body.count(b",") < _MANY_COMMAS:
+        try:
+            raws = msgspec.json.decode(body, type=list[Raw])
+        except (msgspec.DecodeError, RecursionError) as failed:
+            # one malformed element (a lone surrogate, a bad number, deep nesting) must not affect the others
+            error = failed
+        else:
+            if not raws:
+                raise BadBodyError(400, "the array is empty: send at least one event")
+            if len(raws) > MAX_EVENTS:
+                raise _too_many("events", f"{len(raws):,}")
+            return [bytes(raw) for raw in raws]
+    if (found := await _balanced_elements(body)) is None:
+        raise BadBodyError(400, f"the body is not a JSON array: {error or 'its brackets or quotes do not match'}")
+    return found
 
 
 def _is_json(body: bytes) -> bool:
@@ -97,15 +118,18 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},"]', re.DOTALL)
+# possessive, since a string without an end would be searched from its end back to its start
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},"]', re.DOTALL)
 
 
-def _balanced_elements(body: bytes) -> list[bytes] | None:
+async def _balanced_elements(body: bytes) -> list[bytes] | None:
     # brackets and strings only; None if they don't match
     elements: list[bytes] = []
     opened = bytearray()
     start = 1
-    for token in _TOKEN.finditer(body):
+    for number, token in enumerate(_TOKEN.finditer(body), 1):
+        if number % SLICE_TOKENS == 0:
+            await asyncio.sleep(0)
         sign = token[0]
         if sign in b"[{":
             opened += sign
@@ -119,6 +143,8 @@ def _balanced_elements(body: bytes) -> list[bytes] | None:
             if len(opened) == 1:
                 elements.append(body[start : token.start()].strip())
                 start = token.end()
+                if len(elements) >= MAX_EVENTS:
+                    raise _too_many("events", f"more than {MAX_EVENTS:,}")
         elif sign == b'"':
             return None  # a string without an end
     return None

@@ -50,7 +50,7 @@ class EventsEndpoint:
             if encoding not in (b"", b"identity"):
                 shown = encoding.decode("latin-1")
                 raise BadBodyError(415, f"the body is encoded with {shown}: send it without an encoding", _ENCODING)
-            raws = split_body(await self._body(length, receive), content_type.decode("latin-1"))
+            raws = await split_body(await self._body(length, receive), content_type.decode("latin-1"))
             pending = self._ingest.admit(len(raws))
         except BadBodyError as error:
             return _malformed(error)

@@ -113,7 +113,7 @@ def _post() -> dict[str, Any]:
     stored = Answer(accepted=1, rejected=[], items=_ITEMS[:1], cursor=_CURSOR)
     partly = Answer(accepted=1, rejected=[_REJECTED], items=_ITEMS, cursor=_CURSOR)
     empty = _problem(400, "Malformed body", "the array is empty: send at least one event")
-    large = _problem(413, "Body too large", "the body has 20,000,000 bytes, and the limit is 16,777,216")
+    large = _problem(413, "Body too large", "the body has 20,000,000 bytes, and the limit is 4,194,304")
     gzip = _problem(415, "Unsupported content encoding", "the body is encoded with gzip: send it without an encoding")
     busy = _problem(
         429, "Too many events at once", "20,000 events are on their way into the log; send this again a little later"

@@ -241,7 +241,7 @@ def _check_data(raw: bytes) -> None:
     except msgspec.MsgspecError as error:
         _refuse_data(_plain(str(error).split(" - at ")[0]))
     # on the text: a decoder drops repeated keys, Postgres parses all of them
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(raw):
         _refuse_data(_TOO_DEEP)
     if _is_suspicious(raw):
         if _NUL.search(raw):
@@ -253,7 +253,9 @@ _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _FOLDED = bytes.maketrans(b"123456789E-", b"000000000e+")
 _LONG = b"0" * MAX_NUMBER
 
@@ -284,13 +286,9 @@ def _refuse_data(reason: str, code: str = "invalid_event_data") -> NoReturn:
     raise EventRejectedError(code, f"event_data: {reason}")
 
 
-def _depth(raw: bytes) -> int:
-    depth = deepest = 0
-    for token in _TOKENS.finditer(raw):
-        sign = token[0]
-        if sign in (b"{", b"["):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif sign in (b"}", b"]"):
-            depth -= 1
-    return deepest
+def _is_too_deep(raw: bytes) -> bool:
+    """Whether valid JSON is nested deeper than ``MAX_DEPTH`` levels; each pass removes the innermost one."""
+    brackets = _STRING.sub(b"", raw).translate(_BRACKETS, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     )
 
     publish_timeout: PositiveFloat = Field(5.0, description="timeout for the log's acknowledgement of an event")
-    max_body_bytes: PositiveInt = Field(16 * MEBIBYTE, description="maximum body of a request to POST /events")
+    max_body_bytes: PositiveInt = Field(4 * MEBIBYTE, description="maximum body of a request to POST /events")
     max_pending_events: PositiveInt = Field(
         20_000, description="events being appended at once; beyond that, requests get 429"
     )
