@@ -1,4 +1,4 @@
-"""A command service of the test's own on the run's NATS server."""
+"""A command service for each test on the NATS server of the run."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from tests.support.command import Command, nats_client, running_command
 
 @pytest.fixture
 async def command(settings: Settings, log: LogClient) -> AsyncIterator[Command]:
-    """A running command side on fresh streams."""
+    """A running command service on fresh streams."""
     async with running_command(settings) as command:
         yield command
 

@@ -100,7 +100,7 @@ async def test_a_lost_connection_drops_the_beginning_of_a_message() -> None:
     assert connection.calls == [(2, 1, STORED)]
 
 
-async def test_what_is_no_message_is_a_protocol_error() -> None:
+async def test_an_unknown_line_is_a_protocol_error() -> None:
     for line in (b"HELLO world\r\n", b"MSG without a size\r\n"):
         with pytest.raises(ProtocolError):
             await parsed([line])

@@ -1,4 +1,4 @@
-"""The appender on a real server: order, duplicates, one write per turn of the loop, and a bound for every wait."""
+"""The appender on a real server: order, duplicates, one write per turn of the loop, and bounded waits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def stored(appender: Appender, one: Message) -> Appended:
     return outcome
 
 
-async def test_messages_are_stored_in_order_and_a_duplicate_is_told(connection: Client, log: LogClient) -> None:
+async def test_messages_are_stored_in_order_and_duplicates_are_reported(connection: Client, log: LogClient) -> None:
     appender = await appender_on(connection)
     messages = [message(b"%d" % number) for number in range(500)]
     assert await appender.append_all(messages) == [Appended(seq, False) for seq in range(1, 501)]
@@ -75,7 +75,7 @@ async def test_appends_of_one_turn_of_the_loop_share_one_write(
     assert [data.count(b"HPUB ") for data in writes] == [50]
 
 
-async def test_a_server_that_does_not_read_delays_an_append_no_longer_than_its_timeout(
+async def test_an_append_ends_within_its_timeout_if_the_server_does_not_read(
     connection: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = asyncio.Event()
@@ -101,7 +101,7 @@ async def test_a_server_that_does_not_read_delays_an_append_no_longer_than_its_t
     assert (await stored(appender, message())).seq
 
 
-async def test_a_message_too_large_for_the_server_fails_alone(connection: Client, log: LogClient) -> None:
+async def test_a_message_that_is_too_large_does_not_affect_the_others(connection: Client, log: LogClient) -> None:
     appender = await appender_on(connection)
     outcomes = await appender.append_all([message(), message(b"x" * connection.max_payload), message()])
     assert [outcome for outcome in outcomes if isinstance(outcome, Appended)] == [
@@ -112,13 +112,13 @@ async def test_a_message_too_large_for_the_server_fails_alone(connection: Client
     assert connection.is_connected
 
 
-async def test_a_subject_without_a_stream_is_told_at_once(connection: Client) -> None:
+async def test_a_subject_without_a_stream_fails_at_once(connection: Client) -> None:
     appender = await appender_on(connection)
     with pytest.raises(LogUnavailableError, match="stream does not exist"):
         await stored(appender, message(subject="nowhere"))
 
 
-async def test_a_closed_connection_is_told_at_once(settings: Settings, log: LogClient) -> None:
+async def test_a_closed_connection_fails_at_once(settings: Settings, log: LogClient) -> None:
     connection = await nats.connect(settings.nats_url)
     appender = await appender_on(connection)
     await connection.close()

@@ -60,7 +60,7 @@ def examples_of(document: dict[str, Any], channel: str) -> list[dict[str, Any]]:
     return [example["payload"] for example in message_of(document, channel)["examples"]]
 
 
-async def test_it_has_the_real_channels_with_who_sends_and_who_receives(document: dict[str, Any]) -> None:
+async def test_it_lists_the_channels_and_their_directions(document: dict[str, Any]) -> None:
     assert document["asyncapi"] == "3.0.0"
     assert set(document["channels"]) == {INBOX, SUBMIT, LOGGED, REFUSED, REPLY}
     actions = {name: operation["action"] for name, operation in document["operations"].items()}
@@ -70,19 +70,19 @@ async def test_it_has_the_real_channels_with_who_sends_and_who_receives(document
         assert set(document["channels"][name]["parameters"]) == set(re.findall(r"\{(\w+)\}", name))
 
 
-async def test_every_reference_in_it_leads_somewhere(document: dict[str, Any]) -> None:
+async def test_every_reference_resolves(document: dict[str, Any]) -> None:
     assert references(document)
     for reference in references(document):
         assert resolve(document, reference)
 
 
-async def test_its_examples_are_what_its_schemas_allow(document: dict[str, Any]) -> None:
+async def test_examples_match_their_schemas(document: dict[str, Any]) -> None:
     for channel in document["channels"]:
         for example in examples_of(document, channel):
             strict_validator(document, message_of(document, channel)["payload"]).validate(example)
 
 
-async def test_its_examples_are_events_that_are_let_in(document: dict[str, Any]) -> None:
+async def test_example_events_are_accepted(document: dict[str, Any]) -> None:
     now = datetime.now(UTC)
     assert SEED in examples_of(document, INBOX)
     for channel in (INBOX, SUBMIT):
@@ -93,7 +93,7 @@ async def test_its_examples_are_events_that_are_let_in(document: dict[str, Any])
         assert read_entry(entry, logged_at=now, upcasters=NO_UPCASTERS).user_id == 123
 
 
-async def test_its_schemas_name_the_fields_that_are_really_there(
+async def test_schemas_name_the_members_of_real_messages(
     document: dict[str, Any], nats: Client, log: LogClient
 ) -> None:
     def fields(channel: str) -> set[str]:
@@ -109,9 +109,7 @@ async def test_its_schemas_name_the_fields_that_are_really_there(
     assert fields(REFUSED) == set(Rejected.__struct_fields__)
 
 
-async def test_its_headers_are_those_that_are_really_there(
-    document: dict[str, Any], nats: Client, log: LogClient
-) -> None:
+async def test_headers_match_real_messages(document: dict[str, Any], nats: Client, log: LogClient) -> None:
     await nats.request(INBOX, b"{}", timeout=10)
     await nats.request(SUBMIT, json.dumps(SEED).encode(), timeout=10)
     await until_inbox_is_empty(log)
@@ -123,7 +121,7 @@ async def test_its_headers_are_those_that_are_really_there(
             judge.validate(example["headers"])
 
 
-async def test_its_streams_are_as_they_really_are(document: dict[str, Any], log: LogClient) -> None:
+async def test_streams_match_their_configuration(document: dict[str, Any], log: LogClient) -> None:
     streams = {}
     for channel in (INBOX, LOGGED, REFUSED):
         told = dict(document["channels"][channel]["x-jetstream"])
@@ -132,7 +130,7 @@ async def test_its_streams_are_as_they_really_are(document: dict[str, Any], log:
     assert streams == {INBOX: INBOX_STREAM, LOGGED: LOG_STREAM, REFUSED: REJECTED_STREAM}
 
 
-async def test_its_schemas_say_what_is_required_and_bounded(document: dict[str, Any]) -> None:
+async def test_schemas_have_required_members_and_bounds(document: dict[str, Any]) -> None:
     schema = resolve(document, message_of(document, INBOX)["payload"])
     assert set(schema["required"]) == {"event_type", "user_id", "event_data"}
     assert schema["additionalProperties"] is False

@@ -1,4 +1,4 @@
-"""``POST /events``: every kind of body, every status, and that an answer says what the log has."""
+"""``POST /events``: every kind of body and every status; answers match the log."""
 
 import asyncio
 import json
@@ -29,9 +29,7 @@ def event(**fields: Any) -> dict[str, Any]:
     return SEED | fields
 
 
-async def test_one_event_is_answered_with_its_id_and_position_once_the_log_has_it(
-    command: Command, log: LogClient
-) -> None:
+async def test_one_event_is_answered_with_its_id_and_position(command: Command, log: LogClient) -> None:
     answer = await command.http.post("/events", json=SEED)
     assert answer.status_code == 202
     assert answer.json() == {
@@ -52,7 +50,7 @@ async def test_one_event_is_answered_with_its_id_and_position_once_the_log_has_i
 @pytest.mark.parametrize(
     "content_type", ["application/x-ndjson", "application/json", "application/x-www-form-urlencoded"]
 )
-async def test_arrays_and_lines_are_taken_with_the_content_type_or_without(
+async def test_arrays_and_lines_are_accepted_with_or_without_content_type(
     command: Command, log: LogClient, content_type: str
 ) -> None:
     lines = [json.dumps(event(user_id=n)) for n in range(3)]
@@ -62,7 +60,7 @@ async def test_arrays_and_lines_are_taken_with_the_content_type_or_without(
     assert [stored.user_id for stored in await logged_events(log)] == [0, 1, 2]
 
 
-async def test_a_big_batch_is_in_the_log_in_the_order_of_the_body(command: Command, log: LogClient) -> None:
+async def test_a_large_body_is_stored_in_its_order(command: Command, log: LogClient) -> None:
     body = "\n".join(json.dumps(event(user_id=n, event_type=f"type {n % 7}")) for n in range(5_000))
     answer = await command.http.post("/events", content=body, headers={"Content-Type": "application/x-ndjson"})
     assert (answer.status_code, answer.json()["accepted"]) == (202, 5_000)
@@ -72,7 +70,7 @@ async def test_a_big_batch_is_in_the_log_in_the_order_of_the_body(command: Comma
     assert [str(stored.event_id) for stored in events] == [item["event_id"] for item in answer.json()["items"]]
 
 
-async def test_batches_sent_at_once_each_keep_their_order(command: Command, log: LogClient) -> None:
+async def test_concurrent_bodies_keep_their_order(command: Command, log: LogClient) -> None:
     async def send(user_id: int) -> None:
         body = [event(user_id=user_id, event_data={"n": n}) for n in range(1_500)]
         assert (await command.http.post("/events", json=body)).status_code == 202
@@ -84,7 +82,7 @@ async def test_batches_sent_at_once_each_keep_their_order(command: Command, log:
         assert numbers == list(range(1_500))
 
 
-async def test_some_refused_are_named_and_do_not_spoil_the_others(command: Command, log: LogClient) -> None:
+async def test_refused_events_are_listed_and_do_not_affect_the_others(command: Command, log: LogClient) -> None:
     mine = str(uuid4())
     body = f'{json.dumps(SEED)}\n{{"event_type"\n{json.dumps(event(event_id=mine, user_id="x"))}\n{json.dumps(SEED)}'
     answer = await command.http.post("/events", content=body, headers={"Content-Type": "application/x-ndjson"})
@@ -102,7 +100,9 @@ async def test_some_refused_are_named_and_do_not_spoil_the_others(command: Comma
 
 
 @pytest.mark.parametrize("body", [event(user_id=None), [event(user_id=None), 5]])
-async def test_all_refused_is_a_problem_with_the_reasons(command: Command, log: LogClient, body: Any) -> None:
+async def test_a_body_of_refused_events_is_a_problem_with_the_reasons(
+    command: Command, log: LogClient, body: Any
+) -> None:
     answer = await command.http.post("/events", json=body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
     assert answer.json() == IsPartialDict(accepted=0, cursor=None, detail=IsStr(regex=".*user_id: expected int.*"))
@@ -110,7 +110,7 @@ async def test_all_refused_is_a_problem_with_the_reasons(command: Command, log: 
     assert (await log.state()).last_seq == 0
 
 
-async def test_a_repeated_event_is_accepted_and_told_to_be_a_duplicate_at_the_same_place(command: Command) -> None:
+async def test_a_duplicate_is_accepted_at_the_position_of_the_first(command: Command) -> None:
     mine = event(event_id=str(uuid4()))
     first = await command.http.post("/events?detail=1", json=[SEED, mine])
     again = await command.http.post("/events?detail=1", json=[mine | {"created_at": "2025-10-11T10:00:00Z"}, 7])
@@ -122,7 +122,7 @@ async def test_a_repeated_event_is_accepted_and_told_to_be_a_duplicate_at_the_sa
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"hello", b'{"event_type":', b"[{}"])
-async def test_a_body_that_is_no_events_is_400(command: Command, body: bytes) -> None:
+async def test_a_body_without_events_is_400(command: Command, body: bytes) -> None:
     answer = await command.http.post("/events", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
     assert answer.json() == {
@@ -134,12 +134,12 @@ async def test_a_body_that_is_no_events_is_400(command: Command, body: bytes) ->
 
 
 @pytest.mark.parametrize("headers", [{"Content-Type": "multipart/form-data; boundary=x"}, {"Content-Encoding": "gzip"}])
-async def test_a_body_of_a_hopeless_kind_is_415(command: Command, headers: dict[str, str]) -> None:
+async def test_an_unsupported_media_type_or_encoding_is_415(command: Command, headers: dict[str, str]) -> None:
     answer = await command.http.post("/events", content=b"x", headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
 
 
-async def test_other_methods_and_paths_are_problems_too(command: Command) -> None:
+async def test_other_methods_and_paths_are_problems(command: Command) -> None:
     wrong_method = await command.http.get("/events")
     assert (wrong_method.status_code, wrong_method.headers["content-type"]) == (405, PROBLEM)
     assert wrong_method.headers["allow"] == "POST"
@@ -165,7 +165,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(settings: S
     assert announced.headers["connection"] == "close"
 
 
-async def test_more_events_at_once_than_may_be_are_429_and_a_lone_big_body_is_not(
+async def test_too_many_pending_events_are_429_but_one_large_body_is_accepted(
     settings: Settings, log: LogClient
 ) -> None:
     async with running_command(settings.model_copy(update={"max_pending_events": 100})) as command:
@@ -178,7 +178,7 @@ async def test_more_events_at_once_than_may_be_are_429_and_a_lone_big_body_is_no
     assert (await log.state()).last_seq == 60 * (3 - len(refused)) + 250
 
 
-async def test_no_more_event_types_than_may_be_get_into_the_log(settings: Settings, log: LogClient) -> None:
+async def test_the_number_of_event_types_is_limited(settings: Settings, log: LogClient) -> None:
     await append(log, subject_of("old"), b"x", "")
     async with running_command(settings.model_copy(update={"max_event_types": 2})) as command:
         answer = await command.http.post("/events", json=[event(event_type=name) for name in ("old", "a", "b", "a")])
@@ -187,7 +187,7 @@ async def test_no_more_event_types_than_may_be_get_into_the_log(settings: Settin
     assert (await log.state()).subjects == 2
 
 
-async def test_status_counts_what_happened(command: Command, log: LogClient) -> None:
+async def test_status_counts_outcomes(command: Command, log: LogClient) -> None:
     mine = event(event_id=str(uuid4()))
     await command.http.post("/events", json=[mine, SEED, 1])
     await command.http.post("/events", json=mine)
@@ -202,13 +202,13 @@ async def test_status_counts_what_happened(command: Command, log: LogClient) -> 
     }
 
 
-async def test_health_says_that_the_log_answers(command: Command) -> None:
+async def test_health_reports_that_the_log_answers(command: Command) -> None:
     for path in ("/health", "/health/ready"):
         answer = await command.http.get(path)
         assert (answer.status_code, answer.json()) == (200, {"log": "ok"})
 
 
-async def test_ids_made_here_are_ordered_in_time(command: Command) -> None:
+async def test_generated_ids_are_ordered_in_time(command: Command) -> None:
     answers: list[httpx.Response] = [await command.http.post("/events", json=SEED) for _ in range(20)]
     ids = [UUID(answer.json()["items"][0]["event_id"]) for answer in answers]
     assert ids == sorted(ids)

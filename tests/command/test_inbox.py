@@ -1,4 +1,4 @@
-"""The inbox: what any NATS client publishes on ``analytics`` gets into the log, once, or is kept with the reason."""
+"""The inbox: a message on ``analytics`` is logged once, or stored with the reason for its refusal."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ BARE = b'{"event_type":"page_view","user_id":123,"event_data":{"path":"/home"}}'
 
 
 async def inbox_of(connection: Client, log: LogClient) -> Inbox:
-    """The inbox as a service wires it, on a connection of the test's own."""
+    """The inbox as the service builds it, on a connection of the test."""
     metrics = CommandMetrics()
     appender = Appender(metrics, Tracing(), timeout=5)
     await appender.start(connection)
@@ -57,9 +57,9 @@ async def until_rejected(log: LogClient, count: int) -> list[Rejected]:
     return await list_rejected(log, count + 1)
 
 
-async def test_the_seeds_event_is_in_the_log_at_once_with_an_id(command: Command, nats: Client, log: LogClient) -> None:
+async def test_an_inbox_event_is_logged_at_once_with_an_id(command: Command, nats: Client, log: LogClient) -> None:
     await nats.publish(INBOX, SEED)
-    await until_logged(log, 1)  # whatever has to be set up for a first message
+    await until_logged(log, 1)  # includes the set-up for the first message
     began = time.monotonic()
     await nats.publish(INBOX, SEED)
     await until_logged(log, 2)
@@ -70,14 +70,14 @@ async def test_the_seeds_event_is_in_the_log_at_once_with_an_id(command: Command
     assert first.created_at == datetime(2025, 10, 10, 10, tzinfo=UTC)
 
 
-async def test_a_missing_time_is_when_the_inbox_got_the_message(command: Command, nats: Client, log: LogClient) -> None:
+async def test_a_missing_time_is_the_time_of_the_inbox_message(command: Command, nats: Client, log: LogClient) -> None:
     await nats.publish(INBOX, BARE)
     await until_logged(log, 1)
     [event] = await logged_events(log)
     assert event.created_at == IsNow(tz="UTC", delta=10)
 
 
-async def test_a_publisher_may_ask_for_jetstreams_own_acknowledgement(
+async def test_a_publisher_can_wait_for_jetstreams_acknowledgement(
     command: Command, nats: Client, log: LogClient
 ) -> None:
     ack = await nats.jetstream().publish(INBOX, SEED)
@@ -85,7 +85,9 @@ async def test_a_publisher_may_ask_for_jetstreams_own_acknowledgement(
     await until_logged(log, 1)
 
 
-async def test_what_came_while_nobody_listened_is_taken_later(settings: Settings, nats: Client, log: LogClient) -> None:
+async def test_messages_published_while_no_service_runs_are_stored_later(
+    settings: Settings, nats: Client, log: LogClient
+) -> None:
     for _ in range(10):
         await nats.jetstream().publish(INBOX, SEED)
     async with running_command(settings):
@@ -94,10 +96,10 @@ async def test_what_came_while_nobody_listened_is_taken_later(settings: Settings
     assert (await log.state()).last_seq == 10
 
 
-async def test_a_crash_between_log_and_acknowledgement_adds_nothing(
+async def test_a_crash_between_append_and_acknowledgement_adds_no_event(
     settings: Settings, nats: Client, log: LogClient
 ) -> None:
-    quick = settings.model_copy(update={"publish_timeout": 0.1})  # delivered again the sooner
+    quick = settings.model_copy(update={"publish_timeout": 0.1})  # for an early redelivery
     await make_consumer(log, publish_timeout=quick.publish_timeout)
     async with nats_client(settings) as dying:
         deliveries = await dying.subscribe(f"_INBOX.{CONSUMER}", queue=CONSUMER)
@@ -112,7 +114,7 @@ async def test_a_crash_between_log_and_acknowledgement_adds_nothing(
     assert (await log.state()).last_seq == 1
 
 
-async def test_what_is_refused_is_kept_with_the_reason_and_the_others_are_in_the_log(
+async def test_refused_messages_are_stored_with_the_reason_and_the_others_logged(
     command: Command, nats: Client, log: LogClient
 ) -> None:
     mine = uuid4()
@@ -139,9 +141,7 @@ async def test_what_is_refused_is_kept_with_the_reason_and_the_others_are_in_the
     assert json.loads(base64.b64decode(stored["message"]["data"]))["event_id"] == str(mine)
 
 
-async def test_a_refused_message_too_large_to_keep_whole_is_kept_in_part_and_says_so(
-    command: Command, nats: Client, log: LogClient
-) -> None:
+async def test_a_refused_message_that_is_too_large_is_truncated(command: Command, nats: Client, log: LogClient) -> None:
     whole = nats.max_payload
     await nats.jetstream().publish(INBOX, b"\x01" * whole)
     [rejected] = await until_rejected(log, 1)
@@ -151,7 +151,9 @@ async def test_a_refused_message_too_large_to_keep_whole_is_kept_in_part_and_say
     await until_inbox_is_empty(log)
 
 
-async def test_a_refused_message_is_kept_once_however_often_it_is_delivered(settings: Settings, log: LogClient) -> None:
+async def test_a_refused_message_is_stored_once_however_often_it_is_delivered(
+    settings: Settings, log: LogClient
+) -> None:
     async with nats_client(settings) as nats, running_command(settings):
         await nats.jetstream().publish(INBOX, b"bad")
         await until_rejected(log, 1)
@@ -176,7 +178,7 @@ async def test_two_services_share_the_inbox(settings: Settings, nats: Client, lo
     assert min(counts) > 0
 
 
-async def test_somebody_elses_message_among_the_rejected_is_shown(nats: Client, log: LogClient) -> None:
+async def test_a_foreign_message_in_the_rejected_stream_is_listed(nats: Client, log: LogClient) -> None:
     await nats.jetstream().publish("analytics.rejected.other", b"?")
     [rejected] = await list_rejected(log, 10)
     assert (rejected.code, rejected.payload) == ("unreadable", "?")

@@ -1,4 +1,4 @@
-"""The OpenAPI document describes what POST /events and its neighbours really answer."""
+"""The OpenAPI document describes the real answers of POST /events and the other routes."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ async def test_every_answer_is_as_documented(command: Command, detail: str) -> N
         check_response(document, path, "get", await command.http.get(path))
 
 
-async def test_the_documents_examples_are_taken_and_as_its_schemas_say(command: Command) -> None:
+async def test_examples_are_accepted_and_match_their_schemas(command: Command) -> None:
     document = await document_of(command)
     for example in document["components"]["schemas"]["Event"]["examples"]:
         assert (await command.http.post("/events", json=example)).status_code == 202
@@ -65,7 +65,7 @@ async def test_the_documents_examples_are_taken_and_as_its_schemas_say(command: 
         validator(document, schema).validate(example)
 
 
-async def test_what_can_be_sent_again_later_is_as_documented(settings: Settings, log: LogClient) -> None:
+async def test_retryable_answers_are_as_documented(settings: Settings, log: LogClient) -> None:
     async with running_command(settings.model_copy(update={"max_pending_events": 1})) as command:
         document = await document_of(command)
         answers = await asyncio.gather(*(command.http.post("/events", json=[SEED_EVENT] * 2) for _ in range(2)))
@@ -78,7 +78,7 @@ async def test_what_can_be_sent_again_later_is_as_documented(settings: Settings,
         assert ("Retry-After" in documented.get("headers", {})) == ("retry-after" in answer.headers)
 
 
-async def test_every_path_that_is_served_is_documented(command: Command) -> None:
+async def test_every_path_is_documented(command: Command) -> None:
     served = {route.path for route in command.service.routes if isinstance(route, Route | Mount)}
     pages = {"/docs", "/docs/files", "/asyncapi", "/asyncapi.json", "/openapi.json", "/health"}
     assert served - pages == set((await document_of(command))["paths"])

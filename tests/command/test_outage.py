@@ -1,4 +1,4 @@
-"""When the log is full or gone: nothing is acknowledged that isn't stored, and nothing that waits is lost."""
+"""A full or missing log: only stored events are acknowledged, and pending ones are not lost."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ SEED: dict[str, Any] = {
 }
 
 
-async def test_a_full_log_is_503_with_the_ids_to_send_again(command: Command, log: LogClient) -> None:
+async def test_a_full_log_is_503_with_the_ids_to_retry(command: Command, log: LogClient) -> None:
     await command.http.post("/events", json=SEED)
     await set_log_limit(log, 1)
     answer = await command.http.post("/events", json=[SEED, 5, SEED])
@@ -56,7 +56,7 @@ async def test_a_full_log_is_503_with_the_ids_to_send_again(command: Command, lo
     assert (await log.state()).last_seq == 3
 
 
-async def test_a_log_that_fills_up_within_a_body_says_how_much_is_stored(command: Command, log: LogClient) -> None:
+async def test_a_log_that_fills_up_within_a_body_reports_the_stored_events(command: Command, log: LogClient) -> None:
     await command.http.post("/events", json=SEED)
     size = (await log.state()).bytes
     await set_log_limit(log, size * 11)
@@ -66,7 +66,7 @@ async def test_a_log_that_fills_up_within_a_body_says_how_much_is_stored(command
     assert (await log.state()).last_seq == 11
 
 
-async def test_the_inbox_keeps_what_a_full_log_refuses_and_delivers_it_when_there_is_room(
+async def test_the_inbox_delivers_again_once_a_full_log_has_room(
     command: Command, nats: Client, log: LogClient
 ) -> None:
     await command.http.post("/events", json=SEED)
@@ -85,7 +85,7 @@ async def test_the_inbox_keeps_what_a_full_log_refuses_and_delivers_it_when_ther
     assert (await log.state()).last_seq == 21
 
 
-async def test_every_answered_event_is_in_the_log_after_the_server_was_killed_under_load(
+async def test_every_accepted_event_is_logged_after_the_server_is_killed_under_load(
     own_nats_server: NatsServer,
 ) -> None:
     settings = Settings(nats_url=own_nats_server.url, publish_timeout=2)
@@ -125,7 +125,7 @@ async def test_every_answered_event_is_in_the_log_after_the_server_was_killed_un
     assert len(set(acknowledged)) == len(acknowledged)
 
 
-async def test_without_a_server_every_way_in_says_so_and_goes_on_when_it_is_back(own_nats_server: NatsServer) -> None:
+async def test_without_a_server_events_are_refused_until_it_is_back(own_nats_server: NatsServer) -> None:
     settings = Settings(nats_url=own_nats_server.url, publish_timeout=0.5)
     async with running_command(settings) as command:
         await asyncio.to_thread(own_nats_server.kill)
@@ -150,14 +150,14 @@ async def test_without_a_server_every_way_in_says_so_and_goes_on_when_it_is_back
             await log.close()
 
 
-async def test_a_log_that_is_gone_is_unavailable_not_full(command: Command, log: LogClient) -> None:
+async def test_a_deleted_log_is_unavailable_not_full(command: Command, log: LogClient) -> None:
     await log.api("STREAM.DELETE.ANALYTICS")
     answer = await command.http.post("/events", json=SEED)
     assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
     assert "does not exist" in answer.json()["detail"]
 
 
-async def test_no_server_at_the_start_is_one_sentence_without_the_password() -> None:
+async def test_a_missing_server_at_the_start_is_reported_without_the_password() -> None:
     with pytest.raises(LogUnavailableError) as caught:
         async with running_command(Settings(nats_url="nats://someone:secret@127.0.0.1:1")):
             pass

@@ -1,4 +1,4 @@
-"""The whole service: its port, its stop, and what it does when JetStream's parts vanish behind its back."""
+"""The whole service: its port, its shutdown, and JetStream parts that disappear."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ SEED: dict[str, Any] = {
 
 @asynccontextmanager
 async def serving(settings: Settings) -> "AsyncIterator[tuple[asyncio.Task[None], httpx.AsyncClient]]":
-    """The service on its port, as a task that ends with it."""
+    """The service on its port, and its task."""
     task = asyncio.create_task(serve(settings))
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{settings.command_port}", timeout=30, verify=False
@@ -59,9 +59,7 @@ async def serving(settings: Settings) -> "AsyncIterator[tuple[asyncio.Task[None]
         await asyncio.wait([task])
 
 
-async def test_the_service_takes_events_on_its_port_and_stops_in_time_when_it_is_told_to(
-    settings: Settings, log: LogClient
-) -> None:
+async def test_the_service_accepts_events_on_its_port_and_stops_in_time(settings: Settings, log: LogClient) -> None:
     acknowledged: list[str] = []
 
     async def load(http: httpx.AsyncClient) -> None:
@@ -85,7 +83,7 @@ async def test_the_service_takes_events_on_its_port_and_stops_in_time_when_it_is
         pass  # the port is free again
 
 
-async def test_the_service_stops_in_time_without_its_server_too(own_nats_server: Any, settings: Settings) -> None:
+async def test_the_service_stops_in_time_without_its_server(own_nats_server: Any, settings: Settings) -> None:
     lonely = settings.model_copy(update={"nats_url": own_nats_server.url})
     async with serving(lonely) as (task, http):
         await asyncio.to_thread(own_nats_server.kill)
@@ -102,7 +100,7 @@ async def test_the_service_stops_in_time_without_its_server_too(own_nats_server:
         assert (await waiting).status_code == 503
 
 
-async def test_a_port_that_is_taken_is_one_sentence(settings: Settings, log: LogClient) -> None:
+async def test_a_port_in_use_is_a_conflict(settings: Settings, log: LogClient) -> None:
     with (
         socket.create_server(("127.0.0.1", settings.command_port)),
         pytest.raises(ConflictError, match="can't be listened on"),
@@ -110,14 +108,14 @@ async def test_a_port_that_is_taken_is_one_sentence(settings: Settings, log: Log
         await serve(settings)
 
 
-async def test_a_taken_body_is_not_mistaken_for_the_next_request(settings: Settings, log: LogClient) -> None:
+async def test_an_unread_body_is_not_read_as_the_next_request(settings: Settings, log: LogClient) -> None:
     async with serving(settings.model_copy(update={"max_body_bytes": 1_000})) as (_, http):
         answers = [(await http.post("/events", content=b" " * 100_000)).status_code for _ in range(3)]
         answers.append((await http.post("/events", json=SEED)).status_code)
     assert answers == [413, 413, 413, 202]
 
 
-async def test_a_deleted_inbox_consumer_is_made_anew_and_nothing_is_lost(
+async def test_a_deleted_inbox_consumer_is_recreated_without_loss(
     settings: Settings, log: LogClient, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
@@ -127,7 +125,7 @@ async def test_a_deleted_inbox_consumer_is_made_anew_and_nothing_is_lost(
         await until_logged(log, 1)
 
 
-async def test_a_deleted_stream_ends_the_service_with_a_sentence(
+async def test_a_deleted_stream_ends_the_service(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
@@ -137,7 +135,7 @@ async def test_a_deleted_stream_ends_the_service_with_a_sentence(
             await asyncio.wait_for(task, 10)
 
 
-async def test_another_log_ends_the_service_with_a_sentence(
+async def test_a_replaced_log_ends_the_service(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
@@ -148,7 +146,7 @@ async def test_another_log_ends_the_service_with_a_sentence(
             await asyncio.wait_for(task, 10)
 
 
-async def test_event_types_that_other_services_logged_count_before_long(
+async def test_event_types_of_other_services_count(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_module, "INTERVAL", 0.05)
@@ -167,10 +165,8 @@ async def test_event_types_that_other_services_logged_count_before_long(
             service.event_types.subject("another")
 
 
-async def test_event_types_that_come_while_they_are_read_do_not_keep_the_reading_from_its_end(
-    log: LogClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The log tells them page by page in the order of their names: new ones in front put off those that were told."""
+async def test_new_event_types_do_not_prolong_loading(log: LogClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log lists types page by page in the order of their names: new ones in front shift the listed ones."""
     told, new = log.stream_info, ["a", "b"]
     for name in ("y", "z"):
         await append(log, subject_of(name), b"x", "")
@@ -190,6 +186,6 @@ async def test_event_types_that_come_while_they_are_read_do_not_keep_the_reading
     assert len(event_types) == 4
 
 
-async def test_no_server_at_the_start_ends_the_service_with_a_sentence(settings: Settings) -> None:
+async def test_a_missing_server_at_the_start_ends_the_service(settings: Settings) -> None:
     with pytest.raises(LogUnavailableError, match="no NATS server answers"):
         await serve(settings.model_copy(update={"nats_url": "nats://127.0.0.1:1"}))

@@ -1,4 +1,4 @@
-"""``analytics.submit``: the answer comes once the log has the event, or says why it hasn't."""
+"""``analytics.submit``: the reply comes once the log has the event, or names the reason for its refusal."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ async def submit(nats: Client, payload: bytes) -> dict[str, Any]:
     return reply
 
 
-async def test_the_answer_says_where_the_event_is(command: Command, nats: Client, log: LogClient) -> None:
+async def test_the_reply_has_the_position_of_the_event(command: Command, nats: Client, log: LogClient) -> None:
     reply = await submit(nats, SEED)
     assert reply == {"event_id": IsUUID, "cursor": IsStr(regex=r"[0-9a-f]{12}:1:[0-9a-f]{8}"), "duplicate": False}
     [entry] = await log_entries(log)
     assert entry.message_id == reply["event_id"]
 
 
-async def test_a_repetition_is_told_to_be_one(command: Command, nats: Client) -> None:
+async def test_a_duplicate_is_reported(command: Command, nats: Client) -> None:
     mine = json.dumps(json.loads(SEED) | {"event_id": str(uuid4())}).encode()
     first, again = await submit(nats, mine), await submit(nats, mine)
     assert again == first | {"duplicate": True}

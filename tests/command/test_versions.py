@@ -1,4 +1,4 @@
-"""Versions at the door: what can be read some day is stored as it was sent, what never can is refused."""
+"""Event versions: readable ones are stored as they were sent, others are refused."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "upcasters.py"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """The door knows the example's three versions of ``order_completed``."""
+    """Upcasters of the example: three versions of ``order_completed``."""
     return settings.model_copy(update={"upcasters": str(EXAMPLE)})
 
 
@@ -49,7 +49,7 @@ UNREADABLE = [
 ]
 
 
-async def test_every_known_version_is_stored_as_it_was_sent(command: Command, log: LogClient) -> None:
+async def test_every_known_version_is_stored_unchanged(command: Command, log: LogClient) -> None:
     answer = await command.http.post("/events", json=SENT)
     assert answer.status_code == 202
     assert [one.event_version for one in await logged_events(log)] == [1, 1, 2, 3]
@@ -58,7 +58,7 @@ async def test_every_known_version_is_stored_as_it_was_sent(command: Command, lo
     assert ["event_version" in one for one in stored] == [False, False, True, True]
 
 
-async def test_what_could_never_be_read_is_refused_with_the_reason(command: Command, log: LogClient) -> None:
+async def test_an_unreadable_version_is_refused_with_the_reason(command: Command, log: LogClient) -> None:
     answer = await command.http.post("/events", json=[*(event for event, _, _ in UNREADABLE), SENT[0]])
     assert answer.status_code == 207
     assert answer.json()["rejected"] == [
@@ -68,7 +68,7 @@ async def test_what_could_never_be_read_is_refused_with_the_reason(command: Comm
     assert (await log.state()).last_seq == 1
 
 
-async def test_nats_has_the_same_door(command: Command, settings: Settings, log: LogClient) -> None:
+async def test_nats_and_http_validate_versions_alike(command: Command, settings: Settings, log: LogClient) -> None:
     bad, code, _ = UNREADABLE[0]
     async with nats_client(settings) as nats:
         reply = json.loads((await nats.request(SUBMIT, json.dumps(bad).encode(), timeout=10)).data)
@@ -80,7 +80,7 @@ async def test_nats_has_the_same_door(command: Command, settings: Settings, log:
     assert [one.event_version for one in await logged_events(log)] == [2]
 
 
-async def test_upcasters_with_a_hole_are_refused_at_the_start(settings: Settings, tmp_path: Path) -> None:
+async def test_upcasters_with_a_missing_step_are_refused_at_the_start(settings: Settings, tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text('UPCASTERS = {("order_completed", 2): dict}\n')
     with pytest.raises(ConfigurationError, match="the one for version 1 is missing"):

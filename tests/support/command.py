@@ -1,4 +1,4 @@
-"""The command service within a test, and looking at what it did to the log."""
+"""Runs the command service within a test, and reads what it logged."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 
 class Command(NamedTuple):
-    """A running command side: its parts, and an HTTP client of its app."""
+    """A running command service and an HTTP client of its app."""
 
     service: CommandService
     http: httpx.AsyncClient
