@@ -21,6 +21,7 @@ from migrations.flavours import extension_schema
 from projection.store import projection_sql
 from runtime.postgres import UNAVAILABLE, connect
 from runtime.settings import Settings
+from runtime.supervise import Outage, retry
 
 MATERIALIZE_AFTER = timedelta(minutes=10)
 """Age at which events are materialized; twice the age at which the projector counts an event as late."""
@@ -57,16 +58,23 @@ class TimeRange(NamedTuple):
 
 async def maintain(settings: Settings, model: Model) -> None:
     """Maintains a model until cancelled, through outages; returns at once for the postgres flavour."""
-    while model.flavour == "timescale":
+
+    async def run() -> None:
+        connection = await connect(settings.dsn, name="maintenance")
         try:
-            connection = await connect(settings.dsn, name="maintenance")
-            try:
-                await _maintain(Maintenance(connection, model), timedelta(days=settings.retention_days))
-            finally:
-                await connection.close(timeout=2)
-        except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
-            logger.warning("%s: retrying in %g s: %s", model.name, RETRY_INTERVAL, error or type(error).__name__)
-            await asyncio.sleep(RETRY_INTERVAL)
+            await _maintain(Maintenance(connection, model), timedelta(days=settings.retention_days))
+        finally:
+            await connection.close(timeout=2)
+
+    if model.flavour == "timescale":
+        await retry(
+            run,
+            asyncio.Event(),
+            on=(TailraceError, asyncpg.PostgresError, *UNAVAILABLE),
+            outage=Outage(logger, f"the maintenance of {model.name} waits"),
+            first=RETRY_INTERVAL,
+            longest=RETRY_INTERVAL,
+        )
 
 
 async def _maintain(maintenance: "Maintenance", retention: timedelta) -> None:

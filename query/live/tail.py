@@ -11,6 +11,7 @@ from query.live.encoding import encode_entries
 from query.live.ring import Ring
 from runtime.log.client import LogClient
 from runtime.log.reader import LogReader
+from runtime.supervise import Outage
 
 COLLECT = 0.005
 """Seconds between two reads: entries that arrive together become one frame."""
@@ -33,7 +34,7 @@ class Tail:
         self._log = log
         self._size = size
         self._subscribers: set[asyncio.Event] = set()
-        self._is_down = False
+        self._outage = Outage(logger, "live clients wait for the log", recovered="live clients receive events again")
 
     def subscribe(self, event: asyncio.Event) -> None:
         """Sets ``event`` whenever the ring has grown or was replaced, until ``unsubscribe``."""
@@ -49,9 +50,7 @@ class Tail:
             try:
                 await self._follow()
             except LogUnavailableError as error:
-                if not self._is_down:
-                    logger.warning("live clients wait for the log: %s", error)
-                self._is_down = True
+                self._outage.report(error)
                 await asyncio.sleep(RETRY_INTERVAL)
             except (ForeignHistoryError, LostEntriesError) as error:
                 logger.error("live clients receive a gap: %s", error)
@@ -68,9 +67,7 @@ class Tail:
         try:
             while True:
                 entries = await reader.read(BATCH, WAIT)
-                if self._is_down:
-                    logger.info("live clients receive events again")
-                    self._is_down = False
+                self._outage.end()
                 if not entries:
                     continue
                 gaps = gaps_between(ring.end.seq, entries)
