@@ -1,4 +1,4 @@
-"""The log's client and reader, the same promises with each library."""
+"""The log's client and reader: every entry once, in order, from the same log."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ from tests.support.events import append
 from tests.support.servers import NatsServer
 
 
-async def test_entries_come_in_log_order_each_once(client: LogClient) -> None:
+async def test_entries_are_read_once_and_in_order(client: LogClient) -> None:
     await append_numbers(client, *range(1, 251))
     reader = LogReader(client, await start(client))
     entries = await read_until(reader, 250, limit=100)
@@ -31,7 +31,7 @@ async def test_entries_come_in_log_order_each_once(client: LogClient) -> None:
     await reader.close()
 
 
-async def test_a_reader_starts_behind_its_position_and_waits_for_more(client: LogClient) -> None:
+async def test_a_reader_starts_after_its_position_and_waits_for_more(client: LogClient) -> None:
     await append_numbers(client, 1, 2, 3)
     second = await client.get(2)
     assert second is not None
@@ -46,14 +46,14 @@ async def test_a_reader_starts_behind_its_position_and_waits_for_more(client: Lo
     await reader.close()
 
 
-async def test_a_repeated_message_id_is_stored_once(client: LogClient) -> None:
+async def test_a_duplicate_message_id_is_stored_once(client: LogClient) -> None:
     first = await append(client, subject_of("test"), b"a", "same")
     again = await append(client, subject_of("test"), b"b", "same")
     assert (first.duplicate, again.duplicate, first.seq) == (False, True, again.seq)
     assert (await client.state()).last_seq == 1
 
 
-async def test_a_consumer_deleted_behind_the_readers_back_is_made_anew(
+async def test_a_deleted_consumer_is_replaced(
     client: LogClient, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
@@ -97,7 +97,7 @@ async def test_another_message_at_the_position_is_refused(client: LogClient) -> 
         await reader.read(10, 0.1)
 
 
-async def test_a_hole_in_the_middle_is_named(client: LogClient, log: LogClient) -> None:
+async def test_an_unrecorded_gap_is_named(client: LogClient, log: LogClient) -> None:
     await append_and_lose(log, 7, Gap(3, 4))
     reader = LogReader(client, await start(client))
     assert [entry.seq for entry in await reader.read(10, 0.5)] == [1, 2]
@@ -106,7 +106,7 @@ async def test_a_hole_in_the_middle_is_named(client: LogClient, log: LogClient) 
     assert (caught.value.first, caught.value.last) == (3, 4)
 
 
-async def test_reading_goes_on_after_the_server_was_killed(own_nats_server: NatsServer) -> None:
+async def test_reading_resumes_after_the_server_was_killed(own_nats_server: NatsServer) -> None:
     settings = Settings(nats_url=own_nats_server.url)
     client = await connect_log(settings, "test-client")
     await ensure_streams(client, settings)
@@ -128,36 +128,14 @@ async def test_reading_goes_on_after_the_server_was_killed(own_nats_server: Nats
     await client.close()
 
 
-async def test_the_streams_are_what_the_design_says(log: LogClient, settings: Settings) -> None:
-    assert await ensure_streams(log, settings) == ([], [])
-    config = (await log.stream_info(LOG_STREAM))["config"]
-    assert config["deny_delete"]
-    assert config["deny_purge"]
-    assert config["allow_direct"]
-    assert config["discard"] == "new"
-    assert config.get("max_age", 0) == 0
-
-
-async def test_a_reconcile_grows_limits_and_reports_what_it_leaves_alone(log: LogClient, settings: Settings) -> None:
-    epoch = (await log.state()).epoch
-    grown = await ensure_streams(log, settings.model_copy(update={"dedupe_window": 240}))
-    assert grown == ([f"the stream ANALYTICS gets duplicate_window {240 * 10**9}"], [])
-    shrunk = (await ensure_streams(log, settings.model_copy(update={"log_max_bytes": 1_000_000}))).left
-    assert len(shrunk) == 2  # the size, and the window that had grown
-    info = await log.stream_info(LOG_STREAM)
-    assert info["config"]["duplicate_window"] == 240 * 10**9
-    assert info["config"]["max_bytes"] == -1
-    assert (await log.state()).epoch == epoch
-
-
-async def test_the_first_of_several_servers_that_answers_is_used(log: LogClient, settings: Settings) -> None:
+async def test_a_server_that_does_not_answer_is_skipped(log: LogClient, settings: Settings) -> None:
     several = f"nats://127.0.0.1:{free_port()}, {settings.nats_url}"
     client = await connect_log(settings.model_copy(update={"nats_url": several}), "test")
     assert (await client.state()).epoch == (await log.state()).epoch
     await client.close()
 
 
-async def test_where_a_replica_has_nothing_the_leader_decides(
+async def test_the_leader_decides_if_a_replica_lacks_an_entry(
     client: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await append_numbers(client, 1)
