@@ -146,7 +146,8 @@ class ImportDisplay:
             f"({report.seconds:.1f} s, {rate:,.0f}/s); duplicates count once"
         )
         if report.rejected:
-            self._print(f"{report.rejected:,} bad lines were skipped")
+            lines = "line was" if report.rejected == 1 else "lines were"
+            self._print(f"{report.rejected:,} bad {lines} skipped")
         if report.rejected and not report.accepted:
             self._print("nothing was imported: check --format")
 

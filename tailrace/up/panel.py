@@ -2,8 +2,7 @@
 
 import time
 from collections import deque
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,34 +21,6 @@ PLAIN_INTERVAL = 10.0
 RECENT = 4
 
 
-class Display(Protocol):
-    """The output of a run."""
-
-    def step(self, what: str) -> None:
-        """Shows that a slow step begins."""
-
-    def say(self, sentence: str) -> None:
-        """Shows an event."""
-
-    def ready(self, endpoints: Endpoints) -> None:
-        """Shows the addresses: everything is ready."""
-
-    def show(self, children: dict[str, Child], reading: Reading) -> None:
-        """Shows the current state."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-def make_display() -> Display:
-    """Returns the panel on a terminal, plain lines elsewhere."""
-    console = plain_console()
-    return PanelDisplay(console) if console.is_terminal else PlainDisplay(console)
-
-
 def _addresses(endpoints: Endpoints) -> list[tuple[str, str]]:
     host = endpoints.database.split("@")[-1]
     return [
@@ -57,9 +28,9 @@ def _addresses(endpoints: Endpoints) -> list[tuple[str, str]]:
         ("stats", f"{endpoints.query}/stats"),
         ("live", f"{endpoints.query.replace('http', 'ws', 1)}/ws?from=earliest"),
         ("send", f"POST {endpoints.command}/events"),
-        ("docs", f"{endpoints.asyncapi}  {endpoints.query}/openapi.json"),
+        ("docs", f"{endpoints.command}/docs  {endpoints.query}/docs"),
         ("nats", f"{endpoints.nats}  subject: analytics"),
-        ("database", f"postgresql://{host}  (with its password: endpoints.json)"),
+        ("database", f"postgresql://{host}  (password: in endpoints.json)"),
     ]
 
 
@@ -72,42 +43,11 @@ def _figure(status: Status | None, name: str) -> str:
 
 
 class PlainDisplay:
-    """Plain lines, for logs and pipes."""
+    """Prints plain lines, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._shown = 0.0
-
-    def step(self, what: str) -> None:
-        """See ``Display``."""
-        self._print(f"{what} …")
-
-    def say(self, sentence: str) -> None:
-        """See ``Display``."""
-        self._print(sentence)
-
-    def ready(self, endpoints: Endpoints) -> None:
-        """See ``Display``."""
-        for name, address in _addresses(endpoints):
-            self._print(f"{name}: {address}")
-        self._print("ready")
-
-    def show(self, children: dict[str, Child], reading: Reading) -> None:
-        """Prints a line every 10 s."""
-        if time.monotonic() - self._shown < PLAIN_INTERVAL:
-            return
-        self._shown = time.monotonic()
-        down = [name for name, child in children.items() if child.pid is None]
-        status = reading.status
-        self._print(
-            f"in {_figure(status, 'last_seq')} ({_count(reading.in_per_second)}/s), "
-            f"projected {_figure(status, 'projected_seq')} ({_count(reading.projected_per_second)}/s), "
-            f"lag {_figure(status, 'lag_events')}, live clients {_figure(status, 'live_clients')}, "
-            f"parked {_figure(status, 'parked')}" + (f", down: {', '.join(down)}" if down else "")
-        )
-
-    def _print(self, line: str) -> None:
-        self._console.print(f"tailrace: {line}", soft_wrap=True)
+        self._printed = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -115,44 +55,44 @@ class PlainDisplay:
     def __exit__(self, *_: object) -> None:
         return
 
-
-class PanelDisplay:
-    """A panel that is redrawn in place."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, refresh_per_second=8, transient=True)
-        self._endpoints: Endpoints | None = None
-        self._happened: deque[str] = deque(maxlen=RECENT)
-        self._ended = False
-
     def step(self, what: str) -> None:
-        """See ``Display``."""
-        self._live.update(Spinner("dots", f" {what} …"))
+        """Shows that a slow step begins."""
+        self.say(f"{what} …")
 
     def say(self, sentence: str) -> None:
-        """See ``Display``."""
-        if self._ended:
-            self._console.print(f"tailrace: {sentence}", soft_wrap=True)
-        else:
-            self._happened.append(f"{time.strftime('%H:%M:%S')}  {sentence}")
+        """Shows what happened."""
+        self._console.print(f"tailrace: {sentence}", soft_wrap=True)
 
     def ready(self, endpoints: Endpoints) -> None:
-        """See ``Display``."""
-        self._endpoints = endpoints
+        """Shows the addresses: everything is ready."""
+        for name, address in _addresses(endpoints):
+            self.say(f"{name}: {address}")
+        self.say("ready")
 
     def show(self, children: dict[str, Child], reading: Reading) -> None:
-        """See ``Display``."""
-        where = Table.grid(padding=(0, 2))
-        for name, address in _addresses(self._endpoints) if self._endpoints else []:
-            where.add_row(Text(name, "dim"), Text(address, overflow="fold"))
-        parts: list[Table | Text] = [where, Text(), _numbers(reading), Text(), _processes(children)]
-        if self._happened:
-            parts += [Text(), *(Text(line, "yellow") for line in self._happened)]
-        title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops everything; the data stays", "dim"))
-        panel = Panel(Group(*parts), title=title, title_align="left", border_style="cyan", padding=(1, 2))
-        # the cursor stands on a line of its own: the echo of ^C must not wrap and shift the panel
-        self._live.update(Group(panel, Text()))
+        """Shows the current state; a line every 10 s."""
+        if time.monotonic() - self._printed < PLAIN_INTERVAL:
+            return
+        self._printed = time.monotonic()
+        down = [name for name, child in children.items() if child.pid is None]
+        status = reading.status
+        self.say(
+            f"in {_figure(status, 'last_seq')} ({_count(reading.in_per_second)}/s), "
+            f"projected {_figure(status, 'projected_seq')} ({_count(reading.projected_per_second)}/s), "
+            f"lag {_figure(status, 'lag_events')}, live clients {_figure(status, 'live_clients')}, "
+            f"parked {_figure(status, 'parked')}" + (f", down: {', '.join(down)}" if down else "")
+        )
+
+
+class PanelDisplay(PlainDisplay):
+    """Redraws a panel in place, for terminals."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
+        self._endpoints: Endpoints | None = None
+        self._recent: deque[str] = deque(maxlen=RECENT)
+        self._ended = False
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -161,6 +101,36 @@ class PanelDisplay:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
         self._ended = True
+
+    def step(self, what: str) -> None:  # noqa: D102
+        self._live.update(Spinner("dots", Text(f" {what} …")))
+
+    def say(self, sentence: str) -> None:  # noqa: D102
+        if self._ended:
+            super().say(sentence)
+        else:
+            self._recent.append(f"{time.strftime('%H:%M:%S')}  {sentence}")
+
+    def ready(self, endpoints: Endpoints) -> None:  # noqa: D102
+        self._endpoints = endpoints
+
+    def show(self, children: dict[str, Child], reading: Reading) -> None:  # noqa: D102
+        where = Table.grid(padding=(0, 2))
+        for name, address in _addresses(self._endpoints) if self._endpoints else []:
+            where.add_row(Text(name, "dim"), Text(address, overflow="fold"))
+        parts: list[Table | Text] = [where, Text(), _numbers(reading), Text(), _processes(children)]
+        if self._recent:
+            parts += [Text(), *(Text(line, "yellow") for line in self._recent)]
+        title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops everything; the data stays", "dim"))
+        panel = Panel(Group(*parts), title=title, title_align="left", border_style="cyan", padding=(1, 2))
+        # the cursor stands on a line of its own: the echo of ^C must not wrap and shift the panel
+        self._live.update(Group(panel, Text()))
+
+
+def make_display() -> PlainDisplay:
+    """Returns the panel on a terminal, plain lines elsewhere."""
+    console = plain_console()
+    return PanelDisplay(console) if console.is_terminal else PlainDisplay(console)
 
 
 def _numbers(reading: Reading) -> Table:

@@ -10,7 +10,7 @@ from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
 from tailrace.embedded.ports import Ports
 from tailrace.up.folder import claimed, end_leftovers
-from tailrace.up.panel import Display, make_display
+from tailrace.up.panel import PlainDisplay, make_display
 from tailrace.up.system import System
 from tailrace.up.vitals import Vitals
 
@@ -40,7 +40,7 @@ async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: flo
     display.say(f"stopped; the data stays in {data_dir}")
 
 
-async def _start(system: System, display: Display, stop: asyncio.Event) -> None:
+async def _start(system: System, display: PlainDisplay, stop: asyncio.Event) -> None:
     async def start() -> None:
         first = not system.postgres.is_initialized
         display.step(
@@ -62,7 +62,7 @@ async def _start(system: System, display: Display, stop: asyncio.Event) -> None:
     starting.result()
 
 
-async def _watch(system: System, display: Display, data_dir: Path, stop: asyncio.Event) -> None:
+async def _watch(system: System, display: PlainDisplay, data_dir: Path, stop: asyncio.Event) -> None:
     system.endpoints.write(data_dir)
     display.ready(system.endpoints)
 
