@@ -89,6 +89,7 @@ def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
     Raises:
         ConfigurationError: nothing runs in ``data_dir``, or a setting is wrong.
     """
+    settings = load_settings(**overrides)
     if data_dir is not None:
         found = read_endpoints(data_dir)
         if found is None:
@@ -96,14 +97,14 @@ def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
                 f"nothing runs in {data_dir}: it has no endpoints.json; start it with "
                 f"`tailrace up --data-dir {data_dir}`"
             )
-    elif load_settings().model_fields_set & _ADDRESSES:
+    elif (settings.model_fields_set - overrides.keys()) & _ADDRESSES:
         found = None
     else:
         found = read_endpoints(DEFAULT_DATA_DIR)
         if found is not None and not any(map(_exists, found.pids.values())):
             found = None  # the file of a killed run
     if found is None:
-        return load_settings(**overrides)
+        return settings
     run = {
         "nats_url": found.nats,
         "database": found.database,
@@ -112,7 +113,7 @@ def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
         "projection_url": found.projection,
         "upcasters": found.upcasters,
     }
-    return load_settings(**{**run, **overrides})
+    return settings.model_copy(update={name: value for name, value in run.items() if name not in overrides})
 
 
 def _exists(pid: int) -> bool:

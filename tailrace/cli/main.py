@@ -20,6 +20,7 @@ COMMANDS = {
     "migrate": "tailrace.cli.migrate:migrate",
     "health": "tailrace.cli.health:health",
     "status": "tailrace.cli.status:status",
+    "doctor": "tailrace.cli.doctor:doctor",
     "tail": "tailrace.cli.tail:tail",
     "verify": "tailrace.cli.verify:verify",
     "replay": "tailrace.cli.replay:replay",

@@ -17,6 +17,7 @@ COMMANDS = [
     "migrate --dry-run",
     "import -",
     "status",
+    "doctor",
     "verify",
     "rejected list",
     "parked list",
