@@ -8,8 +8,9 @@ from command.inbox import CONSUMER
 from contracts.errors import TailraceError
 from contracts.subjects import INBOX_STREAM
 from migrations.streams import ensure_streams
-from runtime.log.client import JetStreamApiError, LogClient
+from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
+from runtime.log.errors import JetStreamApiError
 from runtime.settings import Settings, find_misspelt
 from tailrace.status import Status, read_status
 

@@ -59,7 +59,8 @@ class LogClient:
     @property
     def server_version(self) -> str:
         """Version of the connected server."""
-        return str(self._connection.connected_server_version)
+        version = self._connection.connected_server_version
+        return f"{version.major}.{version.minor}.{version.patch}"
 
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, timeout: float = REQUEST_TIMEOUT
