@@ -45,6 +45,7 @@ def make_broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -
         address.servers,
         security=SASLPlaintext(address.user, address.password, use_ssl=False) if address.user else None,
         name="tailrace-command",
+        inbox_prefix=address.inbox_prefix,
         error_cb=quiet,
         ping_interval=PING_INTERVAL,  # type: ignore[arg-type]  # nats-py accepts any number
         max_outstanding_pings=MAX_PINGS,

@@ -19,12 +19,15 @@ from command.rejected import rejected_message
 from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM
+from runtime.log.addresses import REPLIES
 from runtime.log.client import LogClient
 from runtime.log.deliveries import entry_from
 from runtime.log.errors import JetStreamApiError
 from runtime.supervise import Outage
 
 CONSUMER = "tailrace-inbox"
+DELIVERIES = f"{REPLIES}.inbox"
+"""Delivery subject of the inbox. Only the command service may subscribe to it (deploy/nats/nats.conf)."""
 MAX_IN_FLIGHT = 1_000
 """Messages delivered and not acknowledged, over all instances, including those that wait for room in the log."""
 WORKERS = 256
@@ -73,7 +76,7 @@ async def make_consumer(client: LogClient, *, publish_timeout: float) -> None:
     config: dict[str, Any] = {
         "name": CONSUMER,
         "durable_name": CONSUMER,
-        "deliver_subject": f"_INBOX.{CONSUMER}",
+        "deliver_subject": DELIVERIES,
         "deliver_group": CONSUMER,
         "deliver_policy": "all",
         "filter_subject": INBOX,

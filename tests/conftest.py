@@ -8,6 +8,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from migrations.runner import migrate
 from migrations.streams import ensure_streams
@@ -27,6 +29,9 @@ from tests.support.servers import (
 from tests.support.timescale import fresh_database, timescale_servers
 from tests.support.tmpfs import make_tmpfs_folder, use_as_tmpdir
 
+# a busy machine must not fail a test
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 # several projection services run here at the same time
 os.environ.setdefault("TAILRACE_PROJECTION_PORT", "0")
 

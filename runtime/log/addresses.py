@@ -1,8 +1,11 @@
 """Addresses of the log's servers, and the time each server gets to answer."""
 
+import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
+REPLIES = "_TAILRACE"
+"""First token of reply subjects. Clients of other programs use `_INBOX`, which permissions can't separate by user."""
 SERVER_TIMEOUT = 2.0
 """Seconds until a server has to accept a connection, before the next server is tried."""
 PING_INTERVAL = 5.0
@@ -20,6 +23,15 @@ class Address(NamedTuple):
     servers: list[str]
     user: str
     password: str
+
+    @property
+    def inbox_prefix(self) -> str:
+        """Returns the subject below which this user's replies arrive.
+
+        Each user has its own, so that permissions can keep users from reading each other's replies.
+        """
+        is_token = re.fullmatch(r"[A-Za-z0-9_-]+", self.user)
+        return f"{REPLIES}.{self.user}" if is_token else "_INBOX"
 
 
 def read_address(url: str) -> Address:

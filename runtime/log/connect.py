@@ -37,6 +37,7 @@ async def connect_nats(url: str, name: str, **options: Any) -> LogClient:
                 user=address.user or None,
                 password=address.password or None,
                 name=name,
+                inbox_prefix=address.inbox_prefix,
                 error_cb=permissions.note,
                 connect_timeout=SERVER_TIMEOUT,
                 ping_interval=PING_INTERVAL,

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 
 from command.appender import Appender
 from command.event_types import EventTypes
-from command.inbox import CONSUMER, Inbox, make_consumer
+from command.inbox import CONSUMER, DELIVERIES, Inbox, make_consumer
 from command.ingest import Ingest
 from command.metrics import CommandMetrics
 from command.publishers import declare_publishers
@@ -102,7 +102,7 @@ async def test_a_crash_between_append_and_acknowledgement_adds_no_event(
     quick = settings.model_copy(update={"publish_timeout": 0.1})  # for an early redelivery
     await make_consumer(log, publish_timeout=quick.publish_timeout)
     async with nats_client(settings) as dying:
-        deliveries = await dying.subscribe(f"_INBOX.{CONSUMER}", queue=CONSUMER)
+        deliveries = await dying.subscribe(DELIVERIES, queue=CONSUMER)
         await nats.jetstream().publish(INBOX, BARE)
         delivered = await deliveries.next_msg(timeout=10)
         inbox = await inbox_of(dying, log)

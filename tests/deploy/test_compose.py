@@ -147,6 +147,31 @@ async def test_no_services_user_may_change_or_delete_the_log(running: Running, u
         assert f'Publish Violation - Subject "$JS.API.STREAM.{action}.ANALYTICS"' in running.host.log("nats")
 
 
+@pytest.mark.parametrize("user", [*SERVICES, "producer"])
+async def test_no_services_user_receives_the_messages_of_another(running: Running, user: str) -> None:
+    password = PASSWORDS.get(f"NATS_{user.upper()}_PASS", user)
+    refused: list[str] = []
+
+    async def note(error: Exception) -> None:
+        refused.append(str(error))
+
+    url = f"nats://{user}:{password}@127.0.0.1:{running.ports['nats']}"
+    client = await nats.connect(url, error_cb=note)
+    others = [f"_TAILRACE.{other}.>" for other in (*SERVICES, "admin") if other != user]
+    shared = [] if user == "command" else ["_TAILRACE.inbox", "analytics.submit"]
+    for subject in (*others, *shared, "_TAILRACE.>", "analytics", "analytics.events.>", "$KV.>", "$JS.>", ">"):
+        await client.subscribe(subject)
+        if subject in shared:
+            await client.subscribe(subject, queue="tailrace-inbox")
+        await client.flush()
+
+        async def is_refused(wanted: str = f'subscription to "{subject.lower()}"') -> bool:
+            return any(wanted in reason.lower() for reason in refused)
+
+        await until(is_refused)
+    await client.close()
+
+
 async def test_grafanas_role_reads_everything_and_writes_nothing(running: Running) -> None:
     connection = await asyncpg.connect(running.reader)
     assert await connection.fetchval("select count(*) from analytics_events") >= 0
