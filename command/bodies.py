@@ -19,7 +19,7 @@ SLICE_TOKENS = 10_000
 _MANY_COMMAS = 20 * MAX_EVENTS
 """Commas from which elements are counted one by one; msgspec would first copy millions of them."""
 _ONE_EVENT = 128 * 1024
-"""Bytes of one event that is worth a second look if msgspec can't read it; longer ones are refused in any case."""
+"""Bytes of one event that is parsed a second time if msgspec cannot read it; longer events are rejected in any case."""
 
 _ONE = "one"
 _LINES = "lines"

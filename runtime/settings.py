@@ -77,9 +77,7 @@ class Settings(BaseSettings):
     require_keys: bool = Field(
         False, description="ask for keys on loopback too, for example behind a reverse proxy on the same machine"
     )
-    insecure: bool = Field(
-        False, description="serve everybody without keys, even if the services listen beyond loopback"
-    )
+    insecure: bool = Field(False, description="serve without keys, even if the services listen beyond loopback")
     trusted_proxies: str | None = Field(
         None, description="addresses of reverse proxies whose X-Forwarded-* headers count, separated by commas"
     )

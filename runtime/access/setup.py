@@ -55,6 +55,6 @@ async def open_access(settings: Settings, rules: Rules, log: LogClient | None) -
             raise ConfigurationError(
                 f"a service that listens on {settings.host} needs keys, and there are none: create them with "
                 "`tailrace keys create write` and `tailrace keys create read`, set TAILRACE_WRITE_KEY and "
-                "TAILRACE_READ_KEY for `tailrace migrate`, or set TAILRACE_INSECURE=true to serve everybody"
+                "TAILRACE_READ_KEY for `tailrace migrate`, or set TAILRACE_INSECURE=true to serve without keys"
             )
     return Opened(Access(pages, rules, ring, Tickets(log)), watch_keys(store, ring))

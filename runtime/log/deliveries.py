@@ -36,7 +36,7 @@ class Deliveries:
         self.failure: LogUnavailableError | None = None
         """A delivery that was lost; ``entries`` end before it."""
         self.last_reply = b""
-        """The reply subject of the newest delivery. Whoever appends to ``entries`` sets it, then calls ``flush``."""
+        """The reply subject of the newest delivery. Code that appends to ``entries`` sets it, then calls ``flush``."""
         self.is_flushed = True
         self._pending = pending
         self._taken = 0

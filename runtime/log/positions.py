@@ -82,7 +82,7 @@ async def last_entry_until(client: LogClient, seq: int, state: LogState) -> int:
 async def unrecorded_gap_around(client: LogClient, seq: int, state: LogState) -> Gap | None:
     """Returns the unrecorded gap around ``seq``; None if its entry can be read or is recorded as lost.
 
-    A binary search: log2(n) requests, each of which tells whether every entry from a sequence to ``seq`` is gone.
+    A binary search: log2(n) requests, each of which checks whether every entry from a sequence to ``seq`` is gone.
     """
     following = await client.next_seq(seq)
     if following == seq:

@@ -124,6 +124,6 @@ def _row(key: Key) -> tuple[str, ...]:
 
 
 def _show_created(created: Created) -> None:
-    # the key alone on standard output, so that a script can capture it
+    # only the key on standard output, so that a script can capture it
     typer.echo(created.text)
     typer.echo(f"created the {created.key.kind} key {created.key.id}; it is not shown again", err=True)

@@ -17,7 +17,7 @@ STABLE_AFTER = 30.0
 """Seconds of running after which the delay starts at the first again."""
 
 _FATAL = ("FATAL: ", "PANIC: ", "[FTL] ")
-"""Marks of the line in which Postgres and nats-server log why they exit."""
+"""Markers of the line in which Postgres and nats-server log why they exit."""
 _LAST = 5
 """Lines of output to search for it: earlier ones may be about a client's session."""
 

@@ -83,8 +83,8 @@ def test_missing_fields_are_filled_in() -> None:
         timezones=st.integers(-720, 720).map(lambda minutes: timezone(timedelta(minutes=minutes))),
     )
 )
-def test_created_at_keeps_its_microseconds_in_any_zone(moment: datetime) -> None:
-    assert read(with_fields(created_at=moment.isoformat())).created_at == moment
+def test_created_at_keeps_its_microseconds_in_any_zone(timestamp: datetime) -> None:
+    assert read(with_fields(created_at=timestamp.isoformat())).created_at == timestamp
 
 
 @given(

@@ -83,15 +83,15 @@ def test_services_become_healthy_in_the_order_of_their_dependencies(running: Run
 
 
 async def test_events_of_every_way_in_are_counted(running: Running) -> None:
-    stats = f"http://127.0.0.1:{running.ports['query']}/stats?event_type=page_view&event_type=door"
+    stats = f"http://127.0.0.1:{running.ports['query']}/stats?event_type=page_view&event_type=path"
     async with httpx.AsyncClient(trust_env=False) as http:
         before = (await http.get(stats)).json()["totals"]["events"]
         url = f"http://127.0.0.1:{running.ports['command']}/events"
-        assert (await http.post(url, json={**SEED, "event_type": "door"})).status_code == 202
+        assert (await http.post(url, json={**SEED, "event_type": "path"})).status_code == 202
         client = await nats.connect(running.producer)
-        await client.jetstream().publish("analytics", msgspec.json.encode({**SEED, "event_type": "door"}))
+        await client.jetstream().publish("analytics", msgspec.json.encode({**SEED, "event_type": "path"}))
         await client.publish("analytics", b"not an event")
-        reply = await client.request("analytics.submit", msgspec.json.encode({**SEED, "event_type": "door"}), timeout=5)
+        reply = await client.request("analytics.submit", msgspec.json.encode({**SEED, "event_type": "path"}), timeout=5)
         assert json.loads(reply.data)["duplicate"] is False
         await client.close()
 

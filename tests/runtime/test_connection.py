@@ -54,7 +54,7 @@ async def connect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 
 async def answers(client: LogClient) -> bool:
-    """Whether a server answers: it reports at once that nobody listens on the subject."""
+    """Whether a server answers: it reports at once that the subject has no subscribers."""
     with suppress(LogUnavailableError):
         return (await client.request("nobody.listens.there", b"", timeout=0.5)).status == 503
     return False

@@ -19,7 +19,7 @@ from tests.support.servers import remove_streams
 from tests.support.waiting import until
 
 
-async def test_services_run_alone_by_environment(
+async def test_each_service_runs_by_environment(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     with (
