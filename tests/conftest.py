@@ -32,7 +32,7 @@ from tests.support.tmpfs import make_tmpfs_folder, use_as_tmpdir
 # a busy machine must not fail a test
 hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("untimed")
-# several projection services run here at the same time
+# several projection services run at the same time
 os.environ.setdefault("TAILRACE_PROJECTION_PORT", "0")
 
 
@@ -107,7 +107,7 @@ async def database(
 
 @pytest.fixture
 def settings(nats_server: NatsServer, database: str) -> Settings:
-    """Settings for the run's NATS server and a fresh database; every HTTP port is a free one."""
+    """Settings for the run's NATS server, a new database, and free HTTP ports."""
     return Settings(
         nats_url=nats_server.url, database=database, command_port=free_port(), query_port=free_port(), log_level="debug"
     )
@@ -115,7 +115,7 @@ def settings(nats_server: NatsServer, database: str) -> Settings:
 
 @pytest.fixture
 async def log(settings: Settings) -> AsyncIterator[LogClient]:
-    """A client of the run's NATS server with fresh, empty streams."""
+    """A client of the run's NATS server with new, empty streams."""
     client = await connect_log(settings, "test")
     await remove_streams(client)
     await ensure_streams(client, settings)
@@ -148,7 +148,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 async def timescale_database(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The address of a fresh, unmigrated database with TimescaleDB."""
+    """The address of a new, unmigrated database with TimescaleDB."""
     async with fresh_database(request.param) as dsn:
         yield dsn
 

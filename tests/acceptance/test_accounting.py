@@ -40,22 +40,22 @@ SETTINGS = hypothesis_settings(
     report_multiple_bugs=False,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
-PATIENCE = 60.0
+STEP_TIMEOUT = 60.0
 """Seconds that one step may take on a shared machine."""
 
 IDS = st.integers(0, 4)
 DRAFTS = st.builds(
     Draft,
     kind=st.sampled_from([*VALID, *VALID, *INVALID]),
-    again=st.sampled_from([*range(5), None]),
+    shared_id=st.sampled_from([*range(5), None]),
     user=st.integers(1, 3),
     minutes=st.sampled_from([0, 1, 59, 60, 24 * 60, None]),
-    shouting=st.booleans(),
+    uppercase_id=st.booleans(),
 )
-DOORS: st.SearchStrategy[Path] = st.sampled_from(
+PATHS: st.SearchStrategy[Path] = st.sampled_from(
     ["append", *["append beyond the window"] * 4, "POST", "request", "publish", "publish and forget"]
 )
-FORMS: st.SearchStrategy[Body] = st.sampled_from(["one by one", "array", "lines"])
+BODIES: st.SearchStrategy[Body] = st.sampled_from(["one by one", "array", "lines"])
 BATCH_SIZES = st.sampled_from([1, 2, 5, 1_000])
 INTERRUPTIONS = st.none() | st.builds(Interruption, st.sampled_from(["stop", "disconnect"]), st.integers(1, 4))
 
@@ -68,10 +68,10 @@ class Accounting(RuleBasedStateMachine):
 
     servers: tuple[NatsServer, EmbeddedPostgres, str]
     """The third is the name of the template database."""
-    books: Expected
+    expected: Expected
     log: LogClient
     models: ReadModels
-    doors: Ingest
+    ingest: Ingest
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,10 +82,10 @@ class Accounting(RuleBasedStateMachine):
     def do(self, step: Coroutine[Any, Any, None]) -> None:
         """Runs one step. After a failed step, the accounting is not compared any more."""
         self._to_close = False
-        self._runner.run(asyncio.wait_for(step, PATIENCE))
+        self._runner.run(asyncio.wait_for(step, STEP_TIMEOUT))
         self._to_close = True
 
-    @initialize(batch_size=BATCH_SIZES, sent=st.lists(st.tuples(DRAFTS, DOORS), min_size=1, max_size=8))
+    @initialize(batch_size=BATCH_SIZES, sent=st.lists(st.tuples(DRAFTS, PATHS), min_size=1, max_size=8))
     def begin(self, batch_size: int, sent: list[tuple[Draft, Path]]) -> None:
         self.do(self._begin())
         self.start_a_projector(batch_size)
@@ -103,9 +103,9 @@ class Accounting(RuleBasedStateMachine):
         await remove_streams(self.log)
         await ensure_streams(self.log, settings)
         self._ending.push_async_callback(remove_streams, self.log)
-        self.books = Expected()
-        self.models = await ReadModels.opened(self._ending, settings, self.log, self.books, make_database)
-        self.doors = await Ingest.opened(self._ending, settings, self.log, self.books)
+        self.expected = Expected()
+        self.models = await ReadModels.started(self._ending, settings, self.log, self.expected, make_database)
+        self.ingest = await Ingest.started(self._ending, settings, self.log, self.expected)
 
     def teardown(self) -> None:
         try:
@@ -116,44 +116,46 @@ class Accounting(RuleBasedStateMachine):
 
     # producers
 
-    @rule(sent=st.lists(st.tuples(DRAFTS, DOORS), min_size=1, max_size=6))
+    @rule(sent=st.lists(st.tuples(DRAFTS, PATHS), min_size=1, max_size=6))
     def send(self, sent: list[tuple[Draft, Path]]) -> None:
         async def step() -> None:
-            reached = [(draft, door) for draft, door in sent if self.doors.are_open or door not in NEEDS_COMMAND]
-            letters = [self.books.letter(draft) for draft, _ in reached]
-            for letter, (_, door) in zip(letters, reached, strict=True):
-                await self.doors.send(letter, door)
-            await self.doors.settle(letters)
+            reached = [(draft, path) for draft, path in sent if self.ingest.is_running or path not in NEEDS_COMMAND]
+            submissions = [self.expected.submit(draft) for draft, _ in reached]
+            for submission, (_, path) in zip(submissions, reached, strict=True):
+                await self.ingest.send(submission, path)
+            await self.ingest.settle(submissions)
 
         self.do(step())
 
-    @rule(sent=st.lists(DRAFTS, min_size=2, max_size=6), form=FORMS)
-    def post(self, sent: list[Draft], form: Body) -> None:
+    @rule(sent=st.lists(DRAFTS, min_size=2, max_size=6), body=BODIES)
+    def post(self, sent: list[Draft], body: Body) -> None:
         async def step() -> None:
-            await self.doors.open()
-            letters = [self.books.letter(draft) for draft in sent]
-            await self.doors.post(letters, form)
-            await self.doors.settle(letters)
+            await self.ingest.start()
+            submissions = [self.expected.submit(draft) for draft in sent]
+            await self.ingest.post(submissions, body)
+            await self.ingest.settle(submissions)
 
         self.do(step())
 
-    @rule(draft=DRAFTS, again=IDS, doors=st.lists(st.tuples(DOORS, st.integers(1, 3)), min_size=2, max_size=6))
-    def send_one_id_at_many_doors_at_once(self, draft: Draft, again: int, doors: list[tuple[Path, int]]) -> None:
+    @rule(draft=DRAFTS, shared_id=IDS, paths=st.lists(st.tuples(PATHS, st.integers(1, 3)), min_size=2, max_size=6))
+    def send_one_id_through_many_paths_at_once(
+        self, draft: Draft, shared_id: int, paths: list[tuple[Path, int]]
+    ) -> None:
         async def step() -> None:
-            await self.doors.open()
-            letters = [self.books.letter(replace(draft, again=again, user=user)) for _, user in doors]
+            await self.ingest.start()
+            submissions = [self.expected.submit(replace(draft, shared_id=shared_id, user=user)) for _, user in paths]
             await asyncio.gather(
-                *(self.doors.send(letter, door) for letter, (door, _) in zip(letters, doors, strict=True))
+                *(self.ingest.send(submission, path) for submission, (path, _) in zip(submissions, paths, strict=True))
             )
-            await self.doors.settle(letters)
+            await self.ingest.settle(submissions)
 
         self.do(step())
 
     # operators
 
-    @rule(open_them=st.booleans())
-    def open_or_close_the_doors(self, open_them: bool) -> None:
-        self.do(self.doors.open() if open_them else self.doors.close())
+    @rule(start=st.booleans())
+    def start_or_stop_the_command_service(self, start: bool) -> None:
+        self.do(self.ingest.start() if start else self.ingest.stop())
 
     @rule(batch_size=BATCH_SIZES)
     def start_a_projector(self, batch_size: int) -> None:
@@ -165,24 +167,24 @@ class Accounting(RuleBasedStateMachine):
         self.do(self.models.stop())
 
     @rule(table=st.sampled_from(TABLES), how=st.sampled_from(["kill", "disconnect", "stop"]))
-    def break_off_a_transaction(self, table: str, how: str) -> None:
+    def interrupt_a_transaction(self, table: str, how: str) -> None:
         async def step() -> None:
             self._project()
-            good, bad = Draft("click", again=1_000 + self.books.sent), Draft("cut off")
-            letters = [self.books.letter(good), self.books.letter(bad)]
+            good, bad = Draft("click", shared_id=1_000 + self.expected.sent), Draft("truncated")
+            submissions = [self.expected.submit(good), self.expected.submit(bad)]
             async with self.models.holding(table) as until_waiting:
-                for letter in letters:
-                    await self.doors.send(letter, "append")
+                for submission in submissions:
+                    await self.ingest.send(submission, "append")
                 await until_waiting()
                 if how == "kill":
                     self.models.kill()
                 elif how == "disconnect":
                     await self.models.disconnect()
                 else:
-                    self.models.ask_to_stop()
+                    self.models.request_stop()
             if how == "stop":
                 await self.models.stop()
-            await self.doors.settle(letters)
+            await self.ingest.settle(submissions)
 
         self.do(step())
 
@@ -191,29 +193,29 @@ class Accounting(RuleBasedStateMachine):
             self.models.start(batch_size=100)
 
     @rule(batch_size=BATCH_SIZES, interruption=INTERRUPTIONS)
-    def replay_beside(self, batch_size: int, interruption: Interruption | None) -> None:
+    def replay_candidate(self, batch_size: int, interruption: Interruption | None) -> None:
         async def step() -> None:
-            newer = self.models.newer
-            if newer is not None and newer.state == "ready":
+            candidate = self.models.candidate
+            if candidate is not None and candidate.state == "ready":
                 with pytest.raises(ConflictError, match="is already finished"):
-                    await self.models.replay_beside(batch_size, None)
+                    await self.models.replay_candidate(batch_size, None)
                 await self.models.drop_old()
-            await self.models.replay_beside(batch_size, interruption)
+            await self.models.replay_candidate(batch_size, interruption)
 
         self.do(step())
 
     @rule(batch_size=BATCH_SIZES, interruption=INTERRUPTIONS)
-    def replay_elsewhere(self, batch_size: int, interruption: Interruption | None) -> None:
-        self.do(self.models.replay_elsewhere(batch_size, interruption))
+    def replay_separately(self, batch_size: int, interruption: Interruption | None) -> None:
+        self.do(self.models.replay_separately(batch_size, interruption))
 
     @rule()
     def cut_over(self) -> None:
         async def step() -> None:
             await self._catch_up()
-            if self.models.newer is None or self.models.newer.state == "building":
+            if self.models.candidate is None or self.models.candidate.state == "building":
                 with pytest.raises(ConflictError, match=r"builds one|is not finished"):
                     await self.models.swap("cutover")
-                await self.models.replay_beside(batch_size=100, interruption=None)
+                await self.models.replay_candidate(batch_size=100, interruption=None)
                 await self._catch_up()
             await self.models.swap("cutover")
 
@@ -223,7 +225,7 @@ class Accounting(RuleBasedStateMachine):
     def roll_back(self) -> None:
         async def step() -> None:
             await self._catch_up()
-            if self.models.older is not None:
+            if self.models.previous is not None:
                 await self.models.swap("rollback")
                 return
             with pytest.raises(ConflictError, match="to roll back to"):
@@ -238,13 +240,13 @@ class Accounting(RuleBasedStateMachine):
     @rule()
     def upgrade(self) -> None:
         async def step() -> None:
-            if self.books.release == NEXT:
+            if self.expected.release == NEXT:
                 return
-            were_open = self.doors.are_open
-            await self.doors.close()
+            was_running = self.ingest.is_running
+            await self.ingest.stop()
             await self.models.upgrade()
-            if were_open:
-                await self.doors.open()
+            if was_running:
+                await self.ingest.start()
 
         self.do(step())
 
@@ -266,11 +268,11 @@ class Accounting(RuleBasedStateMachine):
             self._to_close = False
 
     async def _account(self) -> None:
-        await self.doors.open()
-        if self.models.elsewhere is not None:
-            await self.models.replay_elsewhere(1_000, None)
+        await self.ingest.start()
+        if self.models.separate is not None:
+            await self.models.replay_separately(1_000, None)
         await self._catch_up()
-        await check_accounts(self.books, self.log, self.models)
+        await check_accounts(self.expected, self.log, self.models)
 
 
 @pytest.mark.timeout(600)  # hypothesis may take minutes to shrink a failure

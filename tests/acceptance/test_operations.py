@@ -80,11 +80,11 @@ def test_every_command_and_link_that_the_page_names_exists() -> None:
 def test_status_verification_and_lists_of_parked_and_rejected_events(running: Settings, operator: Operator) -> None:
     before = operator.counted()
     operator.put(20, NO_EVENT)
-    operator.publish(NO_EVENT, taken=True)
+    operator.publish(NO_EVENT, consumed=True)
     operator.until_counted(before + 20)
     operator.until_told("select count(*) from parked_events", "1")
     operator.follow("Checking the system 1")
-    assert "0 waiting, 1 rejected" in operator.said
+    assert "0 waiting, 1 rejected" in operator.output
     operator.follow("Verifying 1")
     operator.own["20002"] = operator.ask("select seq from parked_events")
     operator.follow("Parked and rejected events 1")
@@ -129,7 +129,7 @@ def test_the_log_is_sufficient_to_start_and_a_copied_folder_is_a_complete_backup
     operator.follow("One machine 1")
     operator.type("rm -r .tailrace/nats/jetstream")
     operator.follow("One machine 2")
-    assert "= 20 events" in operator.said
+    assert "= 20 events" in operator.output
     operator.until_counted(20)
 
 
@@ -149,7 +149,7 @@ def restore(operator: Operator, restoring: str) -> None:
     operator.serve("projection")
     operator.until_counted(30)
     operator.follow(restoring)
-    operator.shows(PAGE.outputs[DATABASE][0], operator.said)
+    operator.shows(PAGE.outputs[DATABASE][0], operator.output)
     operator.type("tailrace verify")
 
 
@@ -258,7 +258,7 @@ def test_the_session_that_blocks_maintenance_is_named(own: Settings, operator: O
     until_one("advisory")
     operator.follow("TimescaleDB 1")
     operator.own["28728"] = pid = holder.output.split("|")[0]
-    assert f"{{{pid}}}" in operator.said
+    assert f"{{{pid}}}" in operator.output
     operator.ask("select pg_terminate_backend(28728)")
     maintenance.ended()
 
@@ -270,10 +270,10 @@ def test_a_log_is_restored_after_an_empty_one_took_its_place(
 ) -> None:
     command, projection = operator.serve("command", "projection")
     operator.put(20)
-    operator.publish(NO_EVENT, taken=True)
+    operator.publish(NO_EVENT, consumed=True)
     operator.until_counted(20)
     command.stop()
-    operator.publish(b'{"event_type":"click","user_id":1,"event_data":{}}', taken=False)
+    operator.publish(b'{"event_type":"click","user_id":1,"event_data":{}}', consumed=False)
     operator.follow("Own servers 1")
     projection.stop()
     own_nats_server.stop()

@@ -10,7 +10,7 @@ from pydantic import AliasChoices
 
 from runtime.log.addresses import read_address
 from runtime.settings import Settings
-from tests.support.compose import ROOT, passed_on, read_compose, variables_of
+from tests.support.compose import ROOT, read_compose, unset_variables, variables_of
 from tests.support.dockerfile import read_dockerfile
 from tools.documents.configuration import configuration_page
 
@@ -60,7 +60,7 @@ def test_a_container_has_only_the_credentials_it_needs(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_every_variable_is_a_setting_and_every_setting_is_passed_on(file: str) -> None:
+def test_every_variable_is_a_setting_and_every_setting_is_unset_variables(file: str) -> None:
     settings = {f"TAILRACE_{name.upper()}" for name in Settings.model_fields}
     known = set(settings)
     for field in Settings.model_fields.values():
@@ -68,17 +68,17 @@ def test_every_variable_is_a_setting_and_every_setting_is_passed_on(file: str) -
             known |= {str(choice) for choice in field.validation_alias.choices}
     traces = set(re.findall(r"OTEL_\w+", configuration_page()))
     given: set[str] = set()
-    mine = dict.fromkeys((*passed_on(file), "TAILRACE_WRITE_KEY", "TAILRACE_READ_KEY"), "of mine")
+    mine = dict.fromkeys((*unset_variables(file), "TAILRACE_WRITE_KEY", "TAILRACE_READ_KEY"), "of mine")
     for name, service in read_compose(file, mine)["services"].items():
         own = {one for one in service["environment"] if not one.startswith(OTHERS) or "build" in service}
         assert own <= known | traces | ({"DB_NAME"} if name == "grafana" else set()), name
         if "build" in service:
-            assert passed_on(file) <= service["environment"].keys(), name
+            assert unset_variables(file) <= service["environment"].keys(), name
             given |= own
     only_here = {"TAILRACE_DATABASE", *(f"TAILRACE_{name}_PORT" for name in ("COMMAND", "QUERY", "PROJECTION"))}
     seeds = {"TAILRACE_DB_USER", "TAILRACE_DB_PASS", "TAILRACE_DB_NAME"}
     assert settings - given == only_here | seeds, "these would not fit the files' own addresses"
-    assert traces <= passed_on(file)
+    assert traces <= unset_variables(file)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -128,7 +128,7 @@ def test_files_of_another_user_belong_to_the_nats_server_afterwards(tmp_path: Pa
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_variables_of_the_env_file_are_passed_on(file: str) -> None:
+def test_variables_of_the_env_file_are_unset_variables(file: str) -> None:
     variables = {"TAILRACE_RETENTION_DAYS": "90", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
     for name, service in read_compose(file, variables)["services"].items():
         assert variables.items() <= service["environment"].items() or "build" not in service, name

@@ -200,7 +200,7 @@ async def test_who_owns_the_database_needs_no_right_on_another(
         " does not exist and can't be created: the database refuses the connection: "
         'permission denied for database "postgres"\n'
     )
-    await role.owns_a_database(target)
+    await role.create_database(target)
     done = run_tailrace(settings, "replay", "--into", role.dsn(target))
     assert done.returncode == 0, done.stderr
     await digest(log, target)

@@ -1,1 +1,1 @@
-"""What several tests share: the servers, and waiting for things to happen."""
+"""Helpers of the tests: servers, processes, clients, and naive computations to compare with."""

@@ -1,4 +1,4 @@
-"""Running ``just bench`` as people do, and seeing that nothing of it is left."""
+"""Runs ``just bench``, and checks that it leaves nothing behind."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tailrace.embedded.lifetime import die_with_parent
 
 
 class Bench:
-    """Runs ``just bench`` with a folder for temporary files of its own; its processes can be told by a mark."""
+    """Runs ``just bench`` with its own temporary folder; an environment variable marks its processes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class Bench:
         )
 
     def run(self, *arguments: str, **variables: str) -> str:
-        """Runs to the end and returns what it prints."""
+        """Runs to the end and returns the output."""
         process = self.start(*arguments, **variables)
         output, errors = process.communicate()
         assert process.returncode == 0, errors

@@ -1,4 +1,4 @@
-"""Three NATS servers on this machine that are one cluster, by the configuration that the containers have."""
+"""A cluster of three NATS servers on this machine, with the configuration of the containers."""
 
 import asyncio
 import signal
@@ -23,14 +23,14 @@ NAMES = ("nats-1", "nats-2", "nats-3")
 
 @dataclass
 class Cluster:
-    """The servers, by the names that compose gives them."""
+    """The servers, by their names in the compose file."""
 
     folder: Path
     ports: dict[str, int]
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def url(self, user: str, *names: str) -> str:
-        """Where some of them are, or all, for a user."""
+        """Returns the addresses of some or all servers for a user."""
         return ",".join(f"nats://{user}:{user}@127.0.0.1:{self.ports[name]}" for name in names or NAMES)
 
     def start(self, name: str) -> None:
@@ -50,7 +50,7 @@ class Cluster:
         self.processes[name].wait()
 
     async def info(self, stream: str) -> dict[str, Any]:
-        """What the stream's leader says of it."""
+        """Returns the stream's state from its leader."""
         client = await connect_nats(self.url("admin"), "test")
         try:
             return await client.stream_info(stream)
@@ -58,7 +58,7 @@ class Cluster:
             await client.close()
 
     async def healthy(self) -> bool:
-        """Whether JetStream answers, which it does once there is a leader."""
+        """Whether JetStream answers, which needs a leader."""
         try:
             client = await connect_nats(self.url("admin"), "test")
             try:
@@ -71,7 +71,7 @@ class Cluster:
             return False
 
     async def in_step(self, stream: str) -> bool:
-        """Whether every replica of a stream has everything."""
+        """Whether every replica of a stream is current."""
         try:
             cluster = (await self.info(stream))["cluster"]
         except LogUnavailableError:

@@ -1,4 +1,4 @@
-"""Runs the command service within a test, and reads what it logged."""
+"""The command service in the test's process, and the log that it appends to."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -54,7 +54,7 @@ async def serving_command(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def nats_client(settings: Settings) -> AsyncIterator[Client]:
-    """A plain NATS client, such as any producer has."""
+    """A plain NATS client, as producers have."""
     connection = await nats.connect(settings.nats_url)
     yield connection
     await connection.close()
@@ -75,17 +75,17 @@ async def until_inbox_is_empty(log: LogClient) -> None:
 
 
 async def log_entries(log: LogClient) -> list[LogEntry]:
-    """Everything in the log."""
+    """Returns all entries of the log."""
     found = [await log.get(seq) for seq in range(1, (await log.state()).last_seq + 1)]
     return [entry for entry in found if entry is not None]
 
 
 async def logged_events(log: LogClient) -> list[Event]:
-    """Every event in the log, in the version it was sent in."""
+    """Returns every event of the log, in the version it was sent in."""
     return [read_stored(entry.payload, logged_at=entry.logged_at) for entry in await log_entries(log)]
 
 
 async def set_log_limit(log: LogClient, max_bytes: int) -> None:
-    """Makes the log full, or makes room."""
+    """Makes the log full, or not full any more."""
     config: dict[str, Any] = (await log.stream_info(LOG_STREAM))["config"]
     await log.api(f"STREAM.UPDATE.{LOG_STREAM}", {**config, "max_bytes": max_bytes})

@@ -1,4 +1,4 @@
-"""The compose file as compose itself reads it, and its services as processes of this machine."""
+"""Reads compose files, and runs their services as processes of this machine."""
 
 import os
 import subprocess
@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def read_compose(name: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The file with its variables replaced from ``environment``: ``${NAME}`` and ``${NAME:-default}``.
+    """Returns the file with its variables (``${NAME}``, ``${NAME:-default}``) replaced from ``environment``.
 
-    Each service's ``environment`` is what its container gets, with ``environment`` as the file ``.env``: all of that
-    where the service reads the file itself, and what it names without a value where there is one.
+    ``environment`` acts as the file ``.env``. Each service's ``environment`` is what its container gets: the whole file
+    if the service has an ``env_file``, and the variables that it lists without a value.
     """
     text = (ROOT / name).read_text()
     resolved = "".join(atom.resolve(dict(environment)) for atom in parse_variables(text))
@@ -32,38 +32,38 @@ def read_compose(name: str, environment: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def passed_on(name: str) -> set[str]:
-    """What the file's services take from its surroundings by name alone."""
+def unset_variables(name: str) -> set[str]:
+    """Returns the variables that services list without a value."""
     services = YAML(typ="safe").load(ROOT / name)["services"].values()
     return {one for service in services for one, value in service.get("environment", {}).items() if value is None}
 
 
 def variables_of(name: str) -> set[str]:
-    """The variables that the file takes from its surroundings."""
+    """Returns the variables that the file interpolates."""
     return {atom.name for atom in parse_variables((ROOT / name).read_text()) if hasattr(atom, "name")}
 
 
 @dataclass
 class Host:
-    """This machine in the containers' place: ``addresses`` are replaced in everything that a service is given."""
+    """Runs services on this machine; ``addresses`` of containers are replaced in everything that they get."""
 
     folder: Path
     addresses: dict[str, str]
 
     def own(self, text: str) -> str:
-        """What a container is told, as it is true here."""
+        """Replaces the addresses in a text."""
         for there, here in self.addresses.items():
             text = text.replace(there, here)
         return text
 
     def environment(self, service: Mapping[str, Any], **more: str) -> dict[str, str]:
-        """A service's own environment, and of this machine's what every process needs."""
+        """Returns a service's environment, with what every process of this machine needs."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAILRACE_", "DB_", "OTEL_"))}
         own = {name: self.own(str(value)) for name, value in service.get("environment", {}).items()}
         return kept | own | more
 
     def start(self, service: Mapping[str, Any], name: str, **more: str) -> TailraceProcess:
-        """Starts what the image's entry point starts; its output goes to ``name``.log."""
+        """Starts a service's command; its output goes to ``name``.log."""
         with (self.folder / f"{name}.log").open("ab") as output:
             environment = self.environment(service, **more)
             return TailraceProcess(service["command"], environment, cwd=self.folder, stdout=output, stderr=output)
@@ -79,12 +79,12 @@ class Host:
         return subprocess.run(words, env=environment, capture_output=True, check=False, timeout=30).returncode == 0
 
     def log(self, name: str) -> str:
-        """What a service has said."""
+        """Returns the output of a service."""
         return (self.folder / f"{name}.log").read_text()
 
 
 def start_order(services: Mapping[str, Any]) -> list[str]:
-    """The services in an order in which everything one depends on comes before it."""
+    """Returns the services with dependencies first."""
     order: list[str] = []
     while len(order) < len(services):
         ready = [
@@ -92,6 +92,6 @@ def start_order(services: Mapping[str, Any]) -> list[str]:
             for name, service in services.items()
             if name not in order and set(service.get("depends_on", {})) <= set(order)
         ]
-        assert ready, f"a circle among {set(services) - set(order)}"
+        assert ready, f"a dependency cycle among {set(services) - set(order)}"
         order += ready
     return order

@@ -1,4 +1,4 @@
-"""All of the compose file on this machine: every service as it says, with addresses replaced."""
+"""Runs all services of the compose file on this machine, with their addresses replaced."""
 
 import asyncio
 import shutil
@@ -26,18 +26,18 @@ PASSWORDS = {
     "DB_PASS": "it's",
     "DB_NAME": "seed_db",
     "GRAF_DB_PASS": "r",
-    # what a configuration of NATS would read as numbers, a duration and a truth, were it not quoted
+    # unquoted, NATS would read these as numbers, a duration and a boolean
     "NATS_ADMIN_PASS": "12345",
     "NATS_COMMAND_PASS": "1e3",
     "NATS_PROJECTION_PASS": "5m",
     "NATS_QUERY_PASS": "true",
 }
 _ELSEWHERE = ("grafana", "tailrace", "nats-volume")
-"""Not started with the rest: another image, what runs a command, what has to be root."""
+"""Services that are not started: another image, a one-off command, one that needs root."""
 
 
 class Running(NamedTuple):
-    """The whole of the compose file on this machine."""
+    """The running services."""
 
     host: Host
     services: dict[str, Any]
@@ -48,13 +48,13 @@ class Running(NamedTuple):
 
     @property
     def producer(self) -> str:
-        """Where somebody's own producer connects."""
+        """The NATS address for producers."""
         return f"nats://producer:producer@127.0.0.1:{self.ports['nats']}"
 
 
 @contextmanager
 def running_compose(postgres_server: EmbeddedPostgres, folder: Path) -> Iterator[Running]:
-    """Starts everything in the order it depends, each once what it needs is healthy."""
+    """Starts every service once its dependencies are healthy."""
     services = read_compose(FILE, PASSWORDS)["services"]
     ports = {name: free_port() for name in ("nats", "monitor", *SERVICES)}
     asyncio.run(_make_database(postgres_server, services["timescaledb"]["environment"]))
@@ -81,17 +81,17 @@ def running_compose(postgres_server: EmbeddedPostgres, folder: Path) -> Iterator
                 assert subprocess.run(command, check=False, capture_output=True).returncode == 0
                 running.healthy.append(name)
                 continue
-            # whichever runs then: a test may have started it again
+            # by name: a test may have restarted it
             ending.callback(_end, running.processes, name)
             _start(running, name)
         yield running
 
 
 def change_environment(running: Running, variables: dict[str, str]) -> set[str]:
-    """What ``docker compose up -d`` does when ``.env`` has other ``variables``: makes anew what they change.
+    """Recreates the services whose environment changes with other ``variables``, as ``docker compose up -d`` does.
 
     Returns:
-        The services that were made anew.
+        The recreated services.
     """
     services = read_compose(FILE, variables)["services"]
     changed = [
@@ -108,7 +108,7 @@ def change_environment(running: Running, variables: dict[str, str]) -> set[str]:
 
 
 def _start(running: Running, name: str) -> None:
-    """Starts a service, and waits as those do that depend on it."""
+    """Starts a service and waits until it is healthy or has completed."""
     host, service = running.host, running.services[name]
     more = {f"TAILRACE_{one.upper()}_PORT": str(running.ports[one]) for one in SERVICES}
     if name == "nats":
@@ -123,7 +123,7 @@ def _start(running: Running, name: str) -> None:
 
 
 async def _make_database(server: EmbeddedPostgres, environment: dict[str, str]) -> None:
-    """What the image's entry point makes of its variables: an owner who may do everything, and a database."""
+    """Creates the superuser and the database that the image's entry point would create."""
     admin = await asyncpg.connect(server.dsn("postgres"))
     user, password, name = (environment[f"POSTGRES_{part}"] for part in ("USER", "PASSWORD", "DB"))
     quoted = password.replace("'", "''")
@@ -153,9 +153,9 @@ def _start_nats(host: Host, service: dict[str, Any], ports: dict[str, int]) -> "
 
 
 async def healthy(host: Host, service: dict[str, Any], more: dict[str, str]) -> bool:
-    """Whether a service's own health check says so."""
+    """Whether a service's health check succeeds."""
     if service["healthcheck"]["test"][1] == "wget" and shutil.which("wget") is None:
-        return True  # the image has it, this machine does not; what needs the server fails if it is not there
+        return True  # the image has wget; without the server, its dependents fail
     return await asyncio.to_thread(host.healthy, service, **more)
 
 

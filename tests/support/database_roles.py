@@ -1,4 +1,4 @@
-"""Users of the database that may do little."""
+"""Database roles with few privileges."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,19 +20,19 @@ class Role:
     admin: "asyncpg.Connection"
 
     def dsn(self, dsn: str) -> str:
-        """The address of a database, for this role."""
+        """Returns the address of a database for this role."""
         parts = urlsplit(dsn)
         return parts._replace(netloc=f"{self.name}:secret@{parts.hostname}:{parts.port}").geturl()
 
-    async def owns_a_database(self, dsn: str) -> None:
-        """Makes the database of this address the role's own."""
+    async def create_database(self, dsn: str) -> None:
+        """Creates the database of an address, owned by the role."""
         name = unquote(urlsplit(dsn).path.lstrip("/"))
         await self.admin.execute(f'create database "{name}" owner {self.name}')
 
 
 @asynccontextmanager
 async def temporary_role(server: EmbeddedPostgres, *, connects_to_postgres: bool = True) -> AsyncIterator[Role]:
-    """Makes a role; at the end it is gone, with the databases it owns."""
+    """Creates a role, and drops it at the end with its databases."""
     name = f"role_{uuid4().hex}"
     admin = await asyncpg.connect(server.dsn("postgres"))
     try:

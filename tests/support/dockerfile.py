@@ -1,4 +1,4 @@
-"""A Dockerfile's steps, run in a folder instead of a container."""
+"""Runs the steps of a Dockerfile in a folder instead of a container."""
 
 import os
 import shutil
@@ -12,19 +12,19 @@ INSTRUCTIONS = ("FROM", "WORKDIR", "ENV", "COPY", "RUN", "USER", "ENTRYPOINT", "
 
 @dataclass
 class Stage:
-    """One stage: what it begins with, its name ("" for the last), and its instructions in order."""
+    """One stage: its base image, its name ("" for the last), and its instructions in order."""
 
     base: str
     name: str
     steps: list[tuple[str, str]] = field(default_factory=list)
 
     def values(self, instruction: str) -> list[str]:
-        """What all steps of one kind say."""
+        """Returns the arguments of all steps of one kind."""
         return [text for kind, text in self.steps if kind == instruction]
 
 
 def read_dockerfile(path: Path) -> list[Stage]:
-    """The stages of a file whose instructions are a line each."""
+    """Returns the stages of a file with one instruction per line."""
     stages: list[Stage] = []
     for line in path.read_text().splitlines():
         if not line or line.startswith("#"):
@@ -41,17 +41,17 @@ def read_dockerfile(path: Path) -> list[Stage]:
 
 @dataclass
 class Builder:
-    """Runs a stage's steps in ``folder``, with files of ``context``. ``paths``: what the image's are called here."""
+    """Runs a stage's steps in ``folder`` with files of ``context``. ``paths`` replaces the image's paths."""
 
     folder: Path
     context: Path
     paths: dict[str, str]
     environment: dict[str, str]
     left_out: tuple[str, ...] = ()
-    """Words that save the image space, and would cost this machine its caches."""
+    """Options that shrink the image, and would bypass this machine's caches."""
 
     def run(self, stage: Stage, copied: Mapping[str, Path]) -> None:
-        """Runs every step; ``copied``: the stages that are copied from, by name."""
+        """Runs every step; ``copied`` has the folders of earlier stages by name."""
         for kind, text in stage.steps:
             if kind == "RUN":
                 self._shell(text)
@@ -61,7 +61,7 @@ class Builder:
                 assert kind in ("ENV", "WORKDIR"), kind
 
     def own(self, text: str) -> str:
-        """With this machine's paths."""
+        """Replaces the image's paths."""
         for there, here in self.paths.items():
             text = text.replace(there, here)
         return " ".join(word for word in text.split(" ") if word not in self.left_out)

@@ -1,4 +1,4 @@
-"""A page of docs/ as somebody works through it: the commands it gives, what it shows of them, and what it quotes."""
+"""A page of docs/ in parts: its commands, their output, and its quotes."""
 
 import re
 from collections import defaultdict
@@ -11,43 +11,43 @@ from markdown_it.token import Token
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHELL, QUERY, OUTPUT = "sh", "sql", ""
-"""What the fence of a block says it holds."""
+"""The info strings of fenced blocks."""
 _BY_HAND = re.compile(r"^#.*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Shell commands that stand together, and the output that the page shows below them."""
+    """A block of shell commands, and the output that the page shows below it."""
 
     name: str
-    """The heading that it is below, and its number among those there."""
+    """Its heading, and its number below that."""
     text: str
     output: str
 
     @property
     def steps(self) -> list[str]:
-        """The commands between whole lines of comment: what such a line says is done by hand."""
+        """The commands between comment lines; a comment line is a step that is done by hand."""
         return [step for step in _BY_HAND.split(self.text) if step.strip()]
 
 
 @dataclass
 class Page:
-    """By heading, but for ``blocks``, which go by their names."""
+    """The parts of a page by heading; ``blocks`` by name."""
 
     blocks: dict[str, Block] = field(default_factory=dict)
     queries: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     outputs: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Those that stand alone."""
+    """Outputs that do not follow a shell block."""
     quotes: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     headings: list[str] = field(default_factory=list)
     spans: list[str] = field(default_factory=list)
-    """Everything within the text that is set as code."""
+    """Inline code."""
     anchors: list[str] = field(default_factory=list)
-    """Of the page's links to itself."""
+    """Targets of links within the page."""
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of every ``tailrace`` command within the text."""
+        """The words of every ``tailrace`` command in inline code."""
         found = (re.fullmatch(r"(?:\w+=\S+ )*tailrace (\w.*)", span) for span in self.spans)
         return [match[1].split() for match in found if match]
 
@@ -89,12 +89,12 @@ def _heading_of(name: str) -> str:
     return name.rsplit(" ", 1)[0]
 
 
-def missing(shown: str, said: str) -> list[str]:
-    """The lines that a page shows and nothing that was said is like.
+def missing(shown: str, output: str) -> list[str]:
+    """Returns the lines of ``shown`` that ``output`` does not contain.
 
-    Words with digits may be any word with digits, sizes of any unit; ``…`` stands for anything.
+    A word with digits matches every word with digits, a size matches any unit, ``…`` matches anything.
     """
-    found = _shape(said)
+    found = _shape(output)
     parts = {line: _shape(line.split("   # ")[0]).split("…") for line in shown.splitlines()}
     return [line for line in parts if not all(part.strip() in found for part in parts[line])]
 

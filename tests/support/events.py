@@ -1,4 +1,4 @@
-"""Making events and putting them straight into the log."""
+"""Creates events, and appends them to the log without the command service."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ def event(
 
 
 def some_events(count: int, seed: int = 1) -> Iterator[Event]:
-    """Events of several types and users, scattered over three days, reproducible but for their ids."""
+    """Yields events of several types and users within three days; only their ids are random."""
     chance = random.Random(seed)
     for number in range(count):
         at = BASE + timedelta(seconds=chance.randrange(3 * 86_400), microseconds=chance.randrange(1_000_000))
@@ -41,7 +41,7 @@ async def append(client: LogClient, subject: str, payload: bytes, message_id: st
 
 
 async def log_event(client: LogClient, one: Event, message_id: str | None = None) -> Appended:
-    """Appends an event; ``message_id`` other than the event's own is unknown to the log's deduplication."""
+    """Appends an event; with another ``message_id`` than its event id, the log does not recognize duplicates."""
     payload = encode_event(one)
     return await append(client, subject_of(one.event_type), payload, message_id or str(one.event_id))
 
@@ -54,5 +54,5 @@ async def log_events(client: LogClient, events: Iterable[Event]) -> list[Event]:
 
 
 async def log_raw(client: LogClient, payload: bytes, message_id: str | None = None) -> Appended:
-    """Appends anything at all."""
+    """Appends any bytes."""
     return await append(client, subject_of("raw"), payload, message_id or str(uuid4()))

@@ -1,4 +1,4 @@
-"""Asking /events, and what it has to answer, picked one by one."""
+"""Requests to /events, and a naive computation of the answers."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ async def get_events(query: QueryService, **question: Any) -> dict[str, Any]:
 
 
 async def get_all_events(query: QueryService, limits: Iterator[int], **question: Any) -> list[dict[str, Any]]:
-    """All events, page by page, each page of the next limit."""
+    """Returns all events, page by page, each with the next limit."""
     events: list[dict[str, Any]] = []
     before: dict[str, str] = {}
     while True:
@@ -48,7 +48,7 @@ def event_ids(events: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def expected_ids(events: Sequence[Event], question: Question) -> list[str]:
-    """The ids of the events that a question wants, in its answer's order; they were logged in theirs."""
+    """Returns the ids of the matching events in the order of the answer; ``events`` are in log order."""
     start, end = (datetime.fromisoformat(question[name]) if name in question else None for name in ("from", "to"))
     found = [
         (one.created_at, seq, str(one.event_id))
@@ -70,12 +70,12 @@ def _expression(pattern: str) -> str:
 
 
 def range_params(start: datetime | None, end: datetime | None) -> Question:
-    """The parameters of a range."""
-    return {name: rfc3339(moment) for name, moment in (("from", start), ("to", end)) if moment is not None}
+    """Returns the parameters of a range."""
+    return {name: rfc3339(time) for name, time in (("from", start), ("to", end)) if time is not None}
 
 
 async def project(connection: "asyncpg.Connection", model: Model, events: Sequence[Event]) -> None:
-    """Projects events behind what is there, in one batch and without a log."""
+    """Projects events behind the model's position, in one batch and without a log."""
     await use_model(connection, model)
     behind = await Store(connection, model).position() or Cursor(EPOCH, 0)
     logged = int(datetime.now(UTC).timestamp() * 1e9)
@@ -86,6 +86,6 @@ async def project(connection: "asyncpg.Connection", model: Model, events: Sequen
 
 
 async def commit(connection: "asyncpg.Connection", model: Model, entries: Sequence[LogEntry], behind: Cursor) -> int:
-    """Projects a batch of entries; gives how many became rows."""
+    """Projects a batch of entries; returns the number of rows."""
     await use_model(connection, model)
     return (await Store(connection, model).commit(decode(entries, NO_UPCASTERS), behind)).stored

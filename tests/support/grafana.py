@@ -1,4 +1,4 @@
-"""Grafana's files, and its queries as its Postgres data source sends them."""
+"""Grafana's provisioned files, and their queries as its Postgres data source sends them."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _MACRO = re.compile(r"\$(__\w+)\(([^)]*)\)")
 
 
 class Query(NamedTuple):
-    """A query of a panel, a variable or an alert, by the title that people see."""
+    """A query of a panel, a variable or an alert, with its title."""
 
     where: str
     title: str
@@ -24,7 +24,7 @@ class Query(NamedTuple):
 
 
 def queries() -> Iterator[Query]:
-    """All that there are in the committed files."""
+    """Yields all queries of the committed files."""
     for file in sorted((FOLDER / "dashboards").glob("*.json")):
         board = json.loads(file.read_text())
         for panel in board["panels"]:
@@ -42,7 +42,7 @@ def queries() -> Iterator[Query]:
 
 
 def all_values() -> dict[str, str]:
-    """What the variables of the dashboards stand for while everything is chosen."""
+    """Returns the values of the dashboards' variables for "All"."""
     found: dict[str, str] = {}
     for file in (FOLDER / "dashboards").glob("*.json"):
         for variable in json.loads(file.read_text()).get("templating", {}).get("list", []):
@@ -51,10 +51,10 @@ def all_values() -> dict[str, str]:
 
 
 def expand(sql: str, start: datetime, end: datetime, chosen: Mapping[str, Sequence[str]]) -> str:
-    """The statement that the database gets: variables by the page, macros by the data source.
+    """Returns the statement that the database gets, with variables and macros expanded.
 
-    A value of a variable for everything goes in as it is; others are quoted, joined by commas. Macros are those of
-    pkg/tsdb/grafana-postgresql-datasource/macros.go, of which only these are known here.
+    The "All" value of a variable is inserted as it is; chosen values are quoted and joined by commas. Supports those
+    macros of pkg/tsdb/grafana-postgresql-datasource/macros.go that the files use.
     """
     everything = all_values()
 
@@ -79,5 +79,5 @@ def expand(sql: str, start: datetime, end: datetime, chosen: Mapping[str, Sequen
 
 
 def provisioned(name: str) -> Any:
-    """A file of Grafana's provisioning."""
+    """Reads a provisioning file."""
     return YAML(typ="safe").load(FOLDER / "provisioning" / name)

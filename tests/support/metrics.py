@@ -1,4 +1,4 @@
-"""Metrics as they are served, and as docs/metrics.md lists them."""
+"""Metrics as served, and as docs/metrics.md lists them."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \| (.*) \|$")
 
 
 class Family(NamedTuple):
-    """A metric of one service. ``values`` by the values of ``labels``, in their order; of a histogram its counts."""
+    """A metric of one service. ``values`` by label values in the order of ``labels``; for histograms the counts."""
 
     name: str
     kind: str
@@ -32,7 +32,7 @@ class Listed(NamedTuple):
 
 
 def families(scraped: Iterable[Metric]) -> list[Family]:
-    """What one scrape brought; when something was created is left out."""
+    """Returns the metrics of one scrape, without creation times."""
     found = []
     for metric in scraped:
         if metric.name.endswith("_created"):
@@ -45,7 +45,7 @@ def families(scraped: Iterable[Metric]) -> list[Family]:
 
 
 def listed_metrics() -> list[Listed]:
-    """The rows of the page."""
+    """Returns the rows of the page."""
     rows = (_ROW.match(line) for line in PAGE.read_text().splitlines())
     return [
         Listed(name, kind, tuple(services.split(", ")), tuple(re.findall(r"`(\w+)`", labels)), meaning)
@@ -54,7 +54,7 @@ def listed_metrics() -> list[Listed]:
 
 
 def rows(served: dict[str, list[Family]]) -> str:
-    """The page's rows for what services serve: what to put there when it has changed."""
+    """Returns the rows that the page must have for the served metrics."""
     services: dict[tuple[str, str, str], list[str]] = {}
     labels: dict[str, tuple[str, ...]] = {}
     for service, found in served.items():

@@ -21,12 +21,12 @@ _COMMAND += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]  # ms
 def installed(
     source: Path, cache: Path, *made_from: str, prepare: Callable[[Path], None] = lambda folder: None
 ) -> Path:
-    """The folder below ``cache`` with the packages that ``source`` locks, made anew when one of ``made_from`` changes.
+    """Returns a folder below ``cache`` with the packages that ``source`` locks.
 
-    ``prepare`` adds to it what has to be made once.
+    A change of the lock or of the files ``made_from`` leads to a new folder, which ``prepare`` completes.
 
     Raises:
-        ConfigurationError: it can't be installed, with the reason.
+        ConfigurationError: the packages can't be installed.
     """
     content = b"".join((source / name).read_bytes() for name in ("package-lock.json", *made_from))
     folder = cache / hashlib.sha256(content).hexdigest()[:16]
@@ -34,12 +34,12 @@ def installed(
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            half_made = cache / "new"
-            shutil.rmtree(half_made, ignore_errors=True)
-            half_made.mkdir()
-            _install(source, half_made)
-            prepare(half_made)
-            half_made.rename(folder)
+            incomplete = cache / "new"
+            shutil.rmtree(incomplete, ignore_errors=True)
+            incomplete.mkdir()
+            _install(source, incomplete)
+            prepare(incomplete)
+            incomplete.rename(folder)
     return folder
 
 
@@ -59,6 +59,6 @@ def _install(source: Path, folder: Path) -> None:
 
 
 def end_of(output: IO[bytes]) -> str:
-    """The last of what a program said."""
+    """Returns the end of a program's output."""
     output.seek(0)
     return output.read().decode(errors="replace").strip()[-2000:]

@@ -1,4 +1,4 @@
-"""Somebody at a terminal who does what a page says, with addresses, folders, passwords and numbers of their own."""
+"""An operator who follows a documentation page in a terminal, with other addresses, folders, passwords and numbers."""
 
 import asyncio
 import os
@@ -35,14 +35,14 @@ _RUNS_ON = rf"^.*(?:{re.escape(UP)}|\btailrace serve ).*$"
 
 
 class Follows:
-    """Which test follows which blocks of a page."""
+    """Records which test follows which blocks of a page."""
 
     def __init__(self, page: Page) -> None:
         self.blocks: set[str] = set()
         self._page = page
 
     def __call__(self, *names: str) -> Callable[[Test], Test]:
-        """Declares what a test follows to its end."""
+        """Declares the blocks that a test follows completely."""
         assert self._page.blocks.keys() >= set(names), set(names) - self._page.blocks.keys()
         self.blocks.update(names)
 
@@ -54,7 +54,7 @@ class Follows:
 
 
 class Operator:
-    """Types what the page says. ``own``: what takes the place of what is written there."""
+    """Types the page's commands; ``own`` maps texts of the page to their replacements."""
 
     def __init__(self, page: Page, terminal: Terminal, own: dict[str, str]) -> None:
         self.page = page
@@ -62,17 +62,17 @@ class Operator:
         self.own = own
         self.settings = Settings()
         self.followed: set[str] = set()
-        self.said = ""
-        """By the block that is, or was, followed."""
+        self.output = ""
+        """The output of the current or last block."""
         self._steps: dict[str, list[str]] = {}
 
     @property
     def data_dir(self) -> Path:
-        """Where ``up`` has its data."""
+        """The data folder of ``up``."""
         return self.terminal.folder / ".tailrace"
 
     def use(self, settings: Settings) -> Settings:
-        """Sets the variables that name servers."""
+        """Sets the variables with the addresses of the servers."""
         self.settings = settings
         self.set_up(
             TAILRACE_NATS_URL=settings.nats_url,
@@ -88,15 +88,15 @@ class Operator:
         return settings
 
     def set_up(self, **variables: object) -> None:
-        """Sets variables for everything that is typed from now on."""
+        """Exports variables in the terminal."""
         self.type("".join(f"export {name}='{value}'\n" for name, value in variables.items()))
 
     def type(self, text: str, *, code: int = 0) -> str:
-        """Runs commands; returns what they say. ``code``: what the first that fails has to end with."""
+        """Runs commands and returns their output. ``code``: the exit code of the first that fails."""
         return self.terminal.type(self._own(text), code=code)
 
     def start(self, command: str) -> Program:
-        """Starts what runs until it is stopped; what ``up`` starts is ready and used when this returns."""
+        """Starts a program in the background; after ``up`` its servers are ready and used."""
         program = self.terminal.start(self._own(command))
         if UP in command:
             ready = endpoints_file(self.data_dir)
@@ -106,47 +106,47 @@ class Operator:
         return program
 
     def serve(self, *services: str) -> list[Program]:
-        """Starts services; each is ready, or has ended, when this returns."""
+        """Starts services, and waits until each is ready or has ended."""
         programs = [self.start(f"tailrace serve {service}") for service in services]
         for service, program in zip(services, programs, strict=True):
             self._until_started(program, getattr(self.settings, f"{service}_port"))
         return programs
 
     def _until_started(self, program: Program, port: int) -> None:
-        assert port, "a port to be looked at has to be a fixed one"
+        assert port, "the port must be fixed"
         until("its start", lambda: not program.runs or listens(port), lambda: program.output)
 
     def follow(self, name: str) -> list[Program]:
-        """Takes the next step of a block, which is all of it where the page has nothing to be done by hand in between.
+        """Runs the next step of a block: all of it, unless manual steps divide it.
 
-        After the last step, what was said has to be what the page shows.
+        After the last step, the output must match the page's.
 
         Returns:
-            What was started.
+            The programs that were started.
         """
         block = self.page.blocks[name]
         if name not in self._steps:
-            self._steps[name], self.said = block.steps, ""
+            self._steps[name], self.output = block.steps, ""
         steps = self._steps[name]
         started = []
         for part in re.split(f"({_RUNS_ON})", steps.pop(0), flags=re.MULTILINE):
             if re.fullmatch(_RUNS_ON, part):
                 started.append(self.start(part))
             else:
-                self.said += self.type(part)
+                self.output += self.type(part)
         if not steps:
             del self._steps[name]
-            self.shows(block.output, self.said)
+            self.shows(block.output, self.output)
             self.followed.add(name)
         return started
 
-    def shows(self, shown: str, said: str) -> None:
-        """What the page shows is what was said."""
-        unlike = missing(self._own(shown), said)
-        assert not unlike, f"nothing is like {unlike} in {said}"
+    def shows(self, shown: str, output: str) -> None:
+        """Asserts that the output matches the page's."""
+        unlike = missing(self._own(shown), output)
+        assert not unlike, f"{unlike} is not in the output: {output}"
 
     def put(self, events: int, *others: bytes, data: str = "{}") -> None:
-        """Puts events, and whatever else, straight into the log."""
+        """Appends events and other payloads to the log."""
 
         async def work() -> None:
             log = await connect_log(self.settings, "test")
@@ -158,36 +158,36 @@ class Operator:
 
         asyncio.run(work())
 
-    def publish(self, payload: bytes, *, taken: bool) -> None:
-        """Puts a message into the inbox; waits until it is ``taken`` from there."""
+    def publish(self, payload: bytes, *, consumed: bool) -> None:
+        """Publishes to the inbox; waits until the message is consumed if ``consumed``."""
 
         async def work() -> None:
             log = await connect_log(self.settings, "test")
             await append(log, INBOX, payload, "")
-            if taken:
+            if consumed:
                 await until_inbox_is_empty(log)
             await log.close()
 
         asyncio.run(work())
 
     def ask(self, query: str, database: str = "$TAILRACE_DATABASE") -> str:
-        """What psql says."""
+        """Returns the output of psql."""
         return self.type(f'psql "{database}" -XAtc "{query}"').strip()
 
     def counted(self) -> int:
-        """The events in the tables."""
+        """Returns the number of events in the tables."""
         return int(self.ask("select count(*) from analytics_events"))
 
     def until_counted(self, events: int, database: str = "$TAILRACE_DATABASE") -> None:
-        """Waits until the tables have so many events."""
+        """Waits until the tables have a number of events."""
         self.until_told("select count(*) from analytics_events", str(events), database)
 
     def until_told(self, query: str, answer: str, database: str = "$TAILRACE_DATABASE") -> None:
-        """Waits until psql gives that answer."""
+        """Waits until psql returns an answer."""
         until(f"{query} = {answer}", lambda: self.ask(query, database) == answer, lambda: self.ask(query, database))
 
     def until_answered(self, url: str, answer: str) -> None:
-        """Waits until there is an answer that contains this one."""
+        """Waits until a response contains a text."""
 
         def answered() -> bool:
             try:
@@ -202,7 +202,7 @@ class Operator:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody takes connections there."""
+    """Whether a port accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", port)).close()
     except OSError:
@@ -211,15 +211,15 @@ def listens(port: int) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """What programs find that are started by hand: the project's and Postgres' own, and no setting of Tailrace."""
-    left_out = ("TAILRACE_", "DB_", "PG", "PYTHONDONTWRITEBYTECODE")  # the last: each command would compile itself anew
+    """Returns the environment of a terminal: programs of the project and of Postgres on the PATH, no settings."""
+    left_out = ("TAILRACE_", "DB_", "PG", "PYTHONDONTWRITEBYTECODE")  # the last one would prevent cached bytecode
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     path = os.pathsep.join([str(Path(sys.executable).parent), str(postgres_bin()), os.environ["PATH"]])
     return kept | {"PATH": path, "COLUMNS": "160", "NO_COLOR": "1"}
 
 
 def at(folder: Path, page: Page) -> Operator:
-    """Somebody at a terminal in ``folder``, which is like a clone where nothing was started yet."""
+    """Returns an operator in ``folder``, which is like a new clone."""
     (folder / "backup").mkdir(parents=True)
     (folder / ".venv").symlink_to(sys.prefix)
     own = {

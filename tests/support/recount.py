@@ -1,4 +1,4 @@
-"""A naive recount of the log, sharing no code with the projector: what the read model has to say."""
+"""A naive recount of the log that shares no code with the projector."""
 
 import json
 from collections import Counter
@@ -15,7 +15,7 @@ from runtime.log.client import LogClient
 
 @dataclass
 class Recount:
-    """What a read model holds; ``rows`` by event id as (type, user, time, data, seq)."""
+    """The contents of a read model; ``rows`` by event id as (type, user, time, data, seq)."""
 
     rows: dict[str, tuple[str, int, datetime, Any, int]] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
@@ -43,9 +43,9 @@ def as_sent(event: dict[str, Any]) -> Any:
 
 
 async def recount_log(client: LogClient, read: Callable[[dict[str, Any]], Any] = as_sent) -> Recount:
-    """Counts what the log holds: the first entry of each id, less what is no event at all.
+    """Counts the first entry of each id; entries that are not events are parked.
 
-    ``read`` gives the data that the model shows of an event; raises ValueError or KeyError where there can be no row.
+    ``read`` returns the projected data of an event; it raises ValueError or KeyError for events that must be parked.
     """
     found = Recount()
     seen: set[str] = set()
@@ -74,7 +74,7 @@ async def recount_log(client: LogClient, read: Callable[[dict[str, Any]], Any] =
 
 
 async def read_model(connection: "asyncpg.Connection") -> Recount:
-    """What the tables hold, each from itself."""
+    """Reads the contents of every table and view."""
     found = Recount()
     for row in await connection.fetch(
         "select event_id, event_type, user_id, created_at, event_data, seq from analytics_events"

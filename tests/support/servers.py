@@ -30,7 +30,7 @@ START_TIMEOUT = 30.0
 
 @dataclass
 class NatsServer:
-    """A nats-server of a test run that can be killed and started again on its files."""
+    """A nats-server that can be killed and restarted on its files."""
 
     embedded: EmbeddedNats
     output: IO[bytes]
@@ -89,7 +89,7 @@ def running_nats(folder: Path) -> Iterator[NatsServer]:
 
 @dataclass
 class PostgresServer:
-    """A Postgres server of a test run that can be killed and started again on its files."""
+    """A Postgres server that can be killed and restarted on its files."""
 
     embedded: EmbeddedPostgres
     output: IO[bytes]
@@ -103,7 +103,7 @@ class PostgresServer:
         asyncio.run(_until_accepts(self.embedded.dsn("postgres")))
 
     def kill(self) -> None:
-        """Kills every process of the server at once: what only its memory holds is lost."""
+        """Kills every process of the server: what is only in its memory is lost."""
         assert self.process is not None
         family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
         for one in family:
@@ -120,7 +120,7 @@ class PostgresServer:
 
 @contextmanager
 def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
-    """A Postgres server; without fsync where nothing has to last."""
+    """Runs a Postgres server, without fsync unless ``durable``."""
     with tempfile.TemporaryDirectory(prefix="tailrace-test-") as name, tempfile.TemporaryFile() as output:
         folder = Path(name)
         embedded = EmbeddedPostgres(folder / "data", folder / "secret", free_port(), durable=durable)
@@ -147,10 +147,10 @@ async def _until_accepts(dsn: str) -> None:
 
 @asynccontextmanager
 async def database_from(server: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    """The address of a fresh copy of a database."""
+    """Yields the address of a copy of a database."""
     name = f"test_{uuid4().hex}"
     admin = await asyncpg.connect(server.dsn("postgres"))
-    # copied as files: a third of the time that writing the copy to the log ahead takes
+    # file_copy takes a third of the time of wal_log
     await admin.execute(f"create database {name} template {template} strategy file_copy")
     yield server.dsn(name)
     await admin.execute(f"drop database {name} with (force)")

@@ -1,4 +1,4 @@
-"""Asking /stats, and what it has to answer, counted one by one."""
+"""Requests to /stats, and a naive count to compare with."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -23,31 +23,31 @@ async def get_stats(query: QueryService, **question: Any) -> dict[str, Any]:
     return found
 
 
-def rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def local_rfc3339(moment: datetime, zone: str) -> str:
-    return moment.astimezone(ZoneInfo(zone)).isoformat().replace("+00:00", "Z")
+def local_rfc3339(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).isoformat().replace("+00:00", "Z")
 
 
-def floor(moment: datetime, bucket: str) -> datetime:
-    """The beginning of a bucket by the clock that the moment is written in."""
-    moment = moment.replace(second=0, microsecond=0)
+def floor(at: datetime, bucket: str) -> datetime:
+    """Returns the start of a bucket in the time's own zone."""
+    at = at.replace(second=0, microsecond=0)
     if bucket != "minute":
-        moment = moment.replace(minute=0)
+        at = at.replace(minute=0)
     if bucket in ("day", "week", "month"):
-        moment = moment.replace(hour=0)
+        at = at.replace(hour=0)
     if bucket == "week":
-        return moment - timedelta(days=moment.weekday())
-    return moment.replace(day=1) if bucket == "month" else moment
+        return at - timedelta(days=at.weekday())
+    return at.replace(day=1) if bucket == "month" else at
 
 
-def local_begin(moment: datetime, bucket: str, zone: str = "UTC") -> datetime:
-    """When the bucket of a moment begins (UTC), found by watching a zone's clock minute by minute."""
-    at = floor(moment, "minute")
+def local_begin(at: datetime, bucket: str, zone: str = "UTC") -> datetime:
+    """Returns the start of a time's bucket (UTC), found by stepping through a zone's minutes."""
+    at = floor(at, "minute")
     if bucket == "minute" or zone == "UTC":
-        return floor(moment, bucket)
+        return floor(at, bucket)
     if bucket == "hour":
         while _hour_shown(at - MINUTE, zone) == _hour_shown(at, zone):
             at -= MINUTE
@@ -63,7 +63,7 @@ def _hour_shown(at: datetime, zone: str) -> tuple[datetime, timedelta | None]:
 
 @cache
 def _first_shown(shown: datetime, bucket: str, zone: str) -> datetime:
-    """The first minute at which a zone's clock shows a date of the bucket that begins with ``shown``."""
+    """Returns the first minute whose local date is in the bucket that starts with ``shown``."""
     at = shown - timedelta(hours=36)
     while floor(at.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC), bucket) != shown:
         at += MINUTE
@@ -71,7 +71,7 @@ def _first_shown(shown: datetime, bucket: str, zone: str) -> datetime:
 
 
 def recount(events: Iterable[Event], bucket: str, zone: str = "UTC") -> dict[str, Any]:
-    """Totals, types and series, counted one by one."""
+    """Returns totals, types and series, counted one event at a time."""
     users: dict[str, set[int]] = {"": set()}
     numbers: dict[str, int] = {"": 0}
     series: dict[tuple[datetime, str], int] = {}
@@ -94,14 +94,14 @@ def recount(events: Iterable[Event], bucket: str, zone: str = "UTC") -> dict[str
 
 
 def is_in_order(shown: Iterable[str], buckets: Sequence[str]) -> bool:
-    """Whether what a series shows are these buckets, in their order."""
+    """Whether a series has only these buckets, in order."""
     numbers = [buckets.index(one) for one in shown]
     begins = [datetime.fromisoformat(one) for one in buckets]
     return numbers == sorted(numbers) and begins == sorted(set(begins))
 
 
 def in_range(events: Iterable[Event], start: datetime | None, end: datetime | None) -> list[Event]:
-    """The events of a range."""
+    """Returns the events of a range."""
     return [
         one for one in events if (start is None or one.created_at >= start) and (end is None or one.created_at < end)
     ]
@@ -116,7 +116,7 @@ async def check_random_ranges(
     count: int,
     zones: Sequence[str] = ("UTC",),
 ) -> None:
-    """Asks for ranges between ``edges``, with every bucket, zone and filter, and compares with a naive count."""
+    """Requests random ranges between ``edges`` with random buckets, zones and filters, and compares the counts."""
     answered = 0
     for number in range(count):
         start, end = sorted((chance.choice(edges), chance.choice(edges)))
@@ -133,7 +133,7 @@ async def check_random_ranges(
             question["event_type"] = types
         found = await query.http.get("/stats", params=question)
         if found.status_code == 422 and "buckets" in found.json()["detail"]:
-            continue  # too long a range for that bucket
+            continue  # the range is too long for the bucket
         assert found.status_code == 200, found.text
         answer = found.json()
         wanted = in_range(events, start if "from" in question else None, end if "to" in question else None)

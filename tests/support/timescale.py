@@ -1,6 +1,6 @@
-"""TimescaleDB for tests: the one in WASM that tests/timescale_server serves, and a native one where somebody has it.
+"""TimescaleDB for tests: the WASM build that tests/timescale_server serves, and optionally a native server.
 
-``TAILRACE_TEST_TIMESCALE_DSN`` names a superuser's database on a native server; the tests make databases of their own.
+``TAILRACE_TEST_TIMESCALE_DSN`` is a superuser's address of a native server, on which tests create databases.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.support.npm import INSTALL_TIMEOUT, end_of, installed
 NATIVE_DSN = os.environ.get("TAILRACE_TEST_TIMESCALE_DSN")
 SERVER = Path(__file__).parents[1] / "timescale_server"
 CACHE = Path(__file__).parents[2] / ".tools" / "timescale"
-# the optimizing compiler costs every start 0.5 s and 600 MB, which no test earns back
+# the optimizing compiler costs 0.5 s and 600 MB per start, more than it saves in a test
 NODE = [str(Path(ROOT_DIR) / "bin" / "node"), "--liftoff-only"]
 
 
@@ -44,7 +44,7 @@ def timescale_servers(*, native_only: bool) -> list[object]:
 
 @asynccontextmanager
 async def fresh_database(server: str) -> AsyncIterator[str]:
-    """The DSN of a database with the extension and nothing else, on the server ``wasm`` or ``native``."""
+    """Yields the address of a database with only the extension, on the server ``wasm`` or ``native``."""
     if server == "wasm":
         with running_wasm() as dsn:
             yield dsn
@@ -119,16 +119,8 @@ async def _native_database(server: str) -> AsyncIterator[str]:
         await admin.close()
 
 
-if __name__ == "__main__":
-    with running_wasm() as address:
-        sys.stdout.write(f"{address}\nCtrl-C stops it\n")
-        sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
-            signal.pause()
-
-
 async def run_compression(connection: "asyncpg.Connection") -> int:
-    """What the database's scheduler does from time to time; returns how many chunks are compressed."""
+    """Runs the compression job; returns the number of compressed chunks."""
     job = await connection.fetchval(
         "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'"
     )
@@ -137,12 +129,20 @@ async def run_compression(connection: "asyncpg.Connection") -> int:
 
 
 async def drop_rows(maintenance: Maintenance, retention: timedelta) -> datetime:
-    """Drops rows, as the projection does: once more where the scheduler's compression holds a chunk just now.
+    """Drops old rows, and retries while the compression job holds a chunk.
 
     Returns:
-        From when on rows are kept.
+        The start of the remaining rows.
     """
     async with asyncio.timeout(60):
         while (kept_from := await maintenance.drop_rows(retention)) is None:
             pass
     return kept_from
+
+
+if __name__ == "__main__":
+    with running_wasm() as address:
+        sys.stdout.write(f"{address}\nCtrl-C stops it\n")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            signal.pause()

@@ -1,4 +1,4 @@
-"""A folder in memory for the files of a run: its servers make and remove hundreds of thousands."""
+"""A folder in memory for a run's files: its servers create and remove hundreds of thousands."""
 
 import os
 import tempfile
@@ -9,11 +9,11 @@ import psutil
 
 SHARED_MEMORY = Path("/dev/shm")
 ROOM = 8 * 1024**3
-"""Bytes that have to be free: a run takes about an eighth of them."""
+"""Bytes that must be free; a run uses about an eighth of them."""
 
 
 def make_tmpfs_folder() -> Path | None:
-    """A new folder, where files in memory can be had, may be run, and there is room; None elsewhere."""
+    """Creates a folder in memory; returns None without a writable, executable tmpfs with enough room."""
     if not hasattr(os, "statvfs") or not os.access(SHARED_MEMORY, os.W_OK):
         return None
     found = os.statvfs(SHARED_MEMORY)
@@ -21,12 +21,12 @@ def make_tmpfs_folder() -> Path | None:
     if room < ROOM or found.f_flag & os.ST_NOEXEC:
         return None
     folder = Path(tempfile.mkdtemp(prefix="tailrace-tests-", dir=SHARED_MEMORY))
-    folder.chmod(0o755)  # some of what runs here is another user's
+    folder.chmod(0o755)  # some processes run as another user
     return folder
 
 
 def use_as_tmpdir(folder: Path) -> None:
-    """Has this process and all that it starts put temporary files there."""
-    get_temp_dir()  # multiprocessing's own, of this process, is somewhere else: it looks for that after the run
+    """Makes this process and its children use a folder for temporary files."""
+    get_temp_dir()  # creates multiprocessing's own folder elsewhere, because it is used until the very end
     os.environ["TMPDIR"] = str(folder)
     tempfile.tempdir = None

@@ -1,4 +1,4 @@
-"""A collector of traces, as OpenTelemetry's protocol has it over HTTP."""
+"""A trace collector (OTLP over HTTP)."""
 
 import gzip
 import threading
@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 
 class Span(NamedTuple):
-    """A span as it arrived; ids are in hex, ``parent`` is "" where it has none."""
+    """A span. Ids are in hex; ``parent`` is "" for root spans."""
 
     service: str
     name: str
@@ -24,14 +24,14 @@ class Span(NamedTuple):
 
 
 class Collector:
-    """Keeps what is sent to ``url``."""
+    """Collects the spans that are sent to ``url``."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.spans: list[Span] = []
         self.arrived = threading.Condition()
 
-    def take(self, request: ExportTraceServiceRequest) -> None:
+    def add(self, request: ExportTraceServiceRequest) -> None:
         with self.arrived:
             for resource in request.resource_spans:
                 named = {one.key: one.value.string_value for one in resource.resource.attributes}
@@ -43,12 +43,12 @@ class Collector:
         return [span for span in self.spans if span.trace == trace]
 
     def wait_for(self, trace: str, names: set[str], timeout: float = 20) -> list[Span]:
-        """The spans of a trace, once there is one of each name (a service and a span's name)."""
+        """Waits for the ``names`` ("service span"), and returns all spans of the trace."""
         with self.arrived:
-            there = self.arrived.wait_for(
+            arrived = self.arrived.wait_for(
                 lambda: names <= {f"{span.service} {span.name}" for span in self.of_trace(trace)}, timeout
             )
-            assert there, f"expected {names}, found {self.spans}"
+            assert arrived, f"expected {names}, found {self.spans}"
             return self.of_trace(trace)
 
 
@@ -72,7 +72,7 @@ def running_collector() -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            collector.take(ExportTraceServiceRequest.FromString(body))
+            collector.add(ExportTraceServiceRequest.FromString(body))
             self.send_response(200)
             self.end_headers()
 

@@ -1,4 +1,4 @@
-"""``tailrace up`` as a process, the way a person runs it."""
+"""``tailrace up`` as a process."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ANY_PORTS = [f"--{name}-port=0" for name in ("command", "query", "projection", "
 
 
 class UpRun:
-    """A running ``tailrace up`` whose output goes to a file beside its data folder."""
+    """A running ``tailrace up``; its output goes to a file next to its data folder."""
 
     def __init__(self, data_dir: Path, *arguments: str, command: list[str] | None = None, **options: Any) -> None:
         self.data_dir = data_dir
@@ -66,7 +66,7 @@ class UpRun:
             time.sleep(0.02)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> float:
-        """Stops it as Ctrl-C does; returns how long that took, in seconds."""
+        """Stops it as Ctrl-C does; returns how long that took, s."""
         started = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(STOP_TIMEOUT + 5)

@@ -1,4 +1,4 @@
-"""Closing the books: what was sent is where it has to be, in every model and by everybody's count."""
+"""Compares the log and every read model with what must be in them."""
 
 import re
 from dataclasses import replace
@@ -12,27 +12,27 @@ from tests.support.recount import Recount, read_model, recount_log
 from verification.run import verify
 
 OTHER_DATA = re.compile("the row is not what log entry|more days and types differ")
-"""What verify says of a row that shows what another release made of its entry."""
+"""What ``verify`` reports for rows with the data of another release."""
 
 
-async def check_accounts(books: Expected, log: LogClient, models: ReadModels) -> None:
-    """Compares the books with the log, with what the doors refused, and with every model; all of them have seen it all.
+async def check_accounts(expected: Expected, log: LogClient, models: ReadModels) -> None:
+    """Compares the log, the rejected messages and every model with ``expected``; all models are at the log's end.
 
     Raises:
-        AssertionError: sent is not stored + duplicate + parked + rejected, or a model is not what it has to be.
+        AssertionError: sent is not stored + duplicate + parked + rejected, or a model differs.
     """
-    accounts = books.close()
-    logged = await recount_log(log, naive_reader(books.release))
-    assert logged == accounts.wanted, f"the log: {logged}, not {accounts.wanted}"
+    totals = expected.totals()
+    logged = await recount_log(log, naive_reader(expected.release))
+    assert logged == totals.wanted, f"the log: {logged}, not {totals.wanted}"
     kept = sorted(payload_number(one.payload.encode()) for one in await list_rejected(log, 10_000))
-    assert kept == sorted(books.unheard), f"refused without an answer and kept: {kept}, not {sorted(books.unheard)}"
-    digests = {await _compare(view, accounts, books, log, models) for view in models.views()}
+    assert kept == sorted(expected.unanswered), f"rejected without an answer: {kept}, not {sorted(expected.unanswered)}"
+    digests = {await _compare(view, totals, expected, log, models) for view in models.views()}
     assert len(digests - {None}) <= 1, f"the models' digests differ: {digests}"
 
 
-async def _compare(view: View, accounts: Totals, books: Expected, log: LogClient, models: ReadModels) -> str | None:
-    """Gives the model's digest; None for one that shows what an earlier release made of the log."""
-    name, wanted = view.name, accounts.wanted
+async def _compare(view: View, totals: Totals, expected: Expected, log: LogClient, models: ReadModels) -> str | None:
+    """Returns the model's digest; None for a model with the data of an earlier release."""
+    name, wanted = view.name, totals.wanted
     async with connect_as_user(view.settings, view.model) as connection:
         found = await read_model(connection)
     async with connect_as_user(view.settings) as connection:
@@ -41,12 +41,14 @@ async def _compare(view: View, accounts: Totals, books: Expected, log: LogClient
             seen = await read_model(connection)
             assert seen == found, f"{name}: readers see {seen}, not {found}"
     counts = receipt.events, receipt.duplicates, receipt.parked
-    assert receipt.entries == sum(counts) == len(books.entries), f"{name}: {receipt} of {len(books.entries)} entries"
-    assert counts == accounts.counts, f"{name}: events, duplicates, parked are {counts}, not {accounts.counts}"
-    stored, duplicates, parked = len(found.rows), books.repeated + receipt.duplicates, len(found.parked)
-    assert books.sent == stored + duplicates + parked + books.rejected, (
-        f"{name}: {books.sent} sent is not {stored} stored + {duplicates} duplicate + {parked} parked "
-        f"+ {books.rejected} rejected"
+    assert receipt.entries == sum(counts) == len(expected.entries), (
+        f"{name}: {receipt} of {len(expected.entries)} entries"
+    )
+    assert counts == totals.counts, f"{name}: events, duplicates, parked are {counts}, not {totals.counts}"
+    stored, duplicates, parked = len(found.rows), expected.duplicates + receipt.duplicates, len(found.parked)
+    assert expected.sent == stored + duplicates + parked + expected.rejected, (
+        f"{name}: {expected.sent} sent is not {stored} stored + {duplicates} duplicate + {parked} parked "
+        f"+ {expected.rejected} rejected"
     )
     if name in models.outdated:
         found, wanted = _without_data(found), _without_data(wanted)

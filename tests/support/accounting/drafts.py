@@ -1,6 +1,6 @@
-"""Events as somebody may send them, good and bad, and what each release of the program has to make of them.
+"""Valid and invalid events, and what each release of the upcasters must project from them.
 
-What is wanted is stated here one kind at a time, in its own words: no code of the product judges it.
+The expectations are written out here: no code of the product computes them.
 """
 
 import json
@@ -16,18 +16,18 @@ from tests.support.events import BASE
 
 Data = dict[str, Any]
 UNSTORABLE_USER = 13
-"""The user that the database refuses, until it is mended with the first release's upcasters."""
+"""The user that the database refuses until the second release."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``sent`` makes ``event_data`` of a number; ``shown`` is what each release makes of that: None, nothing at all.
+    """A kind of event. ``sent`` makes ``event_data`` from a number; ``projected`` is each release's data, None: parked.
 
-    ``spoil`` makes something of the event's fields that is no event.
+    ``spoil`` encodes the event's fields as an invalid event.
     """
 
     sent: Callable[[int], Data]
-    shown: tuple[Callable[[int], Data] | None, Callable[[int], Data] | None, Callable[[int], Data] | None]
+    projected: tuple[Callable[[int], Data] | None, Callable[[int], Data] | None, Callable[[int], Data] | None]
     event_type: str = "order_completed"
     version: int | None = None
     user: int | None = None
@@ -80,32 +80,32 @@ VALID = {
     "order with an amount": Kind(_amount, (None, None, _amount), version=3),
 }
 INVALID = {
-    "of a version that nobody knows": Kind(_plain, (None, None, None), "click", version=9),
+    "of an unknown version": Kind(_plain, (None, None, None), "click", version=9),
     "refused by the database": Kind(_plain, (None, _plain, _plain), "click", user=UNSTORABLE_USER),
     "without a user": _spoiled(lambda event: _encode({key: event[key] for key in event if key != "user_id"})),
-    "with a user in letters": _spoiled(_with(user_id="x")),
+    "with a text as the user": _spoiled(_with(user_id="x")),
     "of the year 2999": _spoiled(_with(created_at="2999-01-01T00:00:00Z")),
-    "with a field too many": _spoiled(_with(colour="red")),
-    "cut off": _spoiled(lambda event: _encode(event)[:-2]),
+    "with an unknown field": _spoiled(_with(colour="red")),
+    "truncated": _spoiled(lambda event: _encode(event)[:-2]),
 }
 KINDS = VALID | INVALID
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An event to be sent. ``again`` numbers the ids that are used again and again (None: sent without an id)."""
+    """An event to send. Drafts with the same ``shared_id`` have the same event id; None: sent without an id."""
 
     kind: str = "click"
-    again: int | None = None
+    shared_id: int | None = None
     user: int = 1
     minutes: int | None = 0
-    """After ``BASE``; None: sent without a time."""
-    shouting: bool = False
-    """The id in capitals: it is the same one."""
+    """Minutes after ``BASE``; None: sent without a time."""
+    uppercase_id: bool = False
+    """Sends the id in capitals, which makes it no other id."""
 
     @property
     def event_id(self) -> UUID | None:
-        return None if self.again is None else UUID(f"{self.again:08x}-feed-7abc-8def-c0ffeec0ffee")
+        return None if self.shared_id is None else UUID(f"{self.shared_id:08x}-feed-7abc-8def-c0ffeec0ffee")
 
     @property
     def event_type(self) -> str:
@@ -123,54 +123,49 @@ class Draft:
         if self.minutes is not None:
             event = {"created_at": (BASE + timedelta(minutes=self.minutes)).isoformat(), **event}
         if self.event_id is not None:
-            event = {"event_id": str(self.event_id).upper() if self.shouting else str(self.event_id), **event}
+            event = {"event_id": str(self.event_id).upper() if self.uppercase_id else str(self.event_id), **event}
         return kind.spoil(event) if kind.spoil is not None else _encode(event)
 
-    def shown(self, number: int, release: int) -> Data | None:
-        """The data that the read model shows; None where the log's entry can only be parked."""
-        shown = KINDS[self.kind].shown[release]
-        return shown(number) if shown is not None else None
+    def projected(self, number: int, release: int) -> Data | None:
+        """Returns the data in the read model; None: the entry is parked."""
+        project = KINDS[self.kind].projected[release]
+        return project(number) if project is not None else None
 
-    def welcome(self, release: int) -> bool:
-        """Whether the door takes it: what only the database refuses, the door can't tell."""
-        return KINDS[self.kind].user == UNSTORABLE_USER or KINDS[self.kind].shown[release] is not None
+    def is_accepted(self, release: int) -> bool:
+        """Whether the command service accepts it; it can't know what only the database refuses."""
+        return KINDS[self.kind].user == UNSTORABLE_USER or KINDS[self.kind].projected[release] is not None
 
     @property
     def is_json(self) -> bool:
-        return self.kind != "cut off"
+        return self.kind != "truncated"
 
     @property
-    def names_its_id(self) -> bool:
+    def has_readable_id(self) -> bool:
         """Whether its log entry claims an id."""
         return self.event_id is not None and self.is_json
 
-    @property
-    def complete(self) -> bool:
-        """Whether it has what the door would fill in, and the log's readers never do."""
-        return self.event_id is not None and self.minutes is not None
-
 
 def payload_number(payload: bytes) -> int:
-    """The number that a payload was made of, whatever else is wrong with it."""
+    """Returns the number of a payload, valid or not."""
     found = re.search(rb'"n": ?(\d+)', payload)
     assert found is not None, payload
     return int(found[1])
 
 
 def naive_reader(release: int) -> Callable[[Data], Data]:
-    """What ``recount_log`` takes for the data of an entry; raises ValueError or KeyError for what can't be a row."""
+    """Returns a reader for ``recount_log``, which raises ValueError or KeyError for entries that must be parked."""
 
     def read(event: Data) -> Data:
         data, version = dict(event["event_data"]), event.get("event_version", 1)
         if event.keys() - {"event_id", "event_type", "user_id", "created_at", "event_data", "event_version"}:
-            raise ValueError("a field too many")
+            raise ValueError("an unknown field")
         if not isinstance(event["user_id"], int) or event["created_at"] > "2100":
             raise ValueError("not a user, or not a time")
         if event["user_id"] == UNSTORABLE_USER and release == FIRST:
             raise ValueError("refused by the database")
         newest = (2, 2, 3)[release] if event["event_type"] == "order_completed" else 1
         if version > newest:
-            raise ValueError("a newer version")
+            raise ValueError("an unknown version")
         if version == 1 and newest > 1:
             total = data.pop("total") if release == FIRST or "total" in data else data.pop("sum")
             data["total_cents"] = round(total * 100)

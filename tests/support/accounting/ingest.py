@@ -1,4 +1,4 @@
-"""Every way an event gets into the log, and what its sender is told."""
+"""Every path into the log, and the answer that each one gives."""
 
 import json
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from tests.support.waiting import until
 Body = Literal["one by one", "array", "lines"]
 Path = Literal["POST", "request", "publish", "publish and forget", "append", "append beyond the window"]
 NEEDS_COMMAND: tuple[Path, ...] = ("POST", "request")
-"""Where the command service itself has to be there."""
+"""Paths that need a running command service."""
 
 
 class Ingest:
-    """The command service, which may be closed, a plain NATS client, and the log itself."""
+    """Sends submissions through the command service, a plain NATS client, or directly to the log."""
 
-    def __init__(self, settings: Settings, log: LogClient, nats: Client, books: Expected) -> None:
-        self.books = books
+    def __init__(self, settings: Settings, log: LogClient, nats: Client, expected: Expected) -> None:
+        self.expected = expected
         self._settings = settings
         self._log = log
         self._nats = nats
@@ -37,100 +37,106 @@ class Ingest:
         self._inbox_last = 0
 
     @classmethod
-    async def opened(cls, ending: AsyncExitStack, settings: Settings, log: LogClient, books: Expected) -> "Ingest":
-        """With the command service running, until ``ending``."""
-        doors = cls(settings, log, await ending.enter_async_context(nats_client(settings)), books)
-        ending.push_async_callback(doors.close)
-        await doors.open()
-        return doors
+    async def started(cls, ending: AsyncExitStack, settings: Settings, log: LogClient, expected: Expected) -> "Ingest":
+        """Returns one whose command service runs until ``ending``."""
+        ingest = cls(settings, log, await ending.enter_async_context(nats_client(settings)), expected)
+        ending.push_async_callback(ingest.stop)
+        await ingest.start()
+        return ingest
 
     @property
-    def are_open(self) -> bool:
+    def is_running(self) -> bool:
         return self._command is not None
 
-    async def open(self) -> None:
-        """Starts the command service if it isn't running; returns once it has taken what waited in the inbox."""
+    async def start(self) -> None:
+        """Starts the command service if it is not running, and waits until it has emptied the inbox."""
         if self._command is None:
-            settings = self._settings.model_copy(update={"upcasters": UPCASTERS[self.books.release]})
+            settings = self._settings.model_copy(update={"upcasters": UPCASTERS[self.expected.release]})
             self._command = await self._ending.enter_async_context(running_command(settings))
         await self.settle([])
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         await self._ending.aclose()
         self._command = None
 
-    async def settle(self, letters: Sequence[Submission]) -> None:
-        """Books letters; those in the inbox once somebody has taken them."""
+    async def settle(self, submissions: Sequence[Submission]) -> None:
+        """Records submissions; those in the inbox only once the service has consumed them."""
         waiting = self._in_inbox
-        letters = [letter for letter in letters if letter not in waiting]
-        assert all(letter.fate is not None for letter in letters), letters
-        if self.are_open:
+        submissions = [submission for submission in submissions if submission not in waiting]
+        assert all(submission.outcome is not None for submission in submissions), submissions
+        if self.is_running:
             await until_inbox_is_empty(self._log)
-            letters += waiting
+            submissions += waiting
             self._in_inbox = []
-        self.books.book(letters, await self._written())
+        self.expected.record(submissions, await self._written())
 
     async def _written(self) -> list[LogEntry]:
-        """What the log has that is not booked yet."""
+        """Returns the log's entries that are not recorded yet."""
         last = (await self._log.state()).last_seq
-        entries = [await self._log.get(seq) for seq in range(len(self.books.entries) + 1, last + 1)]
+        entries = [await self._log.get(seq) for seq in range(len(self.expected.entries) + 1, last + 1)]
         return [entry for entry in entries if entry is not None]
 
-    async def send(self, letter: Submission, door: Path) -> None:
-        match door:
+    async def send(self, submission: Submission, path: Path) -> None:
+        match path:
             case "POST":
-                await self.post([letter], "one by one")
+                await self.post([submission], "one by one")
             case "request":
-                await self.submit(letter)
+                await self.submit(submission)
             case "publish" | "publish and forget":
-                await self.publish(letter, acknowledged=door == "publish")
+                await self.publish(submission, acknowledged=path == "publish")
             case _:
-                await self.append(letter, beyond_window=door == "append beyond the window")
+                await self.append(submission, beyond_window=path == "append beyond the window")
 
-    async def post(self, letters: Sequence[Submission], form: Body) -> None:
+    async def post(self, submissions: Sequence[Submission], body: Body) -> None:
         """``POST /events``."""
-        if form == "one by one":
-            for letter in letters:
-                await self._post([letter], letter.payload, "application/json")
-        elif form == "array" and all(letter.draft.is_json for letter in letters):
-            await self._post(letters, b"[" + b",".join(letter.payload for letter in letters) + b"]", "application/json")
+        if body == "one by one":
+            for submission in submissions:
+                await self._post([submission], submission.payload, "application/json")
+        elif body == "array" and all(submission.draft.is_json for submission in submissions):
+            await self._post(
+                submissions,
+                b"[" + b",".join(submission.payload for submission in submissions) + b"]",
+                "application/json",
+            )
         else:
-            await self._post(letters, b"\n".join(letter.payload for letter in letters), "application/x-ndjson")
+            await self._post(
+                submissions, b"\n".join(submission.payload for submission in submissions), "application/x-ndjson"
+            )
 
-    async def _post(self, letters: Sequence[Submission], body: bytes, content_type: str) -> None:
+    async def _post(self, submissions: Sequence[Submission], body: bytes, content_type: str) -> None:
         assert self._command is not None
         answer = await self._command.http.post(
             "/events", params={"detail": "1"}, content=body, headers={"Content-Type": content_type}
         )
-        if answer.status_code == 400:  # no JSON at all
-            assert [letter.draft.is_json for letter in letters] == [False], answer.text
-            letters[0].fate = "refused"
+        if answer.status_code == 400:  # not JSON
+            assert [submission.draft.is_json for submission in submissions] == [False], answer.text
+            submissions[0].outcome = "rejected"
             return
         assert answer.status_code in (202, 207, 422), answer.text
-        said: dict[str, Any] = answer.json()
-        for letter, item in zip(letters, said["items"], strict=True):
-            letter.fate = "repeated" if item["duplicate"] else "stored"
-        for one in said["rejected"]:
-            letters[one["index"]].fate = "refused"
-        assert said["accepted"] == sum(letter.fate != "refused" for letter in letters)
+        result: dict[str, Any] = answer.json()
+        for submission, item in zip(submissions, result["items"], strict=True):
+            submission.outcome = "duplicate" if item["duplicate"] else "stored"
+        for one in result["rejected"]:
+            submissions[one["index"]].outcome = "rejected"
+        assert result["accepted"] == sum(submission.outcome != "rejected" for submission in submissions)
 
-    async def submit(self, letter: Submission) -> None:
-        """A request on ``analytics.submit``."""
-        answer = json.loads((await self._nats.request(SUBMIT, letter.payload, timeout=30)).data)
+    async def submit(self, submission: Submission) -> None:
+        """Requests on ``analytics.submit``."""
+        answer = json.loads((await self._nats.request(SUBMIT, submission.payload, timeout=30)).data)
         if "error" in answer:
             assert not answer["error"]["retryable"], answer
-            letter.fate = "refused"
+            submission.outcome = "rejected"
         else:
-            letter.fate = "repeated" if answer["duplicate"] else "stored"
+            submission.outcome = "duplicate" if answer["duplicate"] else "stored"
 
-    async def publish(self, letter: Submission, *, acknowledged: bool) -> None:
-        """A message on ``analytics``: its sender learns at most that the inbox has it."""
-        self._in_inbox.append(letter)
+    async def publish(self, submission: Submission, *, acknowledged: bool) -> None:
+        """Publishes on ``analytics``: an acknowledgement means only that the inbox has it."""
+        self._in_inbox.append(submission)
         self._inbox_last += 1
         if acknowledged:
-            await self._nats.jetstream().publish(INBOX, letter.payload)
+            await self._nats.jetstream().publish(INBOX, submission.payload)
             return
-        await self._nats.publish(INBOX, letter.payload)
+        await self._nats.publish(INBOX, submission.payload)
         expected = self._inbox_last
 
         async def arrived() -> bool:
@@ -138,11 +144,13 @@ class Ingest:
 
         await until(arrived)
 
-    async def append(self, letter: Submission, *, beyond_window: bool) -> None:
-        """Past every door: what the log recognizes it by is its id, or as long after the first one nothing."""
-        letter.straight = True
-        event_id = letter.draft.event_id
-        letter.message_id = f"letter {letter.number}" if beyond_window or event_id is None else str(event_id)
-        subject = subject_of(letter.draft.event_type)
-        done = await append(self._log, subject, letter.payload, letter.message_id)
-        letter.fate = "repeated" if done.duplicate else "stored"
+    async def append(self, submission: Submission, *, beyond_window: bool) -> None:
+        """Appends directly, under the event's id, or under another one as if the dedupe window were over."""
+        submission.direct = True
+        event_id = submission.draft.event_id
+        submission.message_id = (
+            f"submission {submission.number}" if beyond_window or event_id is None else str(event_id)
+        )
+        subject = subject_of(submission.draft.event_type)
+        done = await append(self._log, subject, submission.payload, submission.message_id)
+        submission.outcome = "duplicate" if done.duplicate else "stored"

@@ -1,4 +1,4 @@
-"""Read models in every state, the processes that project them, and breaking those off in the middle."""
+"""Read models in every state, their projectors, and interruptions."""
 
 import asyncio
 import signal
@@ -25,11 +25,11 @@ from tests.support.projector import fork_projector, verifier
 from tests.support.waiting import until
 
 MakeDatabase = Callable[[], Awaitable[str]]
-"""Makes a migrated, empty database and gives its address."""
+"""Creates a migrated, empty database and returns its address."""
 TABLES = ("projection_position", "event_ids", "analytics_events", "all_time", "events_by_day", "parked_events")
-"""What a transaction of the projector writes, in its order."""
+"""The tables that a projector's transaction writes, in this order."""
 SEPARATE_DATABASE = "a database of its own"
-"""The name here of the model that is replayed there."""
+"""The name of the model that is replayed into another database."""
 
 REFUSE_USER = f"""
 create function refuse() returns event_trigger language plpgsql as $$
@@ -44,18 +44,18 @@ end $$;
 create event trigger refuse on ddl_command_end when tag in ('CREATE TABLE') execute function refuse();
 alter table model_1.analytics_events add constraint refuse check (user_id <> {UNSTORABLE_USER});
 """
-"""Makes the database refuse one user's events, in every model that there is and will be."""
+"""Makes the database refuse one user's events, in present and future models."""
 
 
 class Interruption(NamedTuple):
-    """``after`` counts the replay's steps; a connection that broke off it makes anew, a stop ends it."""
+    """Interrupts a replay after some steps; it reconnects after a disconnect, and ends after a stop."""
 
     how: Literal["stop", "disconnect"]
     after: int
 
 
 class View(NamedTuple):
-    """A model and the database it is in; ``name`` is its name among all of them."""
+    """A model and its database; ``name`` is unique among all databases."""
 
     name: str
     model: Model
@@ -63,44 +63,44 @@ class View(NamedTuple):
 
 
 class ReadModels:
-    """The models of one database, and one in a database of its own once it is replayed there."""
+    """The models of one database, and the one of a replay into another database."""
 
     def __init__(
         self,
         settings: Settings,
         log: LogClient,
         connection: "asyncpg.Connection",
-        books: Expected,
+        expected: Expected,
         make_database: MakeDatabase,
     ) -> None:
-        self.known: list[Model] = []
-        """As they were when last looked at."""
-        self.elsewhere: Settings | None = None
+        self.all: list[Model] = []
+        """As of the last refresh."""
+        self.separate: Settings | None = None
         self.unretried: set[str] = set()
-        """Models that may still have parked what this release can read."""
+        """Models that may have parked events that this release can read."""
         self.outdated: set[str] = set()
-        """Models that show what an earlier release made of the log."""
+        """Models with the data of an earlier release."""
         self.projectors: list[ForkServerProcess] = []
         self._settings = settings
         self._log = log
         self._connection = connection
-        self._books = books
+        self._expected = expected
         self._make_database = make_database
 
     @classmethod
-    async def opened(
-        cls, ending: AsyncExitStack, settings: Settings, log: LogClient, books: Expected, make_database: MakeDatabase
+    async def started(
+        cls, ending: AsyncExitStack, settings: Settings, log: LogClient, expected: Expected, make_database: MakeDatabase
     ) -> "ReadModels":
-        """Those of the database that ``settings`` name; at ``ending`` no projector is left."""
+        """Returns the models of the database in ``settings``; ``ending`` kills their projectors."""
         connection = await ending.enter_async_context(connect_as_user(settings))
-        models = cls(settings, log, connection, books, make_database)
+        models = cls(settings, log, connection, expected, make_database)
         ending.callback(models.kill)
         await connection.execute(REFUSE_USER)
-        await models._look()
+        await models._refresh()
         return models
 
-    async def _look(self) -> None:
-        self.known = await list_models(self._connection)
+    async def _refresh(self) -> None:
+        self.all = await list_models(self._connection)
 
     @property
     def upcasters(self) -> Upcasters:
@@ -108,33 +108,33 @@ class ReadModels:
 
     @property
     def live(self) -> Model:
-        return next(model for model in self.known if model.live)
+        return next(model for model in self.all if model.live)
 
     @property
-    def newer(self) -> Model | None:
-        """The one beside the live one that readers have not seen yet, or went back from."""
-        return self.known[-1] if not self.known[-1].live else None
+    def candidate(self) -> Model | None:
+        """The newest model, if it is not live: replayed, or rolled back from."""
+        return self.all[-1] if not self.all[-1].live else None
 
     @property
-    def older(self) -> Model | None:
-        """The one that readers can go back to."""
-        return next((model for model in reversed(self.known) if model.number < self.live.number), None)
+    def previous(self) -> Model | None:
+        """The model for a rollback."""
+        return next((model for model in reversed(self.all) if model.number < self.live.number), None)
 
     def _of_release(self, settings: Settings, **changes: object) -> Settings:
-        return settings.model_copy(update={"upcasters": UPCASTERS[self._books.release], **changes})
+        return settings.model_copy(update={"upcasters": UPCASTERS[self._expected.release], **changes})
 
     def start(self, batch_size: int) -> None:
-        """Starts one more projector, which stands by where there is one."""
+        """Starts one more projector, which is a standby if another one runs."""
         self.projectors.append(fork_projector(self._of_release(self._settings, batch_size=batch_size)))
 
-    def ask_to_stop(self) -> None:
-        """SIGTERM: the batch at hand is finished."""
+    def request_stop(self) -> None:
+        """Sends SIGTERM: projectors finish their batch."""
         for process in self.projectors:
             process.terminate()
 
     async def stop(self) -> None:
-        """Asks them and waits for it."""
-        self.ask_to_stop()
+        """Stops the projectors and waits for their end."""
+        self.request_stop()
         await until(self._ended)
         for process in self.projectors:
             assert process.exitcode in (0, -signal.SIGTERM), process.exitcode
@@ -144,14 +144,14 @@ class ReadModels:
         return not any(process.is_alive() for process in self.projectors)
 
     def kill(self) -> None:
-        """kill -9, all of them."""
+        """Kills the projectors with SIGKILL."""
         for process in self.projectors:
             process.kill()
             process.join()
         self.projectors = []
 
     async def disconnect(self, settings: Settings | None = None) -> None:
-        """Ends the database's side of every projector's connection."""
+        """Terminates the database connections of all projectors."""
         await self._connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where application_name = 'tailrace-projection' and datname = $1",
@@ -160,11 +160,11 @@ class ReadModels:
 
     @asynccontextmanager
     async def holding(self, table: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """Keeps the live model's projector from writing to ``table``; yields what waits until it tries."""
+        """Blocks writes to ``table`` of the live model; yields a function that waits until a projector is blocked."""
         relation = f"{self.live.name}.{table}"
 
         async def waits() -> bool:
-            self._all_run()
+            self._assert_running()
             query = "select exists (select from pg_locks where relation = $1::regclass and not granted)"
             return bool(await self._connection.fetchval(query, relation))
 
@@ -172,34 +172,34 @@ class ReadModels:
             await self._connection.execute(f"lock table {relation} in share mode")
             yield lambda: until(waits)
 
-    def _all_run(self) -> None:
+    def _assert_running(self) -> None:
         for process in self.projectors:
             assert process.is_alive(), f"a projector ended by itself with {process.exitcode}"
 
     async def until_projected(self) -> None:
-        """Every ready model has seen the whole log."""
+        """Waits until every ready model is at the log's end."""
         last = (await self._log.state()).last_seq
-        for model in self.known:
+        for model in self.all:
             query = f"select seq >= {last} from {model.name}.projection_position"
 
             async def done(query: str = query) -> bool:
-                self._all_run()
+                self._assert_running()
                 return bool(await self._connection.fetchval(query))
 
             if model.state == "ready":
                 await until(done)
 
-    async def replay_beside(self, batch_size: int, interruption: Interruption | None) -> None:
+    async def replay_candidate(self, batch_size: int, interruption: Interruption | None) -> None:
         await self._replay(self._settings, batch_size, interruption, candidate=True)
-        await self._look()
+        await self._refresh()
 
-    async def replay_elsewhere(self, batch_size: int, interruption: Interruption | None) -> None:
-        if self.elsewhere is None:
-            self.elsewhere = self._settings.model_copy(update={"database": await self._make_database()})
-            if self._books.release == FIRST:
-                async with connect_as_user(self.elsewhere) as connection:
+    async def replay_separately(self, batch_size: int, interruption: Interruption | None) -> None:
+        if self.separate is None:
+            self.separate = self._settings.model_copy(update={"database": await self._make_database()})
+            if self._expected.release == FIRST:
+                async with connect_as_user(self.separate) as connection:
                     await connection.execute(REFUSE_USER)
-        await self._replay(self.elsewhere, batch_size, interruption, candidate=False)
+        await self._replay(self.separate, batch_size, interruption, candidate=False)
 
     async def _replay(
         self, settings: Settings, batch_size: int, interruption: Interruption | None, *, candidate: bool
@@ -226,32 +226,30 @@ class ReadModels:
 
     async def swap(self, direction: Direction) -> None:
         """Verified before, but to a model that is known to show the past; its readers see the other one then."""
-        to = self.newer if direction == "cutover" else self.older
+        to = self.candidate if direction == "cutover" else self.previous
         check = to is not None and to.name not in self.outdated
         verify = verifier(self._log, self._connection, self.upcasters) if check else None
         done = await (cut_over if direction == "cutover" else roll_back)(self._log, self._connection, verify)
         assert not done.differences, done.differences
-        await self._look()
+        await self._refresh()
         assert to is not None
         assert self.live.name == done.new.name == to.name
 
     async def drop_old(self) -> None:
-        others = [model.name for model in self.known if not model.live]
+        others = [model.name for model in self.all if not model.live]
         assert [model.name for model in await drop_old(self._connection)] == others
-        await self._look()
-        assert [model.name for model in self.known] == [self.live.name]
+        await self._refresh()
+        assert [model.name for model in self.all] == [self.live.name]
 
     def views(self) -> list[View]:
-        """Each model that can be looked at."""
-        found = [View(model.name, model, self._settings) for model in self.known if model.state == "ready"]
-        if self.elsewhere is not None:
-            found.append(
-                View(SEPARATE_DATABASE, Model("model_1", "postgres", live=True, state="ready"), self.elsewhere)
-            )
+        """Returns every model that is ready."""
+        found = [View(model.name, model, self._settings) for model in self.all if model.state == "ready"]
+        if self.separate is not None:
+            found.append(View(SEPARATE_DATABASE, Model("model_1", "postgres", live=True, state="ready"), self.separate))
         return found
 
     async def retry_parked(self) -> None:
-        """In every model that is ready, and in the one elsewhere."""
+        """Retries the parked events of every ready model."""
         for view in self.views():
             async with connect_as_user(view.settings) as connection:
                 parked = await ParkedEvents.of(connection, view.model)
@@ -260,20 +258,20 @@ class ReadModels:
             self.unretried.discard(view.name)
 
     async def upgrade(self) -> None:
-        """Stops the projectors; those that are started from now on are of the next release."""
+        """Stops the projectors; later ones have the next release's upcasters."""
         await self.stop()
-        names = {model.name for model in self.known} | ({SEPARATE_DATABASE} if self.elsewhere else set())
+        names = {model.name for model in self.all} | ({SEPARATE_DATABASE} if self.separate else set())
         self.unretried |= names
-        if self._books.changed_by(self._books.release + 1):
+        if self._expected.differs_in(self._expected.release + 1):
             self.outdated |= names
-        if self._books.release == FIRST:
-            await self._mend(self._connection)
-            if self.elsewhere is not None:
-                async with connect_as_user(self.elsewhere) as connection:
-                    await self._mend(connection)
-        self._books.release += 1
+        if self._expected.release == FIRST:
+            await self._accept_user(self._connection)
+            if self.separate is not None:
+                async with connect_as_user(self.separate) as connection:
+                    await self._accept_user(connection)
+        self._expected.release += 1
 
-    async def _mend(self, connection: "asyncpg.Connection") -> None:
+    async def _accept_user(self, connection: "asyncpg.Connection") -> None:
         await connection.execute("drop event trigger refuse")
         for model in await list_models(connection):
             await connection.execute(f"alter table {model.name}.analytics_events drop constraint refuse")
@@ -281,7 +279,7 @@ class ReadModels:
 
 @asynccontextmanager
 async def connect_as_user(settings: Settings, model: Model | None = None) -> "AsyncIterator[asyncpg.Connection]":
-    """A connection as a person with psql has it; with ``model``, its tables are meant and not the views."""
+    """Yields a connection as psql has it; with ``model``, on its tables instead of the views."""
     connection = await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
     try:
         if model is not None:

@@ -1,6 +1,4 @@
-"""A program's upcasters through three releases of it: the first fails on some events, the second is mended, and the
-third has a new shape.
-"""
+"""The upcasters of three releases: the first fails on some events, the second fixes that, the third has a new shape."""
 
 FIRST, FIXED, NEXT = range(3)
 UPCASTERS = (
@@ -8,4 +6,4 @@ UPCASTERS = (
     "tests.support.accounting.releases.fixed",
     "tests.support.accounting.releases.next",
 )
-"""What the setting ``upcasters`` names, for each."""
+"""The values of the setting ``upcasters``, by release."""

@@ -1,4 +1,4 @@
-"""Knows orders in two versions, and not that some of the first call their total a sum."""
+"""Upcasts orders to version 2, but fails on those whose total is called a sum."""
 
 from typing import Any
 

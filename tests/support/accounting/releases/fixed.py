@@ -1,4 +1,4 @@
-"""Reads every order of the first version."""
+"""Upcasts every order to version 2."""
 
 from typing import Any
 

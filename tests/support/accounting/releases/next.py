@@ -1,4 +1,4 @@
-"""Has a third version of orders, which name their currency."""
+"""Upcasts orders to version 3, which has a currency."""
 
 from typing import Any
 
