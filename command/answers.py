@@ -90,7 +90,7 @@ class RefusedProblem(Problem, frozen=True, kw_only=True):
 class UnstoredProblem(Problem, frozen=True, kw_only=True):
     """Not every event is stored. Sending all of them again with the ids in ``items`` is safe."""
 
-    code: Literal["log_full", "log_unavailable"]
+    code: Literal["log_full", "log_unavailable", "overloaded"]
     stored: Annotated[int, Meta(description="events that are stored")]
     rejected: list[RejectedItem]
     items: Items

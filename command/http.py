@@ -5,6 +5,7 @@ middlewares cost more than the work itself.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET
@@ -25,19 +26,29 @@ _ENCODING = "Unsupported content encoding"
 _encoder = msgspec.json.Encoder()
 
 
+class _OverloadedError(Exception):
+    """The bodies of all requests exceed the limit."""
+
+
 class EventsEndpoint:
     """The ASGI application behind ``POST /events``."""
 
-    def __init__(self, ingest: Ingest, *, max_body_bytes: int) -> None:
+    def __init__(self, ingest: Ingest, *, max_body_bytes: int, max_pending_bytes: int) -> None:
         self._ingest = ingest
         self._max_body_bytes = max_body_bytes
+        self._max_pending_bytes = max_pending_bytes
+        self._pending_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers 202 if all events are accepted, 207 if some, 422 if none, or with another problem."""
-        answer = await self._answer(scope, receive)
+        held: list[bytes] = []
+        try:
+            answer = await self._answer(scope, receive, held)
+        finally:
+            self._pending_bytes -= sum(map(len, held))
         await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
+    async def _answer(self, scope: Scope, receive: Receive, held: list[bytes]) -> ASGIApp:
         content_type = encoding = length = b""
         for name, value in scope["headers"]:
             if name == b"content-type":
@@ -50,32 +61,39 @@ class EventsEndpoint:
             if encoding not in (b"", b"identity"):
                 shown = encoding.decode("latin-1")
                 raise BadBodyError(415, f"the body is encoded with {shown}: send it without an encoding", _ENCODING)
-            raws = await split_body(await self._body(length, receive), content_type.decode("latin-1"))
+            await self._read(length, receive, held)
+            raws = await split_body(b"".join(held), content_type.decode("latin-1"))
             pending = self._ingest.admit(len(raws))
         except BadBodyError as error:
             return _malformed(error)
+        except _OverloadedError as error:
+            return _overloaded(str(error))
         except TooManyPendingError as error:
             return problem(429, "Too many events at once", str(error), headers=RETRY_AFTER)
         with pending:
             outcomes = await self._ingest.append_all(raws)
         return self._account(outcomes, detail=_asks_for_detail(scope["query_string"]))
 
-    async def _body(self, length: bytes, receive: Receive) -> bytes:
+    async def _read(self, length: bytes, receive: Receive, held: list[bytes]) -> None:
+        """Reads the body into ``held``, all of which counts as pending."""
         limit = self._max_body_bytes
         if length.isdigit() and int(length) > limit:
             raise BadBodyError(413, f"the body has {int(length):,} bytes, and the limit is {limit:,}")
-        parts: list[bytes] = []
         size, more = 0, True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise BadBodyError(400, "the connection ended before the body did")
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
+            part: bytes = message.get("body", b"")
+            size += len(part)
             if size > limit:
                 raise BadBodyError(413, f"the body has more than {limit:,} bytes, which is the limit")
+            self._pending_bytes += len(part)
+            held.append(part)
+            # a body without others is always read: it fits the limit of one body
+            if self._pending_bytes > self._max_pending_bytes and self._pending_bytes > size:
+                raise _OverloadedError(f"bodies of {self._pending_bytes:,} bytes are being read or appended")
             more = message.get("more_body", False)
-        return b"".join(parts)
 
     def _account(self, outcomes: Sequence[Outcome], *, detail: bool) -> ASGIApp:
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
@@ -135,22 +153,42 @@ def _all_refused(answer: Answer) -> ASGIApp:
     return _Json(422, b"application/problem+json", _encoder.encode(refused))
 
 
+def _overloaded(reason: str) -> ASGIApp:
+    detail = f"{reason}. No event of this body is stored; send it again a little later"
+    return _unstored("The service is overloaded", detail, "overloaded", 0, [], [], (b"connection", b"close"))
+
+
 def _unavailable(outcomes: Sequence[Outcome], stored: int, rejected: list[RejectedItem]) -> ASGIApp:
     error = next(outcome.error for outcome in outcomes if isinstance(outcome, Unstored))
-    full = isinstance(error, LogFullError)
-    unstored = UnstoredProblem(
+    detail = (
+        f"{error}. {stored:,} of {len(outcomes):,} events are stored; sending all of them again with the event_id of "
+        "each item is safe"
+    )
+    if isinstance(error, LogFullError):
+        return _unstored("The log is full", detail, "log_full", stored, rejected, _items(outcomes))
+    return _unstored("The log is unavailable", detail, "log_unavailable", stored, rejected, _items(outcomes))
+
+
+def _unstored(
+    title: str,
+    detail: str,
+    code: Literal["log_full", "log_unavailable", "overloaded"],
+    stored: int,
+    rejected: list[RejectedItem],
+    items: list[Item],
+    *headers: tuple[bytes, bytes],
+) -> ASGIApp:
+    answer = UnstoredProblem(
         type="about:blank",
-        title="The log is full" if full else "The log is unavailable",
+        title=title,
         status=503,
-        detail=f"{error}. {stored:,} of {len(outcomes):,} events are stored; sending all of them again with the "
-        "event_id of each item is safe",
-        code="log_full" if full else "log_unavailable",
+        detail=detail,
+        code=code,
         stored=stored,
         rejected=rejected,
-        items=_items(outcomes),
+        items=items,
     )
-    retry = [(name.lower().encode(), value.encode()) for name, value in RETRY_AFTER.items()]
-    return _Json(503, b"application/problem+json", _encoder.encode(unstored), *retry)
+    return _Json(503, b"application/problem+json", _encoder.encode(answer), (b"retry-after", b"1"), *headers)
 
 
 def _items(outcomes: Sequence[Outcome]) -> list[Item]:

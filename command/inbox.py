@@ -4,8 +4,11 @@ A message is acknowledged once the log has its event, or the rejected stream has
 JetStream delivers it again, without a limit. That is safe: a missing id or time is derived from the message.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -28,10 +31,11 @@ from runtime.supervise import Outage
 CONSUMER = "tailrace-inbox"
 DELIVERIES = f"{REPLIES}.inbox"
 """Delivery subject of the inbox. Only the command service may subscribe to it (deploy/nats/nats.conf)."""
-MAX_IN_FLIGHT = 1_000
-"""Messages delivered and not acknowledged, over all instances, including those that wait for room in the log."""
-WORKERS = 256
-"""Messages that one instance handles at once: enough to keep the log busy during an acknowledgement's round trip."""
+WORKERS = MAX_IN_FLIGHT = 256
+"""Messages that one instance handles at once: enough to keep the log busy during an acknowledgement's round trip. As
+many are delivered and not acknowledged over all instances, each of up to the server's ``max_payload`` in memory."""
+MAX_BYTES = 4 * 1024 * 1024
+"""Bytes of messages that are validated and published at once: HTTP shares the connection and never waits for more."""
 FIRST_RETRY, LAST_RETRY = 0.5, 5.0
 """Seconds until a message that could not be stored is delivered again: the delay doubles from first to last."""
 
@@ -126,6 +130,7 @@ class Inbox:
         self._rejected = rejected
         self._epochs = epochs
         self._max_payload = max_payload
+        self._budget = ByteBudget(MAX_BYTES)
         self._outage = Outage(logger, "the inbox waits", recovered="inbox consumer recovered")
 
     async def store(self, entry: LogEntry, *, deliveries: int) -> float | None:
@@ -135,7 +140,8 @@ class Inbox:
             None if it is stored, else the seconds until the next delivery.
         """
         try:
-            await self._store(entry)
+            async with self._budget.spend(len(entry.payload)):
+                await self._store(entry)
         except LogUnavailableError as error:
             self._outage.report(error)
             return float(min(FIRST_RETRY * 2 ** min(deliveries - 1, 8), LAST_RETRY))
@@ -153,3 +159,31 @@ class Inbox:
             [outcome] = await self._rejected.publish([message])
             if isinstance(outcome, LogUnavailableError):
                 raise outcome from None
+            if not outcome.duplicate:
+                self._ingest.count_rejected(error)
+
+
+class ByteBudget:
+    """Bounds the bytes that are in progress at once. Work beyond the limit waits; a single large part proceeds."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._spent = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def spend(self, size: int) -> AsyncIterator[None]:
+        """Waits until ``size`` bytes fit, and counts them while the block runs."""
+        while self._spent and self._spent + size > self._limit:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self._spent += size
+        try:
+            yield
+        finally:
+            self._spent -= size
+            while self._waiting:
+                turn = self._waiting.popleft()
+                if not turn.done():
+                    turn.set_result(None)

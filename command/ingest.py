@@ -110,10 +110,17 @@ class Ingest:
         """Returns the event's position in the log."""
         return Cursor(self._epochs[LOG_STREAM], event.seq, id_fingerprint(event.event_id))
 
+    def count_rejected(self, error: EventRejectedError) -> None:
+        """Counts a refusal; ``append_all`` does so itself."""
+        self.counters.rejected += 1
+        self._rejected.labels(error.code).inc()
+
     async def append(
         self, raw: bytes, *, new_id: Callable[[], UUID] = uuid7, default_created_at: datetime | None = None
     ) -> Accepted:
         """Validates one event and appends it; ``read_event`` says how missing members are filled in.
+
+        A refusal is not counted: the caller knows whether it has been refused before.
 
         Raises:
             EventRejectedError: with a code and a reason.
@@ -133,6 +140,9 @@ class Ingest:
         for start in range(0, len(raws), BATCH):
             batch = await self._append_batch(raws[start : start + BATCH])
             outcomes += batch
+            for outcome in batch:
+                if isinstance(outcome, Refused):
+                    self.count_rejected(outcome.error)
             failure = next((outcome.error for outcome in batch if isinstance(outcome, Unstored)), None)
             if failure is not None:
                 behind = raws[start + BATCH :]
@@ -162,8 +172,6 @@ class Ingest:
                 )
                 subject = self._event_types.subject(event.event_type)
             except EventRejectedError as error:
-                self.counters.rejected += 1
-                self._rejected.labels(error.code).inc()
                 read.append(Refused(_readable_id(raw), error))
                 continue
             payload = encode_event(event)

@@ -69,7 +69,11 @@ class CommandService:
         subscribe_submit(self._broker, ingest)
         self.openapi: dict[str, Any] = openapi_document()
         self.asyncapi = asyncapi_document(self._broker, with_users="@" in settings.nats_url)
-        events = EventsEndpoint(ingest, max_body_bytes=settings.max_body_bytes)
+        events = EventsEndpoint(
+            ingest,
+            max_body_bytes=settings.max_body_bytes,
+            max_pending_bytes=settings.max_pending_body_bytes,
+        )
         app = build_app(events, ready=self._ready, status=self._status, openapi=self.openapi, asyncapi=self.asyncapi)
         self.routes = app.routes
         latency = serve_metrics(app, self._metrics.registry)

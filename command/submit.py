@@ -38,6 +38,7 @@ async def append_one(ingest: Ingest, raw: bytes) -> SubmitReply:
         with ingest.admit(1):
             accepted = await ingest.append(raw)
     except EventRejectedError as error:
+        ingest.count_rejected(error)
         return _failed(error.code, error, retryable=False)
     except TooManyPendingError as error:
         return _failed("too_many_pending", error, retryable=True)

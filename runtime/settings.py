@@ -100,6 +100,9 @@ class Settings(BaseSettings):
 
     publish_timeout: PositiveFloat = Field(5.0, description="timeout for the log's acknowledgement of an event")
     max_body_bytes: PositiveInt = Field(4 * MEBIBYTE, description="maximum body of a request to POST /events")
+    max_pending_body_bytes: PositiveInt = Field(
+        64 * MEBIBYTE, description="request bodies held at once; beyond that, requests get 503"
+    )
     max_pending_events: PositiveInt = Field(
         20_000, description="events being appended at once; beyond that, requests get 429"
     )

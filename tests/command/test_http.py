@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from contracts.cursors import Cursor, fingerprints_agree
 from contracts.subjects import subject_of
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from tests.support.api_documents import check_response
 from tests.support.command import Command, log_entries, logged_events, running_command
 from tests.support.events import append
 
@@ -163,6 +165,28 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(settings: S
     assert (announced.status_code, streamed.status_code, fits.status_code) == (413, 413, 202)
     assert announced.json()["detail"] == "the body has 10,001 bytes, and the limit is 10,000"
     assert announced.headers["connection"] == "close"
+
+
+async def test_bodies_beyond_the_limit_of_all_are_503_until_there_is_room(settings: Settings, log: LogClient) -> None:
+    sent, finish = asyncio.Event(), asyncio.Event()
+
+    async def unfinished() -> AsyncIterator[bytes]:
+        yield json.dumps(SEED).encode().ljust(900)
+        sent.set()
+        await finish.wait()
+        yield b" "
+
+    async with running_command(settings.model_copy(update={"max_pending_body_bytes": 1_000})) as command:
+        first = asyncio.create_task(command.http.post("/events", content=unfinished()))
+        await sent.wait()
+        second = await command.http.post("/events", content=json.dumps(SEED).encode().ljust(500))
+        finish.set()
+        third = await first
+        large = await command.http.post("/events", content=json.dumps(SEED).encode().ljust(2_000))
+        check_response(command.service.openapi, "/events", "post", second)
+    assert (second.status_code, second.headers["retry-after"], second.json()["code"]) == (503, "1", "overloaded")
+    assert (third.status_code, large.status_code) == (202, 202)
+    assert (await log.state()).last_seq == 2
 
 
 async def test_too_many_pending_events_are_429_but_one_large_body_is_accepted(

@@ -1,8 +1,10 @@
 """The inbox: a message on ``analytics`` is logged once, or stored with the reason for its refusal."""
 
+import asyncio
 import base64
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,7 +13,7 @@ from dirty_equals import IsDatetime, IsNow
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
-from command.appender import Appender
+from command.appender import Appender, Message
 from command.event_types import EventTypes
 from command.inbox import CONSUMER, DELIVERIES, Inbox, make_consumer
 from command.ingest import Ingest
@@ -19,7 +21,8 @@ from command.metrics import CommandMetrics
 from command.publishers import declare_publishers
 from command.rejected import Rejected, list_rejected
 from command.watch import read_epochs
-from contracts.subjects import INBOX, INBOX_STREAM
+from contracts.entries import Appended, LogEntry
+from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM
 from contracts.upcasting import NO_UPCASTERS
 from runtime.log.client import LogClient
 from runtime.log.deliveries import entry_from
@@ -165,6 +168,41 @@ async def test_a_refused_message_is_stored_once_however_often_it_is_delivered(
         )
         assert ack.duplicate
     assert await list_rejected(log, 10) == [first]
+
+
+async def test_large_messages_are_published_a_few_at_a_time(log: LogClient) -> None:
+    publishing, most, go = 0, 0, asyncio.Event()
+
+    class Rejected:
+        async def publish(self, messages: Sequence[Message]) -> list[Appended]:
+            nonlocal publishing, most
+            publishing += 1
+            most = max(most, publishing)
+            await go.wait()
+            publishing -= 1
+            return [Appended(1, False)]
+
+    metrics, epochs = CommandMetrics(), {INBOX_STREAM: "x", LOG_STREAM: "y"}
+    ingest = Ingest(Rejected(), EventTypes(10), NO_UPCASTERS, metrics, epochs, max_pending=10)  # type: ignore[arg-type]
+    inbox = Inbox(ingest, Rejected(), epochs, lambda: 2**20)  # type: ignore[arg-type]
+    entry = LogEntry(1, 1, "", b"x" * 2**20)
+    stored = asyncio.gather(*(inbox.store(entry, deliveries=1) for _ in range(20)))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert most == publishing == 4
+    go.set()
+    assert await stored == [None] * 20
+    assert metrics.counters.rejected == 20
+
+
+async def test_a_refused_message_counts_once_however_often_it_is_delivered(
+    settings: Settings, log: LogClient, nats: Client
+) -> None:
+    inbox = await inbox_of(nats, log)
+    entry = LogEntry(7, 1, "", b"bad")
+    for deliveries in (1, 2, 3):
+        assert await inbox.store(entry, deliveries=deliveries) is None
+    assert inbox._ingest.counters.rejected == 1
 
 
 async def test_two_services_share_the_inbox(settings: Settings, nats: Client, log: LogClient) -> None:
