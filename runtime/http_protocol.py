@@ -1,6 +1,7 @@
-"""HTTP/1.1 as uvicorn speaks it, with fewer system calls."""
+"""uvicorn's HTTP/1.1 with bounds for a request's head, and with fewer system calls."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -9,18 +10,94 @@ MAX_JOINED = 64 * 1024
 """Bytes that wait for the end of a turn of the event loop at most."""
 
 
-class OneWriteProtocol(HttpToolsProtocol):
-    """Writes the head of an answer, its body, and pipelined answers behind it together: a system call for all."""
+class BoundedProtocol(HttpToolsProtocol):
+    """Bounds the time in which a request arrives and the size of its head, and joins writes.
+
+    The head of an answer, its body, and pipelined answers behind it take one system call.
+    """
+
+    max_header_bytes = 32 * 1024
+    timeouts: Mapping[str, float] = {"head": 10.0, "body": 30.0}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the event loop."""
         super().connection_made(_JoiningTransport(transport, self.loop))  # type: ignore[arg-type]
+        self._arriving: str | None = "head"
+        self._requests = self._head_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Called by the parser at the first byte of a request."""
+        self._arriving, self._head_bytes = "head", 0
+        self._requests += 1
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Called by the parser behind the last header."""
+        self._arriving = "body"
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Called by the parser behind the last byte of a request."""
+        self._arriving = None
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        before = self._arriving, self._requests
+        super().data_received(data)
+        if self._arriving is None:
+            self._stop_timer()
+        elif before != (self._arriving, self._requests):
+            self._stop_timer()
+            self._start_timer()
+        elif self._arriving == "head":
+            self._head_bytes += len(data)
+            if self._head_bytes > self.max_header_bytes:
+                self._refuse(431, "Request Header Fields Too Large")
 
     def handle_websocket_upgrade(self) -> None:
         """Gives the WebSocket the transport itself: it writes each frame at once."""
+        self._arriving = None
+        self._stop_timer()
         assert isinstance(self.transport, _JoiningTransport)
         self.transport = self.transport.transport
         super().handle_websocket_upgrade()
+
+    def _start_timer(self) -> None:
+        if self._arriving is not None and not self.transport.is_closing():
+            self._timer = self.loop.call_later(self.timeouts[self._arriving], self._expire)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self.pipeline or (answering and self._arriving == "head"):
+            self._start_timer()  # the service reads no further before it has answered the requests before this one
+        else:
+            self._refuse(408, "Request Timeout")
+
+    def _refuse(self, status: int, reason: str) -> None:
+        self._stop_timer()
+        if not self.transport.is_closing():
+            if self._arriving == "head" or not self.cycle.response_started:
+                self.transport.write(f"HTTP/1.1 {status} {reason}\r\nconnection: close\r\n\r\n".encode())
+            self.transport.close()
+
+
+def bounded_protocol(*, header_timeout: float, body_timeout: float, max_header_bytes: int) -> type[BoundedProtocol]:
+    """Returns the protocol with these bounds, in seconds and bytes."""
+    timeouts = {"head": header_timeout, "body": body_timeout}
+    return type("BoundedProtocol", (BoundedProtocol,), {"timeouts": timeouts, "max_header_bytes": max_header_bytes})
 
 
 class _JoiningTransport:
@@ -46,7 +123,8 @@ class _JoiningTransport:
 
     def _flush(self) -> None:
         if self._parts:
-            self.transport.write(b"".join(self._parts))
+            if not self.transport.is_closing():  # the client may have left in the same turn
+                self.transport.write(b"".join(self._parts))
             self._parts.clear()
             self._size = 0
 

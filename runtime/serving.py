@@ -15,7 +15,7 @@ import uvicorn
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
 from runtime.access.guard import AccessGuard, Rules
 from runtime.access.setup import open_access
-from runtime.http_protocol import OneWriteProtocol
+from runtime.http_protocol import bounded_protocol
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 
@@ -66,7 +66,11 @@ async def serve_http(
             log_config=None,
             access_log=False,
             lifespan="on",
-            http=OneWriteProtocol,
+            http=bounded_protocol(
+                header_timeout=settings.header_timeout,
+                body_timeout=settings.body_timeout,
+                max_header_bytes=settings.max_header_bytes,
+            ),
             ws="websockets-sansio",
             ws_max_size=MAX_READ,
             ws_per_message_deflate=False,

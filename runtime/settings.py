@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     )
 
     publish_timeout: PositiveFloat = Field(5.0, description="timeout for the log's acknowledgement of an event")
+    header_timeout: PositiveFloat = Field(10.0, description="time in which a request's head has to arrive")
+    max_header_bytes: PositiveInt = Field(32 * 1024, description="maximum size of a request's head, about")
+    body_timeout: PositiveFloat = Field(30.0, description="time in which a request's body has to arrive")
     max_body_bytes: PositiveInt = Field(4 * MEBIBYTE, description="maximum body of a request to POST /events")
     max_pending_body_bytes: PositiveInt = Field(
         64 * MEBIBYTE, description="request bodies held at once; beyond that, requests get 503"

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -20,6 +22,8 @@ REQUEST = "GET /{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
 
 
 async def echo(request: Request) -> PlainTextResponse:
+    if request.method == "POST":
+        await request.body()
     return PlainTextResponse(request.url.path)
 
 
@@ -32,13 +36,13 @@ async def streamed(request: Request) -> StreamingResponse:
     return StreamingResponse(parts())
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[int]:
+    """Serves the app; yields its port."""
     port, stop = free_port(), asyncio.Event()
-    app = Starlette(routes=[Route("/stream", streamed), Route("/{name}", echo)])
-    serving = asyncio.create_task(
-        serve_http(app, settings=Settings(), port=port, rules=Rules("read"), log=None, stop=stop)
-    )
+    app = Starlette(routes=[Route("/stream", streamed), Route("/{name}", echo, methods=["GET", "POST"])])
+    serve = serve_http(app, settings=Settings(**settings), port=port, rules=Rules("read"), log=None, stop=stop)
+    running = asyncio.create_task(serve)
 
     async def listens() -> bool:
         try:
@@ -51,7 +55,13 @@ async def port() -> AsyncIterator[int]:
     await until(listens)
     yield port
     stop.set()
-    await serving
+    await running
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with serving() as port:
+        yield port
 
 
 async def exchanged(port: int, text: str) -> bytes:
@@ -87,6 +97,9 @@ class Transport:
     def close(self) -> None:
         self.closed = True
 
+    def is_closing(self) -> bool:
+        return self.closed
+
 
 async def test_what_is_written_in_one_turn_of_the_loop_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "MAX_JOINED", 10)
@@ -102,3 +115,51 @@ async def test_what_is_written_in_one_turn_of_the_loop_is_one_write(monkeypatch:
     joining.write(b"end")
     joining.close()
     assert (transport.written[2:], transport.closed) == ([b"end"], True)
+    joining.write(b"the client has left")
+    await asyncio.sleep(0)
+    assert transport.written[3:] == []
+
+
+POST = "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "bound"),
+    [
+        ("", "header_timeout"),
+        ("GET /x HTTP/1.1\r\nHost: local", "header_timeout"),
+        (REQUEST.format("x", "") + "GET /x HT", "header_timeout"),
+        (f"{POST}\r\n", "body_timeout"),
+        (f"{POST}\r\n12345", "body_timeout"),
+        (REQUEST.format("x", "") + f"{POST}\r\n12345", "body_timeout"),
+    ],
+    ids=["nothing", "half a head", "half a second head", "no body", "half a body", "half a second body"],
+)
+async def test_an_unfinished_request_is_closed(sent: str, bound: str) -> None:
+    async with serving(**{bound: 0.1}) as port, asyncio.timeout(30):
+        answered = await exchanged(port, sent)
+    assert answered.count(b"HTTP/1.1 ") == 1 + sent.startswith(REQUEST.format("x", ""))
+    assert b"HTTP/1.1 408 Request Timeout\r\n" in answered
+
+
+async def test_an_endless_head_is_refused() -> None:
+    async with serving(max_header_bytes=10_000) as port, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /x HTTP/1.1\r\n")
+        with suppress(ConnectionError):
+            while not reader.at_eof() and not writer.is_closing():
+                writer.write(b"X-Filler: " + b"x" * 1_000)
+                await writer.drain()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.01):
+                        answered = await reader.read(100)
+                        break
+        writer.close()
+    assert answered.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_pipelined_request_is_not_timed_while_the_one_before_it_is_answered() -> None:
+    slow = "".join(REQUEST.format("stream", "") for _ in range(2))
+    async with serving(header_timeout=0.05, body_timeout=0.05) as port, asyncio.timeout(30):
+        answered = await exchanged(port, f"{slow}{POST}Connection: close\r\n\r\n1234567890")
+    assert answered.count(b"HTTP/1.1 200 OK") == 3
