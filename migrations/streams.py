@@ -25,6 +25,7 @@ from runtime.log.metadata import EPOCH_KEY, epoch_of
 from runtime.settings import Settings
 
 _NAME_IN_USE = 10058
+_NO_ROOM = {10023, 10047}
 _LIMITS = ("max_bytes", "max_msgs", "max_age", "max_msgs_per_subject")  # -1 or 0: unlimited
 _GROWING = (*_LIMITS, "duplicate_window", "num_replicas")
 _MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge")
@@ -147,6 +148,13 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
                 found.done.append(f"the stream {name} gets {_shown(update)}")
             if update and not dry_run:
                 await _change(client, f"STREAM.UPDATE.{name}", {**info["config"], **update})
+        except JetStreamUnavailableError as error:
+            if error.err_code not in _NO_ROOM:
+                raise
+            raise ConfigurationError(
+                f"NATS has no room to reserve {config['max_bytes']:,} bytes for the stream {name}: free disk space, or "
+                f"lower {_TITLES[name][1]}"
+            ) from None
         except JetStreamApiError as error:
             raise ConfigurationError(f"the stream {name} can't be set up: {error.description}") from None
     return found

@@ -31,6 +31,9 @@ class EmbeddedNats:
     sync_interval: str = "2m"
     """Interval of fsync: a power failure loses the events since the last one, a crash of processes none."""
 
+    max_file_store: int | None = None
+    """Bytes that streams may use; None: three quarters of the free disk space, JetStream's default."""
+
     @property
     def url(self) -> str:
         """The address for clients."""
@@ -39,12 +42,18 @@ class EmbeddedNats:
     def prepare(self) -> None:
         """Writes the server's configuration."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        jetstream: dict[str, str | int] = {
+            "store_dir": str(self.data_dir.resolve()),
+            "sync_interval": self.sync_interval,
+        }
+        if self.max_file_store is not None:
+            jetstream["max_file_store"] = self.max_file_store
         # the configuration language includes JSON
         config = {
             "listen": f"127.0.0.1:{self.port}",
             "server_name": "tailrace",
             "max_payload": 1024 * 1024,
-            "jetstream": {"store_dir": str(self.data_dir.resolve()), "sync_interval": self.sync_interval},
+            "jetstream": jetstream,
         }
         self.config_file.write_text(json.dumps(config, indent=2))
 

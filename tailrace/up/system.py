@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -26,6 +27,20 @@ from tailrace.up.folder import POSTGRES
 
 READY_TIMEOUT = 60.0
 _POLL_INTERVAL = 0.05
+MINIMUM_LIMIT = 16 * 1024**2
+
+
+def fitting_limits(free: int, settings: Settings) -> dict[str, str]:
+    """Returns variables with lower limits of inbox and rejected messages if the disk can't hold the default ones.
+
+    JetStream reserves both, and refuses to create a stream for which three quarters of ``free`` bytes don't suffice.
+    """
+    limits = ("inbox_max_bytes", "rejected_max_bytes")
+    usable = free * 3 // 4
+    if sum(getattr(settings, name) for name in limits) <= usable:
+        return {}
+    limit = 1 << max(usable // 8, MINIMUM_LIMIT).bit_length() - 1  # a power of two is stable over restarts
+    return {f"TAILRACE_{name.upper()}": str(limit) for name in limits if name not in settings.model_fields_set}
 
 
 class System:
@@ -114,6 +129,7 @@ class System:
             "TAILRACE_COMMAND_URL": endpoints.command,
             "TAILRACE_HOST": "127.0.0.1",
             "PYTHONUNBUFFERED": "1",
+            **fitting_limits(shutil.disk_usage(self._data_dir).free, self._settings),
         }
         log_file = self._data_dir / "logs" / f"{name}.log"
         self.children[name] = Child(name, command, log_file, environment, stop_signal)

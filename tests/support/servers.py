@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import uuid4
 
 import asyncpg
@@ -76,10 +76,10 @@ async def _until_answers(url: str) -> None:
 
 
 @contextmanager
-def running_nats(folder: Path) -> Iterator[NatsServer]:
-    """A NATS server with its files in ``folder``."""
+def running_nats(folder: Path, **options: Any) -> Iterator[NatsServer]:
+    """A NATS server with its files in ``folder``; ``options`` are further fields of ``EmbeddedNats``."""
     with tempfile.TemporaryFile() as output:
-        server = NatsServer(EmbeddedNats(folder, free_port()), output)
+        server = NatsServer(EmbeddedNats(folder, free_port(), **options), output)
         server.start()
         try:
             yield server
