@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from runtime.printable import printable
 from runtime.supervise import sleep_until_stop
 from tailrace.embedded.lifetime import die_with_parent
 
-FIRST_DELAY = 0.5
+FIRST_DELAY = 0.2
 LONGEST_DELAY = 30.0
 STABLE_AFTER = 30.0
 """Seconds of running after which the delay starts at the first again."""
@@ -31,7 +31,11 @@ class Child:
     log_file: Path
     environment: dict[str, str]
     stop_signal: signal.Signals = signal.SIGTERM
+    depends_on: "Sequence[Child]" = ()
+    """Children without which this one exits: its restart waits for them, and their restart is no fault of its own."""
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+    started_at: float = 0.0
+    """Time of the last start, by the monotonic clock."""
     state: str = "waiting"
     """waiting, running, restarting or stopped."""
 
@@ -52,6 +56,7 @@ class Child:
                 start_new_session=True,
                 preexec_fn=die_with_parent(self.stop_signal),
             )
+        self.started_at = time.monotonic()
         self.state = "running"
 
     async def watch(self, stop: asyncio.Event, changed: Callable[[str], None]) -> None:
@@ -59,14 +64,18 @@ class Child:
         delay = FIRST_DELAY
         while True:
             assert self.process is not None
-            started = time.monotonic()
             code = await self.process.wait()
             if stop.is_set():
                 return
-            if time.monotonic() - started > STABLE_AFTER:
+            down = [child.name for child in self.depends_on if child.pid is None]
+            restarted = any(child.started_at > self.started_at for child in self.depends_on)
+            if down or restarted or time.monotonic() - self.started_at > STABLE_AFTER:
                 delay = FIRST_DELAY
             self.state = "restarting"
-            changed(f"{self.name} exited ({describe_exit(code)}{self.last_words()}); restarting in {delay:g} s")
+            when = f"after {' and '.join(down)}" if down else f"in {delay:g} s"
+            changed(f"{self.name} exited ({describe_exit(code)}{self.last_words()}); restarting {when}")
+            while not stop.is_set() and any(child.pid is None for child in self.depends_on):
+                await sleep_until_stop(stop, FIRST_DELAY)
             await sleep_until_stop(stop, delay)
             if stop.is_set():
                 return

@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -25,6 +25,7 @@ from tailrace.endpoints import Endpoints
 from tailrace.up.child import Child, describe_exit
 from tailrace.up.folder import POSTGRES
 
+SERVERS = ("nats", "postgres")
 READY_TIMEOUT = 60.0
 _POLL_INTERVAL = 0.05
 MINIMUM_LIMIT = 16 * 1024**2
@@ -79,7 +80,7 @@ class System:
         await asyncio.gather(asyncio.to_thread(self.nats.prepare), asyncio.to_thread(self.postgres.prepare))
         self._add("nats", self.nats.command())
         self._add("postgres", self.postgres.command(), stop_signal=signal.SIGINT)  # SIGINT: fast shutdown
-        await self._start(["nats", "postgres"])
+        await self._start(SERVERS)
         await asyncio.gather(
             self._until("nats", self._nats_answers),
             self._until("postgres", self._postgres_answers),
@@ -116,7 +117,7 @@ class System:
         """Stops everything in the order of the data flow within 5 s; kills what has not exited by then."""
         for names, timeout in ((["producer"], 0.7), (["command"], 1.3), (["projection", "query"], 1.3)):
             await self._stop(names, timeout)
-        await self._stop(["nats", "postgres"], 1.5)
+        await self._stop(SERVERS, 1.5)
 
     def _add(self, name: str, command: list[str], *, stop_signal: signal.Signals = signal.SIGTERM) -> None:
         endpoints = self.endpoints
@@ -132,9 +133,10 @@ class System:
             **fitting_limits(shutil.disk_usage(self._data_dir).free, self._settings),
         }
         log_file = self._data_dir / "logs" / f"{name}.log"
-        self.children[name] = Child(name, command, log_file, environment, stop_signal)
+        servers = [] if name in SERVERS else [self.children[server] for server in SERVERS]
+        self.children[name] = Child(name, command, log_file, environment, stop_signal, servers)
 
-    async def _start(self, names: list[str]) -> None:
+    async def _start(self, names: Sequence[str]) -> None:
         for name in names:
             self.children[name].log_file.unlink(missing_ok=True)
             try:
@@ -142,7 +144,7 @@ class System:
             except OSError as error:
                 raise TailraceError(f"{name} can't be started: {error}") from None
 
-    async def _stop(self, names: list[str], timeout: float) -> None:
+    async def _stop(self, names: Sequence[str], timeout: float) -> None:
         await asyncio.gather(*(self.children[name].stop(timeout) for name in names if name in self.children))
 
     async def _until(self, name: str, ready: Callable[[], Awaitable[bool]]) -> None:
