@@ -1,12 +1,6 @@
-"""Tailrace: real-time analytics on an append-only log.
+"""The composition root: the command line, ``tailrace up``, the embedded servers, the mock producer, the importer.
 
-Where is what, in the order data flows:
-
-- ``contracts``: what crosses a boundary (events, subjects, cursors, frames, errors)
-- ``runtime``: plumbing without business words (settings, the log, Postgres, HTTP serving)
-- ``migrations``: the read model's tables, as numbered SQL
-- ``command``: takes events in and appends them to the log
-- ``projection``: builds the read model from the log
-- ``query``: answers questions and streams live
-- ``ops``: the command line, the embedded servers, the producer, the importer
+The packages next to it, in the order of the data flow: ``command`` validates events and appends them to the log,
+``projection`` builds read models from it, ``verification`` recounts them, ``query`` answers and streams. All use
+``migrations``, ``runtime`` and ``contracts``.
 """
