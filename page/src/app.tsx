@@ -38,7 +38,7 @@ export function App(): JSX.Element {
       <main id="main" tabIndex={-1}>
         <ProblemNotice />
         <OtherLogNotice />
-        {stream.logIsEmpty.value ? <Welcome /> : <Dashboard />}
+        {stream.backlog.logIsEmpty.value ? <Welcome /> : <Dashboard />}
       </main>
       <Footer />
       <Details />

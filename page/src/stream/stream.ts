@@ -2,39 +2,26 @@
 
 import { batch, computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import type { Cursor, Events, Gap, Hello, Status } from "../api/contract.ts";
-import { isOtherLog, seqOf } from "../api/cursors.ts";
+import { isOtherLog } from "../api/cursors.ts";
 import { isSelected, type Pace, type Selection } from "../api/live_request.ts";
 import type { Lookups } from "../api/lookups.ts";
 import type { ServiceTime } from "../api/service_time.ts";
 import { isTime } from "../view/url.ts";
 import type { View } from "../view/view.ts";
+import { Backlog } from "./backlog.ts";
 import { type Connection, type OpenSocket, StreamClient } from "./client.ts";
 import { Counter } from "./counter.ts";
 import { headline } from "./headline.ts";
 import { LogStart } from "./log_start.ts";
-import { perSecond, RateWindow } from "./rates.ts";
-import { type Row, Tail } from "./tail.ts";
+import { perSecond } from "./rates.ts";
+import { TailDisplay } from "./tail_display.ts";
 
 const LOOK_BACK_SECONDS = 60; // a live stream starts with these, so that chart and tail are not empty
 const MOST_LOOK_BACK = 20_000; // entries; more would delay the live ones
 const FEW_ROWS = 30; // below this the tail is filled with older events
 const REDRAW = 100; // ms
 const REDRAW_CHART = 500;
-const BATCH = 1_000; // ms between batches of rows: rows that move more often can't be read
-const BATCH_ROWS = 6; // events of a batch while more arrive than can be read
-const BUSY_SECONDS = 3; // as many seconds with more than BATCH_ROWS events on average make the stream busy
 const LIVE: Pace = { speed: "max", clock: "log" };
-
-/** Rows to show; `fresh` of them are new in the batch with this number. */
-export interface TailView {
-  rows: readonly Row[];
-  fresh: number;
-  batch: number;
-  /** Events that arrived while the rows are held. */
-  heldBack: number;
-  /** Whether events are left out because too many arrive. */
-  sampled: boolean;
-}
 
 export interface StreamOptions {
   /** Address of the page. */
@@ -53,7 +40,7 @@ export class Stream {
   readonly caughtUp = signal(false);
   /** Whether anything has arrived since the last seek. */
   readonly started = signal(false);
-  readonly tail = signal<TailView>({ rows: [], fresh: 0, batch: 0, heldBack: 0, sampled: false });
+  readonly tail;
   readonly rates;
   /** The time at which a replay is, ms; null: live, or before the first event. */
   readonly replayTime = signal<number | null>(null);
@@ -61,10 +48,7 @@ export class Stream {
   readonly otherLog = signal<Gap | null>(null);
   readonly isReplay = computed(() => this.#view.at.value !== null);
   readonly rate = computed(() => perSecond(this.rates.value));
-  /** Whether the log has no entry; null: unknown. */
-  readonly logIsEmpty = computed(() =>
-    this.#logEnd.value === null ? null : Math.max(this.#logEnd.value, this.#seen.value) === 0,
-  );
+  readonly backlog: Backlog;
   /** When the log starts, while a replay waits for that; else null. */
   readonly awaitedStart = computed(() =>
     this.isReplay.value && !this.started.value ? this.#logStart.afterReplayStart.value : null,
@@ -76,43 +60,35 @@ export class Stream {
       paused: this.paused.value,
       caughtUp: this.caughtUp.value,
       // the entries of the look-back are not a backlog
-      behind: this.#lookBack.value === null ? this.#behind.value : 0,
+      behind: this.#lookBack.value === null ? this.backlog.size.value : 0,
       now: this.connection.value.kind === "waiting" ? this.#time.second.value : 0,
     }),
   );
 
-  readonly #seen = signal(0); // sequence of the last entry that arrived
-  readonly #logEnd = signal<number | null>(null);
   readonly #lookBack = signal<number | null>(null); // entries of the look-back so far; null: it is over
-  readonly #behind = computed(() =>
-    Math.max(0, Math.max(this.#logEnd.value ?? 0, this.#status.value?.last_seq ?? 0) - this.#seen.value),
-  );
   readonly #view: View;
   readonly #nextFrame: StreamOptions["nextFrame"];
   readonly #time: ServiceTime;
   readonly #lookups: Lookups;
-  readonly #status: ReadonlySignal<Status | null | undefined>;
   readonly #logStart: LogStart;
   readonly #client: StreamClient;
-  readonly #rows = new Tail();
-  readonly #arrivals = new RateWindow(1_000, BUSY_SECONDS, 0); // by this machine's clock
+  readonly #display = new TailDisplay();
   #counter: Counter;
   #wasConnected = false; // and lost the connection after entries had arrived
   #first: Cursor | null = null; // the log's first entry
   #redrawing = false;
   #chartDrawn = 0; // ms; 0: it is out of date
-  #batchShown = 0; // ms
-  #busyUntil = 0; // ms
 
   constructor({ base, openSocket, nextFrame, lookups, time, view, status }: StreamOptions) {
     this.#view = view;
     this.#nextFrame = nextFrame;
     this.#time = time;
     this.#lookups = lookups;
-    this.#status = status;
+    this.backlog = new Backlog(status);
     this.#logStart = new LogStart(lookups);
     this.#counter = Counter.live(time.now());
     this.rates = signal(this.#counter.view());
+    this.tail = this.#display.view;
     this.#client = new StreamClient(base, openSocket, {
       connection: (next) => this.#connectionChanged(next),
       hello: (frame) => this.#greeted(frame),
@@ -139,10 +115,7 @@ export class Stream {
       if (this.#client.cursor === null) this.#restartCounter();
       else untracked(() => this.goLive());
     });
-    effect(() => {
-      const end = this.#status.value?.last_seq;
-      if (end != null) untracked(() => (this.#logEnd.value = Math.max(this.#logEnd.value ?? 0, end)));
-    });
+    this.backlog.start();
   }
 
   /** Lets the time pass: called several times a second while the page is visible. */
@@ -189,7 +162,6 @@ export class Stream {
     } else {
       this.paused.value = true;
       this.#client.pause();
-      this.#busyUntil = 0;
       this.#redraw();
     }
   }
@@ -205,7 +177,7 @@ export class Stream {
       this.goLive();
       return;
     }
-    this.#rows.filter((event) => isSelected(selection, event));
+    this.#display.tail.filter((event) => isSelected(selection, event));
     this.#counter.clear(this.#time.now());
     this.#client.filter(selection);
     this.#redraw();
@@ -213,7 +185,7 @@ export class Stream {
 
   /** Holds the rows while the user points at them, or releases them. */
   hold(held: boolean): void {
-    this.#rows.hold(held);
+    this.#display.tail.hold(held);
     this.#redraw();
   }
 
@@ -224,10 +196,10 @@ export class Stream {
   }
 
   #greeted(frame: Hello): void {
-    this.#logEnd.value = frame.last === null ? 0 : seqOf(frame.last);
+    this.backlog.learnEnd(frame.last);
     this.#first = frame.first;
     void this.#logStart.learn(frame.first);
-    if (this.#wasConnected) this.#rows.addNote("Reconnected. The stream continues where it stopped.");
+    if (this.#wasConnected) this.#display.tail.addNote("Reconnected. The stream continues where it stopped.");
     this.#wasConnected = false;
     this.#redraw();
   }
@@ -236,9 +208,9 @@ export class Stream {
     const now = this.#time.now();
     for (const event of events) {
       this.#counter.count(event, now);
-      this.#arrivals.add(now, "");
+      this.#display.countArrival(now);
     }
-    this.#rows.addEvents(events, before);
+    this.#display.tail.addEvents(events, before);
     this.started.value = true;
     this.#redraw();
     if (this.#lookBack.value === null) return;
@@ -252,15 +224,15 @@ export class Stream {
   #gap(frame: Gap): void {
     if (isOtherLog(frame.asked, frame.resumed_at)) {
       this.#client.disconnect(); // only a new stream tells where the log ends
-      this.#seen.value = 0;
+      this.backlog.reset();
       this.goLive();
       this.otherLog.value = frame;
-    } else this.#rows.addGap(frame);
+    } else this.#display.tail.addGap(frame);
     this.#redraw();
   }
 
   #caughtUp(): void {
-    if (this.isReplay.value) this.#rows.addNote("The replay has caught up and is now live.");
+    if (this.isReplay.value) this.#display.tail.addNote("The replay has caught up and is now live.");
     batch(() => {
       this.#view.at.value = null;
       this.#view.pace.value = this.#view.nextPace();
@@ -270,7 +242,7 @@ export class Stream {
     this.#counter.catchUp();
     this.#chartDrawn = 0;
     this.#client.pace = LIVE;
-    this.#rows.showAll();
+    this.#display.tail.showAll();
     if (this.#lookBack.value !== null) void this.#addOlderEvents();
     this.#lookBack.value = null;
     this.#redraw();
@@ -293,11 +265,10 @@ export class Stream {
       this.caughtUp.value = false;
       this.started.value = false;
     });
-    this.#rows.clear();
+    this.#display.clear();
     this.#restartCounter();
     this.#lookBack.value = null;
     this.#wasConnected = false;
-    this.#busyUntil = 0;
     this.#redraw();
   }
 
@@ -309,11 +280,11 @@ export class Stream {
 
   /** Fills the tail from the read model if little happened lately. */
   async #addOlderEvents(): Promise<void> {
-    if (this.#rows.shown.length >= FEW_ROWS) return;
+    if (this.#display.tail.shown.length >= FEW_ROWS) return;
     const counter = this.#counter;
     const events = await this.#lookups.latestEvents(this.#view.selection.value, FEW_ROWS);
     if (counter !== this.#counter || this.isReplay.value) return; // the stream has started again
-    this.#rows.addOlder(events);
+    this.#display.tail.addOlder(events);
     this.#redraw();
   }
 
@@ -328,34 +299,14 @@ export class Stream {
     const now = this.#time.now();
     if (!this.paused.value) this.#counter.advance(now);
     batch(() => {
-      this.#drawRows(now);
+      this.#display.draw(now, this.caughtUp.value || this.isReplay.value, this.paused.value);
       if (now - this.#chartDrawn >= REDRAW_CHART) {
         this.#chartDrawn = now;
         this.rates.value = this.#counter.view();
       }
       if (!this.isReplay.value) this.replayTime.value = null;
       else if (!this.paused.value) this.replayTime.value = this.#counter.time(now);
-      this.#seen.value = this.#client.cursor ? seqOf(this.#client.cursor) : this.#seen.value;
+      this.backlog.moveTo(this.#client.cursor);
     });
-  }
-
-  #drawRows(now: number): void {
-    const rows = this.#rows;
-    let { fresh, batch } = this.tail.value;
-    this.#arrivals.advance(now);
-    const steady = this.caughtUp.value || this.isReplay.value;
-    const recent = this.#arrivals.view().totals.reduce((sum, one) => sum + one, 0);
-    if (steady && !this.paused.value && recent > BUSY_SECONDS * BATCH_ROWS) this.#busyUntil = now + BATCH;
-    const busy = now < this.#busyUntil;
-    if ((rows.sampled && !busy) || (this.paused.value && rows.isWaiting)) {
-      rows.showAll();
-      fresh = 0;
-    } else if (rows.isWaiting && !rows.held && (!steady || now - this.#batchShown >= BATCH)) {
-      const shown = rows.show(busy ? BATCH_ROWS : Number.POSITIVE_INFINITY);
-      fresh = steady ? shown : 0;
-      batch += 1;
-      this.#batchShown = now;
-    }
-    this.tail.value = { rows: rows.shown, fresh, batch, heldBack: rows.heldBack, sampled: rows.sampled };
   }
 }
