@@ -155,7 +155,7 @@ async def test_the_asyncapi_page_shows_every_channel_and_asks_no_other_host(
     assert "cursor" in page.text  # of the reply
 
 
-async def test_the_openapi_page_shows_every_operation_and_asks_no_other_host(
+async def test_the_openapi_page_shows_every_operation_without_another_host(
     settings: Settings, log: LogClient, browser: Browser
 ) -> None:
     async with serving_command(settings) as url:

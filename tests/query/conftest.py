@@ -17,7 +17,7 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.waiting import until
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 Frame = dict[str, Any]
 
@@ -33,7 +33,7 @@ class QueryService:
 
     @asynccontextmanager
     async def socket(self, start: str | None = None, **parameters: Any) -> "AsyncIterator[LiveSocket]":
-        """A connection to /ws that has been greeted, from ``start`` on."""
+        """Connects to /ws from ``start`` and reads the hello frame."""
         async with connect(self.ws_url(start, **parameters), proxy=None, compression=None) as connection:
             socket = LiveSocket(connection)
             assert (await socket.next())["kind"] == "hello"
@@ -49,7 +49,7 @@ class QueryService:
         return found
 
     async def until_answers(self, path: str) -> None:
-        """Asks until it is answered: on a machine that has other things to do, a short time may be over again."""
+        """Asks until it is answered: on a busy machine a short timeout may expire."""
 
         async def answers() -> bool:
             return (await self.http.get(path)).status_code == 200
@@ -59,14 +59,14 @@ class QueryService:
 
 @dataclass
 class LiveSocket:
-    """A client of /ws that keeps what it got."""
+    """A client of /ws that stores its frames."""
 
     connection: ClientConnection
     frames: list[Frame] = field(default_factory=list)
 
     async def next(self) -> Frame:
         """The next frame."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             frame: Frame = json.loads(await self.connection.recv())
         self.frames.append(frame)
         return frame
@@ -79,12 +79,12 @@ class LiveSocket:
                 return frame
 
     async def say(self, kind: str, **members: Any) -> Frame:
-        """Says something, and waits for the state that answers it."""
+        """Sends a message and returns the state that answers it."""
         await self.connection.send(json.dumps({"kind": kind, **members}))
         return await self.until("state")
 
     async def events(self, count: int) -> list[Frame]:
-        """The next events, ``count`` or as many as the last frame brings more."""
+        """Returns at least ``count`` next events, by whole frames."""
         found: list[Frame] = []
         while len(found) < count:
             found += events_of([await self.next()])
@@ -96,7 +96,7 @@ class LiveSocket:
 
     @property
     def cursor(self) -> str:
-        """Where a client that kept these frames goes on."""
+        """Returns the position of a client that has these frames."""
         for frame in reversed(self.frames):
             if frame["kind"] == "gap":
                 return str(frame["resumed_at"])
@@ -106,9 +106,9 @@ class LiveSocket:
 
 
 async def until_closed(connection: ClientConnection) -> tuple[Any, Any, Any]:
-    """The frames that still come, then the close code and the reason; the code is None if there was no close frame."""
+    """Returns the remaining frames, the close code and the reason; the code is None without a close frame."""
     frames = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         try:
             while True:
                 frames.append(json.loads(await connection.recv()))
@@ -131,7 +131,7 @@ async def running_query(settings: Settings) -> AsyncIterator[QueryService]:
     url = f"http://127.0.0.1:{settings.query_port}"
     stop = asyncio.Event()
     task = asyncio.create_task(serve(settings, stop))
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False, verify=False) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False, verify=False) as http:
 
         async def answers() -> bool:
             if task.done():

@@ -1,7 +1,7 @@
-"""Both flavours of the read model give the same answers to every question the query side asks.
+"""Both flavours of the read model give the same answers to every query of the query side.
 
-Each is held to a naive count of the same events, so they agree with each other too. The timescale flavour runs on the
-TimescaleDB in WASM, and on a native one where ``TAILRACE_TEST_TIMESCALE_DSN`` names it.
+Each is compared with a naive count of the same events, so they agree with each other too. The timescale flavour runs
+on TimescaleDB in WASM, and also on a native one if ``TAILRACE_TEST_TIMESCALE_DSN`` names it.
 """
 
 import json
@@ -71,7 +71,7 @@ async def is_timescale(connection: "asyncpg.Connection") -> bool:
 
 
 async def project(settings: Settings, log: LogClient, connection: "asyncpg.Connection", query: QueryService) -> None:
-    """Projects all there is, and waits until it is in every count."""
+    """Projects the whole log, and waits until every count includes it."""
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
         await until(lambda: settled(query))
@@ -79,7 +79,7 @@ async def project(settings: Settings, log: LogClient, connection: "asyncpg.Conne
 
 async def settled(query: QueryService) -> bool:
     answer = await query.http.get("/stats", params={"settled": "true"})
-    assert answer.status_code in (200, 504), answer.text  # a refresh in WASM may need longer than a question waits
+    assert answer.status_code in (200, 504), answer.text  # a refresh in WASM may take longer than a question waits
     return answer.status_code == 200
 
 
@@ -88,7 +88,7 @@ def now() -> datetime:
 
 
 def recent_events(count: int) -> list[Event]:
-    """Events of the last hour: materialized, on the edge of it, and real-time."""
+    """Events of the last hour: materialized, at the boundary, and real-time."""
     chance = random.Random(7)
     return [
         event(chance.choice(TYPES), chance.randrange(20), now() - timedelta(seconds=chance.randrange(3_600)))
@@ -120,7 +120,7 @@ async def check_every_question(query: QueryService, events: Sequence[Event], cha
     await check_random_ranges(query, events, edges, chance, count=40, zones=ZONES)
 
 
-async def test_every_question_gets_the_answer_of_a_naive_count(
+async def test_every_question_equals_a_naive_count(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, [*some_events(250), *recent_events(60)])
@@ -135,13 +135,13 @@ async def test_every_question_gets_the_answer_of_a_naive_count(
 
 
 def again(one: Event, number: int) -> Event:
-    """Another event under the same id, each time with other fields changed: on timescale in another chunk, too."""
+    """Another event with the same id and other fields; on timescale in another chunk, too."""
     moved = one.created_at + timedelta(days=number % 5 - 2, hours=number % 3)
     event_type = one.event_type if number % 2 else "never counted"
     return event(event_type, one.user_id + number % 4 * 1_000, moved, '{"path":"/again"}', one.event_id)
 
 
-async def test_an_id_counts_once_as_it_came_first_whatever_its_retries_carry(
+async def test_the_first_entry_of_an_id_counts_whatever_its_duplicates_contain(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     events = [*some_events(60), *recent_events(30)]
@@ -151,7 +151,7 @@ async def test_an_id_counts_once_as_it_came_first_whatever_its_retries_carry(
             await log_event(log, again(one, number), message_id=f"soon {one.event_id}")
     async with running_query(settings) as query:
         await project(settings, log, connection, query)
-        for number, one in enumerate(events):  # later, when the aggregates have it
+        for number, one in enumerate(events):  # later, when the aggregates contain it
             await log_event(log, again(one, number + 1), message_id=f"later {one.event_id}")
         await project(settings, log, connection, query)
         await check_every_question(query, events, random.Random(4))
@@ -188,7 +188,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("what", TAMPERED)
-async def test_verify_names_what_somebody_changed(
+async def test_verify_names_a_changed_row(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, what: str
 ) -> None:
     await log_events(log, some_events(40))
@@ -202,7 +202,7 @@ async def test_verify_names_what_somebody_changed(
 
 
 async def cells_of(connection: "asyncpg.Connection", rollup: str) -> str:
-    """The table that a rollup's cells are in."""
+    """Returns the table of a rollup's cells."""
     if not await is_timescale(connection):
         return f"model_1.{rollup}"
     name: str = await connection.fetchval(
@@ -213,7 +213,7 @@ async def cells_of(connection: "asyncpg.Connection", rollup: str) -> str:
     return name
 
 
-async def test_local_days_and_hours_are_those_of_a_naive_count(
+async def test_local_days_and_hours_equal_a_naive_count(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, [*events_around_clock_changes(250), *recent_events(60)])
@@ -229,7 +229,7 @@ async def test_local_days_and_hours_are_those_of_a_naive_count(
             assert await get_stats(query, tz=zone, bucket="week") == IsPartialDict(recount(events, "week", zone))
 
 
-async def test_values_patterns_and_the_period_before_are_those_of_a_naive_count(
+async def test_values_patterns_and_the_previous_period_equal_a_naive_count(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, [*events_around_clock_changes(150), *recent_events(60)])
@@ -256,7 +256,7 @@ async def test_values_patterns_and_the_period_before_are_those_of_a_naive_count(
             assert (answer["top"]["other"], answer["top"]["missing"]) == (0, 0)
 
 
-async def test_events_a_month_late_count_also_in_compressed_chunks(
+async def test_events_that_are_a_month_late_count_in_compressed_chunks_too(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     first = await log_events(log, [*some_events(120), *recent_events(20)])
@@ -273,9 +273,7 @@ async def test_events_a_month_late_count_also_in_compressed_chunks(
         assert (await verify(log, connection)).differences == []
 
 
-async def test_empty_ranges_are_answered_with_zeros(
-    log: LogClient, settings: Settings, connection: asyncpg.Connection
-) -> None:
+async def test_empty_ranges_return_zeros(log: LogClient, settings: Settings, connection: asyncpg.Connection) -> None:
     async with running_query(settings) as query:
         assert await get_stats(query) == IsPartialDict(EMPTY)
         await log_events(log, some_events(20))

@@ -1,4 +1,4 @@
-"""What GET /events promises: pages, newest first, that together are every matching event once, with its cursor."""
+"""GET /events: pages, newest first, that together contain every matching event once, with its cursor."""
 
 import asyncio
 import random
@@ -67,7 +67,7 @@ async def test_an_empty_read_model_has_an_empty_page_and_no_position(query: Quer
         assert await get_events(query, **question) == nothing
 
 
-async def test_events_of_one_moment_come_once_each_in_the_logs_order(
+async def test_events_of_the_same_time_are_listed_once_each_in_log_order(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, [event("click", number) for number in range(40)])
@@ -79,7 +79,7 @@ async def test_events_of_one_moment_come_once_each_in_the_logs_order(
         )
 
 
-async def test_newer_events_that_arrive_meanwhile_change_none_of_the_pages_to_come(
+async def test_newer_events_do_not_change_the_following_pages(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, some_events(30))
@@ -95,7 +95,7 @@ async def test_newer_events_that_arrive_meanwhile_change_none_of_the_pages_to_co
         assert rest["as_of"]["cursor"] == await cursor_of(log, 35)
 
 
-async def test_types_are_chosen_by_wildcards_and_users_by_their_number(
+async def test_types_are_selected_by_wildcards_and_users_by_id(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     types = ["checkout", "checkout.paid", "checkout.paid.late", "Order Completed", "页面"]
@@ -118,7 +118,7 @@ async def test_types_are_chosen_by_wildcards_and_users_by_their_number(
         assert len(page["events"]) == count
 
 
-async def test_every_digit_of_a_number_comes_back(
+async def test_numbers_return_with_every_digit(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     data = '{"big": 12345678901234567890123, "text": "ä\\"\\\\", "exact": 0.10000000000000000000001}'
@@ -130,7 +130,7 @@ async def test_every_digit_of_a_number_comes_back(
     assert (await get_events(query))["events"][0]["event_data"]["text"] == 'ä"\\'
 
 
-async def test_a_relative_range_ends_where_it_says(
+async def test_a_relative_range_ends_at_the_reported_time(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     now = BASE.now(BASE.tzinfo)
@@ -142,10 +142,10 @@ async def test_a_relative_range_ends_where_it_says(
     assert event_ids(page["events"]) == [str(one.event_id) for one in events[1:3]]
 
 
-async def test_watching_goes_on_from_the_cursor_of_any_event(
+async def test_a_stream_continues_from_the_cursor_of_any_event(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
-    # published under another name than its id, as a foreign client may: the cursor is the log's, not a guess
+    # published with another message id than its event id: the cursor comes from the log
     for number, one in enumerate(some_events(20)):
         await log_event(log, one, message_id=f"message {number}")
     await project(settings, log, connection)
@@ -157,7 +157,7 @@ async def test_watching_goes_on_from_the_cursor_of_any_event(
         assert seqs_of(events_of(socket.frames)) == list(range(seq + 1, 21))
 
 
-async def test_without_the_log_pages_are_answered_and_their_cursors_can_be_watched_from_later(
+async def test_without_the_log_pages_are_answered_and_their_cursors_stay_valid(
     own_nats_server: NatsServer, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
@@ -173,7 +173,7 @@ async def test_without_the_log_pages_are_answered_and_their_cursors_can_be_watch
         assert all(one["cursor"].endswith(":00000000") for one in page["events"])
         await asyncio.to_thread(own_nats_server.start)
         [one] = [one for one in page["events"] if seqs_of([one]) == [4]]
-        # the service finds the log again in its own time
+        # the service reconnects to the log after some time
         while not (await query.http.get("/health")).is_success:
             await asyncio.sleep(0.05)
         async with query.socket(one["cursor"]) as socket:
@@ -181,7 +181,7 @@ async def test_without_the_log_pages_are_answered_and_their_cursors_can_be_watch
         assert seqs_of(events_of(socket.frames)) == [5, 6]
 
 
-async def test_a_cursor_says_when_the_log_has_another_event_than_the_read_model(log: LogClient) -> None:
+async def test_a_cursor_shows_that_the_log_has_another_event_than_the_read_model(log: LogClient) -> None:
     there, elsewhere = event(), event()
     await log_event(log, there, message_id="a name")
     epoch = (await log.state()).epoch
@@ -202,7 +202,7 @@ async def test_a_cursor_says_when_the_log_has_another_event_than_the_read_model(
         ({"before": "AAZL9OFqoAAAAAAAAAAAAx"}, "before"),
         ({"limit": 0}, "limit"),
         ({"limit": 501}, "limit"),
-        ({"user_id": "somebody"}, "user_id"),
+        ({"user_id": "no number"}, "user_id"),
         ({"user_id": 2**63}, "user_id"),
         ({"from": "yesterday"}, "from"),
         ({"to": "2026-03-01T12:00:00"}, "to"),
@@ -213,13 +213,13 @@ async def test_a_cursor_says_when_the_log_has_another_event_than_the_read_model(
         ({"offset": 10}, "offset"),
     ],
 )
-async def test_a_bad_parameter_is_named(query: QueryService, question: dict[str, Any], parameter: str) -> None:
+async def test_an_invalid_parameter_is_named(query: QueryService, question: dict[str, Any], parameter: str) -> None:
     answer = await query.http.get("/events", params=question)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json() == IsPartialDict(title="Bad parameter", detail=IsStr(regex=f"(?s){parameter}.*"))
 
 
-async def test_a_range_before_everything_or_in_no_time_is_empty(
+async def test_a_range_before_the_first_event_or_of_no_length_is_empty(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     events: list[Event] = await log_events(log, some_events(10))
@@ -231,7 +231,7 @@ async def test_a_range_before_everything_or_in_no_time_is_empty(
         assert len((await get_events(query, **{"from": text, "to": "9999-12-31T23:59:59Z"}))["events"]) == len(events)
 
 
-async def test_rows_that_are_about_to_be_dropped_are_not_shown_any_more(
+async def test_rows_that_retention_will_drop_are_not_shown(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, some_events(30))
@@ -245,7 +245,7 @@ async def test_rows_that_are_about_to_be_dropped_are_not_shown_any_more(
         assert page["as_of"]["kept_from"] == rfc3339(kept_from)
 
 
-async def test_without_the_database_it_is_503(
+async def test_without_the_database_the_answer_is_503(
     query: QueryService, postgres_server: EmbeddedPostgres, database: str
 ) -> None:
     name = database.rsplit("/", 1)[1]
@@ -260,7 +260,7 @@ async def test_without_the_database_it_is_503(
     await get_events(query)
 
 
-async def test_a_page_that_takes_too_long_is_given_up(
+async def test_a_page_that_takes_too_long_is_a_timeout(
     settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     async with running_query(settings.model_copy(update={"stats_timeout": 0.3})) as query:
@@ -271,7 +271,7 @@ async def test_a_page_that_takes_too_long_is_given_up(
         await query.until_answers("/events")
 
 
-async def test_openapi_describes_pages_with_examples_that_are_pages(query: QueryService) -> None:
+async def test_openapi_describes_pages_with_valid_examples(query: QueryService) -> None:
     described = (await query.http.get("/openapi.json")).json()
     operation = described["paths"]["/events"]["get"]
     parameters = {"event_type", "user_id", "from", "to", "limit", "before"}

@@ -1,7 +1,7 @@
-"""/events answers the same from both flavours: late events that no count has yet, compressed chunks and retention too.
+"""/events gives the same answers on both flavours, with uncounted late events, compressed chunks and retention.
 
-The timescale flavour runs on the TimescaleDB in WASM, and on a native one where ``TAILRACE_TEST_TIMESCALE_DSN`` names
-it.
+The timescale flavour runs on the TimescaleDB in WASM, and also on a native one if
+``TAILRACE_TEST_TIMESCALE_DSN`` names it.
 """
 
 import random
@@ -48,7 +48,7 @@ async def database(timescale_database: str) -> str:
 
 @pytest.fixture
 async def writer(database: str) -> "AsyncIterator[asyncpg.Connection]":
-    """A connection that projects, which has a search path of its own."""
+    """A connection for projecting, with its own search path."""
     writer = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
     yield writer
     await writer.close()
@@ -76,7 +76,7 @@ def recent_events(count: int, days: float) -> list[Event]:
 
 
 async def check_pages(query: QueryService, events: Sequence[Event], chance: random.Random, count: int) -> None:
-    """Random questions, each page by page, against a naive pick."""
+    """Compares random queries, page by page, with a naive selection."""
     for _ in range(count):
         edges = sorted(chance.choice(events).created_at for _ in range(2))
         start, end = (edge if chance.random() < 0.4 else None for edge in edges)
@@ -89,7 +89,7 @@ async def check_pages(query: QueryService, events: Sequence[Event], chance: rand
         assert event_ids(await get_all_events(query, limits, **question)) == expected_ids(events, question), question
 
 
-async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_are_in_the_counts(
+async def test_pages_equal_a_naive_selection_before_and_after_late_events_are_counted(
     log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.events.listing.MAX_SCANNED", 10)
@@ -115,13 +115,13 @@ async def test_pages_are_a_naive_pick_of_the_events_before_and_after_late_ones_a
             assert (found["state"], found["event"]["event_type"]) == ("projected", one.event_type)
 
 
-async def test_events_of_one_moment_are_all_listed_where_timescaledb_sorts_a_chunk(
+async def test_events_of_the_same_time_are_all_listed_from_a_chunk_that_timescaledb_sorts(
     log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.events.listing.MAX_SCANNED", 10)
-    moment = datetime.now(UTC) - 10 * DAY
-    events = [event("click", 1, moment - 10 * DAY - timedelta(seconds=number)) for number in range(3_000)]
-    events += [event("rare", 21, moment) for _ in range(30)]
+    then = datetime.now(UTC) - 10 * DAY
+    events = [event("click", 1, then - 10 * DAY - timedelta(seconds=number)) for number in range(3_000)]
+    events += [event("rare", 21, then) for _ in range(30)]
     await project(writer, model, events)
     index = await writer.fetchval(
         """
@@ -139,7 +139,7 @@ async def test_events_of_one_moment_are_all_listed_where_timescaledb_sorts_a_chu
             assert event_ids(await get_all_events(query, pages, **question)) == expected_ids(events, question), question
 
 
-async def test_what_was_dropped_is_told_and_its_events_are_expired(
+async def test_dropped_ranges_are_reported_and_their_events_are_expired(
     log: LogClient, settings: Settings, writer: asyncpg.Connection, model: Model
 ) -> None:
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Whatever is there and is asked, the pages are a naive pick of the events; and only what may match is read."""
+"""For any events and any query, the pages equal a naive selection, and only rows that may match are read."""
 
 import random
 from collections.abc import AsyncIterator
@@ -25,22 +25,20 @@ TYPES = ("page_view", "checkout.paid", "checkout.refund.partial", "页面")
 PATTERNS = (*TYPES, "checkout.*", "checkout.>", "*", ">", "nothing.>")
 USERS = (1, 2, -(2**63), 2**63 - 1)
 
-# few types and users at few times, so that pages begin in the middle of minutes and hours that have more; times on the
-# edges of these and of what is looked through first
+# few types, users and times, so that pages start within minutes and hours that have more events; times at the edges of
+# these and of the first window
 HOURS = st.sampled_from([20, 1, 0, 0, 0, -1, -1, -2, -24, -167, -168, -169, -24 * 40])
 MINUTES = st.sampled_from([0, 1, 2, 3, 30, 58, 59])
 SHIFTS = st.sampled_from([timedelta(0), timedelta(microseconds=1), timedelta(seconds=60, microseconds=-1)])
-MOMENTS = st.builds(
+TIMES = st.builds(
     lambda hours, minutes, shift: NOW + timedelta(hours=hours, minutes=minutes) + shift, HOURS, MINUTES, SHIFTS
 )
-EVENTS = st.builds(event, st.sampled_from(TYPES), st.sampled_from(USERS), MOMENTS)
+EVENTS = st.builds(event, st.sampled_from(TYPES), st.sampled_from(USERS), TIMES)
 EDGES = (
     st.none()
     | st.none()
     | st.none()
-    | st.builds(
-        lambda moment, shift: moment + shift, MOMENTS, st.sampled_from([timedelta(0), timedelta(microseconds=1)])
-    )
+    | st.builds(lambda time, shift: time + shift, TIMES, st.sampled_from([timedelta(0), timedelta(microseconds=1)]))
 )
 
 
@@ -60,7 +58,7 @@ def questions(draw: st.DrawFn) -> Question:
 
 @pytest.fixture
 async def writer(connection: "asyncpg.Connection", database: str) -> "AsyncIterator[asyncpg.Connection]":
-    """A connection that projects, which has a search path of its own."""
+    """A connection for projecting, with its own search path."""
     writer = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
     yield writer
     await writer.close()
@@ -86,7 +84,7 @@ async def forget(writer: "asyncpg.Connection") -> None:
     limits=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     looked_at=st.sampled_from([0, 1, 2, 5, 1_000]),
 )
-async def test_all_pages_together_are_a_naive_pick_of_the_events(
+async def test_all_pages_together_equal_a_naive_selection(
     query: QueryService,
     writer: asyncpg.Connection,
     monkeypatch: pytest.MonkeyPatch,
@@ -106,7 +104,7 @@ async def test_all_pages_together_are_a_naive_pick_of_the_events(
 
 
 def days_of_events(count: int) -> list[Event]:
-    """Scattered over 20 days; some of a type that is rare, one of a user who is."""
+    """Events over 20 days; some of a rare type, one of a rare user."""
     chance = random.Random(4)
     rare = set(chance.sample(range(count), 5))
     return [
@@ -130,7 +128,7 @@ def days_of_events(count: int) -> list[Event]:
     ],
     ids=str,
 )
-async def test_only_what_may_match_is_read(
+async def test_only_rows_that_may_match_are_read(
     writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, question: Question, found: int, at_most: int
 ) -> None:
     monkeypatch.setattr("query.events.listing.MAX_SCANNED", 100)

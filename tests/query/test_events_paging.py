@@ -1,4 +1,4 @@
-"""Page tokens, and the windows that a page is searched in."""
+"""Page tokens, and the windows that a page is read from."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def test_only_tokens_that_a_page_returns_are_accepted(text: str) -> None:
     [
         "",
         "AAZL9OFqoAAAAAAAAAAAAw==",
-        "AAZL9OFqoAAAAAAAAAAAAx",  # bits after the last one
+        "AAZL9OFqoAAAAAAAAAAAAx",  # bits after the end
         PageStart(LATEST, 1).token,
         PageStart(datetime(2026, 3, 1, tzinfo=UTC), 0).token,
         "f_________________________"[:22],

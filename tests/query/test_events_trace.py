@@ -1,4 +1,4 @@
-"""Where is my event: GET /events/{event_id} says projected, parked, logged, or how far it looked."""
+"""GET /events/{event_id}: an event is projected, parked, logged or unknown."""
 
 import asyncio
 from typing import Any
@@ -29,7 +29,7 @@ from tests.support.servers import NatsServer
 
 
 async def project_without_a_service(log: LogClient, database: str) -> None:
-    """A service would forbid again that entries are taken away."""
+    """Lets a test delete entries of the log, which a service would forbid again."""
     writer = await asyncpg.connect(database)
     state = await log.state()
     entries = [entry for seq in range(1, state.last_seq + 1) if (entry := await log.get(seq)) is not None]
@@ -61,12 +61,12 @@ def wire_of(text: str) -> str:
     return text.replace("+00:00", "Z")
 
 
-async def test_a_projected_event_is_shown_with_its_place_in_the_log(
+async def test_a_projected_event_has_its_place_in_the_log(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, some_events(5))
     wanted = events[2]
-    # its id again, as a retry long after the first: the first entry counts
+    # a duplicate long after the first entry: the first entry counts
     await log_event(log, event("click", 9, event_id=wanted.event_id), message_id="again")
     await project(settings, log, connection)
     place = await place_of(log, 3)
@@ -94,7 +94,7 @@ async def test_a_projected_event_is_shown_with_its_place_in_the_log(
     assert (await trace(query, wanted.event_id))["event"] in page["events"]
 
 
-async def test_a_parked_event_says_why(
+async def test_a_parked_event_has_its_reason(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     one = replace(event("click"), event_version=9)
@@ -120,7 +120,7 @@ async def test_an_event_that_is_not_projected_yet_is_found_in_the_log(
     assert found["as_of"] == IsPartialDict(cursor=(await place_of(log, 1))["cursor"], lag_events=5)
 
 
-async def test_what_is_nowhere_is_404_that_says_how_far_was_looked(
+async def test_an_unknown_event_is_404_with_the_extent_of_the_search(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     unknown = uuid4()
@@ -138,7 +138,7 @@ async def test_what_is_nowhere_is_404_that_says_how_far_was_looked(
     )
 
 
-async def test_a_search_that_is_cut_short_says_so(
+async def test_an_incomplete_search_is_reported(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = await log_events(log, some_events(12))
@@ -151,7 +151,7 @@ async def test_a_search_that_is_cut_short_says_so(
     assert "nor in the next 0 entries of the log; 12 more" in await not_found(query, events[0].event_id)
 
 
-async def test_an_entry_that_is_gone_from_the_log_is_still_projected_and_is_passed_over_by_a_search(
+async def test_a_search_skips_a_lost_entry_which_stays_projected(
     query: QueryService, log: LogClient, database: str
 ) -> None:
     await allow_deletes(log)
@@ -162,12 +162,12 @@ async def test_an_entry_that_is_gone_from_the_log_is_still_projected_and_is_pass
         state="projected", log=None, event=IsPartialDict(cursor=IsStr(regex=".*:2:00000000"))
     )
     late = await log_events(log, some_events(4))
-    await delete_entries(log, Gap(3, 5))  # with the entry that the read model is at
+    await delete_entries(log, Gap(3, 5))  # including the entry at the read model's position
     assert await trace(query, late[3].event_id) == IsPartialDict(state="logged", log=await place_of(log, 7))
     assert "nor in the 2 later entries" in await not_found(query, late[0].event_id)
 
 
-async def test_without_the_log_what_is_projected_is_answered_and_nothing_else(
+async def test_without_the_log_only_projected_events_are_found(
     own_nats_server: NatsServer, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
@@ -188,7 +188,7 @@ async def test_without_the_log_what_is_projected_is_answered_and_nothing_else(
         assert answer.json()["detail"] == IsStr(regex=".* is not in the read model, .*; the log, .* does not answer.*")
 
 
-async def test_another_log_than_the_read_models_is_not_searched(
+async def test_a_log_that_is_not_the_read_models_is_not_searched(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     one, later = event(), event()
@@ -200,7 +200,7 @@ async def test_another_log_than_the_read_models_is_not_searched(
     assert (await trace(query, one.event_id))["state"] == "projected"
 
 
-async def test_an_event_is_found_all_the_time_while_readers_go_over_to_another_model(
+async def test_an_event_is_found_throughout_a_cutover(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     [one, *_] = await log_events(log, some_events(30))
@@ -220,7 +220,7 @@ async def test_an_event_is_found_all_the_time_while_readers_go_over_to_another_m
         done.set()
         await asking
     assert set(states) == {"projected"}
-    # the ledger that readers see is the live model's
+    # readers see the live model's ledger
     await connection.execute("delete from model_2.event_ids where event_id = $1", one.event_id)
     assert "is not in the read model" in await not_found(query, one.event_id)
 
@@ -232,13 +232,13 @@ async def test_a_bad_id_is_named(query: QueryService, text: str) -> None:
     assert answer.json() == IsPartialDict(title="Bad parameter", detail=IsStr(regex="event_id: .*"))
 
 
-async def test_openapi_describes_the_answer_with_an_example_that_is_one(query: QueryService) -> None:
+async def test_openapi_describes_the_answer_with_a_valid_example(query: QueryService) -> None:
     described = (await query.http.get("/openapi.json")).json()
     operation = described["paths"]["/events/{event_id}"]["get"]
     assert set(operation["responses"]) == {"200", "404", "422", "503", "504"}
     [example] = FoundEvent.model_json_schema()["examples"]
     FoundEvent.model_validate(example, extra="forbid")
     assert FoundEvent.model_fields.keys() == example.keys()
-    # nulls are left out of the document
+    # the document omits nulls
     shown = {name: value for name, value in example.items() if value is not None}
     assert described["components"]["schemas"]["FoundEvent"]["examples"] == [shown]

@@ -1,4 +1,4 @@
-"""What /ws promises, on the real log: every entry once and in order, in history and live."""
+"""/ws on a real log: every entry once and in order, in history and live."""
 
 import asyncio
 import random
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.writes_no_table
 CURSOR = IsStr(regex=r"[0-9a-f]{12}:[0-9]+:[0-9a-f]{16}")
 
 
-async def test_from_earliest_every_entry_comes_once_in_order_then_caught_up_then_live(
+async def test_from_earliest_every_entry_arrives_once_in_order_then_caught_up_then_live(
     query: QueryService, log: LogClient
 ) -> None:
     sent = await log_events(log, some_events(600))
     async with query.socket("earliest") as socket:
         await socket.until("caught_up")
-        # how many frames history takes is the reader's affair: one fetch may bring less than there is
+        # the number of history frames varies: a fetch may return less than there is
         assert [frame["kind"] for frame in socket.frames] == [
             "hello",
             *["events"] * (len(socket.frames) - 2),
@@ -74,9 +74,7 @@ async def test_frames_have_the_documented_shape(query: QueryService, log: LogCli
     ]
 
 
-async def test_an_event_tells_when_the_log_took_it_alike_in_history_and_live(
-    query: QueryService, log: LogClient
-) -> None:
+async def test_an_event_has_the_same_log_time_in_history_and_live(query: QueryService, log: LogClient) -> None:
     before = datetime.now(UTC)
     async with query.socket() as live:
         await live.until("caught_up")
@@ -90,7 +88,7 @@ async def test_an_event_tells_when_the_log_took_it_alike_in_history_and_live(
     assert before - timedelta(seconds=1) < told[0] <= told[-1] < datetime.now(UTC) + timedelta(seconds=1)
 
 
-async def test_latest_gets_only_what_comes_later(query: QueryService, log: LogClient) -> None:
+async def test_latest_receives_only_later_events(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(30))
     async with query.socket() as socket:
         assert await socket.next() == {"kind": "caught_up", "cursor": socket.hello["last"]}
@@ -98,7 +96,7 @@ async def test_latest_gets_only_what_comes_later(query: QueryService, log: LogCl
         assert [one["event_id"] for one in await socket.events(1)] == [str(late[0].event_id)]
 
 
-async def test_an_empty_log_says_hello_without_positions_and_is_caught_up(query: QueryService, log: LogClient) -> None:
+async def test_an_empty_log_sends_hello_without_positions_and_caught_up(query: QueryService, log: LogClient) -> None:
     epoch = (await log.state()).epoch
     async with query.socket() as socket:
         assert socket.hello == {"kind": "hello", "epoch": epoch, "first": None, "last": None, "cursor": f"{epoch}:0:"}
@@ -129,7 +127,7 @@ async def test_a_client_that_reconnects_with_its_last_cursor_misses_and_repeats_
     assert seqs_of(got) == list(range(1, total + 1))
 
 
-async def test_a_client_that_falls_off_the_ring_is_fed_from_the_log(settings: Settings, log: LogClient) -> None:
+async def test_a_client_behind_the_ring_is_served_from_the_log(settings: Settings, log: LogClient) -> None:
     async with running_query(settings.model_copy(update={"live_ring": 10})) as query, query.socket() as socket:
         await socket.until("caught_up")
         await log_events(log, (event(data=f'{{"filler":"{"x" * 20_000}"}}') for _ in range(800)))  # 16 MB: sockets fill
@@ -137,7 +135,7 @@ async def test_a_client_that_falls_off_the_ring_is_fed_from_the_log(settings: Se
         assert {frame["kind"] for frame in socket.frames} == {"hello", "caught_up", "events"}
 
 
-async def test_an_idle_stream_says_that_it_is_alive(
+async def test_an_idle_stream_sends_progress(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
@@ -148,7 +146,7 @@ async def test_an_idle_stream_says_that_it_is_alive(
         assert await socket.until("progress") == {"kind": "progress", "cursor": caught_up["cursor"]}
 
 
-def test_a_place_without_a_mark_goes_over_the_wire_and_back() -> None:
+def test_a_cursor_without_a_fingerprint_round_trips() -> None:
     for cursor in (Cursor("e", 0), Cursor("e", 5), Cursor("e", 5, "0123456789abcdef")):
         assert parse_start(cursor_text(cursor)) == cursor
     assert cursor_text(Cursor("e", 5)) == "e:5:00000000"

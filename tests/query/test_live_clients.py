@@ -1,4 +1,4 @@
-"""/ws and who is on it: many, slow ones, those that ask for nonsense, and all of them when a server goes away."""
+"""Clients of /ws: many, slow ones, invalid requests, and outages of a server."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.writes_no_table
 
 
-async def test_a_client_that_takes_nothing_holds_up_nobody_and_is_told_that_it_is_too_slow(
+async def test_a_client_that_does_not_read_delays_no_other_and_is_closed_as_too_slow(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "tailrace.query")
@@ -48,13 +48,13 @@ async def _clients(query: QueryService, count: int) -> bool:
     return bool((await query.status())["live_clients"] == count)
 
 
-async def test_clients_are_counted_and_forgotten(query: QueryService) -> None:
+async def test_clients_are_counted_until_they_leave(query: QueryService) -> None:
     async with query.socket(), query.socket():
         assert await _clients(query, 2)
     await until(lambda: _clients(query, 0))
 
 
-async def test_many_clients_get_the_same(query: QueryService, log: LogClient) -> None:
+async def test_many_clients_receive_the_same(query: QueryService, log: LogClient) -> None:
     async def follow() -> list[int]:
         async with query.socket("earliest") as socket:
             return seqs_of(await socket.events(500))
@@ -94,7 +94,7 @@ async def test_a_bad_request_is_closed_with_3501_and_the_reason(query: QueryServ
         assert await until_closed(connection) == ([], 3501, IsStr(regex=f".*{named}.*"))
 
 
-async def test_streams_go_on_without_loss_after_the_logs_server_was_killed(
+async def test_streams_continue_without_loss_after_the_logs_server_was_killed(
     own_nats_server: NatsServer, database: str, settings: Settings
 ) -> None:
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
@@ -117,7 +117,7 @@ async def test_streams_go_on_without_loss_after_the_logs_server_was_killed(
     await writer.close()
 
 
-async def test_stopping_the_service_closes_streams_with_3001_and_waits_for_nobody(
+async def test_stopping_the_service_closes_streams_with_3001_without_waiting(
     settings: Settings, log: LogClient
 ) -> None:
     async with running_query(settings) as query, query.socket() as socket, query.socket("earliest") as other:
@@ -128,7 +128,7 @@ async def test_stopping_the_service_closes_streams_with_3001_and_waits_for_nobod
             await query.task
 
 
-async def test_plain_http_is_told_that_ws_is_a_websocket(query: QueryService) -> None:
+async def test_plain_http_on_ws_is_an_error_that_names_websockets(query: QueryService) -> None:
     answer = await query.http.get("/ws")
     assert (answer.status_code, answer.json()) == (426, IsPartialDict(status=426, detail="/ws is a WebSocket"))
     described = (await query.http.get("/openapi.json")).json()["paths"]["/ws"]["get"]

@@ -1,4 +1,4 @@
-"""/ws and /sse of a running service are what their descriptions say, and every example of them is accepted."""
+"""/ws and /sse of a running service match their descriptions, and accept every documented example."""
 
 import json
 import re
@@ -35,7 +35,7 @@ async def document(query: QueryService) -> Document:
 
 @pytest.fixture
 async def described(query: QueryService) -> dict[str, Document]:
-    """What OpenAPI says of /ws and /sse."""
+    """The OpenAPI descriptions of /ws and /sse."""
     paths = (await query.http.get("/openapi.json")).json()["paths"]
     return {path: paths[path]["get"] for path in ("/ws", "/sse")}
 
@@ -56,7 +56,7 @@ def parameters_of(document: Document) -> Document:
     return schema
 
 
-async def test_what_is_sent_has_exactly_the_documented_members(
+async def test_frames_have_exactly_the_documented_members(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
@@ -76,7 +76,7 @@ async def test_what_is_sent_has_exactly_the_documented_members(
     assert {one["user_id"] for one in shown} >= {-(2**63), 2**63 - 1}
     assert {one.get("event_version", 1) for one in shown} == {1, 3}
     gaps = [frame["resumed_at"].split(":")[1:] for frame in frames if frame["kind"] == "gap"]
-    assert {fingerprint for _, fingerprint in gaps} >= {"", "00000000"}  # another log's beginning, and what is gone
+    assert {fingerprint for _, fingerprint in gaps} >= {"", "00000000"}  # the start of another log, and lost entries
 
 
 async def frames_of_an_empty_log(query: QueryService) -> list[Frame]:
@@ -90,8 +90,13 @@ async def log_something_of_everything(log: LogClient) -> None:
     await log_events(log, (event("页面", user_id) for user_id in (-(2**63), 2**63 - 1)))
     await log_event(log, event("order_completed", data='{"total":12.5}'))
     await log_raw(log, b'{"event_type":"no event"}')
-    by_another_hand = {"event_type": "x", "user_id": 1, "created_at": "2026-03-01T13:00:00.25+01:00", "event_data": {}}
-    await log_raw(log, json.dumps({"event_id": str(event().event_id), **by_another_hand}).encode())
+    from_another_program = {
+        "event_type": "x",
+        "user_id": 1,
+        "created_at": "2026-03-01T13:00:00.25+01:00",
+        "event_data": {},
+    }
+    await log_raw(log, json.dumps({"event_id": str(event().event_id), **from_another_program}).encode())
     await log_events(log, [event("checkout.paid") for _ in range(4)])
     await delete_and_accept(log, Gap(6, 7))
 
@@ -119,7 +124,7 @@ async def frames_of_a_pause(query: QueryService) -> list[Frame]:
     return socket.frames
 
 
-async def test_every_example_of_a_message_is_obeyed(query: QueryService, document: Document) -> None:
+async def test_every_example_of_a_message_is_accepted(query: QueryService, document: Document) -> None:
     for message in messages(document, "messages").values():
         for example in examples(message):
             async with query.socket() as socket:
@@ -128,7 +133,7 @@ async def test_every_example_of_a_message_is_obeyed(query: QueryService, documen
             assert state == IsPartialDict(paused=example["kind"] == "pause", **asked)
 
 
-async def test_every_message_that_openapi_shows_is_obeyed(query: QueryService, described: dict[str, Document]) -> None:
+async def test_every_message_in_openapi_is_accepted(query: QueryService, described: dict[str, Document]) -> None:
     shown = re.findall(rf'\{{"kind":"(?:{"|".join(SAID)})".*?\}}', described["/ws"]["description"])
     messages = [json.loads(text) for text in shown]
     assert {message["kind"] for message in messages} == SAID
@@ -149,7 +154,7 @@ async def test_every_example_of_a_parameter_is_accepted(query: QueryService, doc
             assert answer.status_code == 200, (name, example)
 
 
-async def test_openapi_and_asyncapi_say_the_same_of_each_parameter(
+async def test_openapi_and_asyncapi_describe_each_parameter_alike(
     document: Document, described: dict[str, Document]
 ) -> None:
     def told(schema: Document) -> Document:
@@ -161,9 +166,7 @@ async def test_openapi_and_asyncapi_say_the_same_of_each_parameter(
         assert {one["name"]: told(one["schema"]) for one in in_query} == parameters
 
 
-async def test_a_documented_default_is_what_holds_without_the_parameter(
-    query: QueryService, document: Document
-) -> None:
+async def test_a_documented_default_applies_without_the_parameter(query: QueryService, document: Document) -> None:
     parameters = parameters_of(document)["properties"]
     defaults = {name: schema["default"] for name, schema in parameters.items() if "default" in schema}
     assert set(defaults) == {"from", "event_type", "speed", "clock", "batch"}
@@ -172,7 +175,7 @@ async def test_a_documented_default_is_what_holds_without_the_parameter(
         assert await given.say("resume") == await without.say("resume")
 
 
-async def test_the_example_of_an_event_stream_reads_like_a_real_one(
+async def test_the_example_of_an_event_stream_looks_like_a_real_one(
     query: QueryService, log: LogClient, document: Document, described: dict[str, Document]
 ) -> None:
     await log_event(log, event())
@@ -188,7 +191,7 @@ async def test_the_example_of_an_event_stream_reads_like_a_real_one(
             assert last_event_id == frame["cursor"]
 
 
-async def test_the_asyncapi_page_shows_everything_and_asks_no_other_host(
+async def test_the_asyncapi_page_shows_everything_without_another_host(
     query: QueryService, document: Document, browser: Browser
 ) -> None:
     page = await read_asyncapi_page(browser, query.url)
@@ -202,7 +205,7 @@ async def test_the_asyncapi_page_shows_everything_and_asks_no_other_host(
     assert document["servers"]["query"]["host"] in page.text
 
 
-async def test_the_openapi_page_shows_every_operation_and_asks_no_other_host(
+async def test_the_openapi_page_shows_every_operation_without_another_host(
     query: QueryService, browser: Browser
 ) -> None:
     page = await read_openapi_page(browser, query.url)
@@ -225,6 +228,6 @@ async def test_the_document_names_the_address_that_the_client_used(
     async with running_query(proxied.model_copy(update={"query_port": free_port()})) as behind_a_proxy:
         found = (await behind_a_proxy.http.get("/asyncapi.json", headers=forwarded)).json()
         assert found["servers"] == {"query": {"host": "live.example", "protocol": "wss"}}
-        # the page reads the document from its own address
+        # the page loads the document from its own address
         page = (await behind_a_proxy.http.get("/asyncapi", headers=forwarded)).text
         assert '<asyncapi-viewer src="asyncapi.json"' in page

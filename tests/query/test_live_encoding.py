@@ -1,4 +1,4 @@
-"""A spliced entry is the entry that the structs would encode."""
+"""A spliced entry equals the entry that the structs encode."""
 
 import json
 from datetime import UTC, datetime

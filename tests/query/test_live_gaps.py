@@ -1,4 +1,4 @@
-"""/ws over a log with recorded gaps: always a frame that says so, in history and live, and never twice."""
+"""/ws over a log with recorded gaps: one gap frame for each, in history and live."""
 
 import pytest
 from dirty_equals import IsPartialDict, IsStr
@@ -46,7 +46,7 @@ async def test_history_has_a_gap_frame_for_each_recorded_gap(settings: Settings,
 
 
 @pytest.mark.parametrize("ring", [20_000, 2], ids=["from the ring", "fallen off the ring"])
-async def test_a_client_that_is_live_gets_a_gap_frame_too(settings: Settings, log: LogClient, ring: int) -> None:
+async def test_a_live_client_receives_a_gap_frame_too(settings: Settings, log: LogClient, ring: int) -> None:
     await log_events(log, some_events(6))
     await delete_and_accept(log, Gap(5, 6))
     async with running_query(settings.model_copy(update={"live_ring": ring})) as query:
@@ -61,10 +61,12 @@ async def test_a_client_that_is_live_gets_a_gap_frame_too(settings: Settings, lo
         assert status["last_seq"] == 46
 
 
-async def test_a_client_that_reconnects_behind_a_gap_is_not_told_again(settings: Settings, log: LogClient) -> None:
+async def test_a_client_that_reconnects_after_a_gap_receives_no_second_frame(
+    settings: Settings, log: LogClient
+) -> None:
     await log_events(log, some_events(6))
     await delete_and_accept(log, Gap(3, 4))
-    # a service that has run before may still have the lost entries in its ring
+    # a service that was running may still have the lost entries in its ring
     async with running_query(settings) as query:
         async with query.socket("earliest") as socket:
             gap = await socket.until("gap")
@@ -74,7 +76,7 @@ async def test_a_client_that_reconnects_behind_a_gap_is_not_told_again(settings:
     assert gaps_of(again.frames) == []
 
 
-async def test_a_cursor_within_a_gap_is_told_of_the_rest_of_it(settings: Settings, log: LogClient) -> None:
+async def test_a_cursor_within_a_gap_receives_the_rest_of_it(settings: Settings, log: LogClient) -> None:
     await log_events(log, some_events(6))
     entry = await log.get(3)
     assert entry is not None
@@ -86,7 +88,7 @@ async def test_a_cursor_within_a_gap_is_told_of_the_rest_of_it(settings: Setting
     assert seqs_of(events_of(socket.frames)) == [5, 6]
 
 
-async def test_a_new_epoch_is_a_gap_and_then_the_log_from_its_beginning(
+async def test_a_new_epoch_is_a_gap_followed_by_the_log_from_its_start(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)

@@ -1,4 +1,4 @@
-"""A stream is never silent for long, whatever it waits for: who hears nothing knows that the connection is dead."""
+"""A stream sends a frame at least every few seconds, whatever it waits for."""
 
 import asyncio
 import json
@@ -42,7 +42,9 @@ async def test_the_documented_interval_is_kept(query: QueryService, log: LogClie
 
 
 @pytest.mark.usefixtures("quick_beats")
-async def test_a_stream_is_alive_while_the_log_is_away(own_nats_server: NatsServer, settings: Settings) -> None:
+async def test_a_stream_sends_progress_while_the_log_is_unavailable(
+    own_nats_server: NatsServer, settings: Settings
+) -> None:
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
     writer = await connect_log(own, "test-writer")
     await ensure_streams(writer, own)
@@ -65,7 +67,9 @@ async def test_a_stream_is_alive_while_the_log_is_away(own_nats_server: NatsServ
 
 
 @pytest.mark.usefixtures("quick_beats")
-async def test_a_stream_is_alive_while_it_waits_for_the_time_of_an_event(query: QueryService, log: LogClient) -> None:
+async def test_a_stream_sends_progress_while_it_waits_for_the_time_of_an_event(
+    query: QueryService, log: LogClient
+) -> None:
     await log_events(log, (event(created_at=BASE + timedelta(hours=number)) for number in range(3)))
     async with query.socket("earliest", speed=1, clock="event") as socket:
         [first] = await socket.events(1)
@@ -73,7 +77,7 @@ async def test_a_stream_is_alive_while_it_waits_for_the_time_of_an_event(query: 
 
 
 @pytest.mark.parametrize("asked", [{}, {"event_type": "click"}, {"user_id": 7, "batch": 1}], ids=str)
-async def test_a_heartbeat_never_goes_back_behind_what_was_sent(
+async def test_a_heartbeat_is_never_before_the_last_frame(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.0)

@@ -1,4 +1,4 @@
-"""What a client of /ws can say on an open stream."""
+"""Messages of /ws clients on an open stream."""
 
 import json
 from datetime import timedelta
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.writes_no_table
 
 
 def after_the_last_state(socket: LiveSocket) -> list[int]:
-    """The sequences of the events behind the last answer."""
+    """Returns the sequences of the events after the last state frame."""
     kinds = [frame["kind"] for frame in socket.frames]
     return seqs_of(events_of(socket.frames[len(kinds) - kinds[::-1].index("state") :]))
 
 
-async def test_a_paused_stream_says_nothing_and_goes_on_where_it_was(query: QueryService, log: LogClient) -> None:
+async def test_a_paused_stream_sends_no_events_and_resumes_at_its_position(query: QueryService, log: LogClient) -> None:
     async with query.socket() as socket, query.socket() as other:
         await socket.until("caught_up")
         await other.until("caught_up")
@@ -33,7 +33,7 @@ async def test_a_paused_stream_says_nothing_and_goes_on_where_it_was(query: Quer
         assert [frame["kind"] for frame in socket.frames[:4]] == ["hello", "caught_up", "state", "state"]
 
 
-async def test_an_idle_pause_says_that_the_stream_is_alive(
+async def test_a_paused_stream_sends_progress(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
@@ -44,7 +44,7 @@ async def test_an_idle_pause_says_that_the_stream_is_alive(
         assert await socket.until("progress") == {"kind": "progress", "cursor": state["cursor"]}
 
 
-async def test_a_seek_goes_to_any_place_and_back_to_now(query: QueryService, log: LogClient) -> None:
+async def test_a_seek_reaches_any_place_and_returns_to_live(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(20))
     async with query.socket() as socket:
         await socket.until("caught_up")
@@ -73,7 +73,7 @@ async def test_a_seek_can_end_and_be_paced(query: QueryService, log: LogClient) 
     assert after_the_last_state(socket) == [1, 2, 3, 4]
 
 
-async def test_a_seek_during_a_long_wait_is_obeyed_at_once(query: QueryService, log: LogClient) -> None:
+async def test_a_seek_during_a_long_wait_takes_effect_at_once(query: QueryService, log: LogClient) -> None:
     await log_events(log, (event(created_at=BASE + timedelta(hours=number)) for number in range(5)))
     async with query.socket("earliest", speed=1, clock="event") as socket:
         await socket.events(1)
@@ -83,7 +83,7 @@ async def test_a_seek_during_a_long_wait_is_obeyed_at_once(query: QueryService, 
 
 
 @pytest.mark.parametrize("start", ["latest", "earliest"])
-async def test_another_filter_holds_from_its_answer_on(query: QueryService, log: LogClient, start: str) -> None:
+async def test_a_new_filter_applies_after_its_state_frame(query: QueryService, log: LogClient, start: str) -> None:
     async with query.socket(start, event_type="click") as socket:
         await socket.until("caught_up")
         await log_events(log, [event("click"), event("page_view"), event("click")])
@@ -99,7 +99,7 @@ async def test_another_filter_holds_from_its_answer_on(query: QueryService, log:
     assert seqs_of(events_of(socket.frames)) == [1, 3, 5, 6, 8]
 
 
-async def test_a_filter_in_the_middle_of_history_neither_skips_nor_repeats(query: QueryService, log: LogClient) -> None:
+async def test_a_filter_during_history_skips_and_repeats_nothing(query: QueryService, log: LogClient) -> None:
     sent = await log_events(log, some_events(2_000))
     async with query.socket("earliest", batch=10) as socket:
         before = await socket.events(300)
@@ -140,7 +140,7 @@ async def test_every_message_is_answered_in_order(query: QueryService, log: LogC
         ('{"kind":"pause","for":5}', "'for' is not a member"),
     ],
 )
-async def test_what_cannot_be_understood_closes_the_stream_with_3501_and_the_reason(
+async def test_an_invalid_message_closes_the_stream_with_3501_and_the_reason(
     query: QueryService, log: LogClient, said: str | bytes, reason: str
 ) -> None:
     async with query.socket() as socket:
@@ -159,13 +159,13 @@ async def test_a_message_that_is_too_long_is_refused_with_3501_and_the_reason(
     assert (code, why) == (3501, "a message has at most 65,536 bytes")
 
 
-async def test_a_message_as_long_as_may_be_is_obeyed(query: QueryService, log: LogClient) -> None:
+async def test_a_message_of_the_maximum_length_is_accepted(query: QueryService, log: LogClient) -> None:
     async with query.socket() as socket:
         await socket.connection.send('{"kind":"filter"}'.ljust(65_536))
         assert await socket.until("state") == IsPartialDict(event_type=[])
 
 
-async def test_who_says_more_than_is_taken_is_refused(query: QueryService, log: LogClient) -> None:
+async def test_a_client_with_too_many_messages_is_refused(query: QueryService, log: LogClient) -> None:
     async with query.socket() as socket:
         await socket.until("caught_up")
         for _ in range(2_000):

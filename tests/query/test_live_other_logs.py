@@ -1,4 +1,4 @@
-"""/ws where it can't go on from what a client has: another log, another history, entries that are gone or no events."""
+"""/ws with a cursor that is not valid: of another log, another history, or of lost or unreadable entries."""
 
 import pytest
 from dirty_equals import IsPartialDict, IsStr
@@ -13,7 +13,7 @@ from tests.support.events import event, log_event, log_events, log_raw, some_eve
 pytestmark = pytest.mark.writes_no_table
 
 
-async def test_a_cursor_of_another_log_gets_a_gap_and_then_this_log(query: QueryService, log: LogClient) -> None:
+async def test_a_cursor_of_another_log_receives_a_gap_and_then_this_log(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(3))
     epoch = (await log.state()).epoch
     async with query.socket("another:2:0123456789abcdef") as socket:
@@ -30,7 +30,7 @@ async def test_a_cursor_of_another_log_gets_a_gap_and_then_this_log(query: Query
 @pytest.mark.parametrize(
     ("place", "reason"), [("2:0123456789abcdef", "another message"), ("9:0123456789abcdef", "ends")]
 )
-async def test_a_cursor_of_another_history_gets_a_gap_and_then_this_one(
+async def test_a_cursor_of_another_history_receives_a_gap_and_then_this_one(
     query: QueryService, log: LogClient, place: str, reason: str
 ) -> None:
     await log_events(log, some_events(3))
@@ -42,7 +42,7 @@ async def test_a_cursor_of_another_history_gets_a_gap_and_then_this_one(
 
 
 @pytest.mark.parametrize("live", [True, False])
-async def test_what_is_not_an_event_is_a_gap_and_the_others_arrive(
+async def test_an_entry_that_is_not_an_event_is_a_gap_and_the_others_arrive(
     query: QueryService, log: LogClient, live: bool
 ) -> None:
     async with query.socket("earliest") as early:
@@ -67,7 +67,7 @@ async def test_what_is_not_an_event_is_a_gap_and_the_others_arrive(
     assert events_of(socket.frames)[3] == IsPartialDict(event_id=str(one.event_id), created_at=IsStr(regex=".*01:00"))
 
 
-async def test_what_is_gone_from_the_log_is_a_gap_and_what_follows_arrives(query: QueryService, log: LogClient) -> None:
+async def test_lost_entries_are_a_gap_and_the_following_arrive(query: QueryService, log: LogClient) -> None:
     config = (await log.stream_info(LOG_STREAM))["config"]
     await log.api(f"STREAM.DELETE.{LOG_STREAM}")
     await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "deny_delete": False})

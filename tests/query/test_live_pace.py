@@ -1,4 +1,4 @@
-"""Watching the log again at its original pace, times a factor."""
+"""Replaying the log at its original pace, times a factor."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.writes_no_table
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -27,16 +27,16 @@ class Clock:
 
 
 def items(*seconds: float) -> list[Item]:
-    """Items whose log time and ``created_at`` are these seconds."""
+    """Returns items with these log times and ``created_at``, in seconds."""
     return [
         Item(Cursor("log", seq), b"{}", "", int(at * 1e9), "click", 1, datetime.fromtimestamp(at, UTC))
         for seq, at in enumerate(seconds, 1)
     ]
 
 
-def waits(pacer: Pacer, clock: Clock, *moments: float) -> list[float]:
-    """Seconds from one item to the next."""
-    rest, waited, since = items(*moments), [], clock.now
+def waits(pacer: Pacer, clock: Clock, *times: float) -> list[float]:
+    """Returns the seconds from each item to the next."""
+    rest, waited, since = items(*times), [], clock.now
     while rest:
         number, wait = pacer.due(rest)
         if number:
@@ -46,38 +46,38 @@ def waits(pacer: Pacer, clock: Clock, *moments: float) -> list[float]:
     return waited
 
 
-def test_waits_are_the_original_ones_divided_by_the_speed() -> None:
+def test_waits_are_the_original_intervals_divided_by_the_speed() -> None:
     clock = Clock()
     assert waits(Pacer(1, "log", now=clock), clock, 50, 51, 51, 53.5) == [0, 1, 0, 2.5]
     assert waits(Pacer(10, "log", now=clock), clock, 50, 51, 51, 53.5) == [0, 0.1, 0, 0.25]
     assert waits(Pacer(0.5, "log", now=clock), clock, 50, 51) == [0, 2]
 
 
-def test_a_stream_from_a_time_begins_with_the_silence_behind_it() -> None:
+def test_a_stream_from_a_time_starts_with_the_interval_to_its_first_event() -> None:
     clock = Clock()
     assert waits(Pacer(1, "log", datetime.fromtimestamp(40, UTC), now=clock), clock, 43, 44) == [3, 1]
 
 
-def test_no_wait_is_longer_than_the_longest() -> None:
+def test_no_wait_exceeds_the_maximum() -> None:
     clock = Clock()
     assert waits(Pacer(1, "log", now=clock), clock, 50, 50 + 8 * 3600, 51 + 8 * 3600) == [0, MAX_WAIT, 1]
 
 
-def test_by_the_events_clock_going_back_takes_no_time() -> None:
+def test_on_the_event_clock_an_earlier_event_is_sent_at_once() -> None:
     clock = Clock()
     assert waits(Pacer(1, "event", now=clock), clock, 50, 40, 45, 52, 51) == [0, 0, 0, 2, 0]
 
 
-def test_who_fell_behind_hurries() -> None:
+def test_a_client_that_is_late_catches_up() -> None:
     clock = Clock()
     pacer = Pacer(1, "log", now=clock)
     assert pacer.due(items(50)) == (1, 0.0)
-    clock.now += 2.5  # the client did not take it sooner
+    clock.now += 2.5  # the client did not read it earlier
     number, wait = pacer.due(items(51, 52, 53))
     assert (number, round(wait, 3)) == (2, 0.5)
 
 
-def test_what_is_gone_from_the_log_takes_no_time() -> None:
+def test_lost_entries_take_no_time() -> None:
     clock = Clock()
     gap = Item(Cursor("log", 5), b"", "lost")
     pacer = Pacer(1, "log", now=clock)
@@ -85,7 +85,7 @@ def test_what_is_gone_from_the_log_takes_no_time() -> None:
     assert pacer.due(items(51)) == (0, 1.0)
 
 
-def test_after_a_pause_the_next_wait_begins_anew() -> None:
+def test_after_a_pause_the_next_wait_restarts() -> None:
     clock = Clock()
     pacer = Pacer(1, "log", now=clock)
     pacer.due(items(50))
@@ -94,7 +94,7 @@ def test_after_a_pause_the_next_wait_begins_anew() -> None:
     assert pacer.due(items(52)) == (0, 2.0)
 
 
-async def test_a_paced_stream_takes_its_time_and_then_is_live(query: QueryService, log: LogClient) -> None:
+async def test_a_paced_stream_keeps_its_pace_and_then_is_live(query: QueryService, log: LogClient) -> None:
     await log_events(log, (event(created_at=BASE + timedelta(seconds=10 * number)) for number in range(6)))
     began = time.monotonic()
     async with query.socket("earliest", speed=100, clock="event") as socket:
@@ -103,12 +103,12 @@ async def test_a_paced_stream_takes_its_time_and_then_is_live(query: QueryServic
         assert seqs_of(events_of(socket.frames)) == [1, 2, 3, 4, 5, 6]
         frames = [frame for frame in socket.frames if frame["kind"] == "events"]
         assert took >= 0.45
-        assert len(frames) >= 3  # they came one after the other
+        assert len(frames) >= 3  # they arrived one after the other
         await log_event(log, event(created_at=BASE + timedelta(days=1)))
         assert seqs_of(await socket.events(1)) == [7]
 
 
-async def test_what_comes_during_a_paced_stream_is_paced_until_it_is_caught_up_with(
+async def test_events_that_arrive_during_a_paced_stream_are_paced_until_it_has_caught_up(
     query: QueryService, log: LogClient
 ) -> None:
     await log_events(log, (event(created_at=BASE + timedelta(seconds=10 * number)) for number in range(3)))
@@ -120,7 +120,7 @@ async def test_what_comes_during_a_paced_stream_is_paced_until_it_is_caught_up_w
 
 
 @pytest.mark.parametrize("selected", [{}, {"event_type": ["click"]}, {"user_id": 7}])
-async def test_the_logs_own_clock_paces_from_the_moment_that_was_asked_for(
+async def test_the_log_clock_paces_from_the_requested_time(
     query: QueryService, log: LogClient, selected: dict[str, object]
 ) -> None:
     first = datetime.now(UTC)
@@ -136,7 +136,7 @@ async def test_the_logs_own_clock_paces_from_the_moment_that_was_asked_for(
 
 
 @pytest.mark.parametrize("speed", ["max", "1e5", "0.1"])
-async def test_any_speed_there_is_can_be_asked_for(query: QueryService, log: LogClient, speed: str) -> None:
+async def test_any_documented_speed_is_accepted(query: QueryService, log: LogClient, speed: str) -> None:
     await log_event(log, event())
     async with query.socket("earliest", speed=speed) as socket:
         await socket.until("caught_up")

@@ -1,4 +1,4 @@
-"""What a stream can be asked for: where to begin and end, which events, how many in a frame."""
+"""Parameters of a stream: its start and end, its events, and their number per frame."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.writes_no_table
 
 
 async def to_the_end(socket: LiveSocket) -> tuple[list[Frame], int]:
-    """The frames up to the one that ends the stream, and the close code."""
+    """Returns the frames up to the end of the stream, and the close code."""
     await socket.until("end")
     with pytest.raises(ConnectionClosed) as closed:
         await socket.next()
@@ -40,12 +40,12 @@ async def logged_at(log: LogClient, seq: int) -> datetime:
     return entry.logged_at
 
 
-async def test_from_a_time_begins_with_what_the_log_took_then(query: QueryService, log: LogClient) -> None:
+async def test_from_a_time_starts_with_the_first_entry_logged_then(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(20))
-    moment = (await logged_at(log, 8)).isoformat()
-    async with query.socket(moment) as socket:
+    time = (await logged_at(log, 8)).isoformat()
+    async with query.socket(time) as socket:
         await socket.until("caught_up")
-    # the log's times are finer than a datetime: entry 8 came at that microsecond, or a fraction of it later
+    # log times are finer than a datetime: entry 8 was logged at this microsecond or a fraction later
     assert seqs_of(events_of(socket.frames)) == list(range(8, 21))
     assert socket.hello["cursor"] == IsStr(regex=".*:7:[0-9a-f]{16}")
 
@@ -53,7 +53,7 @@ async def test_from_a_time_begins_with_what_the_log_took_then(query: QueryServic
 @pytest.mark.parametrize(
     ("start", "count"), [("-1h", 5), ("-0s", 0), ("2100-01-01T00:00:00Z", 0), ("1970-01-01T00:00:00Z", 5)]
 )
-async def test_from_so_long_ago_or_any_time_at_all(query: QueryService, log: LogClient, start: str, count: int) -> None:
+async def test_from_a_relative_time_or_any_time(query: QueryService, log: LogClient, start: str, count: int) -> None:
     await log_events(log, some_events(5))
     async with query.socket(start) as socket:
         await socket.until("caught_up")
@@ -73,18 +73,18 @@ async def test_until_a_cursor_ends_with_its_entry(query: QueryService, log: LogC
 
 
 @pytest.mark.parametrize("filtered", [{}, {"event_type": ["click"]}])
-async def test_until_a_time_ends_before_what_the_log_took_then(
+async def test_until_a_time_ends_before_the_first_entry_logged_then(
     query: QueryService, log: LogClient, filtered: dict[str, list[str]]
 ) -> None:
     sent = await log_events(log, some_events(40))
-    moment = (await logged_at(log, 31)).isoformat()
-    async with query.socket("earliest", until=moment, **filtered) as socket:
+    time = (await logged_at(log, 31)).isoformat()
+    async with query.socket("earliest", until=time, **filtered) as socket:
         frames, code = await to_the_end(socket)
     wanted = [number for number, one in enumerate(sent[:30], 1) if not filtered or one.event_type == "click"]
     assert (seqs_of(events_of(frames)), code) == (wanted, 1000)
 
 
-async def test_until_a_time_to_come_is_live_until_then(query: QueryService, log: LogClient) -> None:
+async def test_until_a_future_time_is_live_until_then(query: QueryService, log: LogClient) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=1)
     async with query.socket(until=soon.isoformat()) as socket:
         await socket.until("caught_up")
@@ -94,7 +94,7 @@ async def test_until_a_time_to_come_is_live_until_then(query: QueryService, log:
     assert datetime.now(UTC) >= soon
 
 
-async def test_until_what_is_there_already_ends_at_once(query: QueryService, log: LogClient) -> None:
+async def test_an_end_before_the_start_ends_the_stream_at_once(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(3))
     for start, end in (("latest", "-1h"), ("earliest", "1970-01-01T00:00:00Z")):
         async with query.socket(start, until=end) as socket:
@@ -108,7 +108,7 @@ async def test_until_what_is_there_already_ends_at_once(query: QueryService, log
         (["checkout.*"], [1]),
         (["checkout.>"], [1, 3]),
         (["checkout.>", "checkout.paid", "页面"], [1, 3, 6]),
-        (["*.paid", "checkout.*", "Order Completed"], [1, 5]),  # they overlap: the log's server can't select them
+        (["*.paid", "checkout.*", "Order Completed"], [1, 5]),  # they overlap, so the log's server cannot filter them
         (["nothing"], []),
     ],
 )
@@ -125,7 +125,7 @@ async def test_types_are_selected_with_wildcards_in_history_and_live(
         assert seqs_of(await socket.events(len(wanted))) == [6 + seq for seq in wanted]
 
 
-async def test_a_user_is_selected_whatever_number_it_has(query: QueryService, log: LogClient) -> None:
+async def test_any_user_id_can_be_selected(query: QueryService, log: LogClient) -> None:
     users = [-(2**63), 5, 2**63 - 1, 5]
     await log_events(log, (event(user_id=user) for user in users))
     for user, wanted in ((5, [2, 4]), (2**63 - 1, [3]), (-(2**63), [1]), (6, [])):
@@ -134,7 +134,7 @@ async def test_a_user_is_selected_whatever_number_it_has(query: QueryService, lo
             assert seqs_of(events_of(socket.frames)) == wanted
 
 
-async def test_a_frame_has_at_most_so_many_events_as_asked(query: QueryService, log: LogClient) -> None:
+async def test_batch_limits_the_events_of_a_frame(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(20))
     async with query.socket("earliest", batch=3) as socket:
         await socket.until("caught_up")
@@ -145,7 +145,7 @@ async def test_a_frame_has_at_most_so_many_events_as_asked(query: QueryService, 
     assert sum(counts) == 40
 
 
-async def test_a_stretch_without_a_match_is_told_as_progress(
+async def test_a_range_without_a_match_is_reported_as_progress(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.HEARTBEAT", 0.1)
@@ -157,7 +157,7 @@ async def test_a_stretch_without_a_match_is_told_as_progress(
             assert frame["kind"] == "progress"
 
 
-async def test_the_logs_server_passes_over_types_that_are_not_asked_for(
+async def test_the_logs_server_skips_unselected_types(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came: list[int] = []
@@ -174,7 +174,7 @@ async def test_the_logs_server_passes_over_types_that_are_not_asked_for(
 
 
 @pytest.mark.parametrize("patterns", [["page_view"], ["click"]])
-async def test_recorded_gaps_are_told_to_who_selects_types(
+async def test_recorded_gaps_reach_clients_that_select_types(
     settings: Settings, log: LogClient, patterns: list[str]
 ) -> None:
     await allow_deletes(log)
@@ -188,7 +188,7 @@ async def test_recorded_gaps_are_told_to_who_selects_types(
     assert reasons == [IsStr(regex=".*entries 1 to 2 are gone.*"), IsStr(regex=".*entries 11 to 15 are gone.*")]
 
 
-async def test_a_hole_that_is_not_recorded_is_told_to_who_selects_types(settings: Settings, log: LogClient) -> None:
+async def test_unrecorded_holes_reach_clients_that_select_types(settings: Settings, log: LogClient) -> None:
     await allow_deletes(log)
     sent = await log_events(log, some_events(30))
     for seq in (11, 12):
@@ -201,7 +201,7 @@ async def test_a_hole_that_is_not_recorded_is_told_to_who_selects_types(settings
 
 
 @pytest.mark.parametrize("ring", [3, 1_000])
-async def test_whatever_is_selected_is_what_the_log_has_of_it_in_history_and_live(
+async def test_a_selection_equals_the_logs_matching_entries_in_history_and_live(
     settings: Settings, log: LogClient, ring: int
 ) -> None:
     chance = random.Random(ring)

@@ -1,4 +1,4 @@
-"""The schemas in the AsyncAPI document of /ws allow what the service takes; the text of OpenAPI agrees with them."""
+"""The schemas of /ws in AsyncAPI match what the service accepts, and OpenAPI's text agrees with them."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_there_is_one_channel_with_every_frame_and_every_message() -> None:
     assert resolve(DOCUMENT, answer)["name"] == "state"
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     assert references(DOCUMENT)
     for reference in references(DOCUMENT):
         assert resolve(DOCUMENT, reference)
@@ -67,7 +67,7 @@ def test_every_frame_and_message_is_described_and_has_examples_that_its_schema_a
         assert set(undescribed) <= {"kind"}, name
 
 
-def test_the_examples_of_frames_have_cursors_and_events_as_the_log_has_them() -> None:
+def test_the_examples_of_frames_have_valid_cursors_and_events() -> None:
     for frame in (example for message in SENT.values() for example in examples(message)):
         for member in {"cursor", "asked", "resumed_at", "first", "last"} & set(frame):
             assert frame[member] is None or str(Cursor.parse(frame[member])) == frame[member]
@@ -91,7 +91,7 @@ def test_an_event_has_the_members_and_bounds_of_the_logs_events() -> None:
 
 
 @pytest.mark.parametrize("text", ["e:0:", "e:1:01234567", "e:1:0123456789abcdef", "", "e:1", "e:1:0", "e:x:", "a b:0:"])
-def test_the_pattern_of_cursors_is_what_is_read_as_one(text: str) -> None:
+def test_the_pattern_of_cursors_matches_what_the_service_accepts(text: str) -> None:
     pattern = schema_of(SENT["end"])["properties"]["cursor"]["pattern"]
     assert bool(re.search(pattern, text)) == accepts(lambda: Cursor.parse(text))
 
@@ -108,7 +108,7 @@ def test_the_pattern_of_cursors_is_what_is_read_as_one(text: str) -> None:
     ],
     ids=lambda asked: str(asked)[:40],
 )
-def test_the_schema_of_the_parameters_allows_what_is_accepted(asked: dict[str, Any]) -> None:
+def test_the_schema_of_the_parameters_matches_what_the_service_accepts(asked: dict[str, Any]) -> None:
     given = [
         (name, str(one)) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])
     ]
@@ -129,7 +129,7 @@ def test_the_schema_of_the_parameters_allows_what_is_accepted(asked: dict[str, A
     ],
     ids=str,
 )
-def test_the_schemas_of_messages_allow_what_is_accepted(said: dict[str, Any]) -> None:
+def test_the_schemas_of_messages_match_what_the_service_accepts(said: dict[str, Any]) -> None:
     allowed = any(strict_validator(DOCUMENT, message["payload"]).is_valid(said) for message in TAKEN.values())
     assert allowed == accepts(lambda: read_message(json.dumps(said)))
 
@@ -142,7 +142,7 @@ def accepts(read: Callable[[], object]) -> bool:
     return True
 
 
-def test_the_close_codes_are_those_that_are_sent() -> None:
+def test_the_documented_close_codes_are_those_in_use() -> None:
     def codes_in(text: str) -> set[int]:
         return {int(code) for code in re.findall(r"^- `(\d{4})` ", text, re.MULTILINE)}
 
@@ -158,7 +158,7 @@ def test_openapis_text_shows_each_frame_and_message_with_its_members() -> None:
 
 
 def shown_in(text: str) -> dict[str, set[str]]:
-    """The members of each frame and message in the text's blocks of code."""
+    """Returns the members of each frame and message in the text's code blocks."""
     blocks = "".join(re.findall(r"```\n(.*?)```", text, re.DOTALL))
     found = re.findall(r'\{"kind":"(\w+)"(.*?)(?=\{"kind"|$)', blocks, re.DOTALL)
     return {kind: {"kind", *re.findall(r'"(\w+)":', rest)} for kind, rest in found}

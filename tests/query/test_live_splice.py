@@ -1,4 +1,4 @@
-"""A client that is cut again and again ends with exactly the log's entries: history and live have no seam."""
+"""A client that is disconnected repeatedly has exactly the log's entries, in history and live."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.settings import Settings
-from tests.query.conftest import PATIENCE, Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
+from tests.query.conftest import TIMEOUT, Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
 from tests.query.test_sse import EventSource, source
 from tests.support.events import log_event, some_events
 from tests.support.processes import start_service
@@ -28,11 +28,11 @@ pytestmark = pytest.mark.writes_no_table
 
 CUTS = 200
 RING = 60
-"""Entries: small, so that a cursor is before, at and beyond the ring's edge by turns."""
+"""Entries of the ring; few, so that cursors are before, at and beyond its edge."""
 
 
 class Kept(NamedTuple):
-    """What a client keeps from one connection to the next."""
+    """The state of a client between connections."""
 
     cursor: str
     seqs: list[int]
@@ -53,7 +53,7 @@ async def over_ws(query: QueryService, cursor: str, asked: dict[str, Any]) -> As
         try:
             yield socket.next
         finally:
-            socket.connection.transport.abort()  # no close frame: it is cut
+            socket.connection.transport.abort()  # no close frame: the connection was cut
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def over_sse(query: QueryService, cursor: str, asked: dict[str, Any]) -> A
     ],
     ids=["ws", "one by one", "one type", "one user", "sse"],
 )
-async def test_a_client_that_is_cut_200_times_ends_with_exactly_the_logs_entries(
+async def test_a_client_disconnected_200_times_has_exactly_the_logs_entries(
     settings: Settings, log: LogClient, over: Connect, asked: dict[str, Any], wanted: Callable[[Event], bool]
 ) -> None:
     chance = random.Random(200)
@@ -88,7 +88,7 @@ async def test_a_client_that_is_cut_200_times_ends_with_exactly_the_logs_entries
     kept = Kept("earliest", [])
     async with running_query(settings.model_copy(update={"live_ring": RING})) as query:
         for _ in range(CUTS):
-            # how far the log goes on while nobody is there: not at all, within the ring, or beyond it
+            # how far the log grows while no client is connected: not at all, within the ring, or beyond it
             await write(chance.choice([0, 0, chance.randrange(RING), RING, RING + chance.randrange(RING)]))
             writing = asyncio.create_task(write(chance.randrange(20)))
             async with over(query, kept.cursor, asked) as next_frame:
@@ -118,7 +118,7 @@ async def ws_frames(url: str, cursor: str, asked: dict[str, Any]) -> AsyncGenera
 
 async def sse_frames(url: str, cursor: str, asked: dict[str, Any]) -> AsyncGenerator[Frame]:
     async with (
-        httpx.AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False) as http,
+        httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False) as http,
         http.stream("GET", "/sse", params={"from": cursor, **asked}) as answer,
     ):
         events = EventSource(answer.raise_for_status())
@@ -131,7 +131,7 @@ async def sse_frames(url: str, cursor: str, asked: dict[str, Any]) -> AsyncGener
     [(ws_frames, {}, None), (sse_frames, {"event_type": "click"}, RING)],
     ids=["ws", "sse, one type, a small ring"],
 )
-async def test_killing_the_logs_server_and_the_query_service_in_between_loses_and_repeats_nothing(
+async def test_killing_the_logs_server_and_the_query_service_loses_and_repeats_nothing(
     own_nats_server: NatsServer,
     settings: Settings,
     frames: Frames,
@@ -148,7 +148,7 @@ async def test_killing_the_logs_server_and_the_query_service_in_between_loses_an
     done = asyncio.Event()
 
     async def write() -> None:
-        """Each event until it is acknowledged, whatever happens."""
+        """Sends each event until it is acknowledged."""
         writer = await connect_log(own, "test-writer")
         for one in some_events(1_000_000):
             if done.is_set():
@@ -169,7 +169,7 @@ async def test_killing_the_logs_server_and_the_query_service_in_between_loses_an
         return [seq for seq, one in enumerate(sent, 1) if asked.get("event_type", one.event_type) == one.event_type]
 
     async def follow() -> None:
-        """A client as a user would write it: it connects again with its cursor."""
+        """A client that reconnects with its cursor."""
         nonlocal kept
         while not (done.is_set() and len(kept.seqs) == len(wanted())):
             try:
@@ -192,7 +192,7 @@ async def test_killing_the_logs_server_and_the_query_service_in_between_loses_an
                     assert not task.done() or task.result() is None
                 return len(kept.seqs) >= behind
 
-            await until(got_there, timeout=120)  # a loaded machine takes long to start a service
+            await until(got_there, timeout=120)  # a busy machine is slow to start a service
             if kill_service:
                 service.kill()
                 service.wait()

@@ -1,4 +1,4 @@
-"""Live clients see one shape of an event type, whatever versions the log holds."""
+"""Live clients receive one shape of an event type for all versions in the log."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def generations() -> list[Event]:
     ]
 
 
-async def test_history_and_what_comes_live_have_the_current_shape(query: QueryService, log: LogClient) -> None:
+async def test_history_and_live_events_have_the_current_shape(query: QueryService, log: LogClient) -> None:
     past, present = generations(), generations()
     for one in past:
         await log_event(log, one)
@@ -53,7 +53,7 @@ async def test_history_and_what_comes_live_have_the_current_shape(query: QuerySe
     assert len({tuple(one) for one in found}) == 1  # the same members in the same order
 
 
-async def test_what_cannot_be_read_is_a_gap_with_the_reason(query: QueryService, log: LogClient) -> None:
+async def test_an_unreadable_entry_is_a_gap_with_the_reason(query: QueryService, log: LogClient) -> None:
     await log_event(log, order('{"sum":1}'))
     await log_event(log, order("{}", 9))
     await log_event(log, order('{"total":12.5}'))

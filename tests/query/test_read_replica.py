@@ -1,4 +1,4 @@
-"""A streaming replica of Postgres answers for the read model: docs/scaling.md says so."""
+"""A query service reads from a streaming replica of Postgres, as docs/scaling.md describes."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 @pytest.fixture
 def replica(own_postgres_server: PostgresServer) -> Iterator[PostgresServer]:
-    """A copy of the server that follows it, as pg_basebackup makes it."""
+    """A streaming replica, made by pg_basebackup."""
     primary = own_postgres_server.embedded
     replica = EmbeddedPostgres(primary.data_dir.with_name("replica"), primary.secret_file, free_port())
     copy = [str(postgres_bin() / "pg_basebackup"), "--write-recovery-conf", f"--pgdata={replica.data_dir.resolve()}"]
@@ -39,7 +39,7 @@ def replica(own_postgres_server: PostgresServer) -> Iterator[PostgresServer]:
             server.stop()
 
 
-async def test_a_query_service_on_a_replica_answers_with_the_position_it_is_of_and_waits_for_another(
+async def test_a_query_service_on_a_replica_names_its_position_and_waits_for_a_later_one(
     log: LogClient, settings: Settings, own_postgres_server: PostgresServer, replica: PostgresServer
 ) -> None:
     settings = settings.model_copy(update={"database": own_postgres_server.embedded.dsn("analytics")})
@@ -62,7 +62,7 @@ async def test_a_query_service_on_a_replica_answers_with_the_position_it_is_of_a
 
 
 async def is_there(settings: Settings) -> bool:
-    """Whether the replica has the database, and is one."""
+    """Returns whether the replica is ready and in recovery."""
     try:
         connection = await asyncpg.connect(settings.dsn)
     except asyncpg.InvalidCatalogNameError:

@@ -1,4 +1,4 @@
-"""The ring's bounds, and what it shares."""
+"""The bounds of the ring, and its shared frames."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def behind(ring: Ring, position: Cursor, selection: Selection = EVERYTHING, limi
     return frame
 
 
-def test_it_keeps_the_latest_and_forgets_the_rest() -> None:
+def test_the_ring_holds_the_latest_entries() -> None:
     ring = Ring(START, 100)
     ring.extend(items(11, 130))
     ring.extend(items(131, 150))
@@ -43,14 +43,14 @@ def test_it_keeps_the_latest_and_forgets_the_rest() -> None:
     assert ring.continues(Cursor("log", 50))
 
 
-def test_it_keeps_fewer_when_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ring_holds_fewer_large_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("query.live.ring.MAX_BYTES", 100_000)
     ring = Ring(START, 100)
     ring.extend(items(11, 30, size=10_000))
     assert ring.first_seq == 22
 
 
-def test_a_frame_has_at_most_256_events_and_no_more_characters_than_clients_take() -> None:
+def test_a_frame_has_at_most_256_events_and_the_maximum_of_characters() -> None:
     ring = Ring(START, 1_000)
     ring.extend(items(11, 500))
     assert behind(ring, START).position.seq == 10 + 256
@@ -60,7 +60,7 @@ def test_a_frame_has_at_most_256_events_and_no_more_characters_than_clients_take
     assert len(frame.data) < 300_000
 
 
-def test_who_asks_at_the_same_place_shares_the_text_until_there_is_more() -> None:
+def test_clients_at_one_place_share_the_text_until_more_entries_arrive() -> None:
     ring = Ring(START, 100)
     ring.extend(items(11, 12))
     frame = behind(ring, START)
@@ -69,7 +69,7 @@ def test_who_asks_at_the_same_place_shares_the_text_until_there_is_more() -> Non
     assert behind(ring, START).position.seq == 13
 
 
-def test_it_does_not_continue_another_history() -> None:
+def test_the_ring_does_not_continue_another_history() -> None:
     ring = Ring(START, 100)
     ring.extend(items(11, 20))
     known = items(15, 15)[0].cursor
@@ -104,25 +104,25 @@ def test_gaps_leave_the_ring_as_entries_do() -> None:
     assert ring.continues(Cursor("log", 20))
 
 
-def test_of_what_a_client_does_not_want_it_gets_the_position_behind() -> None:
+def test_after_unselected_entries_a_client_receives_the_position() -> None:
     ring = Ring(START, 5_000)
     ring.extend(items(11, 3_010))
     nobody = Selection(user_id=5)
     position = ring.frame_after(START, nobody)
-    assert position == items(2_010, 2_010)[0].cursor  # others have their turn before the rest is looked at
+    assert position == items(2_010, 2_010)[0].cursor  # other clients get a turn before the rest is read
     assert ring.frame_after(position, nobody) == ring.end
-    everybody = Selection((TypePattern.parse("page_view"), TypePattern.parse("x.*")), user_id=1)
-    assert behind(ring, START, everybody, 7).position.seq == 17
+    selection = Selection((TypePattern.parse("page_view"), TypePattern.parse("x.*")), user_id=1)
+    assert behind(ring, START, selection, 7).position.seq == 17
 
 
-def test_what_is_no_event_is_told_to_everybody() -> None:
+def test_an_entry_that_is_not_an_event_is_a_gap_for_every_client() -> None:
     ring = Ring(START, 100)
     ring.extend([*items(11, 12), Item(Cursor("log", 13), b"", "lost"), *items(14, 15)])
     frame = behind(ring, START, Selection(user_id=5))
     assert (frame.position.seq, b"lost" in frame.data) == (13, True)
 
 
-def test_frames_for_many_places_are_kept_up_to_a_bound_while_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_frames_are_bounded_while_no_entry_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("query.live.ring.MAX_SHARED_BYTES", 200_000)
     monkeypatch.setattr("query.live.ring.MAX_SHARED", 40)
     ring = Ring(START, 5_000)
@@ -135,13 +135,13 @@ def test_frames_for_many_places_are_kept_up_to_a_bound_while_nothing_comes(monke
         assert behind(ring, places[0], limit=limit) == frames[0]
     for place in places[:100]:
         ring.frame_after(place, Selection(user_id=5))
-    assert ring.shared_bytes == 0  # these have no text, and so many as are kept
+    assert ring.shared_bytes == 0  # these have no text, and are as many as the ring shares
     behind(ring, START)
     ring.extend(items(2_011, 2_011))
     assert ring.shared_bytes == 0
 
 
-def test_what_is_asked_for_again_and_again_stays_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frequently_requested_frames_stay_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("query.live.ring.MAX_SHARED", 3)
     ring = Ring(START, 5_000)
     ring.extend(items(11, 40))
@@ -151,7 +151,7 @@ def test_what_is_asked_for_again_and_again_stays_shared(monkeypatch: pytest.Monk
         assert behind(ring, START) is popular
 
 
-def test_a_frame_larger_than_all_that_is_shared_is_made_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_larger_than_the_bound_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("query.live.ring.MAX_SHARED_BYTES", 1_000)
     ring = Ring(START, 100)
     ring.extend(items(11, 12, size=10_000))

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.writes_no_table
 
 
 class EventSource:
-    """What a browser's EventSource makes of an answer: events with their ids, comments left out."""
+    """Parses an answer as a browser's EventSource does: events with their ids, without comments."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.answer = answer
@@ -60,7 +60,7 @@ async def source(query: QueryService, last_id: str = "", **parameters: Any) -> A
         yield EventSource(answer)
 
 
-async def test_it_is_the_same_stream_as_ws(query: QueryService, log: LogClient) -> None:
+async def test_sse_is_the_same_stream_as_ws(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(600))
     async with query.socket("earliest", event_type="click", batch=20) as socket:
         await socket.until("caught_up")
@@ -76,7 +76,7 @@ async def test_it_is_the_same_stream_as_ws(query: QueryService, log: LogClient) 
         assert seqs_of(events_of([await events.until("events")])) == [601]
 
 
-async def test_a_client_that_connects_again_with_the_last_id_misses_and_repeats_nothing(
+async def test_a_client_that_reconnects_with_the_last_id_misses_and_repeats_nothing(
     query: QueryService, log: LogClient
 ) -> None:
     sending = asyncio.create_task(log_events(log, some_events(1_000)))
@@ -95,7 +95,7 @@ async def test_a_client_that_connects_again_with_the_last_id_misses_and_repeats_
     assert seqs_of(got) == list(range(1, 1_001))
 
 
-async def test_a_browser_that_has_reached_the_end_is_told_to_stay_away(query: QueryService, log: LogClient) -> None:
+async def test_a_browser_that_reached_the_end_receives_204(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(5))
     async with source(query, **{"from": "earliest", "until": "-0s"}) as events:
         end = await events.until("end")
@@ -124,7 +124,7 @@ async def test_a_bad_request_is_a_problem_that_names_the_parameter(
     assert answer.json() == IsPartialDict(status=422, title="Bad parameter", detail=IsStr(regex=detail))
 
 
-async def test_stopping_the_service_ends_the_stream_and_says_why(settings: Settings, log: LogClient) -> None:
+async def test_stopping_the_service_ends_the_stream_with_the_reason(settings: Settings, log: LogClient) -> None:
     async with running_query(settings) as query, query.http.stream("GET", "/sse") as answer:
         lines = answer.aiter_lines()
         await until(lambda: _clients(query, 1))
@@ -134,7 +134,7 @@ async def test_stopping_the_service_ends_the_stream_and_says_why(settings: Setti
         await query.task
 
 
-async def test_clients_are_counted_and_forgotten(query: QueryService) -> None:
+async def test_clients_are_counted_until_they_leave(query: QueryService) -> None:
     async with source(query) as events:
         await events.until("hello")
         assert await _clients(query, 1)
@@ -145,7 +145,7 @@ async def _clients(query: QueryService, count: int) -> bool:
     return bool((await query.status())["live_clients"] == count)
 
 
-async def test_a_client_that_takes_nothing_is_let_go_and_holds_up_nobody(
+async def test_a_client_that_does_not_read_is_closed_and_delays_no_other(
     settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.live.sending.STALL_TIMEOUT", 0.5)
@@ -159,7 +159,7 @@ async def test_a_client_that_takes_nothing_is_let_go_and_holds_up_nobody(
                 await quick.events(200)
             await until(lambda: _clients(query, 1))
             got: list[Frame] = []
-            with suppress(httpx.RemoteProtocolError):  # it breaks off in the middle of what is on its way
+            with suppress(httpx.RemoteProtocolError):  # the connection ends in the middle of a frame
                 while (frame := await slow.next()) is not None:
                     got += events_of([frame])
         assert seqs_of(got) == list(range(1, len(got) + 1))
@@ -170,7 +170,7 @@ async def test_a_client_that_takes_nothing_is_let_go_and_holds_up_nobody(
         assert seqs_of(got) == list(range(1, 801))
 
 
-async def test_curl_shows_it_as_it_comes(query: QueryService, log: LogClient) -> None:
+async def test_curl_shows_events_as_they_arrive(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(3))
     shown = await asyncio.to_thread(
         subprocess.run,
@@ -192,7 +192,7 @@ async def test_its_parameters_are_described(query: QueryService) -> None:
     assert names == {"from", "until", "event_type", "user_id", "speed", "clock", "batch", "last-event-id"}
 
 
-async def test_a_log_that_is_not_there_is_a_problem(query: QueryService, log: LogClient) -> None:
+async def test_an_unavailable_log_is_a_problem(query: QueryService, log: LogClient) -> None:
     await log.api(f"STREAM.DELETE.{LOG_STREAM}")
     answer = await query.http.get("/sse")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -200,11 +200,11 @@ async def test_a_log_that_is_not_there_is_a_problem(query: QueryService, log: Lo
 
 
 BROWSER = {"Accept": "text/event-stream"}
-"""What an EventSource sends; curl and others accept anything."""
+"""The Accept header of an EventSource; curl and others accept anything."""
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json, Text/Event-Stream;q=0.9"])
-async def test_a_browser_that_comes_while_the_log_is_away_is_told_and_comes_again(
+async def test_a_browser_reconnects_while_the_log_is_unavailable(
     query: QueryService, log: LogClient, accept: str
 ) -> None:
     await log.api(f"STREAM.DELETE.{LOG_STREAM}")
@@ -215,7 +215,7 @@ async def test_a_browser_that_comes_while_the_log_is_away_is_told_and_comes_agai
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/*"])
-async def test_whoever_else_comes_while_the_log_is_away_gets_a_problem(
+async def test_other_clients_receive_a_problem_while_the_log_is_unavailable(
     query: QueryService, log: LogClient, accept: str
 ) -> None:
     await log.api(f"STREAM.DELETE.{LOG_STREAM}")
@@ -223,6 +223,6 @@ async def test_whoever_else_comes_while_the_log_is_away_gets_a_problem(
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
 
 
-async def test_a_browsers_bad_request_is_a_problem_all_the_same(query: QueryService, log: LogClient) -> None:
+async def test_a_browsers_bad_request_is_a_problem(query: QueryService, log: LogClient) -> None:
     answer = await query.http.get("/sse", params={"batch": "0"}, headers=BROWSER)
     assert answer.status_code == 422

@@ -1,4 +1,4 @@
-"""A browser's own EventSource on /sse."""
+"""A browser's EventSource on /sse."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ source.onerror = () => refused++;
 COUNT = "got.flatMap((frame) => JSON.parse(frame).events ?? []).length"
 
 
-async def test_it_comes_again_by_itself_when_the_log_was_away_as_it_connected(
+async def test_an_event_source_reconnects_by_itself_after_the_log_was_unavailable(
     own_nats_server: NatsServer,
     settings: Settings,
     browser: Browser,
@@ -43,7 +43,7 @@ async def test_it_comes_again_by_itself_when_the_log_was_away_as_it_connected(
         await asyncio.to_thread(own_nats_server.kill)
         await page.evaluate(LISTEN)
         await page.wait_for_function("refused >= 2")
-        assert await page.evaluate("source.readyState") == 0  # it is connecting; 2 would be for ever
+        assert await page.evaluate("source.readyState") == 0  # it is connecting; 2 would mean closed
         await asyncio.to_thread(own_nats_server.start)
         await page.wait_for_function(f"{COUNT} === 20")
         got = await page.evaluate("got")

@@ -1,4 +1,4 @@
-"""What /stats promises: it equals a naive count of the events up to the position it names."""
+"""/stats equals a naive count of the events up to the position that it names."""
 
 import asyncio
 import random
@@ -73,7 +73,7 @@ async def test_every_range_bucket_and_filter_equals_a_naive_recount(
 ) -> None:
     chance = random.Random(11)
     events = list(some_events(400))
-    # on the edges of buckets too, where counting is easiest to get wrong
+    # at the edges of buckets too, where errors are most likely
     for edge in (timedelta(0), timedelta(microseconds=-1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)):
         events += [event(chance.choice(TYPES), 99, floor(BASE, unit) + edge) for unit in ("minute", "hour", "day")]
     await log_events(log, events)
@@ -89,12 +89,12 @@ async def test_without_a_range_no_single_event_is_read(
     await log_events(log, some_events(50))
     await project(settings, log, connection)
     whole, clicks = await get_stats(query), await get_stats(query, event_type=["click", "page_view"])
-    await connection.execute("truncate model_1.analytics_events")  # so an answer that needs them would differ
+    await connection.execute("truncate model_1.analytics_events")  # an answer that reads them would differ
     assert await get_stats(query) == whole
     assert await get_stats(query, event_type=["click", "page_view"]) == clicks
 
 
-async def test_auto_gives_at_most_500_buckets_however_long_the_range(
+async def test_auto_returns_at_most_500_buckets_for_any_range(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     years = datetime(2001, 1, 1, tzinfo=UTC)
@@ -114,7 +114,7 @@ async def test_auto_gives_at_most_500_buckets_however_long_the_range(
 async def test_one_answer_is_of_one_state_while_the_projector_runs(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
-    # every entry is a new event of a new user, so position, events and users have to be the same number
+    # every entry is a new event of a new user, so position, events and users must be equal
     async with running_projector(settings.model_copy(update={"batch_size": 7})) as task:
         writing = asyncio.create_task(log_events(log, (event(user_id=number) for number in range(1_500))))
         seen: set[int] = set()
@@ -178,14 +178,14 @@ async def test_min_cursor_waits_until_the_answer_includes_it(
         entry = await log.get(appended.seq)
         assert entry is not None
         cursor = str(entry.cursor((await log.state()).epoch))
-        half = cursor[:-8]  # as the command side gives it
+        half = cursor[:-8]  # as the command side returns it
         asking += [(number, asyncio.create_task(get_stats(query, min_cursor=text))) for text in (cursor, half)]
     async with running_projector(settings):
         for number, task in asking:
             assert (await task)["totals"]["events"] >= number
 
 
-async def test_min_cursor_says_when_the_projection_is_not_there_in_time(
+async def test_min_cursor_reports_a_projection_that_is_too_late(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("query.stats.waiting.WAIT_TIMEOUT", 0.1)
@@ -209,7 +209,7 @@ async def test_min_cursor_of_another_history_is_a_conflict(
         )
 
 
-async def test_the_lag_tells_what_is_not_counted_yet(
+async def test_the_lag_is_the_number_of_uncounted_entries(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(3))
@@ -242,7 +242,7 @@ async def test_without_the_log_stats_still_answer(own_nats_server: NatsServer, s
         assert await query.status() == IsPartialDict(last_seq=None, projected_seq=0)
 
 
-async def test_without_the_database_it_is_503_until_it_is_back(
+async def test_without_the_database_the_answer_is_503_until_it_returns(
     query: QueryService, postgres_server: EmbeddedPostgres, database: str
 ) -> None:
     name = database.rsplit("/", 1)[1]
@@ -262,7 +262,7 @@ async def test_without_the_database_it_is_503_until_it_is_back(
     assert (await query.http.get("/health")).json() == {"database": "ok", "log": "ok"}
 
 
-async def test_a_question_that_takes_too_long_is_given_up(
+async def test_a_question_that_takes_too_long_is_a_timeout(
     settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     async with running_query(settings.model_copy(update={"stats_timeout": 0.3})) as query:
@@ -281,7 +281,7 @@ async def test_a_database_without_the_read_model_is_refused_at_the_start(
         await serve(settings)
 
 
-async def test_what_is_not_there_is_a_problem_too(query: QueryService) -> None:
+async def test_an_unknown_path_is_a_problem(query: QueryService) -> None:
     for answer, status in ((await query.http.get("/nothing"), 404), (await query.http.post("/stats"), 405)):
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
         assert answer.json() == IsPartialDict(status=status, type="about:blank")

@@ -1,4 +1,4 @@
-"""/stats names every bucket of its range, in the clock of the zone, whether something happened in it or not."""
+"""/stats names every bucket of its range in the zone's local time, including empty ones."""
 
 import random
 from collections import Counter
@@ -21,10 +21,10 @@ CHANGES = {
     "Europe/Berlin": "2024-03-31T01:00Z",
     "Asia/Kolkata": "2024-05-01T18:30Z",
     "Australia/Adelaide": "2024-10-05T16:30Z",
-    "Australia/Lord_Howe": "2024-04-06T15:00Z",  # clocks are changed by half an hour
+    "Australia/Lord_Howe": "2024-04-06T15:00Z",  # clocks change by half an hour
     "Africa/Cairo": "2024-04-25T22:00Z",  # midnight is skipped
     "America/Santiago": "2024-09-08T04:00Z",  # midnight is skipped
-    "America/Havana": "2023-11-05T05:00Z",  # midnight comes twice
+    "America/Havana": "2023-11-05T05:00Z",  # midnight occurs twice
     "Pacific/Apia": "2011-12-30T10:00Z",  # a day is skipped
 }
 AWAY = {"hour": timedelta(hours=30), "day": timedelta(days=9), "week": timedelta(days=40), "month": timedelta(days=70)}
@@ -54,7 +54,7 @@ async def test_every_bucket_is_named_and_the_series_over_them_is_the_total(
 
 
 def watched(start: datetime, end: datetime, bucket: str, zone: str) -> list[str]:
-    """The buckets that somebody sees begin who watches the zone's clock."""
+    """Returns the starts of the buckets that a wall clock of the zone shows."""
     found: dict[datetime, None] = {}
     at = start
     while at < end:

@@ -1,4 +1,4 @@
-"""The period before: as long as the range, or as many local days."""
+"""The previous period: the same length, or the same number of local days."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -39,12 +39,12 @@ def counted(events: list[Event], start: datetime, end: datetime) -> dict[str, An
     return {"from": rfc3339(start), "to": rfc3339(end), "totals": found["totals"], "by_type": found["by_type"]}
 
 
-async def test_whole_local_days_are_compared_with_as_many_local_days(
+async def test_whole_local_days_are_compared_with_the_same_number_of_local_days(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     days = [midnight(f"2026-03-{day}") for day in ("27", "29", "31")]
     events = await events_between(log, days[0], days[2])
-    # one in the hour that counts only if the days before are local ones
+    # one event in the hour that counts only if the previous days are local
     events += await log_events(log, [event("edge", 1, days[0] + timedelta(minutes=30))])
     await project(settings, log, connection)
     answer = await get_stats(query, compare="previous", tz=BERLIN, **{"from": rfc3339(days[1]), "to": rfc3339(days[2])})
@@ -53,7 +53,7 @@ async def test_whole_local_days_are_compared_with_as_many_local_days(
     assert answer == IsPartialDict(recount(in_range(events, days[1], days[2]), answer["bucket"], BERLIN))
 
 
-async def test_any_other_range_is_compared_with_what_is_as_long(
+async def test_any_other_range_is_compared_with_one_of_the_same_length(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     days = [midnight(f"2026-03-{day}") for day in ("27", "29", "31")]
@@ -103,7 +103,7 @@ async def test_before_the_first_event_there_is_nothing(
     assert (await get_stats(query))["previous"] is None
 
 
-async def test_a_period_before_that_cuts_through_a_dropped_hour_is_refused(
+async def test_a_previous_period_that_divides_a_dropped_hour_is_refused(
     query: QueryService, connection: asyncpg.Connection
 ) -> None:
     await connection.execute("update model_1.projection_position set raw_from = $1", datetime(2026, 3, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""A 304 is given only for what would be the same answer, but for the lag, and costs a look at the position."""
+"""A 304 is returned only if the answer would be the same except for the lag, and only reads the position."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ QUESTIONS: tuple[dict[str, Any], ...] = (
 async def filled(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> QueryService:
-    """A service over a read model with something in it."""
+    """A service over a read model with events."""
     await log_events(log, some_events(30))
     await project(settings, log, connection)
     return query
@@ -51,13 +51,11 @@ async def etag_of(query: QueryService, **question: Any) -> str:
     return str(answer.headers["etag"])
 
 
-async def test_whoever_has_the_answer_is_told_so_without_counting(
-    filled: QueryService, connection: asyncpg.Connection
-) -> None:
+async def test_a_current_answer_is_304_without_counting(filled: QueryService, connection: asyncpg.Connection) -> None:
     named = [(question, await etag_of(filled, **question)) for question in QUESTIONS]
     assert len({etag for _, etag in named}) == len(QUESTIONS)
     async with connection.transaction():
-        # so an answer that needs one of them would wait
+        # an answer that reads one of them would wait
         await connection.execute(
             "lock table model_1.events_by_minute, model_1.events_by_hour, model_1.events_by_day, model_1.all_time,"
             " model_1.users_by_hour, model_1.users_by_type, model_1.analytics_events"
@@ -68,7 +66,7 @@ async def test_whoever_has_the_answer_is_told_so_without_counting(
             assert (answer.headers["etag"], answer.headers["cache-control"]) == (etag, "no-cache")
 
 
-async def test_the_order_and_form_of_what_a_client_has_does_not_matter(filled: QueryService) -> None:
+async def test_the_order_and_form_of_the_clients_etags_do_not_matter(filled: QueryService) -> None:
     etag = await etag_of(filled)
     assert etag.startswith('W/"')
     for named in (etag, etag.removeprefix("W/"), f'"other", {etag}', f'{etag},W/"another"', "*"):
@@ -77,7 +75,7 @@ async def test_the_order_and_form_of_what_a_client_has_does_not_matter(filled: Q
         assert (await get(filled, named)).status_code == 200
 
 
-async def test_another_question_or_another_event_is_another_answer(
+async def test_another_question_or_event_changes_the_etag(
     filled: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     named = [(question, await etag_of(filled, **question)) for question in QUESTIONS]
@@ -85,13 +83,13 @@ async def test_another_question_or_another_event_is_another_answer(
         others = [etag for other, etag in named if other != question]
         assert (await get(filled, ", ".join(others), **question)).status_code == 200
     await log_events(log, [event()])
-    # it is in the log, and not counted yet: only the lag is another one
+    # it is in the log, but not counted yet: only the lag differs
     assert [(await get(filled, etag, **question)).status_code for question, etag in named] == [304] * len(named)
     await project(settings, log, connection)
     assert [(await get(filled, etag, **question)).status_code for question, etag in named] == [200] * len(named)
 
 
-async def test_what_only_waits_is_no_other_question(filled: QueryService) -> None:
+async def test_waiting_does_not_change_the_etag(filled: QueryService) -> None:
     etag = await etag_of(filled)
     cursor = (await get_stats(filled))["as_of"]["cursor"]
     assert (await get(filled, etag, min_cursor=cursor, settled="true")).status_code == 304
@@ -107,10 +105,10 @@ async def test_what_only_waits_is_no_other_question(filled: QueryService) -> Non
         ("raw_from = '2000-01-01Z'", "raw_from = null"),
     ],
 )
-async def test_another_state_of_the_model_is_another_answer(
+async def test_another_revision_changes_the_etag(
     filled: QueryService, connection: asyncpg.Connection, change: str, back: str | None
 ) -> None:
-    # what a retry of a parked event, a cut-over, a restored database or one of another log leaves behind
+    # as after a retry of a parked event, a cutover, a restore, or with the database of another log
     etag = await etag_of(filled)
     await connection.execute(f"update model_1.projection_position set {change}")
     assert (await get(filled, etag)).status_code == 200
@@ -119,7 +117,7 @@ async def test_another_state_of_the_model_is_another_answer(
         assert (await get(filled, etag)).status_code == 304
 
 
-async def test_another_model_at_the_same_position_is_another_answer(
+async def test_another_model_at_the_same_position_changes_the_etag(
     filled: QueryService, connection: asyncpg.Connection
 ) -> None:
     etag = await etag_of(filled)
@@ -127,21 +125,19 @@ async def test_another_model_at_the_same_position_is_another_answer(
     assert (await get(filled, etag)).status_code == 200
 
 
-async def test_late_events_on_their_way_are_never_unchanged(
-    filled: QueryService, connection: asyncpg.Connection
-) -> None:
+async def test_pending_late_events_prevent_304(filled: QueryService, connection: asyncpg.Connection) -> None:
     settled = await etag_of(filled)
     await connection.execute("insert into model_1.late_ranges values (date_trunc('hour', now()), 7, 1)")
     pending = await etag_of(filled)
     assert pending != settled
-    # the aggregates change by and by meanwhile, at one position and with one number pending
+    # the aggregates change gradually at one position, with one number of pending events
     assert (await get(filled, f"{settled}, {pending}")).status_code == 200
     await connection.execute("delete from model_1.late_ranges")
     assert (await get(filled, pending)).status_code == 200
     assert (await get(filled, settled)).status_code == 304
 
 
-async def test_a_range_that_moves_with_the_time_is_answered_anew(
+async def test_a_relative_range_changes_the_etag(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, [event(created_at=datetime.now(UTC))])
@@ -161,10 +157,8 @@ async def test_a_range_that_moves_with_the_time_is_answered_anew(
     assert counted == sorted(counted, reverse=True)
 
 
-async def test_after_a_restart_everything_is_answered_anew(
-    settings: Settings, log: LogClient, connection: asyncpg.Connection
-) -> None:
-    # another version may count better, and zones may have other rules
+async def test_a_restart_changes_the_etag(settings: Settings, log: LogClient, connection: asyncpg.Connection) -> None:
+    # another version may count differently, and zones may have other rules
     async with running_query(settings) as query:
         etag = await etag_of(query)
         assert (await get(query, etag)).status_code == 304

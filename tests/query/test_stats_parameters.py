@@ -1,4 +1,4 @@
-"""The parameters of /stats: what is wrong is named. And its documentation: what it says is what is answered."""
+"""The parameters of /stats, and the agreement of its documentation with its answers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,7 +61,7 @@ from tests.support.stats_endpoint import get_stats, rfc3339
         ({"form": "2026-03-01T12:00:00Z"}, "form"),
     ],
 )
-async def test_a_bad_parameter_is_named(query: QueryService, question: dict[str, Any], parameter: str) -> None:
+async def test_an_invalid_parameter_is_named(query: QueryService, question: dict[str, Any], parameter: str) -> None:
     answer = await query.http.get("/stats", params=question)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json() == IsPartialDict(
@@ -72,18 +72,18 @@ async def test_a_bad_parameter_is_named(query: QueryService, question: dict[str,
 @pytest.mark.parametrize(
     "text", ["2026-03-01T14:00:00%2B02:00", "2026-03-01T14:00:00+02:00", "2026-03-01t12:00:00.000z"]
 )
-async def test_times_are_read_in_any_zone_even_with_a_plus_that_was_not_escaped(query: QueryService, text: str) -> None:
+async def test_times_are_accepted_in_any_zone_even_with_an_unescaped_plus(query: QueryService, text: str) -> None:
     answer = await query.http.get(f"/stats?from={text}")
     assert answer.json() == IsPartialDict({"from": "2026-03-01T12:00:00Z"})
 
 
-async def test_times_may_be_so_long_ago_and_the_answer_says_when_that_is(query: QueryService) -> None:
+async def test_relative_times_are_accepted_and_resolved_in_the_answer(query: QueryService) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     answer = await get_stats(query, **{"from": "-24h", "to": "-90m"})
     after = datetime.now(UTC)
     start, end = (datetime.fromisoformat(answer[name]) for name in ("from", "to"))
     assert before <= start + timedelta(hours=24) <= after
-    assert start.microsecond == 0  # whoever asks within the same second asks the same
+    assert start.microsecond == 0  # requests within the same second ask the same
     assert end - start == timedelta(hours=22, minutes=30)
     assert (await get_stats(query, **{"from": "-7d"}))["to"] is None
 
@@ -112,7 +112,7 @@ async def test_openapi_describes_the_question_and_the_answer(query: QueryService
     assert described["components"]["schemas"]["Stats"]["examples"] == [EXAMPLE]
 
 
-async def test_the_documented_examples_are_answers_and_questions(query: QueryService) -> None:
+async def test_the_documented_examples_are_valid(query: QueryService) -> None:
     described = (await query.http.get("/openapi.json")).json()
     schemas = described["components"]["schemas"]
     for example in schemas["Stats"]["examples"]:
@@ -143,7 +143,7 @@ async def test_an_answer_has_exactly_the_documented_members(
 
 
 def check_members(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Every object has the members that its schema has, all of them and no other, and every list what its items are."""
+    """Checks that every object has exactly the members of its schema, and every list items of its schema."""
     if "anyOf" in schema:
         if value is None:
             assert {"type": "null"} in schema["anyOf"]

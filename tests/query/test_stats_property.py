@@ -1,4 +1,4 @@
-"""Whatever is asked about whichever events: the answer is that of counting them one by one."""
+"""For any question about any events, the answer equals counting them one by one."""
 
 import asyncio
 import random
@@ -67,8 +67,8 @@ QUESTIONS = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.timeout(600)  # hypothesis may take long to find the simplest question that fails
-async def test_every_answer_is_that_of_a_naive_count(
+@pytest.mark.timeout(600)  # hypothesis may need long to find the simplest failing question
+async def test_every_answer_equals_a_naive_count(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     chance = random.Random(20)
@@ -114,7 +114,7 @@ async def test_every_answer_is_that_of_a_naive_count(
 
 
 def away(chance: random.Random) -> timedelta:
-    """Anywhere within two days, or right on, before or after a half hour, where buckets begin."""
+    """Times within two days, and at, before or after half hours, where buckets start."""
     if chance.random() < 0.5:
         return timedelta(seconds=chance.uniform(-172_800, 172_800))
     return chance.randrange(-60, 60) * timedelta(minutes=30) + chance.randrange(-1, 2) * timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""The most frequent values of a property: each JSON value by itself, and every event accounted for."""
+"""The most frequent values of a property: by JSON value, with every event accounted for."""
 
 import json
 import random
@@ -26,7 +26,7 @@ async def log_data(log: LogClient, *data: str) -> None:
 
 
 def recount(events: list[Event], path: str, limit: int) -> dict[str, Any]:
-    """The values of a top-level property, counted one by one; of values that are as frequent any may be listed."""
+    """Counts the values of a top-level property one by one; among equally frequent values any may be listed."""
     missing = 0
     values: Counter[str] = Counter()
     for one in events:
@@ -40,7 +40,7 @@ def recount(events: list[Event], path: str, limit: int) -> dict[str, Any]:
             "missing": missing, "values": values}  # fmt: skip
 
 
-async def test_values_are_told_apart_as_json_and_numbers_by_their_value(
+async def test_values_differ_as_json_and_numbers_by_value(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     values = ['"1"', "1", "1.0", "10e-1", "true", '"true"', "null", '""', "null", "{}", '{"a":1}', "[]", "[1]"]
@@ -65,7 +65,7 @@ async def test_numbers_keep_all_of_their_digits(
     assert sorted(numbers) == ["0.1000000000000000055", "9223372036854775808", "9223372036854775809"]
 
 
-async def test_a_path_leads_into_objects_and_arrays_and_names_may_be_anything_without_a_dot(
+async def test_a_path_reaches_into_objects_and_arrays_by_any_name_without_a_dot(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     await log_data(log, '{"cart":{"total":7,"items":["a","b"]}}', '{"cart":{"total":7,"items":[]}}', '{"cart":7}',
@@ -129,7 +129,7 @@ async def test_every_event_of_the_range_and_types_is_a_value_another_or_missing(
         assert sum(wanted["events"]) + top["other"] + top["missing"] == answer["totals"]["events"]
 
 
-async def test_without_top_there_is_none_and_without_a_limit_there_are_ten(
+async def test_top_is_null_by_default_and_has_ten_values(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     await log_data(log, *(f'{{"n":{number}}}' for number in range(12)))
@@ -138,7 +138,7 @@ async def test_without_top_there_is_none_and_without_a_limit_there_are_ten(
     assert (await get_stats(query, top="event_data.n"))["top"] == IsPartialDict(other=2, missing=0)
 
 
-async def test_values_that_take_too_long_to_count_are_given_up_with_a_sentence(
+async def test_values_that_take_too_long_to_count_are_a_timeout_with_a_remedy(
     settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     async with running_query(settings.model_copy(update={"stats_timeout": 0.5})) as query:
@@ -152,7 +152,7 @@ async def test_values_that_take_too_long_to_count_are_given_up_with_a_sentence(
 
 
 @pytest.mark.parametrize("start", [None, "2026-02-01T00:00:00Z"])
-async def test_values_of_events_that_were_dropped_are_not_claimed_to_be_none(
+async def test_values_of_dropped_events_are_refused(
     query: QueryService, connection: asyncpg.Connection, start: str | None
 ) -> None:
     await connection.execute("update model_1.projection_position set raw_from = $1", datetime(2026, 3, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""Buckets of time in a zone's own clock: days of 23 and 25 hours, hours that begin at half past, dates shown twice."""
+"""Buckets in local time: days of 23 and 25 hours, hours that start at half past, repeated dates."""
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
@@ -30,10 +30,10 @@ ZONES = (
     "Europe/Berlin",
     "Asia/Kolkata",
     "Asia/Kathmandu",
-    "Australia/Lord_Howe",  # clocks are changed by half an hour
-    "America/St_Johns",  # until 2011 at one minute past midnight: the day before is shown again for an hour
+    "Australia/Lord_Howe",  # clocks change by half an hour
+    "America/St_Johns",  # until 2011 at one minute past midnight: the previous day repeats for an hour
     "America/Sao_Paulo",  # midnight is skipped once a year, until 2018
-    "America/Havana",  # midnight comes twice
+    "America/Havana",  # midnight occurs twice
     "Pacific/Apia",  # had no 2011-12-30
     "Africa/Casablanca",  # changes its clocks for a month
 )
@@ -48,7 +48,7 @@ CHANGES = [
     datetime(2023, 11, 5, 5, tzinfo=UTC),
     datetime(2011, 12, 30, 10, tzinfo=UTC),
 ]
-MOMENTS = st.builds(lambda change, away: change + away, st.sampled_from(CHANGES),
+TIMES = st.builds(lambda change, away: change + away, st.sampled_from(CHANGES),
                     st.timedeltas(timedelta(days=-2), timedelta(days=2)))  # fmt: skip
 
 
@@ -57,19 +57,19 @@ def begins(start: str, end: str, bucket: Bucket, zone: str) -> list[str]:
     return [begin.astimezone(ZoneInfo(zone)).isoformat() for begin in buckets_of(span, bucket, ZoneInfo(zone)).begins]
 
 
-@given(MOMENTS, st.timedeltas(timedelta(microseconds=1), timedelta(days=60)), st.data(), st.sampled_from(ZONES),
+@given(TIMES, st.timedeltas(timedelta(microseconds=1), timedelta(days=60)), st.data(), st.sampled_from(ZONES),
        st.sampled_from(BUCKETS))  # fmt: skip
-def test_a_moment_is_in_the_bucket_that_watching_the_clock_gives(
+def test_a_time_is_in_the_bucket_that_a_wall_clock_shows(
     start: datetime, length: timedelta, data: st.DataObject, zone: str, bucket: Bucket
 ) -> None:
     span = Range(start, start + min(length, timedelta(days=2) if bucket == "minute" else length))
-    moment = start + data.draw(st.timedeltas(timedelta(0), span.end - start - timedelta(microseconds=1)))
+    time = start + data.draw(st.timedeltas(timedelta(0), span.end - start - timedelta(microseconds=1)))
     found = buckets_of(span, bucket, ZoneInfo(zone))
-    stretch = max(number for number, begin in enumerate(found.starts) if begin <= moment)
-    assert found.begins[found.numbers[stretch]] == local_begin(moment, bucket, zone)
+    index = max(number for number, begin in enumerate(found.starts) if begin <= time)
+    assert found.begins[found.numbers[index]] == local_begin(time, bucket, zone)
 
 
-@given(MOMENTS, st.timedeltas(timedelta(microseconds=1), timedelta(days=400)), st.sampled_from(ZONES),
+@given(TIMES, st.timedeltas(timedelta(microseconds=1), timedelta(days=400)), st.sampled_from(ZONES),
        st.sampled_from(BUCKETS[1:]))  # fmt: skip
 def test_buckets_touch_the_range_and_follow_each_other(
     start: datetime, length: timedelta, zone: str, bucket: Bucket
@@ -83,7 +83,7 @@ def test_buckets_touch_the_range_and_follow_each_other(
     assert sorted(set(found.numbers)) == list(range(len(found.begins)))
 
 
-def test_days_have_23_and_25_hours_when_clocks_are_changed() -> None:
+def test_days_have_23_and_25_hours_when_clocks_change() -> None:
     assert begins("2026-03-28T12:00Z", "2026-03-30T12:00Z", "day", "Europe/Berlin") == [
         "2026-03-28T00:00:00+01:00",
         "2026-03-29T00:00:00+01:00",
@@ -96,7 +96,7 @@ def test_days_have_23_and_25_hours_when_clocks_are_changed() -> None:
     ]
 
 
-def test_the_hour_that_comes_twice_is_two_buckets_and_the_one_skipped_is_none() -> None:
+def test_a_repeated_hour_is_two_buckets_and_a_skipped_one_is_none() -> None:
     assert begins("2026-10-24T23:00Z", "2026-10-25T02:00Z", "hour", "Europe/Berlin") == [
         "2026-10-25T01:00:00+02:00",
         "2026-10-25T02:00:00+02:00",
@@ -108,7 +108,7 @@ def test_the_hour_that_comes_twice_is_two_buckets_and_the_one_skipped_is_none() 
     ]
 
 
-def test_hours_begin_when_the_local_clock_shows_a_full_one_and_when_it_is_changed() -> None:
+def test_hours_start_when_the_local_clock_shows_a_full_hour_or_changes() -> None:
     assert begins("2026-05-01T00:00Z", "2026-05-01T01:00Z", "hour", "Asia/Kolkata") == [
         "2026-05-01T05:00:00+05:30",
         "2026-05-01T06:00:00+05:30",
@@ -126,7 +126,7 @@ def test_hours_begin_when_the_local_clock_shows_a_full_one_and_when_it_is_change
     ]
 
 
-def test_a_day_whose_midnight_is_skipped_begins_after_it_and_a_day_that_is_skipped_is_none() -> None:
+def test_a_day_without_midnight_starts_after_it_and_a_skipped_day_is_no_bucket() -> None:
     assert begins("2017-10-14T12:00Z", "2017-10-15T12:00Z", "day", "America/Sao_Paulo") == [
         "2017-10-14T00:00:00-03:00",
         "2017-10-15T01:00:00-02:00",
@@ -137,7 +137,7 @@ def test_a_day_whose_midnight_is_skipped_begins_after_it_and_a_day_that_is_skipp
     ]
 
 
-def test_a_date_that_is_shown_again_after_midnight_is_still_one_day() -> None:
+def test_a_date_that_repeats_after_midnight_is_one_day() -> None:
     found = buckets_of(
         Range(datetime(2010, 11, 6, 12, tzinfo=UTC), datetime(2010, 11, 7, 12, tzinfo=UTC)),
         "day",
@@ -170,7 +170,7 @@ def test_weeks_and_months_are_local() -> None:
         (timedelta(weeks=501), "month"),
     ],
 )
-def test_auto_takes_the_finest_bucket_that_fits(length: timedelta, bucket: Bucket) -> None:
+def test_auto_selects_the_finest_bucket_that_fits(length: timedelta, bucket: Bucket) -> None:
     start = datetime(2024, 1, 1, tzinfo=UTC)
     found, buckets = fitting_buckets(Range(start, start + length), UTC)
     assert found == bucket
@@ -186,7 +186,7 @@ def test_auto_counts_local_buckets() -> None:
     assert fitting_buckets(longer, ZoneInfo("Europe/Berlin"))[0] == "week"
 
 
-def test_buckets_asked_for_by_name_are_limited() -> None:
+def test_explicit_buckets_are_limited() -> None:
     start = datetime(2024, 1, 1, tzinfo=UTC)
     assert len(named_buckets(Range(start, start + timedelta(minutes=MAX_BUCKETS)), "minute", UTC).begins) == MAX_BUCKETS
     for length, bucket in ((timedelta(minutes=MAX_BUCKETS, seconds=1), "minute"), (LATEST - start, "day")):
@@ -204,20 +204,20 @@ def test_zones_are_known_by_their_iana_names(name: str) -> None:
     ["", "Mars/Olympus", "europe/berlin", "Europe", "+02:00", "../UTC", "/etc/localtime", "localtime", "tzdata.zi",
      "right/Europe/Berlin", "posix/Europe/Berlin", "Factory", "a\0b", "x" * 5_000, "Europe/Berlin "],
 )  # fmt: skip
-def test_what_is_no_zone_is_refused_by_name(name: str) -> None:
+def test_an_unknown_zone_is_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match="is not a time zone"):
         read_zone(name)
 
 
 def test_in_every_zone_offsets_are_whole_minutes_and_no_change_of_clocks_is_missed() -> None:
-    start, end = EARLIEST, datetime(2028, 1, 1, tzinfo=UTC)  # what comes later follows each zone's last rule
+    start, end = EARLIEST, datetime(2028, 1, 1, tzinfo=UTC)  # later times follow each zone's last rule
     days = [start + timedelta(days=day) for day in range(0, (end - start).days, 2)]
     seen = set()
     for name in sorted(available_timezones() - {"localtime"}):
         zone = ZoneInfo(name)
         alike = tuple(day.astimezone(zone).utcoffset() for day in days[::5])
         if alike in seen:
-            continue  # another name of the same
+            continue  # another name of the same zone
         seen.add(alike)
         found = offsets(zone, start, end)
         assert all(offset % timedelta(minutes=1) == timedelta(0) for _, offset in found), name
@@ -230,7 +230,7 @@ def test_in_every_zone_offsets_are_whole_minutes_and_no_change_of_clocks_is_miss
     assert len(seen) > 100
 
 
-def test_the_range_before_is_as_long_or_as_many_local_days() -> None:
+def test_the_previous_range_has_the_same_length_or_number_of_local_days() -> None:
     def before(start: str, end: str, zone: str) -> tuple[str, str]:
         span = Range(datetime.fromisoformat(start).astimezone(UTC), datetime.fromisoformat(end).astimezone(UTC))
         found = range_before(span, ZoneInfo(zone))
@@ -254,9 +254,9 @@ def test_the_range_before_is_as_long_or_as_many_local_days() -> None:
     )
 
 
-@given(MOMENTS, st.timedeltas(timedelta(microseconds=1), timedelta(days=40)), st.sampled_from(ZONES))
+@given(TIMES, st.timedeltas(timedelta(microseconds=1), timedelta(days=40)), st.sampled_from(ZONES))
 @example(CHANGES[0], timedelta(hours=23), "Europe/Berlin")
-def test_the_range_before_ends_where_the_range_begins(start: datetime, length: timedelta, zone: str) -> None:
+def test_the_previous_range_ends_at_the_start_of_the_range(start: datetime, length: timedelta, zone: str) -> None:
     span = Range(start, start + length)
     before = range_before(span, ZoneInfo(zone))
     assert before.end == span.start

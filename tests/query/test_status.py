@@ -1,4 +1,4 @@
-"""/status says what is wrong where it can't tell where everything is."""
+"""/status names a problem if a value is not available."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ def problem(code: str, message: str) -> dict[str, Any]:
     return {"code": code, "message": IsStr(regex=message)}
 
 
-async def test_while_all_is_well_there_is_no_problem(
+async def test_a_healthy_system_has_no_problem(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     assert await query.status() == IsPartialDict(projected_seq=0, lag_events=0, problem=None)
@@ -37,7 +37,7 @@ async def test_while_all_is_well_there_is_no_problem(
     assert await query.status() == IsPartialDict(projected_seq=5, lag_events=0, problem=None)
 
 
-async def test_a_model_of_another_history_is_named_though_log_and_database_answer(
+async def test_a_model_of_another_history_is_a_problem(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(5))
@@ -54,7 +54,7 @@ async def test_a_model_of_another_history_is_named_though_log_and_database_answe
     assert (await query.http.get("/health")).status_code == 200
 
 
-async def test_a_log_that_was_put_back_and_has_grown_again_is_another_history_too(
+async def test_a_restored_log_that_has_grown_again_is_another_history(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(5))
@@ -66,14 +66,12 @@ async def test_a_log_that_was_put_back_and_has_grown_again_is_another_history_to
     )
 
 
-async def test_entries_that_are_gone_are_named(
-    query: QueryService, log: LogClient, connection: asyncpg.Connection
-) -> None:
+async def test_lost_entries_are_a_problem(query: QueryService, log: LogClient, connection: asyncpg.Connection) -> None:
     await allow_deletes(log)
     await log_events(log, some_events(5))
     entry = await log.get(5)
     assert entry is not None
-    # as a projector would have: one that runs sets the stream up again, and then nothing can be taken away
+    # as a projector would leave it; a running one would set up the stream again, which then forbids deletions
     await connection.execute(
         "update model_1.projection_position set (epoch, seq, fingerprint) = ($1, $2, $3)",
         *entry.cursor((await log.state()).epoch),
@@ -84,14 +82,14 @@ async def test_entries_that_are_gone_are_named(
     assert await query.status() == IsPartialDict(lag_events=None, problem=problem("entries_lost", ".*5.*gone.*"))
 
 
-async def test_a_log_that_is_not_set_up_is_one_that_does_not_answer(query: QueryService, log: LogClient) -> None:
+async def test_a_log_without_streams_is_unavailable(query: QueryService, log: LogClient) -> None:
     await log.api(f"STREAM.DELETE.{LOG_STREAM}")
     assert await query.status() == IsPartialDict(
         last_seq=None, projected_seq=0, parked=0, problem=problem("log_unavailable", ".+")
     )
 
 
-async def test_whatever_is_away_is_named(
+async def test_an_unavailable_part_is_named(
     own_nats_server: NatsServer, settings: Settings, postgres_server: EmbeddedPostgres, database: str
 ) -> None:
     own = settings.model_copy(update={"nats_url": own_nats_server.url})
