@@ -75,8 +75,8 @@ def buckets_of(whole: Range, bucket: Bucket, zone: tzinfo) -> Buckets:
             local = _next(local, bucket)
             at = local - offset
     first = bisect_right(starts, whole.start) - 1
-    before = min(numbers[first:])
-    return Buckets(begins[before:], starts[first:], [number - before for number in numbers[first:]], at)
+    before, last = min(numbers[first:]), max(numbers[first:])
+    return Buckets(begins[before : last + 1], starts[first:], [number - before for number in numbers[first:]], at)
 
 
 def _next(start: datetime, bucket: Bucket) -> datetime:

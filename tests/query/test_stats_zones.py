@@ -71,6 +71,7 @@ def test_a_time_is_in_the_bucket_that_a_wall_clock_shows(
 
 @given(TIMES, st.timedeltas(timedelta(microseconds=1), timedelta(days=400)), st.sampled_from(ZONES),
        st.sampled_from(BUCKETS[1:]))  # fmt: skip
+@example(datetime(2010, 11, 7, 2, 31, tzinfo=UTC), timedelta(microseconds=1), "America/St_Johns", "day")
 def test_buckets_touch_the_range_and_follow_each_other(
     start: datetime, length: timedelta, zone: str, bucket: Bucket
 ) -> None:
