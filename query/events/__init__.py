@@ -1,4 +1,4 @@
-"""``GET /events``: single events, newest first, page by page; ``GET /events/{event_id}``: where one event is.
+"""``GET /events``: single events, newest first, page by page; ``GET /events/{event_id}``: the place of an event.
 
 ``listing.py`` reads one page from one snapshot. It scans the newest events; for rare ones ``windows.py`` finds the
 hours and minutes that contain them. ``page_token.py`` encodes where a page starts, ``log_entries.py`` completes the

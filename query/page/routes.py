@@ -19,7 +19,7 @@ _HEADERS = {
 
 
 def page_routes(folder: Traversable | None = None, *, command_port: int = 8081) -> APIRouter:
-    """Returns a route for each file of the build in ``folder``, read now; without a build, for a page that says so.
+    """Returns a route for each file of the build in ``folder``, or for a page with the reason if there is no build.
 
     The page shows ``command_port`` as the port that events are sent to.
     """

@@ -1,4 +1,5 @@
--- The newest $4 hours in [$2, $3) with events of the types $1, and all hours whose late events the counts don't have yet.
+-- The newest $4 hours in [$2, $3) with events of the types $1, and all hours with late events that the counts do not
+-- include.
 (
     select bucket as hour, false as is_late
     from public.events_by_hour

@@ -1,5 +1,5 @@
--- The newest $4 hours in [$2, $3) with events of the user $5 that are of the types $1, and all hours whose late events
--- the users per hour don't have yet.
+-- The newest $4 hours in [$2, $3) with events of the user $5 and the types $1, and all hours with late events that the
+-- users per hour do not include.
 (
     select bucket as hour, false as is_late
     from public.users_by_hour

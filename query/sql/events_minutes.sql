@@ -1,5 +1,5 @@
--- The newest $5 minutes in [$3, $4) with events of the types $1, within the hours $2 (the newest first). Hour by hour, so
--- that reading ends where there are enough.
+-- The newest $5 minutes in [$3, $4) with events of the types $1, within the hours $2 (newest first). Hours are read one
+-- by one, so reading ends when there are enough minutes.
 select minute.bucket
 from unnest($2::timestamptz[]) with ordinality as hour (bucket, nth)
 cross join lateral (

@@ -1,4 +1,4 @@
--- The event types that the user $1 was ever seen with, among the types $2 (null: all).
+-- The event types of the user $1, among the types $2 (null: all).
 select event_type
 from public.all_time
 where event_type <> '' and ($2::text[] is null or event_type = any ($2))

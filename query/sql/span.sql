@@ -1,5 +1,5 @@
--- From when to when there are events, to the minute (the last bucket's beginning); one row, nulls where there are none.
--- By way of the first and last day and hour: on TimescaleDB a look at all minutes takes longer the more there are.
+-- The first and the last minute with events (starts of the buckets); one row, with nulls if there are no events.
+-- Found through the first and last day and hour: on TimescaleDB, reading all minutes takes longer the more there are.
 with days as materialized (
     select min(bucket) as first, max(bucket) as last from public.events_by_day
 ), hours as materialized (

@@ -1,6 +1,6 @@
 -- How often each value of a property occurs: the keys $1 into event_data, of events in [$2, $3) of the types $4 (null:
--- all). One row per value (kind 'value'), the $5 most frequent first; then a row 'other', which has what isn't listed
--- and every object and array, and a row 'missing'.
+-- all). One row per value (kind 'value'), the $5 most frequent first; then a row 'other' for unlisted values, objects
+-- and arrays, and a row 'missing'.
 with property as (
     select event_data #> $1::text[] as value
     from public.analytics_events

@@ -1,6 +1,6 @@
--- How many users have events in [$1, $4): per type, and in the row '' all together. Whole hours, [$2, $3), are counted
--- from the users per hour, what is before and after them from the events. $5: the types wanted (null: all).
--- Who was seen with which type is made out once, by hashing: count(distinct) would sort every hour's users, twice.
+-- Counts the users with events in [$1, $4): per type, and in the row '' of all types. Whole hours, [$2, $3), are
+-- counted from the users per hour, the parts before and after them from the events. $5: the types (null: all).
+-- Pairs of type and user are found once, by hashing: count(distinct) would sort every hour's users twice.
 with seen as materialized (
     select event_type, user_id
     from (
