@@ -1,10 +1,15 @@
 """uvicorn's HTTP/1.1 with bounds for a request's head, and with fewer system calls."""
 
 import asyncio
-from collections.abc import Mapping
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from runtime.problems import problem
 
 MAX_JOINED = 64 * 1024
 """Bytes that wait for the end of a turn of the event loop at most."""
@@ -60,7 +65,12 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._arriving == "head":
             self._head_bytes += len(data)
             if self._head_bytes > self.max_header_bytes:
-                self._refuse(431, "Request Header Fields Too Large")
+                detail = f"the head of the request has more than {self.max_header_bytes:,} bytes"
+                self._refuse(431, "Request Header Fields Too Large", detail)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers a request that is not HTTP."""
+        self._refuse(400, "Bad Request", msg.removesuffix("."))
 
     def handle_websocket_upgrade(self) -> None:
         """Gives the WebSocket the transport itself: it writes each frame at once."""
@@ -81,17 +91,22 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expire(self) -> None:
         answering = self.cycle is not None and not self.cycle.response_complete
+        assert self._arriving is not None
         if self.pipeline or (answering and self._arriving == "head"):
             self._start_timer()  # the service reads no further before it has answered the requests before this one
         else:
-            self._refuse(408, "Request Timeout")
+            detail = f"the {self._arriving} of the request did not arrive within {self.timeouts[self._arriving]:g} s"
+            self._refuse(408, "Request Timeout", detail)
 
-    def _refuse(self, status: int, reason: str) -> None:
+    def _refuse(self, status: int, title: str, detail: str) -> None:
         self._stop_timer()
-        if not self.transport.is_closing():
-            if self._arriving == "head" or not self.cycle.response_started:
-                self.transport.write(f"HTTP/1.1 {status} {reason}\r\nconnection: close\r\n\r\n".encode())
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self._arriving == "head" or not self.cycle.response_started:
+            answer = problem(status, title, detail, headers={"connection": "close"})
+            head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+            self.transport.write(f"HTTP/1.1 {status} {title}\r\n".encode() + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
 
 
 def bounded_protocol(*, header_timeout: float, body_timeout: float, max_header_bytes: int) -> type[BoundedProtocol]:
@@ -130,3 +145,35 @@ class _JoiningTransport:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)
+
+
+class RepeatedWarnings(logging.Filter):
+    """Passes each warning once per ``interval`` seconds, and says how many it held back."""
+
+    def __init__(self, interval: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._interval = interval
+        self._clock = clock
+        self._logged: dict[object, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Returns whether the record is logged."""
+        if record.levelno != logging.WARNING:
+            return True
+        now = self._clock()
+        since, held = self._logged.get(record.msg, (-math.inf, 0))
+        if now - since < self._interval:
+            self._logged[record.msg] = since, held + 1
+            return False
+        self._logged[record.msg] = now, 0
+        if held:
+            record.msg = f"{record.msg} ({held:,} more like this since the last such line)"
+        return True
+
+
+_repeated = RepeatedWarnings()
+
+
+def limit_warnings() -> None:
+    """Keeps clients that send garbage from filling the log."""
+    logging.getLogger("uvicorn.error").addFilter(_repeated)

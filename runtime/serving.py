@@ -15,7 +15,7 @@ import uvicorn
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
 from runtime.access.guard import AccessGuard, Rules
 from runtime.access.setup import open_access
-from runtime.http_protocol import bounded_protocol
+from runtime.http_protocol import bounded_protocol, limit_warnings
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 
@@ -60,6 +60,7 @@ async def serve_http(
         for coroutine in background or []:
             coroutine.close()
         raise
+    limit_warnings()
     server = _Server(
         uvicorn.Config(
             AccessGuard(app, access),

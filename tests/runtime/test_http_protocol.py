@@ -1,6 +1,8 @@
 """Answers over HTTP/1.1: pipelined requests, keep-alive, and one write for what is ready at once."""
 
 import asyncio
+import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -163,3 +165,31 @@ async def test_a_pipelined_request_is_not_timed_while_the_one_before_it_is_answe
     async with serving(header_timeout=0.05, body_timeout=0.05) as port, asyncio.timeout(30):
         answered = await exchanged(port, f"{slow}{POST}Connection: close\r\n\r\n1234567890")
     assert answered.count(b"HTTP/1.1 200 OK") == 3
+
+
+async def test_a_request_that_is_not_http_is_a_problem(port: int) -> None:
+    head, _, body = (await exchanged(port, "HELLO\r\n\r\n")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body) == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "Invalid HTTP request received",
+    }
+
+
+def test_a_repeated_warning_is_logged_once_a_minute_with_the_number_of_the_others() -> None:
+    now = 0.0
+    repeated = http_protocol.RepeatedWarnings(60, lambda: now)
+
+    def logged(message: str, level: int = logging.WARNING) -> str | None:
+        record = logging.LogRecord("uvicorn.error", level, "", 0, message, None, None)
+        return record.getMessage() if repeated.filter(record) else None
+
+    assert [logged("bad") for _ in range(1_000)] == ["bad", *[None] * 999]
+    assert logged("other") == "other"
+    assert [logged("failed", logging.ERROR) for _ in range(2)] == ["failed", "failed"]
+    now = 60.0
+    assert logged("bad") == "bad (999 more like this since the last such line)"
+    assert logged("bad") is None
