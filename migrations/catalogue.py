@@ -1,4 +1,4 @@
-"""The catalogue of read models: a schema per model, one of them live, and the migrations that each has.
+"""The catalogue of read models: a schema per model, one of them live, their ledgers, and the migrations of each.
 
 Only this module reads and writes the rows of ``tailrace.models`` and ``tailrace.migrations``.
 """
@@ -9,7 +9,7 @@ from zlib import crc32
 import asyncpg
 
 from contracts.errors import SchemaError
-from migrations.files import Migration
+from migrations.files import GENERATION, Migration
 from migrations.flavours import Flavour
 
 State = Literal["building", "ready", "dropping"]
@@ -24,17 +24,27 @@ create table if not exists tailrace.migrations (
 
 
 class Model(NamedTuple):
-    """A read model. The views show the ``live`` one; the projection service projects into those that are ready."""
+    """A read model. The views show the ``live`` one; the projection service projects into those that are ready.
+
+    Models of the same epoch of the log share a ``ledger``, a schema too.
+    """
 
     name: str
     flavour: Flavour
     live: bool
     state: State
+    ledger: str = "ledger_1"
+    generation: int = GENERATION
 
     @property
     def number(self) -> int:
         """Models are numbered in the order of their creation."""
         return int(self.name.removeprefix("model_"))
+
+    @property
+    def search_path(self) -> str:
+        """The schemas of its tables and of its ledger."""
+        return f"{self.name}, {self.ledger}"
 
     @property
     def projector_lock(self) -> int:
@@ -60,9 +70,11 @@ async def list_models(connection: "asyncpg.Connection") -> list[Model]:
     """Returns every model, the oldest first; [] before the first migration."""
     if await connection.fetchval("select to_regclass('tailrace.models')") is None:
         return []
-    # through jsonb: a database that is not up to date has no state yet
+    # through jsonb: a database that is not up to date lacks the later columns
     rows = await connection.fetch(
-        "select name, flavour, live, coalesce(to_jsonb(models) ->> 'state', 'ready') as state from tailrace.models"
+        "select name, flavour, live, coalesce(to_jsonb(models) ->> 'state', 'ready') as state,"
+        " coalesce(to_jsonb(models) ->> 'ledger', '') as ledger,"
+        " coalesce((to_jsonb(models) ->> 'generation')::int, 1) as generation from tailrace.models"
     )
     return sorted((Model(**dict(row)) for row in rows), key=lambda model: model.number)
 
@@ -91,7 +103,7 @@ def live_of(models: list[Model]) -> Model:
 async def lock_model(connection: "asyncpg.Connection", name: str) -> Model | None:
     """Returns the current row of a model and locks it until the transaction ends; None if the model was dropped."""
     row = await connection.fetchrow(
-        "select name, flavour, live, state from tailrace.models where name = $1 for update", name
+        "select name, flavour, live, state, ledger, generation from tailrace.models where name = $1 for update", name
     )
     return None if row is None else Model(**dict(row))
 
@@ -99,7 +111,8 @@ async def lock_model(connection: "asyncpg.Connection", name: str) -> Model | Non
 async def add_model(connection: "asyncpg.Connection", model: Model) -> None:
     """Adds a model unless it exists."""
     await connection.execute(
-        "insert into tailrace.models (name, flavour, live, state) values ($1, $2, $3, $4) on conflict do nothing",
+        "insert into tailrace.models (name, flavour, live, state, ledger, generation)"
+        " values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
         *model,
     )
 
@@ -116,15 +129,21 @@ async def set_live(connection: "asyncpg.Connection", name: str) -> None:
     await connection.execute("update tailrace.models set live = true where name = $1", name)
 
 
-async def remove_model(connection: "asyncpg.Connection", name: str) -> None:
-    """Removes a model and its migrations from the catalogue; call it in the transaction that drops the schema."""
-    await connection.execute("delete from tailrace.migrations where scope = $1", name)
-    await connection.execute("delete from tailrace.models where name = $1", name)
+async def remove_model(connection: "asyncpg.Connection", model: Model) -> bool:
+    """Removes a model and its migrations from the catalogue; call it in the transaction that drops the schema.
+
+    Returns True if no other model uses its ledger: then the ledger's migrations are removed too.
+    """
+    await connection.execute("delete from tailrace.models where name = $1", model.name)
+    used = await connection.fetchval("select exists (select from tailrace.models where ledger = $1)", model.ledger)
+    scopes = [model.name] if used else [model.name, model.ledger]
+    await connection.execute("delete from tailrace.migrations where scope = any ($1)", scopes)
+    return not used
 
 
 async def use_model(connection: "asyncpg.Connection", model: Model) -> None:
-    """Sets the connection's ``search_path`` to the model's schema."""
-    await connection.execute("select set_config('search_path', $1, false)", model.name)
+    """Sets the connection's ``search_path`` to the schemas of the model and of its ledger."""
+    await connection.execute("select set_config('search_path', $1, false)", model.search_path)
 
 
 async def ensure_migrations_table(connection: "asyncpg.Connection") -> None:

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 DATABASE = "database"
 """The scope of the tables that all models share."""
+GENERATION = 2
+"""The shape of a model's tables. A new generation is built by a replay, never by converting the old one."""
 _NO_TRANSACTION = "-- transaction: none"
 
 
 class Migration(NamedTuple):
-    """One numbered file. ``scope`` is ``database`` or the name of a read model."""
+    """One numbered file. ``scope`` is ``database`` or the name of a ledger or of a read model."""
 
     scope: str
     number: int
@@ -41,9 +43,14 @@ def database_migrations() -> list[Migration]:
     return read_migrations(files("migrations") / "database", DATABASE)
 
 
+def ledger_migrations(name: str) -> list[Migration]:
+    """Returns the files of a ledger, in order."""
+    return read_migrations(files("migrations") / "ledger", name)
+
+
 def model_migrations(name: str, flavour: str) -> list[Migration]:
     """Returns the files of a model of a flavour, in order."""
-    return read_migrations(files("migrations") / "model", name, flavour)
+    return read_migrations(files("migrations") / "model" / str(GENERATION), name, flavour)
 
 
 def read_migrations(folder: Traversable, scope: str, flavour: str = "") -> list[Migration]:

@@ -16,7 +16,15 @@ from migrations.catalogue import (
     live_of,
     record_migration,
 )
-from migrations.files import DATABASE, Migration, database_migrations, model_migrations, views_sql
+from migrations.files import (
+    DATABASE,
+    GENERATION,
+    Migration,
+    database_migrations,
+    ledger_migrations,
+    model_migrations,
+    views_sql,
+)
 from migrations.flavours import choose_flavour, ensure_timescale, extension_schema
 from migrations.policies import reconcile_policies
 from runtime.settings import Settings
@@ -56,6 +64,7 @@ async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_r
     """
     async with _migrating(connection):
         models = [model for model in await list_models(connection) if model.state != "dropping"]
+        _check_generation(models)
         models = models or [await _first_model(connection, settings)]
         pending = await _pending(connection, models)
         if dry_run:
@@ -70,8 +79,12 @@ async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_r
         return [*map(str, pending), *changed]
 
 
-async def ensure_candidate(connection: "asyncpg.Connection", settings: Settings) -> Model:
+async def ensure_candidate(
+    connection: "asyncpg.Connection", settings: Settings, epoch: str, log_from: int = 1
+) -> Model:
     """Returns the candidate model for a replay to build: an unfinished one, or else a new and empty one.
+
+    A new one shares the ledger of another model if that is of the same ``epoch`` and begins at the same entry.
 
     Raises:
         ConflictError: the candidate is finished or being dropped, or the database refuses a migration.
@@ -82,7 +95,8 @@ async def ensure_candidate(connection: "asyncpg.Connection", settings: Settings)
         newest = (await list_models(connection))[-1]
         if newest.live:
             flavour = await choose_flavour(connection, settings.flavour)
-            newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building")
+            ledger = await _choose_ledger(connection, epoch, log_from)
+            newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building", ledger=ledger)
             await _register(connection, [newest])
         elif newest.state == "dropping":
             raise ConflictError(newest.half_dropped)
@@ -96,6 +110,29 @@ async def ensure_candidate(connection: "asyncpg.Connection", settings: Settings)
         return newest
 
 
+async def _choose_ledger(connection: "asyncpg.Connection", epoch: str, log_from: int) -> str:
+    ledgers = sorted({model.ledger for model in await list_models(connection)}, key=_ledger_number)
+    for ledger in ledgers:
+        found = await connection.fetchrow(f"select epoch, log_from from {ledger}.ledger_position")
+        if tuple(found) == (epoch, log_from) or (found["epoch"] == "" and log_from == 1):
+            return ledger
+    return f"ledger_{_ledger_number(ledgers[-1]) + 1}"
+
+
+def _ledger_number(ledger: str) -> int:
+    return int(ledger.removeprefix("ledger_"))
+
+
+def _check_generation(models: Sequence[Model]) -> None:
+    for model in models:
+        if model.generation != GENERATION:
+            raise SchemaError(
+                f"{model.name} has the tables of generation {model.generation}, and this version works with generation "
+                f"{GENERATION}: the log has every event, so build a new database with `tailrace replay --into` and set "
+                "TAILRACE_DATABASE to it, or run the earlier version"
+            )
+
+
 async def require_current_schema(connection: "asyncpg.Connection") -> None:
     """Checks that the database has exactly the migrations of this program.
 
@@ -103,6 +140,7 @@ async def require_current_schema(connection: "asyncpg.Connection") -> None:
         SchemaError: names the first missing or unknown migration and the command to run.
     """
     models = await list_models(connection)
+    _check_generation(models)
     pending = await _pending(connection, [model for model in models if model.state == "ready"])
     if pending:
         raise SchemaError(
@@ -145,7 +183,7 @@ async def show_model(connection: "asyncpg.Connection", model: Model, *, timeout:
     Raises:
         asyncpg.LockNotAvailableError: the timeout is over; roll the transaction back.
     """
-    await connection.execute(f"set local search_path = {model.name}")
+    await connection.execute(f"set local search_path = {model.search_path}")
     await connection.execute(views_sql() if timeout is None else _within(timeout, views_sql()))
 
 
@@ -169,10 +207,13 @@ async def _register(connection: "asyncpg.Connection", models: Sequence[Model]) -
 
 async def _pending(connection: "asyncpg.Connection", models: Sequence[Model]) -> list[Migration]:
     wanted = database_migrations()
+    ledgers = sorted({model.ledger for model in models})
+    for ledger in ledgers:
+        wanted += ledger_migrations(ledger)
     for model in models:
         wanted += model_migrations(model.name, model.flavour)
     missing = {(migration.scope, migration.number): migration for migration in wanted}
-    scopes = {DATABASE, *(model.name for model in models)}
+    scopes = {DATABASE, *ledgers, *(model.name for model in models)}
     for applied in await list_applied(connection):
         migration = missing.pop((applied.scope, applied.number), None)
         if migration is None and applied.scope in scopes:

@@ -1,11 +1,13 @@
--- What readers use: stable names in public over the model that search_path names. The position comes first: a cut-over
--- takes its lock first too, so no reader can see an old position with new rows.
+-- Stable names in public for readers, over the model and the ledger that search_path names. The position comes first: a
+-- cutover locks it first too, so no reader sees an old position with new rows.
 create or replace view public.projection_position as
     select epoch, seq, fingerprint, logged_at, revision, log_from, raw_from, settled_seq
     from projection_position;
 create or replace view public.analytics_events as
     select event_id, event_type, user_id, created_at, event_data, seq from analytics_events;
-create or replace view public.event_ids as select event_id, seq from event_ids;
+-- the ledger may be ahead of the model
+create or replace view public.event_ids as
+    select event_id, seq from event_ids where seq <= (select position.seq from projection_position as position);
 create or replace view public.events_by_minute as select bucket, event_type, events from events_by_minute;
 create or replace view public.events_by_hour as select bucket, event_type, events from events_by_hour;
 create or replace view public.events_by_day as select bucket, event_type, events from events_by_day;

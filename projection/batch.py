@@ -23,10 +23,7 @@ class Parked(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive log entries, except for recorded gaps.
-
-    In ``rows`` and ``parked`` each id occurs once, at its lowest sequence.
-    """
+    """Consecutive log entries, except for recorded gaps. Duplicates are still among ``rows`` and ``parked``."""
 
     entries: Sequence[LogEntry]
     rows: list[Row]

@@ -101,7 +101,8 @@ async def _drop(connection: "asyncpg.Connection", model: Model, timeout: float) 
             # the table first: dropping only the schema leaves a hypertable's compressed chunks behind
             await connection.execute(f"drop table if exists {model.name}.analytics_events cascade")
             await connection.execute(f"drop schema if exists {model.name} cascade")
-            await remove_model(connection, model.name)
+            if await remove_model(connection, model):
+                await connection.execute(f"drop schema if exists {model.ledger} cascade")
     except asyncpg.LockNotAvailableError:
         await change_state(connection, model.name, "dropping", before.state)
         readers = await connection.fetchval(projection_sql("readers_of"), model.name) or "an open transaction"

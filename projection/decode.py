@@ -1,7 +1,6 @@
 """Decodes a batch of log entries: rows to store and entries to park."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from contracts.decoding import decode_plain
 from contracts.entries import LogEntry
@@ -16,26 +15,12 @@ def decode(entries: Sequence[LogEntry], upcasters: Upcasters) -> Batch:
     events = decode_plain(entries, upcasters)
     rows: list[Row] = []
     parked: list[Parked] = []
-    seen: set[int] = set()
     for entry, event in zip(entries, events, strict=True):
         if event is None:
             try:
                 event = read_entry(entry.payload, logged_at=entry.logged_at, upcasters=upcasters)
             except EventRejectedError as error:
-                if _is_first(seen, entry.event_id):
-                    parked.append(park_entry(entry, error.code, error.message))
+                parked.append(park_entry(entry, error.code, error.message))
                 continue
-        event_id = event.event_id
-        known = len(seen)
-        seen.add(event_id.int)
-        if len(seen) > known:
-            rows.append(event_row(event, entry.seq))
+        rows.append(event_row(event, entry.seq))
     return Batch(entries, rows, parked)
-
-
-def _is_first(seen: set[int], event_id: UUID | None) -> bool:
-    if event_id is None:
-        return True
-    first = event_id.int not in seen
-    seen.add(event_id.int)
-    return first

@@ -123,11 +123,13 @@ class ParkedEvents:
             is None
         ):
             return "another command has just retried it"
-        # the parked entry may hold its id; projecting claims it again unless another entry has it
-        await self._connection.execute(
-            "delete from event_ids where event_id = $1 and seq = $2", event.event_id, parked.seq
+        claimed = await self._connection.fetchval(
+            "insert into event_ids values ($1, $2)"
+            " on conflict (event_id) do update set seq = event_ids.seq returning seq",
+            event.event_id,
+            parked.seq,
         )
-        if await project_rows(self._connection, self.model.flavour, [event_row(event, parked.seq)]):
-            return None
-        counts = await self._connection.fetchval("select seq from event_ids where event_id = $1", event.event_id)
-        return f"log entry {counts} counts for its event_id"
+        if claimed != parked.seq:
+            return f"log entry {claimed} counts for its event_id"
+        await project_rows(self._connection, self.model.flavour, [event_row(event, parked.seq)])
+        return None

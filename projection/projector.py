@@ -12,6 +12,7 @@ from projection.decode import decode
 from projection.parked_limit import ParkedLimit
 from projection.store import CAUSED_BY_DATA, Committed, Store
 from runtime.log.client import LogClient
+from runtime.log.positions import verify_position
 from runtime.log.reader import LogReader
 from runtime.supervise import sleep_until_stop
 
@@ -74,6 +75,9 @@ class Projector:
             ForeignHistoryError, LostEntriesError, TooManyParkedError: an operator has to decide.
         """
         position = await self._store.position() or Cursor((await self._client.state()).epoch, 0)
+        ledger = await self._store.ledger.position()
+        if ledger.seq > position.seq:
+            await verify_position(self._client, ledger)
         logger.info("projecting from %s", position)
         if self._arrived(position):
             return

@@ -10,7 +10,7 @@ from contracts.cursors import Cursor
 from contracts.entries import LogState
 from contracts.errors import ConflictError, LostEntriesError
 from migrations.bootstrap import ensure_database
-from migrations.catalogue import Model, change_state, get_live_model
+from migrations.catalogue import Model, change_state, get_live_model, list_models
 from migrations.runner import ensure_candidate
 from migrations.upcasters import load_upcasters
 from projection.maintenance import Maintenance
@@ -63,9 +63,21 @@ async def replay(
         await ensure_database(settings)
     connection = await connect(settings.dsn, name="replay")
     try:
-        model = await (ensure_candidate(connection, settings) if candidate else get_live_model(connection))
         state = await client.state() if until is None else await verify_position(client, until)
-        await _check_beginning(connection, model, state, partial=partial)
+        missing = _count_missing(state)
+        if missing and not partial and not await _has_begun(connection, candidate=candidate):
+            raise LostEntriesError(
+                1,
+                missing,
+                f"the log begins at sequence {state.first_seq}: a replay can't count the entries before; "
+                "--partial replays from there",
+            )
+        if candidate:
+            model = await ensure_candidate(connection, settings, state.epoch, missing + 1)
+        else:
+            model = await get_live_model(connection)
+        if missing:
+            await _begin_behind(connection, model, state.epoch, missing)
         end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)
         await _check_position(client, connection, model, None if until is None else end, candidate=candidate)
         last = Step(model.name, Cursor(state.epoch, 0), end)
@@ -117,23 +129,23 @@ async def _check_position(
         raise ConflictError(f"{model.name} is at {position}, already beyond log entry {until}: {advice}")
 
 
-async def _check_beginning(connection: "asyncpg.Connection", model: Model, state: LogState, *, partial: bool) -> None:
-    """Checks that the log has its first entry. A partial replay stores the sequence at which it begins."""
-    position = f"{model.name}.projection_position"
-    begun = await connection.fetchval(f"select epoch <> '' from {position}")
-    gone = state.first_seq - 1
-    if begun or gone < 1 or any(gap.first == 1 and gap.last >= gone for gap in state.gaps):
-        return
-    if not partial:
-        raise LostEntriesError(
-            1,
-            gone,
-            f"the log begins at sequence {state.first_seq}: a replay can't count the entries before; "
-            "--partial replays from there",
+def _count_missing(state: LogState) -> int:
+    """Returns the number of entries before the log's first one, unless they are recorded as lost."""
+    missing = state.first_seq - 1
+    recorded = any(gap.first == 1 and gap.last >= missing for gap in state.gaps)
+    return 0 if missing < 1 or recorded else missing
+
+
+async def _has_begun(connection: "asyncpg.Connection", *, candidate: bool) -> bool:
+    models = await list_models(connection)
+    if not models or (candidate and models[-1].live):
+        return False
+    return bool(await connection.fetchval(f"select epoch <> '' from {models[-1].name}.projection_position"))
+
+
+async def _begin_behind(connection: "asyncpg.Connection", model: Model, epoch: str, missing: int) -> None:
+    """Stores the first entry of a partial replay, unless it was stored before."""
+    for position in (f"{model.ledger}.ledger_position", f"{model.name}.projection_position"):
+        await connection.execute(
+            f"update {position} set epoch = $1, seq = $2, log_from = $3 where epoch = ''", epoch, missing, missing + 1
         )
-    await connection.execute(
-        f"update {position} set epoch = $1, seq = $2, log_from = $3 where epoch = ''",
-        state.epoch,
-        gone,
-        state.first_seq,
-    )

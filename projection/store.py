@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import asyncpg
 
@@ -12,6 +12,7 @@ from contracts.errors import TailraceError
 from migrations.catalogue import Model
 from migrations.flavours import Flavour
 from projection.batch import Batch, Parked, Row, park_entry
+from projection.ledger import Ledger
 from runtime.postgres import read_sql
 
 CAUSED_BY_DATA = (
@@ -63,10 +64,10 @@ class Store:
 
     def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
         self.model = model
+        self.ledger = Ledger(connection)
         self._connection = connection
         self._read_position = projection_sql("read_position")
         self._move_position = projection_sql("move_position")
-        self._claim_ids = projection_sql("claim_ids")
         self._park_events = projection_sql("park_events")
         self._note_gap = projection_sql("note_gap")
 
@@ -76,13 +77,14 @@ class Store:
         return Cursor(row["epoch"], row["seq"], row["fingerprint"]) if row["epoch"] else None
 
     async def commit(self, batch: Batch, expected: Cursor) -> Committed:
-        """Projects a batch that begins right behind ``expected``; on any error nothing changes.
+        """Projects a batch that begins right behind ``expected``; on any error the model does not change.
 
         Raises:
             PositionMovedError: the model is not at ``expected``.
             asyncpg.PostgresError: see ``CAUSED_BY_DATA``.
         """
         position = batch.position(expected.epoch)
+        duplicates = await self.ledger.find_duplicates(batch, expected)
         async with self._connection.transaction():
             moved = await self._connection.fetchrow(
                 self._move_position,
@@ -94,21 +96,16 @@ class Store:
             )
             if moved is None:
                 raise PositionMovedError(f"the read model is no longer at {expected}")
-            rows, candidates = _split_late(batch, moved["raw_from"])
-            stored = await project_rows(self._connection, self.model.flavour, rows) if rows else 0
-            parked = await self._park(candidates) if candidates else 0
+            rows, parked = _select(batch, duplicates, moved["raw_from"])
+            if rows:
+                await project_rows(self._connection, self.model.flavour, rows)
+            if parked:
+                await self._park(parked)
             if gaps := batch.gaps(expected.seq):
                 await self._connection.executemany(self._note_gap, gaps)
-        return Committed(stored, parked, len(batch.entries) - stored - parked)
+        return Committed(len(rows), len(parked), len(batch.entries) - len(rows) - len(parked))
 
-    async def _park(self, candidates: list[Parked]) -> int:
-        """Parks the entries whose ids no earlier entry has claimed. Returns their number."""
-        claims = [(item.event_id, item.entry.seq) for item in candidates if item.event_id is not None]
-        rows: list[Any] = await self._connection.fetch(
-            self._claim_ids, [event_id for event_id, _ in claims], [seq for _, seq in claims]
-        )
-        claimed = {row[0] for row in rows}
-        parked = [item for item in candidates if item.event_id is None or item.entry.seq in claimed]
+    async def _park(self, parked: list[Parked]) -> None:
         await self._connection.execute(
             self._park_events,
             [item.entry.seq for item in parked],
@@ -118,35 +115,40 @@ class Store:
             [item.entry.payload for item in parked],
             [item.entry.logged_at for item in parked],
         )
-        return len(parked)
 
 
-def _split_late(batch: Batch, raw_from: datetime | None) -> tuple[list[Row], list[Parked]]:
-    """Returns the rows to store and the entries to park.
+def _select(batch: Batch, duplicates: set[int], raw_from: datetime | None) -> tuple[list[Row], list[Parked]]:
+    """Returns the rows to store and the entries to park, without duplicates.
 
     Events before ``raw_from`` are parked: their rows were dropped, so the aggregates can't be refreshed.
     """
-    if raw_from is None or all(row[3] >= raw_from for row in batch.rows):
-        return batch.rows, batch.parked
-    late = {row[5] for row in batch.rows if row[3] < raw_from}
-    reason = BEFORE_RETENTION.format(raw_from)
-    too_old = [park_entry(entry, "before_retention", reason) for entry in batch.entries if entry.seq in late]
-    return [row for row in batch.rows if row[5] not in late], batch.parked + too_old
+    rows, parked = batch.rows, batch.parked
+    if duplicates:
+        rows = [row for row in rows if row[5] not in duplicates]
+        parked = [one for one in parked if one.entry.seq not in duplicates]
+    if raw_from is not None and any(row[3] < raw_from for row in rows):
+        late = {row[5] for row in rows if row[3] < raw_from}
+        reason = BEFORE_RETENTION.format(raw_from)
+        parked = parked + [
+            park_entry(entry, "before_retention", reason) for entry in batch.entries if entry.seq in late
+        ]
+        rows = [row for row in rows if row[5] not in late]
+    return rows, parked
 
 
-async def project_rows(connection: "asyncpg.Connection", flavour: Flavour, rows: Sequence[Row]) -> int:
-    """Stores rows and adds them to every count, unless their ids are claimed; call it in a transaction.
-
-    Returns the number of new rows.
-    """
+async def project_rows(connection: "asyncpg.Connection", flavour: Flavour, rows: Sequence[Row]) -> None:
+    """Stores rows and adds them to every count; call it in a transaction."""
     if len(rows) < COPY_FROM:
-        return int(await connection.fetchval(_project_events(flavour, "arrays"), *zip(*rows, strict=True)))
+        await connection.execute(_project_events(flavour, "arrays"), *zip(*rows, strict=True))
+        return
     await connection.execute(_CREATE_BATCH)
     await connection.copy_records_to_table("batch", schema_name="pg_temp", records=rows)
-    return int(await connection.fetchval(_project_events(flavour, "batch")))
+    await connection.execute(_project_events(flavour, "batch"))
 
 
 @cache
 def _project_events(flavour: Flavour, source: Literal["arrays", "batch"]) -> str:
     sql = projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))
-    return sql.replace("{batch}", _ARRAYS if source == "arrays" else "pg_temp.batch")
+    if source == "arrays":
+        return sql.replace("{batch}", _ARRAYS).replace("{materialized}", "materialized")
+    return sql.replace("{batch}", "pg_temp.batch").replace("{materialized}", "not materialized")

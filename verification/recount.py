@@ -41,7 +41,7 @@ class Recount:
 
     entries: int = 0
     events: int = 0
-    duplicates: int = 0
+    duplicates: list[int] = field(default_factory=list)
     claims: dict[UUID, int] = field(default_factory=dict)
     users: set[int] = field(default_factory=set)
     users_by_type: dict[str, set[int]] = field(default_factory=dict)
@@ -105,7 +105,7 @@ def _rows(entries: Sequence[LogEntry], refused: Refused, upcasters: Upcasters, r
         except EventRejectedError:
             event_id = entry.event_id
         if event_id is not None and recount.claims.setdefault(event_id, entry.seq) != entry.seq:
-            recount.duplicates += 1
+            recount.duplicates.append(entry.seq)
         elif event is None or refused.has(row := Row(entry.seq, event)):
             recount.parked.add(entry.seq)
         else:

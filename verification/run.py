@@ -54,7 +54,7 @@ async def verify(
     while True:
         # in the snapshot that is compared: a look before it would say nothing of it
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            await connection.execute("select set_config('search_path', $1, true)", model.name)
+            await connection.execute("select set_config('search_path', $1, true)", model.search_path)
             tables = Tables(connection, model)
             if waiting.is_over(late := await tables.late()):
                 return await _verify(client, tables, model, late, waiting, upcasters, on_read)
@@ -150,6 +150,7 @@ class _Verification:
             await self._name_rows(cells)
         self._compare_parked(recount.parked, parked)
         self._compare_gaps(recount.gaps, await self._tables.gaps())
+        self._compare_duplicates(recount.duplicates, await self._tables.duplicates(receipt.position.seq))
         await self._compare_ledger(recount.claims)
         await compare_derived(self._tables, receipt, recount)
         return receipt
@@ -204,12 +205,18 @@ class _Verification:
                     f"log_gaps: the model passed log entries {part.first} to {part.last} as lost, but the log has them"
                 )
 
+    def _compare_duplicates(self, logged: list[int], recorded: list[int]) -> None:
+        for seq in sorted(set(logged) - set(recorded))[:NAMED]:
+            self._receipt.differ(f"duplicates: log entry {seq} repeats an id and is not recorded")
+        for seq in sorted(set(recorded) - set(logged))[:NAMED]:
+            self._receipt.differ(f"duplicates: log entry {seq} is recorded, but it is the first with its id")
+
     async def _compare_ledger(self, claims: dict[UUID, int]) -> None:
         """Empties ``claims``: what is left in the end is missing. They may be millions, so there is no copy."""
         named = 0
         async for event_id, seq in self._tables.ledger():
             wanted = claims.pop(event_id, None)
-            if wanted == seq:
+            if wanted == seq or (wanted is None and seq > self._receipt.position.seq):
                 continue
             named += 1
             if named <= NAMED:

@@ -103,8 +103,13 @@ class Tables:
         return self._connection.cursor("select event_type, user_id from users_by_type", prefetch=5_000)
 
     def ledger(self) -> Any:
-        """An asynchronous iterator over (event_id, seq) of the ledger."""
+        """Returns an asynchronous iterator over (event_id, seq) of the ledger, which may be ahead of the model."""
         return self._connection.cursor("select event_id, seq from event_ids", prefetch=5_000)
+
+    async def duplicates(self, last: int) -> list[int]:
+        """Returns the sequences up to ``last`` that the ledger records as duplicates."""
+        rows = await self._connection.fetch("select first_seq, last_seq from duplicates where first_seq <= $1", last)
+        return [seq for first, end in rows for seq in range(first, min(end, last) + 1)]
 
 
 def _of_level(name: str, level: str) -> str:

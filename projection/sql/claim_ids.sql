@@ -1,5 +1,27 @@
--- Claims event ids for log entries; returns the entries that got theirs. The others are repetitions.
-insert into event_ids (event_id, seq)
-select * from unnest($1::uuid[], $2::bigint[])
-on conflict (event_id) do nothing
-returning seq
+-- Compare-and-set: moves the ledger from $4 to the position $1, $2, $3 and claims the ids $5 for the entries $6. Records
+-- and returns the entries whose ids an earlier entry has claimed. Sorted, because neighbours in an index cost less.
+with moved as (
+    update ledger_position set epoch = $1, seq = $2, fingerprint = $3
+    where seq = $4 and epoch in ('', $1)
+    returning true
+),
+claim as materialized (
+    select event_id, seq from unnest($5::uuid[], $6::bigint[]) as claim (event_id, seq)
+    where exists (select from moved)
+),
+claimed as (
+    insert into event_ids (event_id, seq)
+    select event_id, seq from claim order by event_id, seq
+    on conflict (event_id) do nothing
+    returning seq
+),
+duplicate as materialized (
+    select seq from claim where (seq in (select seq from claimed)) is not true
+),
+recorded as (
+    insert into duplicates (first_seq, last_seq)
+    select min(seq), max(seq)
+    from (select seq, seq - row_number() over (order by seq) as island from duplicate) as numbered
+    group by island
+)
+select exists (select from moved) as moved, array(select seq from duplicate) as duplicates

@@ -1,18 +1,7 @@
--- Projects events: claims their ids, inserts the rows of the claimed ids (the others are duplicates), and adds them to
--- every count. {roll_up} is the flavour's own part, roll_up.<flavour>.sql; {batch} is a temporary table or arrays. Returns
--- the number of rows. Sorted, because neighbours in an index cost less than scattered rows. "is true" keeps Postgres from
--- planning a join on a guessed number of rows.
-with claimed as (
-    insert into event_ids (event_id, seq)
-    select event_id, seq from {batch}
-    order by event_id
-    on conflict (event_id) do nothing
-    returning seq
-),
-new as materialized (
-    select event_id, event_type, user_id, created_at, event_data, seq
-    from {batch}
-    where (seq in (select seq from claimed)) is true
+-- Stores new rows and adds them to every count. {roll_up} is the flavour's own part, roll_up.<flavour>.sql; {batch} is a
+-- temporary table or arrays. Sorted, because neighbours in an index cost less than scattered rows.
+with new as {materialized} (
+    select event_id, event_type, user_id, created_at, event_data, seq from {batch}
 ),
 add_rows as (
     insert into analytics_events (event_id, event_type, user_id, created_at, event_data, seq)
@@ -48,4 +37,4 @@ add_all_time as (
     set events = kept.events + excluded.events, users = kept.users + excluded.users
 ),
 {roll_up}
-select count(*) from new
+select

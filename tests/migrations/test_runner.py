@@ -34,7 +34,9 @@ async def test_two_migrators_at_once_apply_each_migration_once(empty_database: s
     done = await asyncio.gather(*(migrate(connection, SETTINGS) for connection in connections))
     assert sorted(len(applied) for applied in done)[:2] == [0, 0]
     assert sum(len(applied) for applied in done) > 5
-    assert await get_live_model(connections[0]) == ("model_1", "postgres", True, "ready")
+    assert await get_live_model(connections[0]) == Model(
+        "model_1", "postgres", live=True, state="ready", ledger="ledger_1"
+    )
     for connection in connections:
         await connection.close()
 
@@ -74,8 +76,8 @@ async def test_a_database_of_a_newer_version_is_refused(connection: asyncpg.Conn
 
 
 async def test_a_migration_that_was_changed_afterwards_is_refused(connection: asyncpg.Connection) -> None:
-    await connection.execute("update tailrace.migrations set checksum = 'other' where name = '0002_event_ids'")
-    with pytest.raises(SchemaError, match="0002_event_ids was changed"):
+    await connection.execute("update tailrace.migrations set checksum = 'other' where name = '0001_ledger'")
+    with pytest.raises(SchemaError, match="0001_ledger was changed"):
         await migrate(connection, SETTINGS)
 
 
@@ -93,39 +95,30 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database: s
     assert await connection.fetchval("select to_regclass('model_1.all_time')") is None
     assert await connection.fetchval("select to_regclass('model_1.parked_events')") is None
     await connection.execute("drop table model_1.users")
-    assert (await migrate(connection, SETTINGS))[0] == "model_1/0005_users"
+    assert (await migrate(connection, SETTINGS))[0] == "model_1/0004_users"
     assert (await get_live_model(connection)).name == "model_1"
     await connection.close()
 
 
-FIRST = Model("model_1", "postgres", live=True, state="ready")
-
-
-async def test_the_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(empty_database: str) -> None:
+async def test_a_database_of_another_generation_is_refused_and_not_changed(empty_database: str) -> None:
     connection = await asyncpg.connect(empty_database, server_settings={"timezone": "UTC"})
     await connection.execute(
         "create schema tailrace; create schema model_1;"
         "create table tailrace.migrations (scope text, number integer, name text not null, checksum text not null,"
         " applied_at timestamptz not null default now(), primary key (scope, number))"
     )
-    for migration in [*database_migrations()[:1], *model_migrations("model_1", "postgres")[:6]]:
-        await connection.execute("set search_path = model_1")
-        await connection.execute(migration.sql)
-        await connection.execute(
-            "insert into tailrace.migrations (scope, number, name, checksum) values ($1, $2, $3, $4)",
-            *(migration.scope, migration.number, migration.name, migration.checksum),
-        )
+    [first, *_] = database_migrations()
+    await connection.execute(first.sql)
     await connection.execute(
-        "insert into tailrace.models (name, flavour, live) values ('model_1', 'postgres', true);"
-        "insert into analytics_events values (gen_random_uuid(), 'click', 7, '2026-03-01 12:34Z', '{}', 1);"
-        "reset search_path"
+        "insert into tailrace.migrations (scope, number, name, checksum) values ($1, $2, $3, $4)",
+        *(first.scope, first.number, first.name, first.checksum),
     )
-    with pytest.raises(SchemaError, match="run `tailrace migrate`"):
-        await require_current_schema(connection)
-    assert (await migrate(connection, SETTINGS))[0] == "database/0002_models_beside"
-    assert await get_live_model(connection) == FIRST
-    users = await connection.fetch("select bucket::text, event_type, user_id from public.users_by_hour")
-    assert [tuple(row) for row in users] == [("2026-03-01 12:00:00+00", "click", 7)]
+    await connection.execute("insert into tailrace.models (name, flavour, live) values ('model_1', 'postgres', true)")
+    for refused in (migrate(connection, SETTINGS), require_current_schema(connection)):
+        with pytest.raises(SchemaError, match=r"model_1 has the tables of generation 1.*`tailrace replay --into`"):
+            await refused
+    assert await connection.fetchval("select count(*) from tailrace.migrations") == 1
+    assert (await get_live_model(connection)).generation == 1
     await connection.close()
 
 

@@ -24,21 +24,15 @@ Answer = tuple[list[tuple[Any, ...]], list[tuple[int, UUID | None, str, str]]]
 def read_one_by_one(entries: Sequence[LogEntry]) -> Answer:
     rows: list[tuple[Any, ...]] = []
     parked: list[tuple[int, UUID | None, str, str]] = []
-    seen: set[UUID] = set()
     for entry in entries:
         event_id = entry.event_id
         try:
             event = read_entry(entry.payload, logged_at=entry.logged_at, upcasters=UPCASTERS)
         except EventRejectedError as error:
-            if event_id not in seen:
-                parked.append((entry.seq, event_id, error.code, error.message.replace("\0", "\\0")))
+            parked.append((entry.seq, event_id, error.code, error.message.replace("\0", "\\0")))
         else:
-            event_id = event.event_id
-            if event_id not in seen:
-                data = bytes(event.event_data).decode()
-                rows.append((event_id, event.event_type, event.user_id, event.created_at, data, entry.seq))
-        if event_id is not None:
-            seen.add(event_id)
+            data = bytes(event.event_data).decode()
+            rows.append((event.event_id, event.event_type, event.user_id, event.created_at, data, entry.seq))
     return rows, parked
 
 

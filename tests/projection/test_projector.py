@@ -117,7 +117,7 @@ async def test_a_parked_event_holds_its_id_against_later_entries(
         await log_event(log, one)
         await until_projected(connection, log)
     assert await connection.fetchval("select count(*) from analytics_events") == 0
-    assert await connection.fetchval("select seq from model_1.event_ids where event_id = $1", one.event_id) == 1
+    assert await connection.fetchval("select seq from ledger_1.event_ids where event_id = $1", one.event_id) == 1
 
 
 async def test_an_event_only_the_database_refuses_is_found_and_parked_alone(
@@ -177,8 +177,8 @@ async def test_two_projectors_that_both_believe_to_be_active_never_count_twice(
     epoch = (await log.state()).epoch
     start = Cursor(epoch, 0)
     entries = await LogReader(log, start).read(10, 1)
-    other = await asyncpg.connect(database, server_settings={"search_path": "model_1"})
-    await connection.execute("set search_path = model_1")
+    other = await asyncpg.connect(database, server_settings={"search_path": MODEL.search_path})
+    await connection.execute(f"set search_path = {MODEL.search_path}")
     results = await asyncio.gather(
         Store(connection, MODEL).commit(decode(entries, NO_UPCASTERS), start),
         Store(other, MODEL).commit(decode(entries[:7], NO_UPCASTERS), start),
@@ -209,13 +209,13 @@ async def test_the_projector_goes_on_after_the_database_broke_off(
 async def test_an_error_of_the_database_that_no_event_causes_is_waited_out_and_parks_nothing(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await connection.execute("alter table model_1.event_ids rename to mislaid")
+    await connection.execute("alter table ledger_1.event_ids rename to mislaid")
     await log_events(log, some_events(20))
     async with running_projector(settings) as task:
         async with asyncio.timeout(20):
             while "model_1 waits: relation" not in caplog.text:
                 await asyncio.sleep(0.01)
-        await connection.execute("alter table model_1.mislaid rename to event_ids")
+        await connection.execute("alter table ledger_1.mislaid rename to event_ids")
         await until_projected(connection, log, task)
     assert await read_model(connection) == await recount_log(log)
 

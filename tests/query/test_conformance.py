@@ -171,7 +171,7 @@ TAMPERED = {
         "delete from model_1.analytics_events where seq = 7",
         r"analytics_events, event .*: the row of log entry 7 is missing",
     ),
-    "id": ("delete from model_1.event_ids where seq = 7", r"event_ids, event .*: the id of log entry 7 is missing"),
+    "id": ("delete from ledger_1.event_ids where seq = 7", r"event_ids, event .*: the id of log entry 7 is missing"),
     "minute": (
         "update {events_by_minute} set events = events + 1 where bucket = (select min(bucket) from {events_by_minute})",
         r"events_by_minute, 2026-.*: it says \d+ events, the rows are \d+",

@@ -67,10 +67,11 @@ async def writer(connection: "asyncpg.Connection", database: str) -> "AsyncItera
 async def forget(writer: "asyncpg.Connection") -> None:
     await writer.execute(
         """
-        set search_path = model_1;
-        truncate event_ids, analytics_events, events_by_minute, events_by_hour, events_by_day, users, users_by_type,
-            users_by_hour, all_time;
+        set search_path = model_1, ledger_1;
+        truncate event_ids, duplicates, analytics_events, events_by_minute, events_by_hour, events_by_day, users,
+            users_by_type, users_by_hour, all_time;
         update projection_position set epoch = '', seq = 0, fingerprint = '';
+        update ledger_position set epoch = '', seq = 0, fingerprint = '';
         """
     )
 

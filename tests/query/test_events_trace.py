@@ -221,7 +221,7 @@ async def test_an_event_is_found_throughout_a_cutover(
         await asking
     assert set(states) == {"projected"}
     # readers see the live model's ledger
-    await connection.execute("delete from model_2.event_ids where event_id = $1", one.event_id)
+    await connection.execute("delete from ledger_1.event_ids where event_id = $1", one.event_id)
     assert "is not in the read model" in await not_found(query, one.event_id)
 
 

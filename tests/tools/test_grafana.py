@@ -166,7 +166,7 @@ def since_the_last_sample(seen: Seen, rows: list[Any]) -> None:
 
 def known_tables(seen: Seen, rows: list[Any]) -> None:
     tables = {row[0]: row[1] for row in rows}
-    assert {"model_1.event_ids", "tailrace.models"} <= tables.keys()
+    assert {"ledger_1.event_ids", "tailrace.models"} <= tables.keys()
     assert (tables.get("chunks", 0), tables.get("compressed chunks", 0)) == (seen.chunks[0], seen.chunks[2])
     assert all(row[1] > 0 and row[2] >= 0 for row in rows)
 

@@ -90,7 +90,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def tampered(log: LogClient, connection: asyncpg.Connection, statement: str) -> Receipt:
-    await connection.execute(f"set search_path = model_1; {statement}; reset search_path")
+    await connection.execute(f"set search_path = model_1, ledger_1; {statement}; reset search_path")
     return await verify(log, connection)
 
 
@@ -107,6 +107,8 @@ TAMPERED = [
         " from analytics_events where seq = 5",
         ROW + r"the table has a row \(log entry 5\) that the log does not ask for here",
     ),
+    ("insert into duplicates values (7, 8)", "duplicates: log entry 7 is recorded, but it is the first with its id"),
+    ("delete from duplicates", r"duplicates: log entry \d+ repeats an id and is not recorded"),
     ("delete from event_ids where seq = 11", ID + "the id of log entry 11 is missing"),
     (
         "update event_ids set seq = 3000 where seq = 11",
@@ -180,7 +182,7 @@ async def test_the_command_prints_the_receipt_and_fails_where_something_differs(
     assert good.returncode == 0, good.stderr
     assert "= 200 events + 10 duplicates + 3 parked" in good.stdout
     assert f"{BASE.date().isoformat()}" in good.stdout
-    await projected.execute("delete from model_1.event_ids where seq = 11")
+    await projected.execute("delete from ledger_1.event_ids where seq = 11")
     bad = run("--json")
     assert bad.returncode == 1
     assert json.loads(bad.stdout) == IsPartialDict(

@@ -71,6 +71,9 @@ async def say_projected(settings: Settings, entry: LogEntry, epoch: str) -> None
     try:
         await use_model(connection, await get_live_model(connection))
         await connection.execute(projection_sql("move_position"), *entry.cursor(epoch), entry.logged_at, 0)
+        await connection.execute(
+            "update ledger_position set epoch = $1, seq = $2, fingerprint = $3", *entry.cursor(epoch)
+        )
     finally:
         await connection.close()
 

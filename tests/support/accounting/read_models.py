@@ -161,7 +161,8 @@ class ReadModels:
     @asynccontextmanager
     async def holding(self, table: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """Blocks writes to ``table`` of the live model; yields a function that waits until a projector is blocked."""
-        relation = f"{self.live.name}.{table}"
+        schema = self.live.ledger if table == "event_ids" else self.live.name
+        relation = f"{schema}.{table}"
 
         async def waits() -> bool:
             self._assert_running()

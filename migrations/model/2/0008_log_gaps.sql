@@ -1,4 +1,4 @@
--- Stretches of log entries (sequences, inclusive) that are lost, were accepted as lost, and this model has passed.
+-- Ranges of log entries (sequences, inclusive) that are recorded as lost and that this model has passed.
 create table log_gaps (
     first_seq bigint primary key,
     last_seq bigint not null,

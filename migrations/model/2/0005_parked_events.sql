@@ -1,5 +1,5 @@
--- What can't be projected, kept as it is in the log with the reason. event_id where one can be read; it then holds that
--- id in the ledger.
+-- Entries that can't be projected, with the reason. event_id is null if it can't be read; otherwise the entry claims it in
+-- the ledger.
 create table parked_events (
     seq bigint primary key,
     event_id uuid,

@@ -1,4 +1,4 @@
--- One row per event. Uniqueness is the ledger's; seq is the log entry the row came from.
+-- One row per event; seq is its log entry. The ledger makes ids unique.
 create table analytics_events (
     event_id uuid not null,
     event_type text not null,
