@@ -5,6 +5,7 @@ entry at the same time, one claims its id and the other reads the result. The cl
 the same connection, so a crash of the server never loses a claim whose batch it keeps.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,9 @@ from contracts.cursors import Cursor
 from contracts.errors import ConflictError, ForeignHistoryError
 from projection.batch import Batch
 from runtime.postgres import read_sql
+
+CACHED_USERS = 500_000
+"""Users whose ordinals are cached: some 50 MB."""
 
 
 class Ledger:
@@ -23,6 +27,7 @@ class Ledger:
         self._claim_ids = read_sql("projection", "claim_ids")
         self._read_duplicates = read_sql("projection", "read_duplicates")
         self._position = Cursor("", -1)
+        self._ordinals: dict[int, int] = {}
 
     async def position(self) -> Cursor:
         """Returns the ledger's position; its epoch is empty before the first claim."""
@@ -39,9 +44,11 @@ class Ledger:
         """
         last = batch.position(behind.epoch)
         found: set[int] = set()
-        if self._position.seq < 0:
+        if self._position.seq < behind.seq:
+            # not read yet, or another projector has claimed the batches in between
             await self.position()
         while self._position.seq < last.seq:
+            self._check_epoch(behind)
             row = await self._claim(batch, last, behind)
             if row["moved"]:
                 found.update(row["duplicates"])
@@ -50,14 +57,50 @@ class Ledger:
                     return found
             else:
                 await self.position()
+        self._check_epoch(behind)
         for first, end in await self._connection.fetch(self._read_duplicates, behind.seq + 1, last.seq):
             found.update(range(first, end + 1))
         return found
 
+    def _check_epoch(self, behind: Cursor) -> None:
+        if self._position.epoch not in ("", behind.epoch):
+            raise ForeignHistoryError(f"the ledger belongs to the log {self._position.epoch}, not to {behind.epoch}")
+
+    async def ordinals(self, users: Collection[int]) -> Mapping[int, int]:
+        """Returns the ordinals of users and of others; new users get the next ones. Never within a model's batch."""
+        unknown = {user for user in users if user not in self._ordinals}
+        if not unknown:
+            return self._ordinals
+        if len(self._ordinals) + len(unknown) > CACHED_USERS:
+            # the caller needs all of its users
+            unknown, self._ordinals = set(users), {}
+        await self._read_ordinals(unknown)
+        if unknown:
+            await self._add_users(unknown)
+        return self._ordinals
+
+    async def _read_ordinals(self, unknown: set[int]) -> None:
+        query = "select user_id, ordinal from users where user_id = any ($1::bigint[])"
+        found = dict(await self._connection.fetch(query, list(unknown)))
+        self._ordinals.update(found)
+        unknown.difference_update(found)
+
+    async def _add_users(self, unknown: set[int]) -> None:
+        async with self._connection.transaction():
+            # the lock first: another projector may add the same users
+            first = await self._connection.fetchval("select users from ledger_position for update")
+            await self._read_ordinals(unknown)
+            added = sorted(unknown)
+            await self._connection.execute(
+                "insert into users (user_id, ordinal) select * from unnest($1::bigint[], $2::bigint[])",
+                added,
+                list(range(first, first + len(added))),
+            )
+            await self._connection.execute("update ledger_position set users = users + $1", len(added))
+        self._ordinals.update(zip(added, range(first, first + len(added)), strict=True))
+
     async def _claim(self, batch: Batch, last: Cursor, behind: Cursor) -> Any:
         position = self._position
-        if position.epoch not in ("", behind.epoch):
-            raise ForeignHistoryError(f"the ledger belongs to the log {position.epoch}, not to {behind.epoch}")
         if position.seq < behind.seq:
             raise ConflictError(
                 f"the ledger is at log entry {position.seq}, behind the model at {behind.seq}: "

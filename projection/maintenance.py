@@ -43,7 +43,7 @@ SNAPSHOTS_TIMEOUT = 60.0
 """Seconds to wait for transactions that still read the rows, before they are dropped."""
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-AGGREGATES = (("events_by_minute", MINUTE), ("events_by_hour", HOUR), ("users_by_hour", HOUR), ("events_by_day", DAY))
+AGGREGATES = (("events_by_minute", MINUTE), ("events_by_hour", HOUR), ("events_by_day", DAY))
 """Each with its bucket, in order of dependence."""
 
 logger = logging.getLogger("tailrace.projection.maintenance")

@@ -18,7 +18,9 @@ from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.catalogue import Model, get_live_model, use_model
 from migrations.runner import require_current_schema
 from projection.batch import event_row
+from projection.ledger import Ledger
 from projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, project_rows, projection_sql
+from projection.user_sets import UserSets
 
 LAST = 2**63 - 1
 CHUNK = 500
@@ -113,8 +115,8 @@ class ParkedEvents:
         return None
 
     async def _project(self, parked: ParkedEvent, event: Event) -> str | None:
-        raw_from = await self._connection.fetchval(
-            "update projection_position set revision = revision + 1 returning raw_from"
+        raw_from, revision = await self._connection.fetchrow(
+            "update projection_position set revision = revision + 1 returning raw_from, revision"
         )
         if raw_from is not None and event.created_at < raw_from:
             return BEFORE_RETENTION.format(raw_from)
@@ -131,5 +133,8 @@ class ParkedEvents:
         )
         if claimed != parked.seq:
             return f"log entry {claimed} counts for its event_id"
-        await project_rows(self._connection, self.model.flavour, [event_row(event, parked.seq)])
+        row = event_row(event, parked.seq)
+        ordinals = await Ledger(self._connection).ordinals([event.user_id])
+        users = await UserSets(self._connection).add([row], ordinals, parked.seq, revision)
+        await project_rows(self._connection, self.model.flavour, [row], users)
         return None

@@ -91,10 +91,13 @@ class Projector:
                     break
                 batch = reading.result()
                 reading = asyncio.create_task(self._read(reader))
-                if batch is not None:
+                if batch is None:
+                    await self._store.sets.merge_if_due(idle=True)
+                else:
                     began = time.monotonic()
                     self._limit.check(batch)
                     position = await self._commit(batch, position)
+                    await self._store.sets.merge_if_due(idle=False)
                     if self._arrived(position):
                         break
                     if self._share < 1:

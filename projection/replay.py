@@ -10,11 +10,12 @@ from contracts.cursors import Cursor
 from contracts.entries import LogState
 from contracts.errors import ConflictError, LostEntriesError
 from migrations.bootstrap import ensure_database
-from migrations.catalogue import Model, change_state, get_live_model, list_models
+from migrations.catalogue import Model, change_state, get_live_model, list_models, use_model
 from migrations.runner import ensure_candidate
 from migrations.upcasters import load_upcasters
 from projection.maintenance import Maintenance
 from projection.projector import Observer
+from projection.user_sets import UserSets
 from projection.worker import project
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
@@ -101,6 +102,8 @@ async def replay(
 async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool) -> None:
     """Finishes the model. The projector's lock is free, so `drop-old` may drop the model at any time."""
     try:
+        await use_model(connection, model)
+        await UserSets(connection).merge()
         if model.flavour == "timescale":
             await Maintenance(connection, model).refresh()
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):

@@ -1,6 +1,6 @@
 """Commits a batch to the read model: all of its changes in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from typing import Literal, NamedTuple
@@ -13,6 +13,7 @@ from migrations.catalogue import Model
 from migrations.flavours import Flavour
 from projection.batch import Batch, Parked, Row, park_entry
 from projection.ledger import Ledger
+from projection.user_sets import UserSets
 from runtime.postgres import read_sql
 
 CAUSED_BY_DATA = (
@@ -65,6 +66,7 @@ class Store:
     def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
         self.model = model
         self.ledger = Ledger(connection)
+        self.sets = UserSets(connection)
         self._connection = connection
         self._read_position = projection_sql("read_position")
         self._move_position = projection_sql("move_position")
@@ -84,7 +86,9 @@ class Store:
             asyncpg.PostgresError: see ``CAUSED_BY_DATA``.
         """
         position = batch.position(expected.epoch)
+        self.sets.discard()
         duplicates = await self.ledger.find_duplicates(batch, expected)
+        ordinals = await self.ledger.ordinals([row[2] for row in batch.rows if row[5] not in duplicates])
         async with self._connection.transaction():
             moved = await self._connection.fetchrow(
                 self._move_position,
@@ -98,11 +102,13 @@ class Store:
                 raise PositionMovedError(f"the read model is no longer at {expected}")
             rows, parked = _select(batch, duplicates, moved["raw_from"])
             if rows:
-                await project_rows(self._connection, self.model.flavour, rows)
+                users = await self.sets.add(rows, ordinals, position.seq, moved["revision"], behind=expected.seq)
+                await project_rows(self._connection, self.model.flavour, rows, users)
             if parked:
                 await self._park(parked)
             if gaps := batch.gaps(expected.seq):
                 await self._connection.executemany(self._note_gap, gaps)
+        self.sets.committed(position.seq)
         return Committed(len(rows), len(parked), len(batch.entries) - len(rows) - len(parked))
 
     async def _park(self, parked: list[Parked]) -> None:
@@ -136,19 +142,25 @@ def _select(batch: Batch, duplicates: set[int], raw_from: datetime | None) -> tu
     return rows, parked
 
 
-async def project_rows(connection: "asyncpg.Connection", flavour: Flavour, rows: Sequence[Row]) -> None:
-    """Stores rows and adds them to every count; call it in a transaction."""
+async def project_rows(
+    connection: "asyncpg.Connection", flavour: Flavour, rows: Sequence[Row], users: Mapping[str, int]
+) -> None:
+    """Stores rows and adds them to every count; call it in a transaction. ``users``: the new users per type."""
+    new_users = list(users), list(users.values())
     if len(rows) < COPY_FROM:
-        await connection.execute(_project_events(flavour, "arrays"), *zip(*rows, strict=True))
+        await connection.execute(_project_events(flavour, "arrays"), *zip(*rows, strict=True), *new_users)
         return
     await connection.execute(_CREATE_BATCH)
     await connection.copy_records_to_table("batch", schema_name="pg_temp", records=rows)
-    await connection.execute(_project_events(flavour, "batch"))
+    await connection.execute(_project_events(flavour, "batch"), *new_users)
 
 
 @cache
 def _project_events(flavour: Flavour, source: Literal["arrays", "batch"]) -> str:
     sql = projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))
+    sql = sql[sql.index("with new") :]  # the comments name the parts
     if source == "arrays":
-        return sql.replace("{batch}", _ARRAYS).replace("{materialized}", "materialized")
-    return sql.replace("{batch}", "pg_temp.batch").replace("{materialized}", "not materialized")
+        parts = {"batch": _ARRAYS, "materialized": "materialized", "types": "$7", "users": "$8"}
+    else:
+        parts = {"batch": "pg_temp.batch", "materialized": "not materialized", "types": "$1", "users": "$2"}
+    return sql.format(**parts)

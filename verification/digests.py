@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 ROWS = "analytics_events"
 LEVELS = ("minute", "hour", "day")
-USERS = "users_by_hour"
+USERS = "user_sets"
 RELATIONS = (ROWS, *(f"events_by_{level}" for level in LEVELS), USERS)
 """What is hashed."""
 Cell = tuple[datetime, str]

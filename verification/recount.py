@@ -13,6 +13,7 @@ from contracts.events import Event, read_entry
 from contracts.upcasting import Upcasters
 from runtime.log.client import LogClient
 from runtime.log.reader import LogReader
+from verification.user_recount import UserRecount
 
 READ = 2_000
 WAIT = 1.0
@@ -35,16 +36,14 @@ class Row(NamedTuple):
 class Recount:
     """What the log holds up to a position.
 
-    ``claims`` has the entry that counts for each id: about 150 bytes an id. A user is about 100 bytes, for each of the
-    event types again.
+    ``claims`` maps each id to the entry that counts: about 150 bytes per id. ``users`` has about 8 bytes per event.
     """
 
     entries: int = 0
     events: int = 0
     duplicates: list[int] = field(default_factory=list)
     claims: dict[UUID, int] = field(default_factory=dict)
-    users: set[int] = field(default_factory=set)
-    users_by_type: dict[str, set[int]] = field(default_factory=dict)
+    users: UserRecount = field(default_factory=lambda: UserRecount({}))
     parked: set[int] = field(default_factory=set)
     gaps: list[Gap] = field(default_factory=list)
 
@@ -110,7 +109,6 @@ def _rows(entries: Sequence[LogEntry], refused: Refused, upcasters: Upcasters, r
             recount.parked.add(entry.seq)
         else:
             recount.events += 1
-            recount.users.add(event.user_id)
-            recount.users_by_type.setdefault(event.event_type, set()).add(event.user_id)
+            recount.users.add(event.created_at, event.event_type, event.user_id)
             rows.append(row)
     return rows

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -16,10 +17,12 @@ from migrations.runner import require_current_schema
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
 from verification.derived import compare_derived
-from verification.digests import ROWS, Cell, add_to, every_relation
+from verification.digests import ROWS, Cell, Digests, add_to, every_relation
 from verification.receipt import NAMED, Receipt
 from verification.recount import Recount, Refused, Row, read_rows
 from verification.tables import Late, Tables
+from verification.user_recount import UserRecount
+from verification.users import compare_users, read_sets, users_per_type
 
 SEARCHED = 3
 """Differing cells (day and type) whose rows are compared one by one."""
@@ -140,9 +143,9 @@ class _Verification:
             frozenset(seq for seq, code in parked.items() if code == "before_retention"),
             receipt.raw_from,
         )
-        recount, logged, kept = Recount(), every_relation(), every_relation()
-        async for rows in self._rows(recount):
-            add_to(logged, await self._tables.hash_rows(rows, receipt.late_hours))
+        ordinals = await self._tables.ordinals()
+        recount, logged, kept = Recount(users=UserRecount(ordinals)), every_relation(), every_relation()
+        await self._hash_log(recount, logged)
         async for found in self._tables.hash_all(receipt.late_hours):
             add_to(kept, found)
         receipt.count(recount, logged, kept)
@@ -152,8 +155,26 @@ class _Verification:
         self._compare_gaps(recount.gaps, await self._tables.gaps())
         self._compare_duplicates(recount.duplicates, await self._tables.duplicates(receipt.position.seq))
         await self._compare_ledger(recount.claims)
-        await compare_derived(self._tables, receipt, recount)
+        users = users_per_type(recount.users.sets().items())
+        receipt.users = users.get("", 0)
+        await compare_derived(self._tables, receipt, users)
+        compare_users(receipt, recount.users, ordinals, await read_sets(self._tables, receipt))
         return receipt
+
+    async def _hash_log(self, recount: Recount, logged: dict[str, Digests]) -> None:
+        """Reads and decodes the next entries while the database hashes the rows of those before."""
+        hashing: asyncio.Task[Sequence[Any]] | None = None
+        try:
+            async for rows in self._rows(recount):
+                if hashing is not None:
+                    add_to(logged, await hashing)
+                hashing = asyncio.create_task(self._tables.hash_rows(rows, self._receipt.late_hours))
+            if hashing is not None:
+                add_to(logged, await hashing)
+        finally:
+            if hashing is not None:
+                hashing.cancel()
+                await asyncio.gather(hashing, return_exceptions=True)
 
     def _rows(self, recount: Recount) -> AsyncIterator[list[Row]]:
         receipt = self._receipt

@@ -32,7 +32,6 @@ class Tables:
 
     def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
         self._connection = connection
-        self._flavour = model.flavour
 
     async def position(self) -> tuple[Cursor | None, int]:
         """Up to where the model has seen the log (None: nothing), and the first sequence it counts from."""
@@ -58,7 +57,6 @@ class Tables:
         yield await self._connection.fetch(_sql("hash_table"))
         for level in LEVELS:
             yield await self._connection.fetch(_of_level("hash_rollup", level), list(late))
-        yield await self._connection.fetch(_sql(f"hash_users.{self._flavour}"), list(late))
 
     async def differing_rows(self, rows: Sequence[Row], cells: Sequence[Cell], limit: int) -> Sequence[Any]:
         """Rows of some cells that are not the log's; ``rows`` are all that the log asks for there."""
@@ -84,23 +82,24 @@ class Tables:
         found: Sequence[Any] = await self._connection.fetch(sql, since, list(late), limit)
         return found
 
-    async def differing_users(self, since: datetime | None, late: Collection[datetime], limit: int) -> Sequence[Any]:
-        """Users per hour that are not the rows'."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("differing_users"), since, list(late), limit)
-        return found
-
     async def all_time(self) -> dict[str, tuple[int, int]]:
         """Events and users per type; "" counts all types."""
         rows = await self._connection.fetch("select event_type, events, users from all_time")
         return {row["event_type"]: (row["events"], row["users"]) for row in rows}
 
-    def users(self) -> Any:
-        """An asynchronous iterator over (user_id,) of those who were ever seen."""
-        return self._connection.cursor("select user_id from users", prefetch=5_000)
+    async def ordinals(self) -> dict[int, int]:
+        """Returns the ledger's users and their ordinals."""
+        return dict(await self._connection.fetch("select user_id, ordinal from users"))
 
-    def users_by_type(self) -> Any:
-        """An asynchronous iterator over (event_type, user_id)."""
-        return self._connection.cursor("select event_type, user_id from users_by_type", prefetch=5_000)
+    def user_sets(self) -> Any:
+        """Returns an asynchronous iterator over (level, bucket, event_type, users, members) of the stored sets."""
+        query = "select level, bucket, event_type, users, members from user_sets"
+        return self._connection.cursor(query, prefetch=100)
+
+    async def set_log(self) -> Sequence[Any]:
+        """Returns (event_types, packed) of the batches that are not merged into the sets yet."""
+        found: Sequence[Any] = await self._connection.fetch("select event_types, packed from set_log")
+        return found
 
     def ledger(self) -> Any:
         """Returns an asynchronous iterator over (event_id, seq) of the ledger, which may be ahead of the model."""

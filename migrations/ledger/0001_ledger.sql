@@ -19,3 +19,9 @@ create table duplicates (
     first_seq bigint primary key,
     last_seq bigint not null
 );
+-- Every user of an event gets the next ordinal, so that sets of users are dense bitmaps.
+create table users (
+    user_id bigint primary key,
+    ordinal bigint not null
+);
+alter table ledger_position add column users bigint not null default 0;

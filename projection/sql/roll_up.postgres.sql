@@ -1,4 +1,4 @@
--- A part of project_events: adds new events to the counts per minute, hour and day, and to the users per hour.
+-- A part of project_events: adds new events to the counts per minute, hour and day.
 minutes as (
     select date_trunc('minute', created_at, 'UTC') as bucket, event_type, count(*) as events
     from new group by 1, 2
@@ -20,10 +20,4 @@ add_days as (
     select date_trunc('day', bucket, 'UTC'), event_type, sum(events) from minutes group by 1, 2
     order by 1, 2
     on conflict (bucket, event_type) do update set events = kept.events + excluded.events
-),
-add_users_by_hour as (
-    insert into users_by_hour (bucket, event_type, user_id)
-    select distinct date_trunc('hour', created_at, 'UTC'), event_type, user_id from new
-    order by 1, 2, 3
-    on conflict do nothing
 )

@@ -13,6 +13,7 @@ from query.events.log_entries import find_entries
 from query.events.models import EventsQuestion
 from query.events.page_token import PageStart
 from query.events.windows import Wanted, narrow, windows
+from query.users import types_of_user
 from runtime.log.client import LogClient
 
 MAX_SCANNED = 1_000
@@ -87,6 +88,5 @@ async def _wanted(ask: Snapshot, question: EventsQuestion) -> Wanted:
     """Returns the requested types that the read model has; with a user, only the types of that user's events."""
     types = await ask.event_types([TypePattern(text) for text in question.event_type])
     if question.user_id is not None:
-        rows = await ask.rows("events_types_of_user", question.user_id, types)
-        types = [row["event_type"] for row in rows]
+        types = await types_of_user(ask, question.user_id, types)
     return Wanted(types, question.user_id)

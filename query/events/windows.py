@@ -1,6 +1,6 @@
 """Which hours and minutes contain events of some types or of a user, without reading other events.
 
-The counts per hour and minute and the users per hour know. Hours with late events that the counts do not include yet
+The counts per hour and minute and the sets of users know. Hours with late events that the counts do not include yet
 (``late_ranges``) are searched completely. Every list is only as long as a page needs: each hour or minute in it
 contains a wanted event.
 """
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from query.database import Snapshot
 from query.events.page_token import PageStart
 from query.parameters import Range
+from query.users import hours_of_user
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FIRST_WINDOWS = (HOUR, timedelta(days=7))
@@ -46,19 +47,23 @@ async def narrow(ask: Snapshot, wanted: Wanted, window: Range, count: int) -> li
         return [window]
     # one extra: the newest range may contain only events before the page's start
     range_and_limit = (_whole_hour(window.start), window.end, count + 1)
-    if wanted.user_id is None:
-        rows = await ask.rows("events_hours_of_types", wanted.types, *range_and_limit)
-    else:
-        rows = await ask.rows("events_hours_of_user", wanted.types, *range_and_limit, wanted.user_id)
+    if wanted.user_id is not None:
+        whole = Range(_whole_hour(window.start), window.end)
+        hours = await hours_of_user(ask, wanted.user_id, wanted.types, whole, count + 1)
+        return _within([Range(hour, hour + HOUR) for hour in hours], window)
+    rows = await ask.rows("events_hours_of_types", wanted.types, *range_and_limit)
     late = {row["hour"] for row in rows if row["is_late"]}
     hours = sorted((row["hour"] for row in rows if row["hour"] not in late), reverse=True)
     found = [Range(hour, hour + HOUR) for hour in late]
-    if hours and wanted.user_id is None:
+    if hours:
         ends = hours[-1], min(hours[0] + HOUR, window.end)
         rows = await ask.rows("events_minutes", wanted.types, hours, *ends, count + 1)
         found += [Range(row["bucket"], row["bucket"] + MINUTE) for row in rows]
-    else:
-        found += [Range(hour, hour + HOUR) for hour in hours]
+    return _within(found, window)
+
+
+def _within(found: list[Range], window: Range) -> list[Range]:
+    """Cuts ranges at a window's ends and sorts them, newest first."""
     cut = (Range(max(one.start, window.start), min(one.end, window.end)) for one in found)
     return sorted((one for one in cut if one.start < one.end), reverse=True)
 

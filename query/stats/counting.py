@@ -10,7 +10,8 @@ from query.database import Snapshot
 from query.parameters import Range
 from query.stats.buckets import Buckets
 from query.stats.models import SeriesPoint, Top, TopValue, Totals, TypeTotals
-from query.stats.ranges import segments, split_at_hours
+from query.stats.ranges import segments
+from query.users import count_users, count_users_of_all_time
 
 
 class Counts(NamedTuple):
@@ -64,8 +65,7 @@ async def count_range(
     events[""] = events.total()
     if not users:
         return Counts(events, None)
-    rows = await ask.rows("users_in_range", *split_at_hours(whole), types)
-    return Counts(events, {row["event_type"]: row["users"] for row in rows})
+    return Counts(events, await count_users(ask, whole, types))
 
 
 async def count_all_time(ask: Snapshot, types: list[str] | None, *, users: bool) -> Counts:
@@ -76,7 +76,7 @@ async def count_all_time(ask: Snapshot, types: list[str] | None, *, users: bool)
     if types is not None:
         events[""] = sum(events.values())
         if users and len(users_of) > 1:
-            users_of[""] = (await ask.row("users_of_types", types))["users"]
+            users_of[""] = await count_users_of_all_time(ask, types)
         else:
             users_of[""] = sum(users_of.values())
     return Counts(events, users_of if users else None)

@@ -62,13 +62,6 @@ def segments(whole: Range, edges: Iterable[datetime]) -> list[Segment]:
     return found + [Segment("row", *part) for part in left]
 
 
-def split_at_hours(whole: Range) -> tuple[datetime, datetime, datetime, datetime]:
-    """Returns the start of a range, the start and end of its whole hours (UTC, may be empty), and its end."""
-    for hours in _whole_buckets(whole, "hour", []):
-        return whole.start, hours.start, hours.end, whole.end
-    return whole.start, whole.end, whole.end, whole.end
-
-
 def _whole_buckets(part: Range, table: Rollup, divided: Sequence[datetime]) -> Iterator[Range]:
     """Yields the ranges of whole buckets within ``part``, without the buckets that start at ``divided``."""
     at, end = bucket_start(part.start, table), bucket_start(part.end, table)

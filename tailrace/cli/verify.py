@@ -14,7 +14,7 @@ from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import AsJson, DataDir, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import as_text, label_table, progress_bar
-from verification.digests import ROWS, USERS
+from verification.digests import ROWS
 from verification.receipt import Receipt
 from verification.run import verify as verify_model
 
@@ -24,7 +24,6 @@ COLUMNS = {
     "events_by_minute": "by minute",
     "events_by_hour": "by hour",
     "events_by_day": "by day",
-    USERS: "by user",
 }
 """The heading of each table's counts."""
 COLUMN_WIDTH = 12

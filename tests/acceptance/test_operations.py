@@ -172,7 +172,7 @@ def test_a_restored_timescaledb_database_catches_up(
 @follows("Upgrading 1")
 def test_a_database_of_an_older_version_is_migrated(own: Settings, operator: Operator) -> None:
     operator.ask("drop view log_gaps; drop table model_1.log_gaps")
-    operator.ask("delete from tailrace.migrations where name = '0008_log_gaps'")
+    operator.ask("delete from tailrace.migrations where name = '0007_log_gaps'")
     operator.shows("the database is not up to date", operator.serve("projection")[0].ended(1))
     operator.follow("Upgrading 1")
     operator.shows("the database is up to date", operator.type("tailrace migrate"))

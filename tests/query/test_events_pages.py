@@ -69,7 +69,8 @@ async def forget(writer: "asyncpg.Connection") -> None:
         """
         set search_path = model_1, ledger_1;
         truncate event_ids, duplicates, analytics_events, events_by_minute, events_by_hour, events_by_day, users,
-            users_by_type, users_by_hour, all_time;
+            user_sets, set_log, all_time;
+        update ledger_position set users = 0;
         update projection_position set epoch = '', seq = 0, fingerprint = '';
         update ledger_position set epoch = '', seq = 0, fingerprint = '';
         """

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrations.user_sets import HOUR, QUARTER, SECONDS, cover
 from query.parameters import LATEST, Range, closed_range
 from query.stats.buckets import BUCKETS, buckets_of
-from query.stats.ranges import Bucket, Segment, bucket_start, segments, split_at_hours
+from query.stats.ranges import Bucket, Segment, bucket_start, segments
 
 LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns")
@@ -95,15 +96,20 @@ def test_the_middle_of_a_local_month_is_read_from_days() -> None:
 
 
 @given(RANGES)
-def test_users_are_counted_from_all_whole_hours_and_the_events_around_them(span: Range) -> None:
-    start, hours, hours_end, end = split_at_hours(span)
-    assert (start, end) == span
-    assert start <= hours <= hours_end <= end
-    if hours < hours_end:
-        assert (bucket_start(hours, "hour"), bucket_start(hours_end, "hour")) == (hours, hours_end)
-        assert max(hours - start, end - hours_end) < timedelta(hours=1)
+def test_users_are_read_from_the_largest_whole_buckets_and_the_events_around_them(span: Range) -> None:
+    parts, rests = cover(*span)
+    spans = [(datetime.fromtimestamp(one.start, UTC), datetime.fromtimestamp(one.end, UTC)) for one in parts]
+    covered = sorted([*spans, *rests])
+    if span.start < span.end:
+        assert (covered[0][0], covered[-1][1]) == span
+        assert all(one[1] == following[0] for one, following in pairwise(covered))
     else:
-        assert end - start < timedelta(hours=2)
+        assert covered == []
+    for part in parts:
+        assert part.start % SECONDS[part.level] == part.end % SECONDS[part.level] == 0
+    assert len(rests) <= 2
+    assert all(end - start < timedelta(minutes=30) for start, end in rests)
+    assert sum(part.end - part.start for part in parts if part.level == QUARTER) < 2 * SECONDS[HOUR]
 
 
 def test_an_open_range_reads_no_single_events() -> None:

@@ -58,7 +58,7 @@ async def test_a_current_answer_is_304_without_counting(filled: QueryService, co
         # an answer that reads one of them would wait
         await connection.execute(
             "lock table model_1.events_by_minute, model_1.events_by_hour, model_1.events_by_day, model_1.all_time,"
-            " model_1.users_by_hour, model_1.users_by_type, model_1.analytics_events"
+            " model_1.user_sets, model_1.set_log, model_1.analytics_events"
         )
         for question, etag in named:
             answer = await get(filled, etag, **question)

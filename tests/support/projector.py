@@ -9,11 +9,12 @@ from multiprocessing.context import ForkServerProcess
 import asyncpg
 
 from contracts.upcasting import NO_UPCASTERS, Upcasters
-from migrations.catalogue import Model
+from migrations.catalogue import Model, get_live_model, use_model
 from projection import service, worker
 from projection.cutover import Verify
 from projection.replay import replay
 from projection.service import serve
+from projection.user_sets import UserSets
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.processes import fork
@@ -95,5 +96,15 @@ async def idle_projector(settings: Settings) -> AsyncIterator[None]:
     await connection.execute("select pg_advisory_lock(1)")
     try:
         yield
+    finally:
+        await connection.close()
+
+
+async def merge_user_sets(dsn: str) -> None:
+    """Merges the users of recent batches into the live model's sets, which the projector does from time to time."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await use_model(connection, await get_live_model(connection))
+        await UserSets(connection).merge()
     finally:
         await connection.close()

@@ -44,7 +44,7 @@ async def test_a_missing_right_changes_nothing_and_is_named(
     await role.admin.execute(f"grant pg_read_all_data to {role.name}")
     await role.admin.execute(f"alter role {role.name} set default_transaction_read_only = on")
     theirs = settings.model_copy(update={"database": role.dsn(settings.dsn)})
-    begun = "insert into tailrace.models (name, flavour, state) values ('model_2', 'postgres', 'building')"
+    begun = "insert into tailrace.models values ('model_2', 'postgres', false, now(), 'building', 'ledger_1', 2)"
     await connection.execute(begun)
     refused = run_tailrace(theirs, "drop-old")
     assert (refused.returncode, refused.stdout) == (1, "")

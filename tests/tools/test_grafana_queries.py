@@ -37,7 +37,7 @@ async def test_grafanas_role_may_ask_everything_and_reads_by_index(
                 sql = expand(query.sql, start, end, {"event_type": [ALL]})
                 await reader.fetch(sql)
                 plan = "\n".join(row[0] for row in await reader.fetch(f"explain {sql}"))
-                for table in ("analytics_events", "events_by_", "users_by_hour"):
+                for table in ("analytics_events", "events_by_", "user_sets"):
                     assert f"Seq Scan on {table}" not in plan, f"{query}\n{plan}"
         await reader.close()
         await owner.close()

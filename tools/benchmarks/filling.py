@@ -12,8 +12,10 @@ import asyncpg
 
 from contracts.entries import LogEntry
 from migrations.catalogue import get_live_model, use_model
+from migrations.user_sets import pack_users
 from projection.maintenance import Maintenance
 from projection.store import projection_sql
+from projection.user_sets import MERGE_EVENTS, UserSets
 from runtime.postgres import connect, read_sql
 from runtime.settings import Settings
 from tools.benchmarks.progress import Progress
@@ -50,6 +52,7 @@ async def fill_model(settings: Settings, contents: Contents, progress: Progress)
         await _insert_events(connection, contents, progress)
         await connection.execute(fill_sql("fill_counts"))
         progress.tell("counting", contents.entries, contents.entries)
+        await _insert_user_sets(connection)
         if model.flavour == "timescale":
             await Maintenance(connection, model).refresh()
         else:
@@ -71,11 +74,27 @@ async def say_projected(settings: Settings, entry: LogEntry, epoch: str) -> None
     try:
         await use_model(connection, await get_live_model(connection))
         await connection.execute(projection_sql("move_position"), *entry.cursor(epoch), entry.logged_at, 0)
+        await connection.execute("update projection_position set sets_seq = seq")
         await connection.execute(
             "update ledger_position set epoch = $1, seq = $2, fingerprint = $3", *entry.cursor(epoch)
         )
     finally:
         await connection.close()
+
+
+async def _insert_user_sets(connection: "asyncpg.Connection") -> None:
+    sets, last = UserSets(connection), 0
+    query = (
+        "select created_at, event_type, ordinal, seq from analytics_events join users using (user_id)"
+        " where seq > $1 order by seq limit $2"
+    )
+    while rows := await connection.fetch(query, last, MERGE_EVENTS):
+        last = rows[-1]["seq"]
+        packed = pack_users((row["created_at"], row["event_type"], row["ordinal"]) for row in rows)
+        await connection.execute(
+            "insert into set_log (seq, events, event_types, packed) values ($1, $2, $3, $4)", last, len(rows), *packed
+        )
+        await sets.merge()
 
 
 async def _insert_events(connection: "asyncpg.Connection", contents: Contents, progress: Progress) -> None:

@@ -17,7 +17,7 @@ def live() -> builders.Dashboard:
         [
             number("events_per_second", "Events per second", "In the last full minute.", "ops"),
             number("events_in_range", "Events", "In the range, counted in whole minutes, hours or days."),
-            number("users_in_range", "Unique users", "In the hours that the range touches. Exact."),
+            number("users_of_day", "Unique users", "On the UTC day in which the range ends, up to a minute ago."),
             number("all_events", "Events of all time", "Everything that was ever counted, whatever is selected."),
             number("all_users", "Users of all time", "Everybody who was ever seen, whatever is selected."),
             number("types_known", "Event types", "How many there ever were."),

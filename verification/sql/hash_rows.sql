@@ -26,9 +26,6 @@ hashed as (
     from event
     where day <> all (select date_trunc('day', late, 'UTC') from unnest($7::timestamptz[]) as late)
     group by day, event_type
-    union all
-    select 'users_by_hour', day, event_type, count(*), row(hour, event_type, user_id)::text
-    from settled group by day, event_type, hour, user_id
 )
 select relation, day, event_type, sum(events)::bigint as events,
     sum(events * ('x' || left(md5(cell), 16))::bit(64)::bigint::numeric) as digest

@@ -8,6 +8,3 @@ select date_trunc('hour', created_at, 'UTC'), event_type, count(*) from analytic
 
 insert into events_by_day (bucket, event_type, events)
 select date_trunc('day', created_at, 'UTC'), event_type, count(*) from analytics_events group by 1, 2 order by min(seq);
-
-insert into users_by_hour (bucket, event_type, user_id)
-select date_trunc('hour', created_at, 'UTC'), event_type, user_id from analytics_events group by 1, 2, 3 order by min(seq);

@@ -11,7 +11,10 @@ select
 from pg_class
 join pg_namespace on pg_namespace.oid = relnamespace
 where relkind in ('r', 'm')
-    and (nspname = '_timescaledb_internal' and relname like '%hyper\_%' or nspname like 'model\_%' or nspname = 'tailrace')
+    and (
+        nspname = '_timescaledb_internal' and relname like '%hyper\_%'
+        or nspname like 'model\_%' or nspname like 'ledger\_%' or nspname = 'tailrace'
+    )
 group by 1
 order by 3 desc
 limit 50

@@ -1,0 +1,121 @@
+"""Sets of users: roaring bitmaps of ordinals per level, bucket and event type, and the packed users of recent batches.
+
+A quarter hour, an hour and a day are the levels of a range; ``ALL`` is all time. Readers add the recent batches
+(``set_log``), which are merged into the bitmaps from time to time.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+ALL, DAY, HOUR, QUARTER = range(4)
+SECONDS = {DAY: 86_400, HOUR: 3_600, QUARTER: 900}
+ALL_TYPES = ""
+"""No event type is empty: this one stands for all of them."""
+
+
+class Cell(NamedTuple):
+    """One set of users; ``bucket`` is its start in seconds since 1970, 0 for all time."""
+
+    level: int
+    bucket: int
+    event_type: str
+
+
+Cells = dict[Cell, BitMap]
+
+
+class Part(NamedTuple):
+    """Whole buckets of a level, from ``start`` up to ``end`` (seconds since 1970)."""
+
+    level: int
+    start: int
+    end: int
+
+
+class Cover(NamedTuple):
+    """How to read a range: whole buckets, and the rest as ranges of single events."""
+
+    parts: list[Part]
+    rests: list[tuple[datetime, datetime]]
+
+
+def pack_users(users: Iterable[tuple[datetime, str, int]]) -> tuple[list[str], bytes]:
+    """Packs (created_at, event type, ordinal) of a batch: the types, and 12 bytes per event."""
+    numbers: dict[str, int] = {}
+    quarters, types, ordinals = array("I"), array("I"), array("I")
+    for created_at, event_type, ordinal in users:
+        quarters.append(int(created_at.timestamp()) // SECONDS[QUARTER])
+        types.append(numbers.setdefault(event_type, len(numbers)))
+        ordinals.append(ordinal)
+    return list(numbers), quarters.tobytes() + types.tobytes() + ordinals.tobytes()
+
+
+def unpack_users(event_types: Sequence[str], packed: bytes) -> Iterator[tuple[int, str, int]]:
+    """Yields (start of the quarter hour, event type, ordinal) of packed users."""
+    third = len(packed) // 3
+    quarters, types, ordinals = array("I", packed[:third]), array("I", packed[third:-third]), array("I")
+    ordinals.frombytes(packed[-third:])
+    for quarter, number, ordinal in zip(quarters, types, ordinals, strict=True):
+        yield quarter * SECONDS[QUARTER], event_types[number], ordinal
+
+
+def cells_of(users: Iterable[tuple[int, str, int]]) -> Cells:
+    """Returns every set that unpacked users belong to."""
+    quarters: dict[tuple[int, str], list[int]] = {}
+    for bucket, event_type, ordinal in users:
+        key = bucket, event_type
+        if key in quarters:
+            quarters[key].append(ordinal)
+        else:
+            quarters[key] = [ordinal]
+    cells: Cells = {}
+    for (bucket, event_type), ordinals in quarters.items():
+        members = BitMap(ordinals)
+        day, hour = (bucket - bucket % SECONDS[level] for level in (DAY, HOUR))
+        for cell in (
+            Cell(QUARTER, bucket, event_type),
+            Cell(HOUR, hour, event_type),
+            Cell(HOUR, hour, ALL_TYPES),
+            Cell(DAY, day, event_type),
+            Cell(DAY, day, ALL_TYPES),
+            Cell(ALL, 0, event_type),
+            Cell(ALL, 0, ALL_TYPES),
+        ):
+            if cell in cells:
+                cells[cell] |= members
+            else:
+                cells[cell] = members.copy()
+    return cells
+
+
+def cover(start: datetime, end: datetime) -> Cover:
+    """Returns the largest whole buckets of a range, and what is left at its ends."""
+    found = Cover([], [])
+    _cover(start, end, (DAY, HOUR, QUARTER), found)
+    return found
+
+
+def _cover(start: datetime, end: datetime, levels: tuple[int, ...], found: Cover) -> None:
+    if start >= end:
+        return
+    if not levels:
+        found.rests.append((start, end))
+        return
+    level, *finer = levels
+    first = -(-_microseconds(start) // (SECONDS[level] * 1_000_000)) * SECONDS[level]
+    last = _microseconds(end) // (SECONDS[level] * 1_000_000) * SECONDS[level]
+    if first >= last:
+        _cover(start, end, tuple(finer), found)
+        return
+    found.parts.append(Part(level, first, last))
+    zone = start.tzinfo
+    _cover(start, datetime.fromtimestamp(first, zone), tuple(finer), found)
+    _cover(datetime.fromtimestamp(last, zone), end, tuple(finer), found)
+
+
+def _microseconds(time: datetime) -> int:
+    return int(time.timestamp()) * 1_000_000 + time.microsecond

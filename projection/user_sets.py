@@ -1,0 +1,136 @@
+"""Adds the users of each batch to the sets of users, and merges them into the bitmaps from time to time.
+
+A batch touches many sets, so it only appends its packed users to ``set_log``. A second transaction merges them and
+deletes those rows. Caches change after a commit only; a parked retry raises the revision, which empties them.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import asyncpg
+from pyroaring import BitMap
+
+from migrations.user_sets import ALL, ALL_TYPES, Cell, Cells, cells_of, pack_users, unpack_users
+from projection.batch import Row
+from runtime.postgres import read_sql
+
+MERGE_EVENTS = 40_000
+"""Events after which the users of recent batches are merged: fewer merges cost less, and readers read the rest."""
+MERGE_INTERVAL = 60.0
+"""Seconds after which they are merged anyway."""
+IDLE_EVENTS = 5_000
+"""Events that are merged as soon as the projector is idle."""
+
+
+class UserSets:
+    """The sets of one model, through the connection that projects into it."""
+
+    def __init__(self, connection: "asyncpg.Connection") -> None:
+        self._connection = connection
+        self._revision = self._committed_seq = -1
+        self._seen: dict[str, BitMap] = {}  # the users of all time per type, recent batches included
+        self._merged: Cells = {}  # the sets of the last merge
+        self._merged_seq = -1
+        self._added: dict[str, BitMap] = {}
+        self._waiting = 0
+        self._merged_at = time.monotonic()
+
+    async def add(
+        self, rows: Sequence[Row], ordinals: Mapping[int, int], seq: int, revision: int, *, behind: int = -1
+    ) -> dict[str, int]:
+        """Appends the users of new rows; call it in the batch's transaction, which holds the position's row.
+
+        The caches are valid if the model is still ``behind`` the last committed batch, at the same revision.
+
+        Returns the number of new users per type; "" counts all types together.
+        """
+        if revision != self._revision or behind != self._committed_seq:
+            await self._load(revision)
+        by_type: dict[str, list[int]] = {}
+        for row in rows:
+            by_type.setdefault(row[1], []).append(ordinals[row[2]])
+        self._added = {event_type: BitMap(found) for event_type, found in by_type.items()}
+        self._added[ALL_TYPES] = BitMap.union(*self._added.values())
+        event_types, packed = pack_users((row[3], row[1], ordinals[row[2]]) for row in rows)
+        await self._connection.execute(
+            "insert into set_log (seq, events, event_types, packed) values ($1, $2, $3, $4)",
+            seq,
+            len(rows),
+            event_types,
+            packed,
+        )
+        self._waiting += len(rows)
+        nobody = BitMap()
+        return {
+            event_type: len(users) - users.intersection_cardinality(self._seen.get(event_type, nobody))
+            for event_type, users in self._added.items()
+        }
+
+    def discard(self) -> None:
+        """Forgets the users of an ``add`` whose transaction was rolled back."""
+        self._added = {}
+
+    def committed(self, seq: int) -> None:
+        """Confirms that the batch up to ``seq`` was committed, with the users of the last ``add``."""
+        self._committed_seq = seq
+        for event_type, users in self._added.items():
+            if event_type in self._seen:
+                self._seen[event_type] |= users
+            else:
+                self._seen[event_type] = users
+        self._added = {}
+
+    async def merge_if_due(self, *, idle: bool) -> None:
+        """Merges the users of recent batches if there are enough, or if they have waited long enough."""
+        overdue = time.monotonic() - self._merged_at >= MERGE_INTERVAL
+        if self._waiting >= (IDLE_EVENTS if idle else MERGE_EVENTS) or (overdue and self._waiting):
+            await self.merge()
+
+    async def merge(self) -> None:
+        """Merges the users of recent batches into the sets."""
+        async with self._connection.transaction():
+            seq, sets_seq, revision = await self._connection.fetchrow(
+                "select seq, sets_seq, revision from projection_position for update"
+            )
+            logged = await self._connection.fetch("delete from set_log returning event_types, packed")
+            known = self._merged if (sets_seq, revision) == (self._merged_seq, self._revision) else {}
+            cells = cells_of(chain.from_iterable(unpack_users(*row) for row in logged))
+            for cell, members in (await self._read([cell for cell in cells if cell not in known])).items():
+                cells[cell] |= members
+            for cell in cells.keys() & known.keys():
+                cells[cell] |= known[cell]
+            await self._write(cells)
+            await self._connection.execute("update projection_position set sets_seq = $1", seq)
+        self._merged, self._merged_seq = cells, seq
+        self._waiting, self._merged_at = 0, time.monotonic()
+
+    async def _load(self, revision: int) -> None:
+        """Reads the users of all time, and how many events wait."""
+        rows = await self._connection.fetch("select event_type, members from user_sets where level = $1", ALL)
+        self._seen = {row["event_type"]: BitMap.deserialize(row["members"]) for row in rows}
+        self._waiting = 0
+        for row in await self._connection.fetch("select events, event_types, packed from set_log"):
+            self._waiting += row["events"]
+            for cell, members in cells_of(unpack_users(row["event_types"], row["packed"])).items():
+                if cell.level == ALL:
+                    self._seen[cell.event_type] = self._seen.get(cell.event_type, BitMap()) | members
+        self._merged, self._revision = {}, revision
+
+    async def _read(self, cells: list[Cell]) -> Cells:
+        rows = await self._connection.fetch(read_sql("projection", "read_user_sets"), *_columns(cells))
+        return {Cell(*row[:3]): BitMap.deserialize(row["members"]) for row in rows}
+
+    async def _write(self, cells: Cells) -> None:
+        ordered = sorted(cells)
+        sets = [cells[cell] for cell in ordered]
+        await self._connection.execute(
+            read_sql("projection", "write_user_sets"),
+            *_columns(ordered),
+            [len(members) for members in sets],
+            [members.serialize() for members in sets],
+        )
+
+
+def _columns(cells: list[Cell]) -> tuple[list[int], list[int], list[str]]:
+    return [cell.level for cell in cells], [cell.bucket for cell in cells], [cell.event_type for cell in cells]
