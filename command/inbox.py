@@ -22,15 +22,13 @@ from command.rejected import rejected_message
 from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM
-from runtime.log.addresses import REPLIES
 from runtime.log.client import LogClient
 from runtime.log.deliveries import entry_from
 from runtime.log.errors import JetStreamApiError
+from runtime.log.permissions import DELIVERIES
 from runtime.supervise import Outage
 
 CONSUMER = "tailrace-inbox"
-DELIVERIES = f"{REPLIES}.inbox"
-"""Delivery subject of the inbox. Only the command service may subscribe to it (deploy/nats/nats.conf)."""
 WORKERS = MAX_IN_FLIGHT = 256
 """Messages that one instance handles at once: enough to keep the log busy during an acknowledgement's round trip. As
 many are delivered and not acknowledged over all instances, each of up to the server's ``max_payload`` in memory."""

@@ -1,12 +1,15 @@
 """The nats-server from its wheel."""
 
 import json
+import secrets
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.errors import ConfigurationError
+from runtime.log.permissions import PERMISSIONS
 
 
 def nats_binary() -> str:
@@ -22,6 +25,11 @@ def nats_binary() -> str:
     return found
 
 
+def random_passwords() -> dict[str, str]:
+    """Returns a new password for each user."""
+    return {user: secrets.token_urlsafe(24) for user in PERMISSIONS}
+
+
 @dataclass(frozen=True)
 class EmbeddedNats:
     """A NATS server with JetStream on loopback; its files are in ``data_dir``."""
@@ -30,17 +38,24 @@ class EmbeddedNats:
     port: int
     sync_interval: str = "2m"
     """Interval of fsync: a power failure loses the events since the last one, a crash of processes none."""
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Passwords by user. Without any, all clients may do everything; else a client without a user may send events."""
 
     max_file_store: int | None = None
     """Bytes that streams may use; None: three quarters of the free disk space, JetStream's default."""
 
     @property
     def url(self) -> str:
-        """The address for clients."""
-        return f"nats://127.0.0.1:{self.port}"
+        """The address for administration."""
+        return self.url_of("admin")
+
+    def url_of(self, user: str) -> str:
+        """Returns the address for a user."""
+        credentials = f"{user}:{self.passwords[user]}@" if self.passwords else ""
+        return f"nats://{credentials}127.0.0.1:{self.port}"
 
     def prepare(self) -> None:
-        """Writes the server's configuration."""
+        """Writes the server's configuration, readable by its owner only."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         jetstream: dict[str, str | int] = {
             "store_dir": str(self.data_dir.resolve()),
@@ -49,12 +64,22 @@ class EmbeddedNats:
         if self.max_file_store is not None:
             jetstream["max_file_store"] = self.max_file_store
         # the configuration language includes JSON
-        config = {
+        config: dict[str, object] = {
             "listen": f"127.0.0.1:{self.port}",
             "server_name": "tailrace",
             "max_payload": 1024 * 1024,
             "jetstream": jetstream,
         }
+        if self.passwords:
+            config["authorization"] = {
+                "users": [
+                    {"user": user, "password": self.passwords[user], "permissions": permissions}
+                    for user, permissions in PERMISSIONS.items()
+                ]
+            }
+            config["no_auth_user"] = "producer"
+        self.config_file.unlink(missing_ok=True)
+        self.config_file.touch(mode=0o600)
         self.config_file.write_text(json.dumps(config, indent=2))
 
     @property

@@ -19,7 +19,7 @@ LEFTOVER_TIMEOUT = 10.0
 
 @contextmanager
 def claimed(data_dir: Path) -> Iterator[None]:
-    """Creates the folder and locks it for this process.
+    """Creates the folder, readable by its owner only, and locks it for this process.
 
     Raises:
         ConfigurationError: it can't be created or written.
@@ -27,7 +27,11 @@ def claimed(data_dir: Path) -> Iterator[None]:
     """
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        (data_dir / "logs").mkdir(exist_ok=True)
+        # of root's run, Postgres runs as another user, which has to pass through
+        data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for name in ("logs", "nats"):
+            (data_dir / name).mkdir(exist_ok=True)
+            (data_dir / name).chmod(0o700)
         lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigurationError(f"the data folder {data_dir} can't be used: {error.strerror}") from None

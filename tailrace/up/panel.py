@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from query.status import Status
+from runtime.log.addresses import shown_address
 from tailrace.endpoints import Endpoints
 from tailrace.terminal import plain_console
 from tailrace.up.child import Child
@@ -29,7 +30,7 @@ def _addresses(endpoints: Endpoints) -> list[tuple[str, str]]:
         ("live", f"{endpoints.query.replace('http', 'ws', 1)}/ws?from=earliest"),
         ("send", f"POST {endpoints.command}/events"),
         ("docs", f"{endpoints.command}/docs  {endpoints.query}/docs"),
-        ("nats", f"{endpoints.nats}  subject: analytics"),
+        ("nats", f"{shown_address(endpoints.nats)}  subject: analytics"),
         ("database", f"postgresql://{host}  (password: in endpoints.json)"),
     ]
 

@@ -15,18 +15,22 @@ import httpx
 from contracts.errors import LogUnavailableError, TailraceError
 from migrations.bootstrap import ensure_database
 from migrations.roles import ensure_reader
+from migrations.streams import ensure_streams
 from migrations.upcasters import located
 from runtime.log.connect import connect_nats
+from runtime.log.permissions import PERMISSIONS
 from runtime.settings import Settings
-from tailrace.embedded.nats import EmbeddedNats
+from tailrace.embedded.nats import EmbeddedNats, random_passwords
 from tailrace.embedded.ports import Ports, require_free
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tailrace.endpoints import Endpoints
 from tailrace.up.child import Child, describe_exit
 from tailrace.up.folder import POSTGRES
 
-SERVERS = ("nats", "postgres")
 READY_TIMEOUT = 60.0
+SERVERS = ("nats", "postgres")
+_OURS = ("TAILRACE_", "DB_PASS", "GRAF_")
+"""Variables that servers do not need, since they may hold passwords."""
 _POLL_INTERVAL = 0.05
 MINIMUM_LIMIT = 16 * 1024**2
 
@@ -48,7 +52,7 @@ class System:
     """The servers and services of one run in a data folder."""
 
     def __init__(self, data_dir: Path, ports: Ports, settings: Settings, *, rate: float | None) -> None:
-        self.nats = EmbeddedNats(data_dir / "nats", ports.nats)
+        self.nats = EmbeddedNats(data_dir / "nats", ports.nats, passwords=random_passwords())
         self.postgres = EmbeddedPostgres(data_dir / POSTGRES, data_dir / "postgres.secret", ports.postgres)
         self._settings = settings
         self._data_dir = data_dir
@@ -85,7 +89,7 @@ class System:
             self._until("nats", self._nats_answers),
             self._until("postgres", self._postgres_answers),
         )
-        await self._prepare_database()
+        await asyncio.gather(self._prepare_streams(), self._prepare_database())
 
     async def start_services(self) -> None:
         """Starts the services and waits until each is ready.
@@ -121,8 +125,18 @@ class System:
 
     def _add(self, name: str, command: list[str], *, stop_signal: signal.Signals = signal.SIGTERM) -> None:
         endpoints = self.endpoints
-        environment = os.environ | {
-            "TAILRACE_NATS_URL": endpoints.nats,
+        if name in SERVERS:
+            # of a server that runs as another user, that user can read the environment
+            environment = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
+        else:
+            environment = os.environ | self._service_environment(name, endpoints)
+        log_file = self._data_dir / "logs" / f"{name}.log"
+        servers = [] if name in SERVERS else [self.children[server] for server in SERVERS]
+        self.children[name] = Child(name, command, log_file, environment, stop_signal, servers)
+
+    def _service_environment(self, name: str, endpoints: Endpoints) -> dict[str, str]:
+        return {
+            "TAILRACE_NATS_URL": self.nats.url_of(name if name in PERMISSIONS else "producer"),
             "TAILRACE_DATABASE": endpoints.database,
             "TAILRACE_COMMAND_PORT": str(self._ports.command),
             "TAILRACE_QUERY_PORT": str(self._ports.query),
@@ -130,15 +144,14 @@ class System:
             "TAILRACE_COMMAND_URL": endpoints.command,
             "TAILRACE_HOST": "127.0.0.1",
             "PYTHONUNBUFFERED": "1",
-            **fitting_limits(shutil.disk_usage(self._data_dir).free, self._settings),
+            **self._limits(),
         }
-        log_file = self._data_dir / "logs" / f"{name}.log"
-        servers = [] if name in SERVERS else [self.children[server] for server in SERVERS]
-        self.children[name] = Child(name, command, log_file, environment, stop_signal, servers)
 
     async def _start(self, names: Sequence[str]) -> None:
         for name in names:
-            self.children[name].log_file.unlink(missing_ok=True)
+            log_file = self.children[name].log_file
+            log_file.unlink(missing_ok=True)
+            log_file.touch(mode=0o600)
             try:
                 await self.children[name].start()
             except OSError as error:
@@ -195,6 +208,18 @@ class System:
             return False
         await connection.close()
         return True
+
+    def _limits(self) -> dict[str, str]:
+        return fitting_limits(shutil.disk_usage(self._data_dir).free, self._settings)
+
+    async def _prepare_streams(self) -> None:
+        # the services' users may not create streams
+        client = await connect_nats(self.nats.url, "up", allow_reconnect=False)
+        try:
+            limits = {name.removeprefix("TAILRACE_").lower(): int(value) for name, value in self._limits().items()}
+            await ensure_streams(client, self._settings.model_copy(update=limits))
+        finally:
+            await client.close()
 
     async def _prepare_database(self) -> None:
         dsn = self.postgres.dsn(self._settings.db_name)

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 
 from command.appender import Appender, Message
 from command.event_types import EventTypes
-from command.inbox import CONSUMER, DELIVERIES, Inbox, make_consumer
+from command.inbox import CONSUMER, Inbox, make_consumer
 from command.ingest import Ingest
 from command.metrics import CommandMetrics
 from command.publishers import declare_publishers
@@ -26,6 +26,7 @@ from contracts.subjects import INBOX, INBOX_STREAM, LOG_STREAM
 from contracts.upcasting import NO_UPCASTERS
 from runtime.log.client import LogClient
 from runtime.log.deliveries import entry_from
+from runtime.log.permissions import DELIVERIES
 from runtime.settings import Settings
 from runtime.tracing import Tracing
 from tests.support.command import (

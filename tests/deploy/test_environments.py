@@ -9,6 +9,7 @@ import pytest
 from pydantic import AliasChoices
 
 from runtime.log.addresses import read_address
+from runtime.log.permissions import PERMISSIONS
 from runtime.settings import Settings
 from tests.support.compose import ROOT, read_compose, unset_variables, variables_of
 from tests.support.dockerfile import read_dockerfile
@@ -79,6 +80,17 @@ def test_every_variable_is_a_setting_and_every_setting_is_unset_variables(file: 
     seeds = {"TAILRACE_DB_USER", "TAILRACE_DB_PASS", "TAILRACE_DB_NAME"}
     assert settings - given == only_here | seeds, "these would not fit the files' own addresses"
     assert traces <= unset_variables(file)
+
+
+def test_the_users_of_the_containers_have_the_permissions_of_those_of_one_machine() -> None:
+    text = re.sub("#.*", "", (ROOT / "deploy/nats/nats.conf").read_text())
+    for user, permissions in PERMISSIONS.items():
+        part = re.split(r"\{ user: ", text.partition(f"user: {user},")[2])[0]
+        for name in ("publish", "subscribe"):
+            found = re.search(rf'{name}: (\[[^]]*\]|"[^"]*")', part)
+            assert found is not None, (user, name)
+            assert set(re.findall('"([^"]*)"', found[1])) == set(permissions[name]), (user, name)
+        assert ("allow_responses: true" in part) == permissions.get("allow_responses", False)
 
 
 @pytest.mark.parametrize("file", FILES)

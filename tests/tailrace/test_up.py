@@ -1,5 +1,6 @@
 """``tailrace up``: starts, restarts and stops the whole system; its errors are one sentence."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import asyncpg
 import httpx
+import nats
+import psutil
 import pytest
 from dirty_equals import IsInt, IsPartialDict, IsPositiveInt, IsStr
 
@@ -55,12 +59,13 @@ def counted(endpoints: dict[str, str]) -> int:
 def test_up_starts_everything_prints_addresses_and_stops_within_5_seconds(tmp_path: Path) -> None:
     with running_up(tmp_path / "data", "--rate", "50") as run:
         endpoints = run.until_ready()
+        assert "nats://127.0.0.1" in run.output
         assert endpoints == {
             "command": IsStr(regex=r"http://127\.0\.0\.1:\d+"),
             "query": IsStr(regex=r"http://127\.0\.0\.1:\d+"),
             "projection": IsStr(regex=r"http://127\.0\.0\.1:\d+"),
             "asyncapi": IsStr(regex=r"http://127\.0\.0\.1:\d+/asyncapi"),
-            "nats": IsStr(regex=r"nats://127\.0\.0\.1:\d+"),
+            "nats": IsStr(regex=r"nats://admin:\S+@127\.0\.0\.1:\d+"),
             "database": IsStr(regex=r"postgresql://\S+@127\.0\.0\.1:\d+/analytics"),
             "pids": dict.fromkeys(("nats", "postgres", "command", "projection", "query", "producer"), IsPositiveInt),
         }
@@ -212,3 +217,55 @@ def test_a_data_dir_where_nothing_runs_is_one_sentence(tmp_path: Path) -> None:
     result = tailrace("status", "--data-dir", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr == IsStr(regex=r"tailrace: nothing runs in .*\n")
+
+
+def test_no_other_user_can_read_what_a_run_stores_and_no_secret_is_shown(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with running_up(data_dir, QUIET) as run:
+        endpoints = run.until_ready()
+        secrets = [unquote(urlsplit(endpoints[name]).password or "") for name in ("nats", "database")]
+        assert all(len(secret) > 20 for secret in secrets)
+        assert data_dir.stat().st_mode & 0o066 == 0  # a run of root lets the user of Postgres pass through
+        for path in (run.endpoints_file, data_dir / "postgres.secret", data_dir / "logs", data_dir / "nats"):
+            assert path.stat().st_mode & 0o077 == 0, path
+        for path in ((data_dir / "nats" / "nats-server.conf"), *(data_dir / "logs").iterdir()):
+            assert path.stat().st_mode & 0o077 == 0, path
+        processes = [psutil.Process(pid) for pid in endpoints["pids"].values()]
+        processes += [child for process in processes for child in process.children(recursive=True)]
+        for process in processes:
+            shown = " ".join(process.cmdline())
+            if os.stat(f"/proc/{process.pid}").st_uid != os.getuid():
+                shown += " ".join(process.environ().values())
+            assert not [secret for secret in secrets if secret in shown], process
+        stored = "".join(path.read_text(errors="replace") for path in (data_dir / "logs").iterdir())
+        assert not [secret for secret in secrets if secret in stored + run.output]
+        for name in ("nats", "postgres"):
+            variables = psutil.Process(endpoints["pids"][name]).environ()
+            assert not [key for key in variables if key.startswith(("TAILRACE_", "DB_PASS"))]
+
+
+def test_a_nats_client_without_a_user_may_only_send_events(tmp_path: Path) -> None:
+    with running_up(tmp_path / "data", QUIET) as run:
+        endpoints = run.until_ready()
+        refused = asyncio.run(send_and_try_the_rest(endpoints["nats"]))
+        assert [f'to "{subject}"' in reason for subject, reason in refused.items()] == [True] * 5
+        run.until("the event in /stats", lambda: counted(endpoints) == 1)
+
+
+async def send_and_try_the_rest(address: str) -> dict[str, str]:
+    """Sends an event without a user; returns the error of each subject that must be refused."""
+    errors: asyncio.Queue[Exception] = asyncio.Queue()
+    parts = urlsplit(address)
+    client = await nats.connect(f"nats://{parts.hostname}:{parts.port}", error_cb=errors.put)
+    event = {"event_type": "page_view", "user_id": 1, "event_data": {}}
+    answer = await client.request("analytics.submit", json.dumps(event).encode(), timeout=10)
+    assert "cursor" in json.loads(answer.data)
+    refused: dict[str, str] = {}
+    for subject in ("analytics.events.page_view", "$JS.API.STREAM.DELETE.ANALYTICS", "$KV.tailrace_access.keys"):
+        await client.publish(subject, b"{}")
+        refused[subject] = str(await asyncio.wait_for(errors.get(), 10)).lower()
+    for subject in ("analytics.events.>", "_TAILRACE.>"):
+        await client.subscribe(subject)
+        refused[subject.lower()] = str(await asyncio.wait_for(errors.get(), 10)).lower()
+    await client.close()
+    return {subject.lower(): reason for subject, reason in refused.items()}
