@@ -85,8 +85,8 @@ async def _import_two_days(http: httpx.AsyncClient, command: str) -> None:
 
 async def _half_a_day_ago(http: httpx.AsyncClient) -> str:
     """Returns a link to a replay by event time that starts 13 hours ago."""
-    moment = datetime.now(UTC) - timedelta(hours=13)
-    found = (await http.get("/events", params={"to": moment.isoformat(), "limit": 1})).json()
+    at = datetime.now(UTC) - timedelta(hours=13)
+    found = (await http.get("/events", params={"to": at.isoformat(), "limit": 1})).json()
     return str(http.base_url.join(f"/{DAY}&at={found['events'][0]['cursor']}&speed=600&clock=event"))
 
 

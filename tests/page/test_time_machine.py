@@ -1,4 +1,4 @@
-"""Going back to a moment, watching it again, and coming back."""
+"""Replays: starting, pacing, pausing, and returning to live."""
 
 import json
 import re
@@ -228,9 +228,9 @@ async def test_controls_do_not_move_during_a_replay(query: QueryService, log: Lo
         await expect_state(page, LIVE)
         button = page.get_by_role("button", name="5 min ago")
         places = [await button.bounding_box()]
-        for moment in ("2026-01-28T23:58:58Z", "2026-09-30T11:11:11Z"):
+        for at in ("2026-01-28T23:58:58Z", "2026-09-30T11:11:11Z"):
             for speed in (1, 600):
-                await page.goto(f"{query.url}/?at={moment}&speed={speed}")
+                await page.goto(f"{query.url}/?at={at}&speed={speed}")
                 await expect_state(page, f"Replaying at {speed}×")
                 await expect(page.get_by_test_id("stream-time")).to_contain_text("ago")
                 places.append(await button.bounding_box())

@@ -30,7 +30,7 @@ async def counted(
     """The query service with events of the last day and around every clock change."""
     await log_events(log, [recent_event(ago=number * 2_101.0) for number in range(LATELY)])
     around = [day + timedelta(hours=hours) for day in CHANGED for hours in range(-30, 60, 5)]
-    await log_events(log, [event(created_at=moment) for moment in around])
+    await log_events(log, [event(created_at=at) for at in around])
     async with running_projector(settings) as projecting:
         await until_projected(connection, log, projecting)
         yield query
