@@ -53,13 +53,13 @@ class Digests:
         days = sorted(day for day, _ in self.sums)
         return (days[0], days[-1]) if days else None
 
-    def since(self, moment: datetime | None) -> "Digests":
-        """Those of the days from ``moment`` on."""
-        if moment is None:
+    def since(self, start: datetime | None) -> "Digests":
+        """Returns the digests of the days from ``start`` on."""
+        if start is None:
             return self
         found = Digests()
         for cell, digest in self.sums.items():
-            if cell[0] >= moment:
+            if cell[0] >= start:
                 found.add(cell, self.events[cell], digest)
         return found
 

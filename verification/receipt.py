@@ -18,7 +18,7 @@ NAMED = 5
 
 @dataclass
 class Receipt:
-    """The counts of the log up to ``position``, those of each table beside them, and the differences in sentences.
+    """The counts of the log up to ``position``, the counts of each table, and the differences in sentences.
 
     ``gaps`` are entries that the log records as lost. Single rows are kept from ``raw_from`` on (None: all).
     ``late_hours`` have late events on their way (``late_pending`` of them): rollups are compared without those hours.

@@ -49,7 +49,7 @@ class Recount:
 
 
 class Refused(NamedTuple):
-    """Entries that were parked for what the log alone can't tell.
+    """Entries that were parked for a reason that the log does not show.
 
     ``by_database`` are taken as they are: only the database could tell. ``before_retention`` are not to be counted if
     they are older than ``raw_from``.

@@ -28,8 +28,8 @@ SEARCHED = 3
 """Differing cells (day and type) whose rows are compared one by one."""
 SETTLING = 5.0
 """Seconds to wait for late events that are on their way into the aggregates: more may come all the time."""
-PATIENCE = 30.0
-"""Seconds to wait until somebody brings any of them there."""
+REFRESH_TIMEOUT = 30.0
+"""Seconds without any refresh after which late events count as a difference."""
 POLL = 0.2
 
 
@@ -41,9 +41,9 @@ async def verify(
     model: Model | None = None,
     upcasters: Upcasters = NO_UPCASTERS,
 ) -> Receipt:
-    """Reads the log again and compares. Nothing is locked; the projector may go on meanwhile.
+    """Reads the log again and compares. Nothing is locked; the projector may continue.
 
-    The live model, if no other is given. ``on_read`` is told how many entries of how many were read.
+    The live model, if no other is given. ``on_read`` receives the number of entries read and their total.
 
     Raises:
         SchemaError: this program doesn't know the database's schema.
@@ -69,7 +69,7 @@ class _Waiting:
 
     def __init__(self) -> None:
         self.refreshed = False
-        """Whether somebody brings them into the aggregates."""
+        """Whether maintenance refreshes them."""
         self._began = time.monotonic()
         self._before: dict[datetime, Late] = {}
 
@@ -78,7 +78,7 @@ class _Waiting:
         self.refreshed = self.refreshed or any(_went(was, late.get(hour)) for hour, was in self._before.items())
         self._before = late
         waited = time.monotonic() - self._began
-        return not late or waited >= PATIENCE or (self.refreshed and waited >= SETTLING)
+        return not late or waited >= REFRESH_TIMEOUT or (self.refreshed and waited >= SETTLING)
 
 
 def _went(was: Late, now: Late | None) -> bool:

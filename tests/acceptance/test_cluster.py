@@ -154,11 +154,11 @@ class Watcher:
                 url = f"{self._urls[turn % 2]}/ws?from={self._cursor}"
                 async with connect(url, proxy=None, compression=None, max_size=None, open_timeout=5) as socket:
                     async for message in socket:
-                        self._hear(json.loads(message))
+                        self._receive(json.loads(message))
             turn += 1
             await asyncio.sleep(0.1)
 
-    def _hear(self, frame: dict[str, Any]) -> None:
+    def _receive(self, frame: dict[str, Any]) -> None:
         if frame["kind"] == "gap":
             self.gaps.append(frame)
         if frame["kind"] == "events":

@@ -148,7 +148,7 @@ async def test_a_key_bound_to_an_origin_works_for_its_pages_and_a_rate_limits_re
     assert int(limited.headers["retry-after"]) > 0
 
 
-async def test_a_person_logs_in_to_the_page_with_a_read_key(
+async def test_a_user_logs_in_to_the_page_with_a_read_key(
     services: Mapping[str, str], keys: dict[str, Created], browser: Browser, page_tools: Path, http: httpx.AsyncClient
 ) -> None:
     sent = await http.post(f"{services['command']}/events", content=EVENT, headers=using(keys["write"]))

@@ -67,13 +67,13 @@ class Visit:
     errors: list[str] = field(default_factory=list)
 
     def listen(self, allowed_errors: str | None) -> None:
-        def heard(message: ConsoleMessage) -> None:
+        def on_message(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning") and not (
                 allowed_errors and re.search(allowed_errors, message.text)
             ):
                 self.errors.append(message.text)
 
-        self.page.on("console", heard)
+        self.page.on("console", on_message)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
 

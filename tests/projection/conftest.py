@@ -1,4 +1,4 @@
-"""Databases beside the test's own."""
+"""Further databases for a test."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +14,7 @@ CopyDatabase = Callable[[str], Awaitable[str]]
 
 @pytest.fixture
 async def copy_database(postgres_server: EmbeddedPostgres) -> AsyncIterator[CopyDatabase]:
-    """Copies a database that nobody is connected to, as a dump does; gives the copy's address."""
+    """Copies a database without connections, as a dump does; returns the copy's address."""
     async with AsyncExitStack() as ending:
         admin = await asyncpg.connect(postgres_server.dsn("postgres"))
         ending.push_async_callback(admin.close)
@@ -30,7 +30,7 @@ async def copy_database(postgres_server: EmbeddedPostgres) -> AsyncIterator[Copy
 
 @asynccontextmanager
 async def connected(dsn: str) -> "AsyncIterator[asyncpg.Connection]":
-    """A connection while the block runs, as a person with psql has it."""
+    """A connection like that of a psql user, while the block runs."""
     connection = await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
     try:
         yield connection

@@ -1,4 +1,4 @@
-"""Going over to the model beside the live one, and back: no request fails, no answer mixes the two."""
+"""Cutover to a candidate model and rollback: no request fails, and no answer mixes the two."""
 
 import asyncio
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ async def test_under_load_no_request_fails_and_no_answer_mixes_the_models(
 ) -> None:
     await log_events(log, some_events(300))
     async with running_with_candidate(settings, log, connection), running_query(settings) as query:
-        # what is only in one of them, in each of the tables an answer is made from
+        # data that only one of them has, in each table that an answer reads
         await connection.execute("update model_2.all_time set events = events + 7 where event_type = ''")
         await connection.execute("insert into model_2.all_time values ('marker', 7, 0)")
         for level in ("minute", "hour", "day"):
@@ -103,7 +103,7 @@ async def test_under_load_no_request_fails_and_no_answer_mixes_the_models(
         assert answer["totals"]["events"] == sum(one["events"] for one in answer["series"])
         cursor = int(answer["as_of"]["cursor"].split(":")[1])
         assert answer["totals"]["events"] == cursor + 7 * in_types
-        # each swap raises the revision: an odd one is the model beside
+        # each cutover raises the revision: an odd one is the candidate's
         assert answer["as_of"]["revision"] % 2 == in_types
     for kept in answers:
         states = [(one["as_of"]["revision"], int(one["as_of"]["cursor"].split(":")[1])) for one in kept]
@@ -140,7 +140,7 @@ async def test_a_model_that_is_behind_is_not_shown(
     assert await live_model_name(connection) == "model_1"
 
 
-async def test_a_reader_that_never_ends_stops_the_swap_not_the_other_readers(
+async def test_a_reader_that_never_ends_prevents_the_cutover_but_blocks_no_other_reader(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cutover, "TIMEOUT", 0.5)
@@ -220,13 +220,13 @@ async def test_a_parked_event_is_retried_in_every_model(
     await log_events(log, some_events(5))
     async with running_with_candidate(settings, log, connection):
         pass
-    mended = event()
+    fixed = event()
     for model in ("model_1", "model_2"):
         await connection.execute(
             f"update {model}.parked_events set payload = $1, event_id = $2",
-            f'{{"event_id":"{mended.event_id}","event_type":"click","user_id":1,'
+            f'{{"event_id":"{fixed.event_id}","event_type":"click","user_id":1,'
             f'"created_at":"2026-03-01T12:00:00Z","event_data":{{}}}}'.encode(),
-            mended.event_id,
+            fixed.event_id,
         )
     ran = run_tailrace(settings, "parked", "retry")
     assert ran.returncode == 0, ran.stderr
@@ -239,7 +239,7 @@ async def test_a_parked_event_is_retried_in_every_model(
         assert await connection.fetchval(f"select count(*) from {model}.analytics_events") == 6
 
 
-async def test_the_commands_say_what_they_did_and_what_comes_next(
+async def test_the_commands_print_their_result_and_the_next_step(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(20))
@@ -263,7 +263,7 @@ async def test_the_commands_say_what_they_did_and_what_comes_next(
     assert refused.stderr.startswith("tailrace: there is no older model")
 
 
-async def test_a_replay_of_a_log_without_its_beginning_has_to_be_asked_for(
+async def test_a_replay_of_a_log_without_its_beginning_needs_partial(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(10))

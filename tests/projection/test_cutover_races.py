@@ -1,4 +1,4 @@
-"""Going over while others read, project, drop, or go over too: nobody waits long, and what is live is never dropped."""
+"""Cutovers while others read, project, drop or cut over: no long waits, and the live model is never dropped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -26,7 +26,7 @@ Another = Callable[[], Awaitable["asyncpg.Connection"]]
 
 @pytest.fixture
 async def another(settings: Settings) -> AsyncIterator[Another]:
-    """Makes one more connection, closed at the end."""
+    """Opens another connection, which is closed at the end."""
     async with AsyncExitStack() as ending:
 
         async def connect() -> "asyncpg.Connection":
@@ -38,7 +38,7 @@ async def another(settings: Settings) -> AsyncIterator[Another]:
 
 
 async def waiting(connection: "asyncpg.Connection", relation: str, seconds: float = 0.0) -> bool:
-    """Whether somebody has waited that long for a lock on a relation, or on a row of it."""
+    """Returns whether a session has waited that long for a lock on a relation or one of its rows."""
     found = await connection.fetchval(
         """
         select exists (
@@ -55,7 +55,7 @@ async def waiting(connection: "asyncpg.Connection", relation: str, seconds: floa
 
 
 async def reading(reader: "asyncpg.Connection", relation: str) -> Callable[[], Awaitable[None]]:
-    """Somebody with psql whose transaction has read a table; gives what ends it."""
+    """Starts a psql session whose transaction has read a table; returns a function that ends it."""
     transaction: Any = reader.transaction(isolation="repeatable_read")
     await transaction.start()
     await reader.execute(f"select from {relation} limit 1")
@@ -90,7 +90,7 @@ async def test_readers_wait_no_longer_for_all_views_than_for_one(
 
 
 @pytest.mark.parametrize("model", ["model_1", "model_2"])
-async def test_a_long_batch_is_waited_for_and_readers_do_not_wait_with_it(
+async def test_a_cutover_waits_for_a_long_batch_without_blocking_readers(
     log: LogClient,
     settings: Settings,
     connection: asyncpg.Connection,
@@ -117,7 +117,7 @@ async def test_a_long_batch_is_waited_for_and_readers_do_not_wait_with_it(
     assert (await swapping).new.live
 
 
-async def test_a_batch_that_does_not_end_is_named_and_no_reader_is(
+async def test_a_batch_that_does_not_end_is_named_and_blocks_no_reader(
     log: LogClient,
     settings: Settings,
     connection: asyncpg.Connection,
@@ -136,7 +136,7 @@ async def test_a_batch_that_does_not_end_is_named_and_no_reader_is(
             await cut_over(log, connection)
 
 
-async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
+async def test_drop_old_does_not_drop_a_model_that_has_just_become_live(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
 ) -> None:
     await log_events(log, some_events(20))
@@ -158,7 +158,7 @@ async def test_drop_old_does_not_drop_what_readers_have_gone_over_to_meanwhile(
         assert [model.name for model in await drop_old(connection)] == ["model_1"]
 
 
-async def test_a_model_that_somebody_still_reads_is_not_dropped_and_is_projected_on(
+async def test_a_model_that_is_still_read_is_not_dropped_and_stays_projected(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, another: Another
 ) -> None:
     await log_events(log, some_events(20))
@@ -226,7 +226,7 @@ async def test_the_later_of_two_concurrent_cutovers_is_refused(
         assert await connection.fetchval("select revision from public.projection_position") == 1
 
 
-async def test_a_model_that_is_half_dropped_has_to_be_dropped(
+async def test_a_half_dropped_model_must_be_dropped(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(20))

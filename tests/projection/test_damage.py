@@ -1,4 +1,4 @@
-"""Logs that lost entries (a bad sector, a lost file, someone's max_age): named, and passed once a person accepts it."""
+"""Logs that lost entries (a bad sector, a lost file, a max_age): the loss is named, and skipped once it is accepted."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from tests.support.waiting import until
 from verification.run import verify
 
 ENTRIES = 700
-"""Of 30 kB: two full blocks of nearly 280 entries, and a third."""
+"""Entries of 30 kB: two full blocks of nearly 280 entries, and a third."""
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def fill(settings: Settings) -> None:
 
 
 async def break_off(server: NatsServer, spoil: Callable[[Path], None], block: int, *, killed: bool) -> None:
-    """Spoils a block while the server is down. One that was killed reads all blocks at its start, and drops more."""
+    """Damages a block while the server is down. A killed server reads all blocks at its start, and drops more."""
     await asyncio.to_thread(server.kill if killed else server.stop)
     files = blocks(server)
     assert len(files) == 3
@@ -53,7 +53,7 @@ async def break_off(server: NatsServer, spoil: Callable[[Path], None], block: in
 
 
 async def hole(settings: Settings) -> Gap:
-    """What a projector that is started now stops at."""
+    """Returns the error at which a projector stops now."""
     async with running_projector(settings) as task:
         with pytest.raises(LostEntriesError) as caught:
             await asyncio.wait_for(task, 30)
@@ -63,7 +63,7 @@ async def hole(settings: Settings) -> Gap:
 
 
 async def missing(log: LogClient) -> Gap:
-    """The one stretch that is gone, asked for entry by entry."""
+    """Returns the one missing range, by reading each entry."""
     gone = [seq for seq in range(1, ENTRIES + 1) if await log.get(seq) is None]
     assert gone == list(range(gone[0], gone[-1] + 1))
     return Gap(gone[0], gone[-1])
@@ -147,7 +147,7 @@ async def test_a_loss_that_grows_with_the_next_crash_is_named_again(own_nats_ser
     await log.close()
 
 
-async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
+async def test_a_model_with_entries_that_the_log_lost_later_differs_with_the_reason(
     own_nats_server: NatsServer, own: Settings
 ) -> None:
     await fill(own)
@@ -163,7 +163,7 @@ async def test_a_model_that_saw_what_the_log_lost_later_differs_and_says_why(
         known = f"log_gaps: log entries {lost.first} to {lost.last} are lost, but the model saw them before"
         assert any(one.startswith(known) for one in receipt.differences)
         assert receipt.gaps == (lost,)
-        # it goes on all the same: what it has is right
+        # it continues: its model is correct
         await log_events(log, some_events(5))
         await project(own, log, connection)
         assert await connection.fetchval("select count(*) from analytics_events") == ENTRIES + 5
@@ -197,7 +197,7 @@ async def test_a_lost_end_is_named_though_nothing_follows_and_a_replay_ends_befo
     await log.close()
 
 
-async def test_entries_that_aged_away_before_they_were_projected_are_named_and_can_be_accepted(
+async def test_entries_that_expired_before_they_were_projected_are_named_and_can_be_accepted(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(10))
@@ -211,7 +211,7 @@ async def test_entries_that_aged_away_before_they_were_projected_are_named_and_c
         return (await log.state()).first_seq == 31
 
     await until(gone)
-    # starting a service takes max_age back: the log is for ever
+    # the start of a service removes max_age: the log is permanent
     await ensure_streams(log, settings)
     assert (await log.stream_info(LOG_STREAM))["config"].get("max_age", 0) == 0
     await log_events(log, some_events(5, seed=3))
@@ -226,7 +226,7 @@ async def test_entries_that_aged_away_before_they_were_projected_are_named_and_c
     assert "entries 11 to 30 are recorded as lost" in status.stdout
 
 
-async def test_a_model_that_passed_as_lost_what_the_log_has_differs(
+async def test_a_model_that_skipped_entries_that_the_log_has_differs(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(10))
@@ -250,7 +250,7 @@ async def test_a_model_that_ends_where_the_log_lost_its_end_is_verified_up_to_th
     ]
 
 
-async def test_a_replay_until_a_place_that_is_lost_ends_before_it(
+async def test_a_replay_until_a_lost_entry_ends_before_it(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await allow_deletes(log)

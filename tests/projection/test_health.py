@@ -1,4 +1,4 @@
-"""The projection service says whether it can work, through outages."""
+"""The readiness of the projection service through outages."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.support.servers import NatsServer
 from tests.support.waiting import until
 
 
-async def test_the_projection_service_is_ready_again_when_the_log_is_back(
+async def test_the_projection_service_is_ready_again_when_the_log_returns(
     own_nats_server: NatsServer, database: str
 ) -> None:
     settings = Settings(nats_url=own_nats_server.url, database=database, projection_port=free_port())

@@ -1,4 +1,4 @@
-"""Logs and databases that were put back from copies: what is the same history goes on, another one is never counted."""
+"""Restored logs and databases: the same history continues, another one is never counted."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from verification.run import verify
 
 @pytest.fixture
 def own(settings: Settings, own_nats_server: NatsServer) -> Settings:
-    """Settings for a NATS server of the test's own."""
+    """Settings for the test's own NATS server."""
     return settings.model_copy(update={"nats_url": own_nats_server.url})
 
 
@@ -48,7 +48,7 @@ async def grow(settings: Settings, count: int, seed: int) -> None:
 
 
 async def project_all(settings: Settings) -> Recount:
-    """Projects what is in the log; gives what the model has then."""
+    """Projects the log; returns the contents of the model."""
     async with log_of(settings) as log, connected(settings.dsn) as connection:
         await project(settings, log, connection)
         return await read_model(connection)
@@ -60,7 +60,7 @@ async def model_of(settings: Settings) -> Recount:
 
 
 async def refusal(settings: Settings) -> str:
-    """The sentence a projector that is started now ends with."""
+    """Returns the message with which a projector ends now."""
     async with running_projector(settings) as task:
         with pytest.raises(ForeignHistoryError) as caught:
             await asyncio.wait_for(task, 20)
@@ -68,7 +68,7 @@ async def refusal(settings: Settings) -> str:
 
 
 async def older_copy(server: NatsServer, settings: Settings, folder: Path) -> Path:
-    """A copy of a log of 100 entries, which has 50 more when this is done."""
+    """Copies a log of 100 entries, which then gets 50 more."""
     await grow(settings, 100, seed=1)
     await asyncio.to_thread(server.stop)
     copy_files(server, folder)
@@ -78,7 +78,7 @@ async def older_copy(server: NatsServer, settings: Settings, folder: Path) -> Pa
 
 
 async def grow_elsewhere(server: NatsServer, settings: Settings, count: int) -> None:
-    """Grows the files of a server that is down, where nobody who waits for it is connected."""
+    """Grows the files of a stopped server, to which no waiting client is connected."""
 
     def serve_and_grow() -> None:
         with running_nats(server.embedded.data_dir) as elsewhere:
@@ -99,7 +99,7 @@ async def test_a_database_that_is_older_than_the_log_catches_up(
     assert await project_all(settings.model_copy(update={"database": restored})) == live == await recount_log(log)
 
 
-async def test_a_projector_goes_on_and_cursors_hold_after_a_right_backup_was_put_back(
+async def test_a_projector_continues_and_cursors_stay_valid_after_a_current_backup_was_restored(
     own_nats_server: NatsServer, own: Settings, tmp_path: Path
 ) -> None:
     await grow(own, 100, seed=1)
@@ -119,7 +119,9 @@ async def test_a_projector_goes_on_and_cursors_hold_after_a_right_backup_was_put
             assert await read_model(connection) == await recount_log(log)
 
 
-async def test_a_right_backup_serves_elsewhere_too(own_nats_server: NatsServer, own: Settings, tmp_path: Path) -> None:
+async def test_a_current_backup_works_on_another_server_too(
+    own_nats_server: NatsServer, own: Settings, tmp_path: Path
+) -> None:
     await grow(own, 100, seed=1)
     await project_all(own)
     await asyncio.to_thread(own_nats_server.stop)
@@ -142,7 +144,7 @@ async def _grown_and_projected(settings: Settings) -> tuple[Recount, Recount]:
         return model, await recount_log(log)
 
 
-async def test_an_older_log_that_grew_on_is_refused_and_a_new_epoch_begins_its_own_model(
+async def test_an_older_log_that_has_grown_is_refused_and_a_new_epoch_gets_its_own_model(
     own_nats_server: NatsServer,
     own: Settings,
     tmp_path: Path,
@@ -177,7 +179,7 @@ async def test_an_older_log_that_grew_on_is_refused_and_a_new_epoch_begins_its_o
 
 
 @pytest.mark.parametrize("grown", [100, 0], ids=["grown on", "not grown"])
-async def test_a_projector_that_runs_while_an_older_log_is_put_back_stops_and_takes_nothing_of_it(
+async def test_a_running_projector_stops_without_projecting_a_restored_older_log(
     own_nats_server: NatsServer, own: Settings, tmp_path: Path, grown: int
 ) -> None:
     copy = await older_copy(own_nats_server, own, tmp_path / "copy")
@@ -209,7 +211,7 @@ async def test_a_database_that_is_ahead_of_an_older_log_is_refused(
     assert await model_of(own) == before
 
 
-async def test_a_projector_that_runs_while_a_new_epoch_is_declared_stops(
+async def test_a_running_projector_stops_when_a_new_epoch_is_declared(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
@@ -224,7 +226,7 @@ async def test_a_projector_that_runs_while_a_new_epoch_is_declared_stops(
 
 @asynccontextmanager
 async def steady_traffic(log: LogClient) -> AsyncIterator[None]:
-    """Events that keep coming while the block runs, each as soon as the log has the one before."""
+    """Appends events while the block runs, one after the other."""
 
     async def send() -> None:
         while True:
@@ -238,7 +240,7 @@ async def steady_traffic(log: LogClient) -> AsyncIterator[None]:
         await asyncio.wait([sending])
 
 
-async def test_a_new_epoch_is_noticed_though_events_keep_coming(
+async def test_a_new_epoch_is_noticed_while_events_arrive(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.log.reader.COMPARE", 0.1)
@@ -251,7 +253,7 @@ async def test_a_new_epoch_is_noticed_though_events_keep_coming(
 
 
 async def until_seen(connection: "asyncpg.Connection", seq: int) -> None:
-    """Waits until the model has seen the log's entry ``seq``."""
+    """Waits until the model contains the log's entry ``seq``."""
 
     async def seen() -> bool:
         return bool(await connection.fetchval("select seq >= $1 from projection_position", seq))
@@ -259,7 +261,7 @@ async def until_seen(connection: "asyncpg.Connection", seq: int) -> None:
     await until(seen)
 
 
-async def test_a_live_client_is_told_of_a_new_epoch_though_events_keep_coming(
+async def test_a_live_client_receives_a_new_epoch_while_events_arrive(
     log: LogClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.log.reader.COMPARE", 0.1)

@@ -1,4 +1,4 @@
-"""kill -9 of the projector's process, and of the whole database server, again and again."""
+"""Repeated kill -9 of the projector's process, and of the whole database server."""
 
 import asyncio
 import random
@@ -25,21 +25,21 @@ async def position(connection: asyncpg.Connection) -> int:
 
 
 async def load(log: LogClient, done: asyncio.Event) -> int:
-    """Logs events and retries until told to stop; how many events."""
+    """Appends events and duplicates until the stop; returns the number of events."""
     sent = 0
     for one in some_events(1_000_000):
         if done.is_set():
             break
         await log_event(log, one)
         sent += 1
-        if sent % 20 == 0:  # a retry beyond the log's window
+        if sent % 20 == 0:  # a duplicate beyond the log's deduplication window
             await log_event(log, one, f"retry-{sent}")
         await asyncio.sleep(0.002)
     return sent
 
 
 @pytest.mark.timeout(300)
-async def test_kill_minus_9_at_random_moments_under_load_changes_no_number(
+async def test_kill_minus_9_at_random_times_under_load_changes_no_number(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     # small batches: a kill lands between and within many transactions
@@ -55,7 +55,7 @@ async def test_kill_minus_9_at_random_moments_under_load_changes_no_number(
             while await position(connection) == before:
                 assert process.poll() is None, "the projector ended by itself"
                 await asyncio.sleep(0.005)
-        await asyncio.sleep(chance.random() * 0.1)  # the random moment
+        await asyncio.sleep(chance.random() * 0.1)  # at a random time
         behind = (await log.state()).last_seq - await position(connection)
         process.kill()
         process.wait()
@@ -72,7 +72,7 @@ async def test_kill_minus_9_at_random_moments_under_load_changes_no_number(
 async def test_kill_minus_9_of_the_database_server_under_load_changes_no_number(
     log: LogClient, settings: Settings, own_postgres_server: PostgresServer
 ) -> None:
-    """Commits are not waited for until they are on the disk: the last ones may be lost, the position with them."""
+    """Commits are asynchronous: the last ones may be lost, together with the position."""
     server, chance, done = own_postgres_server, random.Random(9), asyncio.Event()
     settings = settings.model_copy(update={"database": server.embedded.dsn("analytics"), "batch_size": 20})
     await ensure_database(settings)
@@ -86,7 +86,7 @@ async def test_kill_minus_9_of_the_database_server_under_load_changes_no_number(
                 while await position(connection) < before + 100:
                     assert projector.poll() is None, "the projector ended by itself"
                     await asyncio.sleep(0.005)
-            await asyncio.sleep(chance.random() * 0.1)  # the random moment
+            await asyncio.sleep(chance.random() * 0.1)  # at a random time
             seen = await position(connection)
             server.kill()
             connection.terminate()

@@ -1,4 +1,4 @@
-"""Parked events: shown, and put where they belong once what was wrong is mended."""
+"""Parked events: listed, and projected in their place once the cause is fixed."""
 
 import asyncio
 import json
@@ -20,12 +20,12 @@ from tests.support.recount import read_model, recount_log
 from verification.run import verify
 
 CAUSE = "alter table model_1.analytics_events add constraint no_666 check (user_id <> 666)"
-MEND = "alter table model_1.analytics_events drop constraint no_666"
+FIX = "alter table model_1.analytics_events drop constraint no_666"
 
 
 @pytest.fixture
 async def parked(log: LogClient, settings: Settings, connection: asyncpg.Connection) -> ParkedEvents:
-    """Entry 11 is garbage; 12 and 13 are parked for a cause that can be mended, and 14 repeats the id of 13."""
+    """Entry 11 is garbage; 12 and 13 are parked for a cause that can be fixed, and 14 is a duplicate of 13."""
     await connection.execute(CAUSE)
     await log_events(log, some_events(10))
     await log_raw(log, b"garbage \xff")
@@ -43,7 +43,7 @@ async def retried(parked: ParkedEvents, **options: object) -> list[Retried]:
     return [one async for one in parked.retry(**options)]  # type: ignore[arg-type]
 
 
-async def test_nothing_changes_while_the_cause_is_there(
+async def test_a_retry_changes_nothing_before_the_cause_is_fixed(
     log: LogClient, parked: ParkedEvents, connection: asyncpg.Connection
 ) -> None:
     before = await read_model(connection)
@@ -56,10 +56,10 @@ async def test_nothing_changes_while_the_cause_is_there(
     assert await connection.fetchval("select revision from projection_position") == 0
 
 
-async def test_a_retry_after_the_mend_puts_each_event_where_it_belongs_once(
+async def test_a_retry_after_the_fix_projects_each_event_once_in_its_place(
     log: LogClient, parked: ParkedEvents, connection: asyncpg.Connection
 ) -> None:
-    await connection.execute(MEND)
+    await connection.execute(FIX)
     assert [one.seq for one in await retried(parked) if one.reason is None] == [12, 13]
     assert [one.seq for one in await parked.list()] == [11]
     assert await read_model(connection) == await recount_log(log)
@@ -68,18 +68,18 @@ async def test_a_retry_after_the_mend_puts_each_event_where_it_belongs_once(
     assert [one.seq for one in await retried(parked)] == [11]
 
 
-async def test_a_dry_run_tells_and_keeps_nothing(parked: ParkedEvents, connection: asyncpg.Connection) -> None:
-    await connection.execute(MEND)
+async def test_a_dry_run_reports_and_stores_nothing(parked: ParkedEvents, connection: asyncpg.Connection) -> None:
+    await connection.execute(FIX)
     before = await read_model(connection)
     assert [one.seq for one in await retried(parked, dry_run=True) if one.reason is None] == [12, 13]
     assert await read_model(connection) == before
     assert [one.seq for one in await parked.list()] == [11, 12, 13]
 
 
-async def test_until_leaves_what_is_behind_it(
+async def test_until_excludes_later_entries(
     log: LogClient, parked: ParkedEvents, connection: asyncpg.Connection
 ) -> None:
-    await connection.execute(MEND)
+    await connection.execute(FIX)
     entry = await log.get(12)
     assert entry is not None
     end = entry.cursor((await log.state()).epoch)
@@ -88,10 +88,10 @@ async def test_until_leaves_what_is_behind_it(
         await retried(parked, until=Cursor("elsewhere", 12, end.fingerprint))
 
 
-async def test_a_retry_while_the_projector_works_counts_everything_once(
+async def test_a_retry_while_the_projector_runs_counts_everything_once(
     log: LogClient, settings: Settings, parked: ParkedEvents, connection: asyncpg.Connection
 ) -> None:
-    await connection.execute(MEND)
+    await connection.execute(FIX)
     async with running_projector(settings.model_copy(update={"batch_size": 5})) as task:
         sending = asyncio.create_task(log_events(log, some_events(200, seed=3)))
         await retried(parked)
@@ -114,6 +114,6 @@ async def test_the_commands_list_show_and_retry(
     assert shown == IsPartialDict(seq=11, event_id=None, code="invalid_json", payload="garbage \\xff")
     missing = run("show", "1")
     assert (missing.returncode, "log entry 1 is not parked" in missing.stderr) == (1, True)
-    await connection.execute(MEND)
+    await connection.execute(FIX)
     assert "2 would be projected, 1 still parked" in run("retry", "--dry-run").stdout
     assert "2 projected, 1 still parked" in run("retry").stdout

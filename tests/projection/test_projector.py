@@ -1,4 +1,4 @@
-"""What the projector promises, on the real log and the real database."""
+"""The projector on a real log and a real database."""
 
 import asyncio
 from datetime import timedelta
@@ -55,10 +55,10 @@ async def test_copied_batches_and_arrays_give_the_same_model(
     assert await read_model(connection) == await recount_log(log)
 
 
-async def test_an_event_id_counts_once_whatever_its_retries_carry(
+async def test_an_event_id_counts_once_whatever_its_duplicates_contain(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
-    # other message ids stand for retries beyond the log's dedupe window
+    # other message ids: duplicates beyond the log's deduplication window
     first = event(created_at=BASE)
     await log_event(log, first)
     async with running_projector(settings):
@@ -73,7 +73,7 @@ async def test_an_event_id_counts_once_whatever_its_retries_carry(
     assert (await read_model(connection)) == (await recount_log(log))
 
 
-async def test_a_repeated_id_within_one_batch_counts_at_its_first_entry(
+async def test_a_duplicate_within_one_batch_counts_at_its_first_entry(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     one = event(user_id=1)
@@ -85,7 +85,7 @@ async def test_a_repeated_id_within_one_batch_counts_at_its_first_entry(
     assert await connection.fetchval("select users from all_time where event_type = ''") == 1
 
 
-async def test_what_cannot_be_projected_is_parked_with_its_reason_and_the_others_are_there(
+async def test_an_unprojectable_event_is_parked_with_its_reason_and_the_others_are_projected(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     bad_id = uuid4()
@@ -120,7 +120,7 @@ async def test_a_parked_event_holds_its_id_against_later_entries(
     assert await connection.fetchval("select seq from ledger_1.event_ids where event_id = $1", one.event_id) == 1
 
 
-async def test_an_event_only_the_database_refuses_is_found_and_parked_alone(
+async def test_of_a_batch_only_the_event_that_the_database_refuses_is_parked(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await connection.execute("alter table model_1.analytics_events add constraint no_13 check (user_id <> 13)")
@@ -135,7 +135,7 @@ async def test_an_event_only_the_database_refuses_is_found_and_parked_alone(
     ]
 
 
-async def test_too_many_parked_events_stop_the_line(
+async def test_too_many_parked_events_stop_the_projector(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     for number in range(12):
@@ -158,7 +158,7 @@ async def test_a_second_projector_stands_by_and_takes_over(
             async with asyncio.timeout(10):
                 while await connection.fetchval(waiting_for_lock) < 2:
                     await asyncio.sleep(0.01)
-            # of this database: the server's others may still have a test's projector that is about to end
+            # of this database: another test's projector may still be ending in the server's other databases
             held = (
                 "from pg_locks join pg_database on database = pg_database.oid"
                 " where datname = current_database() and locktype = 'advisory' and granted"
@@ -170,7 +170,7 @@ async def test_a_second_projector_stands_by_and_takes_over(
     assert await read_model(connection) == await recount_log(log)
 
 
-async def test_two_projectors_that_both_believe_to_be_active_never_count_twice(
+async def test_two_projectors_that_both_assume_to_be_active_never_count_twice(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, database: str
 ) -> None:
     await log_events(log, some_events(10))
@@ -193,7 +193,7 @@ async def test_two_projectors_that_both_believe_to_be_active_never_count_twice(
     await other.close()
 
 
-async def test_the_projector_goes_on_after_the_database_broke_off(
+async def test_the_projector_continues_after_the_database_closed_its_connection(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     async with running_projector(settings) as task:
@@ -206,7 +206,7 @@ async def test_the_projector_goes_on_after_the_database_broke_off(
     assert await read_model(connection) == await recount_log(log)
 
 
-async def test_an_error_of_the_database_that_no_event_causes_is_waited_out_and_parks_nothing(
+async def test_a_database_error_that_no_event_causes_is_retried_and_parks_nothing(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     await connection.execute("alter table ledger_1.event_ids rename to mislaid")
@@ -220,7 +220,7 @@ async def test_an_error_of_the_database_that_no_event_causes_is_waited_out_and_p
     assert await read_model(connection) == await recount_log(log)
 
 
-async def test_an_error_that_nobody_expects_ends_it_and_says_where_it_was_made(
+async def test_an_unexpected_error_ends_the_projector_with_a_traceback(
     log: LogClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -234,7 +234,7 @@ async def test_an_error_that_nobody_expects_ends_it_and_says_where_it_was_made(
     assert broken.__name__ in {frame.name for frame in raised.traceback}
 
 
-async def test_an_error_that_nobody_expects_is_raised_while_it_stops_too(
+async def test_an_unexpected_error_during_the_stop_is_raised_too(
     log: LogClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, stop = asyncio.Event(), asyncio.Event()
@@ -266,7 +266,7 @@ async def test_a_position_of_another_log_is_refused(
             await asyncio.wait_for(task, 10)
 
 
-async def test_a_log_made_anew_while_projecting_is_noticed(
+async def test_a_log_created_again_while_projecting_is_noticed(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.log.reader.SILENCE", 0.1)
@@ -275,14 +275,14 @@ async def test_a_log_made_anew_while_projecting_is_noticed(
         await until_projected(connection, log)
         config = (await log.stream_info(LOG_STREAM))["config"]
         await log.api(f"STREAM.DELETE.{LOG_STREAM}")
-        await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "metadata": {"tailrace-epoch": "anew"}})
+        await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "metadata": {"tailrace-epoch": "another"}})
         await log_events(log, some_events(9))
         with pytest.raises(ForeignHistoryError):
             await asyncio.wait_for(task, 20)
     assert await connection.fetchval("select count(*) from analytics_events") == 5
 
 
-async def test_a_log_that_begins_later_than_the_model_ends_is_refused(
+async def test_a_log_that_starts_after_the_models_position_is_refused(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     config = (await log.stream_info(LOG_STREAM))["config"]
@@ -295,7 +295,7 @@ async def test_a_log_that_begins_later_than_the_model_ends_is_refused(
             await asyncio.wait_for(task, 10)
 
 
-async def test_a_database_without_the_tables_is_refused_with_what_to_do(
+async def test_a_database_without_the_tables_is_refused_with_the_remedy(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await connection.execute("drop schema tailrace cascade")
@@ -304,7 +304,7 @@ async def test_a_database_without_the_tables_is_refused_with_what_to_do(
             await asyncio.wait_for(task, 10)
 
 
-async def test_the_position_carries_the_mark_of_the_last_entry(
+async def test_the_position_has_the_fingerprint_of_the_last_entry(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_event(log, event())

@@ -1,4 +1,4 @@
-"""Replay into a fresh database: the same read model, proven by its digest, however often it was interrupted."""
+"""Replay into a fresh database: the same read model by its digest, however often it was interrupted."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ from verification.run import verify
 
 @pytest.fixture
 async def target(request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
-    """The address of a database that is not there yet; given a server with TimescaleDB, of an empty one there."""
+    """The address of a database that does not exist yet; with TimescaleDB, of an empty one."""
     if (server := getattr(request, "param", "postgres")) != "postgres":
         async with fresh_database(server) as dsn:
             yield dsn
@@ -49,7 +49,7 @@ async def target(request: pytest.FixtureRequest, postgres_server: EmbeddedPostgr
 
 @pytest.fixture
 async def role(postgres_server: EmbeddedPostgres) -> AsyncIterator[Role]:
-    """Somebody who may not even enter the database that every server has."""
+    """A role that may not even connect to the default database."""
     async with temporary_role(postgres_server, connects_to_postgres=False) as role:
         yield role
 
@@ -59,7 +59,7 @@ def into(settings: Settings, target: str, **changes: object) -> Settings:
 
 
 async def digest(log: LogClient, dsn: str) -> str:
-    """The digest of a database that agrees with the log."""
+    """Returns the digest of a verified database."""
     connection = await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
     receipt = await verify(log, connection)
     await connection.close()
@@ -68,7 +68,7 @@ async def digest(log: LogClient, dsn: str) -> str:
 
 
 @pytest.mark.parametrize("target", ["postgres", *timescale_servers(native_only=False)], indirect=True)
-async def test_a_replay_gives_the_live_model_again(
+async def test_a_replay_builds_the_live_model_again(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, target: str
 ) -> None:
     sent = await log_events(log, some_events(300))
@@ -85,7 +85,7 @@ async def test_a_replay_gives_the_live_model_again(
     await replayed.close()
 
 
-async def test_an_interrupted_replay_goes_on_where_it_was(log: LogClient, settings: Settings, target: str) -> None:
+async def test_an_interrupted_replay_resumes(log: LogClient, settings: Settings, target: str) -> None:
     await log_events(log, some_events(200))
     small = into(settings, target, batch_size=20)
     stop = asyncio.Event()
@@ -141,7 +141,7 @@ async def test_a_model_that_is_beyond_until_does_not_go_back(
     assert [model.state for model in await list_models(connection)] == ["ready", "ready"]
 
 
-async def test_a_model_of_another_log_is_not_taken_for_a_finished_one(
+async def test_a_model_of_another_log_is_not_a_finished_replay(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(20))
@@ -175,7 +175,7 @@ async def test_a_model_that_is_dropped_before_its_replay_has_finished_is_not_ann
     )
 
 
-async def test_a_model_that_is_dropped_before_its_replay_begins_is_said_to_be(
+async def test_a_model_that_is_dropped_before_its_replay_starts_is_reported(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await log_events(log, some_events(20))
@@ -189,7 +189,7 @@ async def test_a_model_that_is_dropped_before_its_replay_begins_is_said_to_be(
         await replay(log, settings, asyncio.Event(), candidate=True)
 
 
-async def test_who_owns_the_database_needs_no_right_on_another(
+async def test_the_owner_of_the_database_needs_no_right_on_another(
     log: LogClient, settings: Settings, role: Role, target: str
 ) -> None:
     await log_events(log, some_events(10))
@@ -206,7 +206,7 @@ async def test_who_owns_the_database_needs_no_right_on_another(
     await digest(log, target)
 
 
-async def test_who_may_not_connect_is_told(log: LogClient, settings: Settings, role: Role) -> None:
+async def test_a_role_that_may_not_connect_gets_an_error(log: LogClient, settings: Settings, role: Role) -> None:
     refused = run_tailrace(settings, "replay", "--into", role.dsn(role.server.dsn("postgres")))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("tailrace: the database refuses the connection: permission denied for database")
@@ -223,9 +223,7 @@ async def test_a_replay_into_the_live_database_is_refused(
             await replay(log, settings, asyncio.Event())
 
 
-async def test_services_pointed_at_the_replayed_database_go_on_there(
-    log: LogClient, settings: Settings, target: str
-) -> None:
+async def test_services_continue_on_the_replayed_database(log: LogClient, settings: Settings, target: str) -> None:
     events = await log_events(log, some_events(50))
     there = into(settings, target)
     assert (await replay(log, there, asyncio.Event())).finished

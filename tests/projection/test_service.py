@@ -1,4 +1,4 @@
-"""The projection service ends with a sentence where going on would be wrong, and begins again where it may pass."""
+"""The projection service ends with an error that needs an operator, and retries a temporary one."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ from tests.support.recount import read_model, recount_log
     ids=["newer", "older"],
 )
 @pytest.mark.parametrize("running", [True, False], ids=["while it runs", "before it starts"])
-async def test_a_schema_of_another_version_ends_the_service_with_what_to_do(
+async def test_a_schema_of_another_version_ends_the_service_with_the_remedy(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, change: str, sentence: str, running: bool
 ) -> None:
     await log_event(log, event())
@@ -38,7 +38,7 @@ async def test_a_schema_of_another_version_ends_the_service_with_what_to_do(
     assert await connection.fetchval("select seq from projection_position") == (1 if running else 0)
 
 
-async def test_an_upkeep_that_dies_of_an_unforeseen_error_ends_the_service_with_it(
+async def test_an_unexpected_error_of_maintenance_ends_the_service(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def die(*_: object) -> None:
@@ -52,7 +52,7 @@ async def test_an_upkeep_that_dies_of_an_unforeseen_error_ends_the_service_with_
             await asyncio.wait_for(task, 10)
 
 
-async def test_an_upkeep_that_breaks_off_for_something_that_may_pass_begins_again_with_its_projector(
+async def test_after_a_temporary_error_maintenance_restarts_with_its_projector(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = 0

@@ -1,4 +1,4 @@
-"""Three generations of one event type are one clean model, live and replayed; what can't be read is parked."""
+"""Three versions of one event type are one clean model, live and replayed; unreadable events are parked."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def target(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
-    """The address of a database that is not there yet."""
+    """The address of a database that does not exist yet."""
     name = f"replay_{uuid4().hex}"
     yield postgres_server.dsn(name)
     admin = await asyncpg.connect(postgres_server.dsn("postgres"))
@@ -51,7 +51,7 @@ def order(data: str, version: int) -> Event:
 
 
 def generations(count: int) -> Iterator[Event]:
-    """The same orders as programs of three generations wrote them, one after the other."""
+    """The same orders in three versions, one after the other."""
     for number in range(count):
         cents = 1_999 + number
         yield order(f'{{"total":{cents // 100}.{cents % 100:02},"note":"n{number}"}}', 1)
@@ -63,7 +63,7 @@ async def verified(log: LogClient, connection: asyncpg.Connection, settings: Set
     return await verify(log, connection, upcasters=load_upcasters(settings))
 
 
-async def test_three_generations_are_one_clean_model_and_a_replay_gives_it_again(
+async def test_three_versions_are_one_clean_model_and_a_replay_builds_it_again(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, target: str
 ) -> None:
     await log_events(log, generations(40))
@@ -86,7 +86,7 @@ async def test_three_generations_are_one_clean_model_and_a_replay_gives_it_again
     await replayed.close()
 
 
-async def test_what_an_upcaster_fails_on_is_parked_and_counts_once_it_is_mended(
+async def test_an_event_that_its_upcaster_cannot_read_is_parked_and_counts_after_the_fix(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.py"
@@ -104,14 +104,14 @@ async def test_what_an_upcaster_fails_on_is_parked_and_counts_once_it_is_mended(
 
     assert "0 projected, 2 still parked" in run("parked", "retry", upcasters=broken)
     assert "2 projected, 0 still parked" in run("parked", "retry")
-    # the two of version 2 were projected by what was wrong: that takes a replay
+    # the wrong upcaster projected the two of version 2: only a replay corrects them
     receipt = json.loads(run("verify", "--json"))
     assert receipt == IsPartialDict(parked=0, events=11)
     assert len(receipt["differences"]) == 2
     assert all("the row is not what log entry" in sentence for sentence in receipt["differences"])
 
 
-async def test_a_version_from_the_future_is_parked_until_the_program_knows_it(
+async def test_a_newer_version_is_parked_until_the_program_knows_it(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_event(log, order('{"amount":{"cents":1,"currency":"EUR"}}', 3))
@@ -129,7 +129,7 @@ async def test_a_version_from_the_future_is_parked_until_the_program_knows_it(
     assert (await verified(log, connection, settings)).differences == []
 
 
-async def test_a_new_upcaster_for_what_is_projected_already_is_told_by_verify_and_mended_by_a_replay(
+async def test_verify_names_rows_of_an_older_upcaster_and_a_replay_corrects_them(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, target: str
 ) -> None:
     await log_event(log, order('{"total":12.5}', 1))
@@ -144,7 +144,7 @@ async def test_a_new_upcaster_for_what_is_projected_already_is_told_by_verify_an
     await replayed.close()
 
 
-async def test_upcasters_with_a_hole_stop_every_reader_of_the_log_at_its_start(
+async def test_upcasters_with_a_missing_version_stop_every_reader_at_its_start(
     settings: Settings, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.py"

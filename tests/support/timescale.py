@@ -69,7 +69,7 @@ def running_wasm(cache: Path = CACHE) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            start_new_session=True,  # Ctrl-C is for whoever runs it
+            start_new_session=True,  # Ctrl-C must only reach the caller
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
         try:

@@ -1,4 +1,4 @@
-"""``verify`` agrees with a right model and names what is wrong with another."""
+"""``verify`` accepts a correct model and names the differences of another."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from verification.run import verify
 
 @pytest.fixture
 async def projected(log: LogClient, settings: Settings, connection: asyncpg.Connection) -> asyncpg.Connection:
-    """A model of 200 events, 10 repetitions and 3 parked entries; one of them only the database could refuse."""
+    """A model of 200 events, 10 duplicates and 3 parked entries; only the database can refuse one of them."""
     await connection.execute("alter table model_1.analytics_events add constraint no_666 check (user_id <> 666)")
     sent = await log_events(log, some_events(199))
     await log_event(log, event(data='{"b":1.50,"a":[1e2,"\\u00e4"],"a":null}'))
@@ -35,7 +35,7 @@ async def projected(log: LogClient, settings: Settings, connection: asyncpg.Conn
     return connection
 
 
-async def test_a_right_model_is_verified_and_the_accounting_closes(
+async def test_a_correct_model_is_verified_and_the_accounting_closes(
     log: LogClient, projected: asyncpg.Connection
 ) -> None:
     receipt = await verify(log, projected)
@@ -47,7 +47,7 @@ async def test_a_right_model_is_verified_and_the_accounting_closes(
     assert receipt.by_type.total() == receipt.by_day.total() == 200
 
 
-async def test_each_rollup_shows_the_counts_and_the_digest_that_the_log_gives_for_it(
+async def test_each_rollup_has_the_counts_and_the_digest_of_the_log(
     log: LogClient, projected: asyncpg.Connection
 ) -> None:
     receipt = await verify(log, projected)
@@ -76,7 +76,7 @@ async def test_an_empty_model_is_verified(log: LogClient, connection: asyncpg.Co
     assert (await verify(log, connection)).differences == []
 
 
-async def test_the_receipt_is_of_the_models_position_while_the_log_goes_on(
+async def test_the_receipt_reflects_the_models_position_while_the_log_grows(
     log: LogClient, projected: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(50, seed=2))
@@ -87,8 +87,8 @@ async def test_the_receipt_is_of_the_models_position_while_the_log_goes_on(
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody refreshes what a test pretends to be pending."""
-    monkeypatch.setattr("verification.run.PATIENCE", 0.0)
+    """Shortens the wait, because the pending events of a test are never refreshed."""
+    monkeypatch.setattr("verification.run.REFRESH_TIMEOUT", 0.0)
 
 
 async def tampered(log: LogClient, connection: asyncpg.Connection, statement: str) -> Receipt:
@@ -172,20 +172,20 @@ TAMPERED = [
 
 
 @pytest.mark.parametrize(("statement", "named"), TAMPERED)
-async def test_what_somebody_changed_is_named(
+async def test_a_changed_row_is_named(
     log: LogClient, projected: asyncpg.Connection, statement: str, named: str
 ) -> None:
     receipt = await tampered(log, projected, statement)
     assert any(difference == IsStr(regex=named) for difference in receipt.differences), receipt.differences
 
 
-async def test_a_model_of_another_log_can_not_be_verified(log: LogClient, projected: asyncpg.Connection) -> None:
+async def test_a_model_of_another_log_cannot_be_verified(log: LogClient, projected: asyncpg.Connection) -> None:
     await projected.execute("update model_1.projection_position set epoch = 'elsewhere'")
     with pytest.raises(ForeignHistoryError):
         await verify(log, projected)
 
 
-async def test_the_command_prints_the_receipt_and_fails_where_something_differs(
+async def test_the_command_prints_the_receipt_and_fails_if_anything_differs(
     log: LogClient, settings: Settings, projected: asyncpg.Connection
 ) -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -129,7 +129,7 @@ export class Bars {
     });
   }
 
-  /** Shows other data. `theme` tells whether the colours have changed. */
+  /** Shows other data. `theme` is true if the colours have changed. */
   update(data: BarsData, theme: string): void {
     this.#data = data;
     if (this.#colours === null || this.#theme !== theme) {

@@ -223,7 +223,7 @@ export class Stream {
 
   #gap(frame: Gap): void {
     if (isOtherLog(frame.asked, frame.resumed_at)) {
-      this.#client.disconnect(); // only a new stream tells where the log ends
+      this.#client.disconnect(); // only a new stream reports the end of the log
       this.backlog.reset();
       this.goLive();
       this.otherLog.value = frame;

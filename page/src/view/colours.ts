@@ -2,7 +2,7 @@
 
 export const COLOURS = 24; // --series-0 … --series-23
 const SEED = 41_111; // gives the most common types hues that are far apart
-const MOST_LAYERS = 10; // thinner layers of a stack can't be told apart
+const MOST_LAYERS = 10; // thinner layers of a stack cannot be distinguished
 
 /** Returns the number of a type's colour: a hash (as FNV-1a) of its name. */
 export function colourNumber(type: string): number {

@@ -1,4 +1,4 @@
-"""A model of the timescale flavour, and events that are old."""
+"""A model of the timescale flavour, and old events."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def ago(**age: float) -> datetime:
 
 
 def days_of_events(days: int, per_day: int = 6) -> list[Event]:
-    """So many events on each of the last ``days`` days (UTC), the oldest first."""
+    """Returns this many events on each of the last ``days`` days (UTC), oldest first."""
     today = ago().replace(hour=0, minute=0, second=0, microsecond=0)
     return [
         event("click", user, today - timedelta(days=day) + timedelta(hours=6 + number))
@@ -46,7 +46,7 @@ def days_of_events(days: int, per_day: int = 6) -> list[Event]:
 
 
 async def pending(connection: "asyncpg.Connection") -> int:
-    """Late events that are on their way into the aggregates."""
+    """Returns the number of pending late events."""
     return int(await connection.fetchval("select coalesce(sum(events), 0)::bigint from public.late_ranges"))
 
 
@@ -55,14 +55,14 @@ async def is_settled(connection: "asyncpg.Connection") -> bool:
 
 
 async def project_all(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> None:
-    """Projects all there is, and waits until it is in every count."""
+    """Projects the whole log, and waits until every count includes it."""
     async with running_projector(settings) as task:
         await until_projected(connection, log, task)
         await until(lambda: is_settled(connection))
 
 
 def stop_maintenance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody refreshes any more but the test."""
+    """Stops maintenance, so that only the test refreshes."""
 
     async def keep_up(settings: Settings, model: Model) -> None:
         del settings, model

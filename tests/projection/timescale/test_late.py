@@ -1,4 +1,4 @@
-"""Late events that never stop coming: what is pending is what came since the last refresh, and no more."""
+"""Late events that keep arriving: only those since the last refresh are pending."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,14 +26,14 @@ from verification.receipt import Receipt
 from verification.run import verify
 
 LATE_BY = 6.0
-"""Minutes by which a producer's clock is behind."""
+"""Minutes by which the producer's clock is slow."""
 SOON = 20.0
 """Seconds after which no late event is pending: decision 0082, with room for a busy machine."""
 
 
 @asynccontextmanager
 async def late_stream(log: LogClient, settings: Settings) -> AsyncIterator[list[Event]]:
-    """A producer whose clock is behind: the next event as soon as one is projected. Yields what it has sent so far."""
+    """A producer with a slow clock: sends an event when the last one is projected. Yields the events sent so far."""
     sent: list[Event] = []
     looking = await asyncpg.connect(settings.dsn)
 
@@ -51,7 +51,7 @@ async def late_stream(log: LogClient, settings: Settings) -> AsyncIterator[list[
         await looking.close()
 
 
-async def test_of_a_steady_stream_of_late_events_only_those_since_the_last_refresh_are_pending(
+async def test_only_late_events_since_the_last_refresh_are_pending(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(20))
@@ -69,7 +69,7 @@ async def test_of_a_steady_stream_of_late_events_only_those_since_the_last_refre
     assert (await verify(log, connection)).differences == []
 
 
-async def test_an_answer_can_wait_for_what_is_there_though_late_events_never_stop_coming(
+async def test_settled_waits_for_present_events_while_late_events_keep_arriving(
     log: LogClient, settings: Settings
 ) -> None:
     async with running_projector(settings), running_query(settings) as query, late_stream(log, settings) as sent:
@@ -79,13 +79,13 @@ async def test_an_answer_can_wait_for_what_is_there_though_late_events_never_sto
 
         await until(some_came, timeout=60)
         for _ in range(3):
-            projected = len(sent) - 1  # the stream waits for each to be projected
+            projected = len(sent) - 1  # the producer waits until each is projected
             answer = await get_stats(query, settled="true", event_type="late")
             assert sum(one["events"] for one in answer["series"]) >= projected
 
 
 class Interrupting:
-    """An upkeep's connection, on which something happens before its first refresh."""
+    """A connection of maintenance that calls a function before its first refresh."""
 
     def __init__(self, connection: "asyncpg.Connection", happens: Any) -> None:
         self._connection = connection
@@ -102,13 +102,13 @@ class Interrupting:
 
 
 @pytest.fixture
-def no_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody refreshes but the test."""
+def no_maintenance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops maintenance, so that only the test refreshes."""
     stop_maintenance(monkeypatch)
 
 
-@pytest.mark.usefixtures("no_upkeep")
-async def test_what_comes_late_into_an_hour_that_is_being_refreshed_is_pending_alone(
+@pytest.mark.usefixtures("no_maintenance")
+async def test_only_events_that_arrive_during_a_refresh_of_their_hour_are_pending(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, some_events(30))
@@ -133,12 +133,12 @@ async def test_what_comes_late_into_an_hour_that_is_being_refreshed_is_pending_a
     await reader.close()
 
 
-@pytest.mark.usefixtures("no_upkeep")
+@pytest.mark.usefixtures("no_maintenance")
 @pytest.mark.native_timescale
 async def test_two_refreshes_of_one_model_take_turns(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
-    """Natively alone: in WASM advisory locks exclude nobody."""
+    """Only on a native server: in WASM advisory locks exclude nothing."""
     await log_events(log, some_events(30))
     await project(settings, log, connection)
     model = await get_live_model(connection)
@@ -159,7 +159,7 @@ async def test_two_refreshes_of_one_model_take_turns(
         await one.close()
 
 
-async def test_a_model_is_verified_though_late_events_never_stop_coming(
+async def test_a_model_is_verified_while_late_events_keep_arriving(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, some_events(50))
@@ -177,22 +177,22 @@ async def test_a_model_is_verified_though_late_events_never_stop_coming(
     await verifying.close()
 
 
-async def test_hours_whose_late_events_are_on_their_way_are_left_out_and_the_receipt_says_so(
+async def test_hours_with_pending_late_events_are_left_out_and_named(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("verification.run.SETTLING", 0.5)
     await log_events(log, [event("click", number, ago(days=3, hours=number)) for number in range(20)])
     await project_all(settings, log, connection)
     stop_maintenance(monkeypatch)
-    moment = ago(days=3)
-    await log_events(log, [event("click", 1, moment) for _ in range(300)])
+    then = ago(days=3)
+    await log_events(log, [event("click", 1, then) for _ in range(300)])
     await project(settings, log, connection)
     verifying = asyncio.create_task(_verified(settings, log))
     while not verifying.done():  # as if they were refreshed one by one
         await connection.execute("update model_1.late_ranges set events = greatest(events - 1, 1)")
     receipt = await verifying
     assert receipt.differences == []
-    hour = moment.replace(minute=0, second=0, microsecond=0)
+    hour = then.replace(minute=0, second=0, microsecond=0)
     assert receipt.late_hours == [hour]
     assert receipt.tables["events_by_minute"].kept.events.total() == 19
     assert receipt.as_json()["late_hours"] == [hour.isoformat()]
@@ -209,11 +209,11 @@ async def _verified(settings: Settings, log: LogClient) -> Receipt:
         await connection.close()
 
 
-@pytest.mark.usefixtures("no_upkeep")
-async def test_late_events_that_nobody_refreshes_are_a_difference(
+@pytest.mark.usefixtures("no_maintenance")
+async def test_late_events_that_are_not_refreshed_are_a_difference(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("verification.run.PATIENCE", 0.5)
+    monkeypatch.setattr("verification.run.REFRESH_TIMEOUT", 0.5)
     await log_events(log, some_events(50))
     await project(settings, log, connection)
     assert (await verify(log, connection)).differences == [

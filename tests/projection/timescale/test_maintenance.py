@@ -1,4 +1,4 @@
-"""The timescale flavour: late events are announced until they are counted, and policies never undo each other."""
+"""The timescale flavour: late events are pending until they are counted, and policies never undo each other."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ async def test_late_events_are_pending_until_they_are_in_every_count(
     events = await log_events(log, some_events(100))
     async with running_query(settings) as query:
         await project_all(settings, log, connection)
-        # nobody refreshes now, as when the projector was ended right after its commit
+        # no refresh runs now, as if the projector ended right after its commit
         stop_maintenance(monkeypatch)
         late = await log_events(log, some_events(30, seed=5))
         await project(settings, log, connection)
@@ -112,7 +112,7 @@ async def test_a_refresh_after_retention_keeps_the_older_aggregates(
     await connection.execute("reset search_path")
     assert await connection.fetchval("select min(created_at) from analytics_events") >= raw_from
     assert await counts_by_day(connection) == before
-    # late events on both sides of where rows end, then everything is refreshed
+    # late events on both sides of the retention limit, then everything is refreshed
     late = await log_events(log, [event("click", 900 + day, ago(days=day)) for day in (15, 7, 3)])
     await project_all(settings, log, connection)
     await Maintenance(connection, model).refresh()
@@ -128,7 +128,7 @@ async def test_a_refresh_after_retention_keeps_the_older_aggregates(
     assert receipt.parked == 1
 
 
-async def test_where_rows_were_dropped_whole_hours_can_be_asked_for(
+async def test_whole_hours_of_dropped_rows_are_answered(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, days_of_events(12))
@@ -158,7 +158,7 @@ async def test_rows_are_not_dropped_before_their_counts_are_final(
     assert await maintenance.drop_rows(timedelta(days=5)) is None
 
 
-async def test_a_replay_beside_refreshes_once_at_its_end_and_is_shown_complete(
+async def test_a_replay_refreshes_once_at_its_end_and_is_complete(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await log_events(log, days_of_events(10))
@@ -175,7 +175,7 @@ async def test_a_replay_beside_refreshes_once_at_its_end_and_is_shown_complete(
     assert await read_model(connection) == await recount_log(log)
 
 
-async def test_a_model_of_the_other_flavour_can_be_built_beside_and_shown(
+async def test_a_candidate_of_the_other_flavour_can_be_built_and_shown(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
     events = await log_events(log, some_events(80))
@@ -192,10 +192,10 @@ async def test_a_model_of_the_other_flavour_can_be_built_beside_and_shown(
 
 
 @pytest.mark.native_timescale
-async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
+async def test_a_running_refresh_does_not_change_an_open_snapshot(
     log: LogClient, settings: Settings, connection: asyncpg.Connection
 ) -> None:
-    """Natively alone: in WASM all connections share one backend, so nothing is under way beside a transaction."""
+    """Only on a native server: in WASM all connections share one backend, so nothing runs during a transaction."""
     await log_events(log, some_events(200))
     await project_all(settings, log, connection)
     model = await get_live_model(connection)
@@ -222,10 +222,10 @@ async def test_a_refresh_under_way_does_not_change_what_an_open_snapshot_sees(
 
 
 @pytest.mark.native_timescale
-async def test_while_a_refresh_is_under_way_every_answer_is_exact(
+async def test_every_answer_is_exact_while_a_refresh_runs(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Natively alone, as above."""
+    """Only on a native server, as above."""
     stop_maintenance(monkeypatch)
     await log_events(log, (event("click", number, ago(days=3, minutes=number)) for number in range(2_000)))
     await project(settings, log, connection)
@@ -245,7 +245,7 @@ async def test_while_a_refresh_is_under_way_every_answer_is_exact(
 async def test_rows_are_not_dropped_under_an_open_snapshot(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Natively alone, as above."""
+    """Only on a native server, as above."""
     monkeypatch.setattr("projection.maintenance.SNAPSHOTS_TIMEOUT", 0.2)
     await log_events(log, days_of_events(12))
     await project_all(settings, log, connection)
@@ -260,9 +260,9 @@ async def test_rows_are_not_dropped_under_an_open_snapshot(
     await reader.close()
 
 
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 9)).map(lambda moment: moment.replace(tzinfo=UTC))
-hours = moments.map(lambda moment: moment.replace(minute=0, second=0, microsecond=0))
-days = moments.map(lambda moment: moment.replace(hour=0, minute=0, second=0, microsecond=0))
+times = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 9)).map(lambda time: time.replace(tzinfo=UTC))
+hours = times.map(lambda time: time.replace(minute=0, second=0, microsecond=0))
+days = times.map(lambda time: time.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 @given(
@@ -272,24 +272,26 @@ days = moments.map(lambda moment: moment.replace(hour=0, minute=0, second=0, mic
     end=days,
     raw_from=st.none() | days,
 )
-def test_a_refresh_leaves_nothing_out_and_never_reaches_where_it_would_do_harm(
+def test_refreshes_leave_nothing_out_and_never_reach_dropped_rows(
     late: set[datetime], bucket: timedelta, materialized: datetime | None, end: datetime, raw_from: datetime | None
 ) -> None:
     found = ranges_to_refresh(late, bucket, materialized, end, raw_from)
     if materialized is None:
         assert found == [TimeRange(None, end)]
         return
-    for stretch in found:
-        assert stretch.start is not None
-        assert stretch.start < stretch.end <= end
-        assert raw_from is None or stretch.start >= raw_from
-        for edge in stretch:
+    for found_range in found:
+        assert found_range.start is not None
+        assert found_range.start < found_range.end <= end
+        assert raw_from is None or found_range.start >= raw_from
+        for edge in found_range:
             assert edge is not None
             assert (edge - NOON) % bucket == timedelta(0) or bucket == DAY
-    for stretch, following in pairwise(found):
+    for found_range, following in pairwise(found):
         assert following.start is not None
-        assert stretch.end < following.start
+        assert found_range.end < following.start
     covered: Any = [*late, *([materialized] if materialized < end else [])]
-    for moment in covered:
-        if moment < end and (raw_from is None or moment >= raw_from):
-            assert any(stretch.start <= moment < stretch.end for stretch in found if stretch.start is not None)
+    for time in covered:
+        if time < end and (raw_from is None or time >= raw_from):
+            assert any(
+                found_range.start <= time < found_range.end for found_range in found if found_range.start is not None
+            )

@@ -59,9 +59,7 @@ async def materialized(connection: "asyncpg.Connection", aggregate: str) -> str:
     return name
 
 
-async def test_what_rollups_count_of_dropped_rows_is_that_of_the_log(
-    log: LogClient, dropped: asyncpg.Connection
-) -> None:
+async def test_rollups_of_dropped_rows_agree_with_the_log(log: LogClient, dropped: asyncpg.Connection) -> None:
     receipt = await verify(log, dropped)
     assert receipt.differences == []
     assert (receipt.parked, receipt.events) == (1, 73)
@@ -90,7 +88,7 @@ OLDEST = "bucket = (select min(bucket) from {table})"
         ("events_by_day", "events = events - 1", r"it says 5 events, the log 6"),
     ],
 )
-async def test_what_somebody_changed_of_the_time_before_rows_are_kept_is_named(
+async def test_changed_counts_of_dropped_rows_are_named(
     log: LogClient, dropped: asyncpg.Connection, aggregate: str, change: str, named: str
 ) -> None:
     table = await materialized(dropped, aggregate)
@@ -99,13 +97,13 @@ async def test_what_somebody_changed_of_the_time_before_rows_are_kept_is_named(
     assert IsStr(regex=rf"{aggregate}, \d+-\d+-\d+ click: {named}") in differences, differences
 
 
-async def test_what_is_parked_as_too_old_has_to_be_too_old(log: LogClient, dropped: asyncpg.Connection) -> None:
+async def test_an_event_parked_as_too_old_must_be_too_old(log: LogClient, dropped: asyncpg.Connection) -> None:
     await dropped.execute("update model_1.parked_events set seq = 74")
     differences = (await verify(log, dropped)).differences
     assert "parked_events: log entry 74 is there, but nothing is wrong with it" in differences, differences
 
 
-async def test_all_time_counts_and_users_are_those_of_the_log_though_rows_are_gone(
+async def test_all_time_counts_and_users_agree_with_the_log_after_rows_were_dropped(
     log: LogClient, settings: Settings, dropped: asyncpg.Connection
 ) -> None:
     await merge_user_sets(settings.dsn)
