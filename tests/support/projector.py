@@ -37,11 +37,15 @@ async def running_projector(settings: Settings) -> AsyncIterator["asyncio.Task[N
 
 
 async def until_projected(
-    connection: "asyncpg.Connection", log: LogClient, task: "asyncio.Task[None] | None" = None
+    connection: "asyncpg.Connection",
+    log: LogClient,
+    task: "asyncio.Task[None] | None" = None,
+    *,
+    timeout: float = 30,
 ) -> None:
     """Waits until the model is at the log's end; raises what the projector raises."""
     last = (await log.state()).last_seq
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(timeout):
         while await connection.fetchval("select seq from projection_position") < last:
             if task is not None and task.done():
                 task.result()

@@ -1,4 +1,4 @@
-"""What is made from the code and committed is what the code makes, and what the services serve; and it is valid."""
+"""Committed documents equal the generated ones and those that the services serve, and they are valid."""
 
 import json
 import re
@@ -15,14 +15,17 @@ from runtime.settings import Settings
 from tests.query.conftest import running_query
 from tests.support.command import running_command
 from tests.support.npm import installed
+from tools.benchmarks.__main__ import NAMES
+from tools.documents.benchmarks import Results, benchmarks_page, read_results
 from tools.documents.files import files
+from tools.documents.plots import plot_files
 from tools.documents.scaling import scaling_page
 
 ROOT = Path(__file__).parents[2]
 PARSER = ROOT / "tests" / "asyncapi_parser"
 API = ROOT / "docs" / "api"
 INDIVIDUAL = ("servers",)
-"""What a served document says of where it was found."""
+"""Keys of a served document that depend on the address."""
 
 
 def committed(name: str) -> dict[str, Any]:
@@ -34,32 +37,77 @@ def individual(document: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in INDIVIDUAL}
 
 
-def test_pages_and_documents_are_what_the_code_makes() -> None:
+def results() -> Results:
+    return read_results(ROOT / "docs")
+
+
+def test_the_committed_files_equal_the_generated_ones() -> None:
     for place, text in files(ROOT / "docs"):
-        assert (ROOT / "docs" / place).read_text() == text, f"{place}: ./just docs writes it anew"
+        assert (ROOT / "docs" / place).read_text() == text, f"{place}: run ./just docs"
+
+
+def test_every_benchmark_has_a_section_and_a_picture() -> None:
+    page = benchmarks_page(results())
+    titles = re.findall(r"(?m)^## (.*)", page)
+    assert titles == ["Goals", *sorted(results())]
+    assert set(titles[1:]) <= set(NAMES)
+    for name, result in results().items():
+        assert f"```sh\n{result['command']}\n```\n" in page
+        assert result["machine"] in page
+        assert all(f"\n| {row['']} " in page for row in result["rows"]), name
+    assert all(len(line) <= 120 or line.startswith(("|", "20", "Measured with")) for line in page.splitlines())
+    plots = dict(plot_files(results()))
+    pictures = {place.stem for place in plots if place.suffix == ".svg"}
+    assert pictures == results().keys()
+    assert {
+        name for name in results() if f"](images/benchmarks/{name}.svg)" in plots[Path("benchmark-plots.md")]
+    } == pictures
+
+
+def test_goals_are_judged_by_the_figures() -> None:
+    measured = results()
+    measured["decode"]["rows"] = [{"": "Tailrace", "process µs": 1.9}]
+    measured["live"]["rows"] = [{"": "200 clients: Tailrace", "p99 ms": 25.1}]
+    measured["ingest"]["rows"] = [{"": "POST", "events/s": 10_000.0}]
+    measured.pop("imports")
+    goals = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in lines(measured)}
+    assert goals["decode, CPU per event"] == ["≤ 2", "1.90", "yes", "decode"]
+    assert goals["publish → frame, 200 clients, p99 ms"] == ["≤ 25", "25.1", "no", "live"]
+    assert goals["single `POST /events` per second"] == ["≥ 10,000", "10,000", "yes", "ingest"]
+    assert goals["import by the drain"] == ["≥ 0.7", "", "not measured", "imports"]
+
+
+def lines(measured: Results) -> list[str]:
+    goals = benchmarks_page(measured).split("## Goals\n\n")[1].split("\n\n")[0]
+    return goals.splitlines()[2:]
 
 
 def test_figures_of_scaling_follow_the_benchmarks() -> None:
-    page, benchmarks = ((ROOT / "docs" / name).read_text() for name in ("scaling.md", "benchmarks.md"))
-    kept = scaling_page(page, benchmarks)
-    assert scaling_page(kept, benchmarks) == kept
-    faster = re.sub(r"(?m)^\| log entries/s +\| +[\d,]+ ", "| log entries/s | 10,000 ", benchmarks)
-    changed = set(scaling_page(page, faster).splitlines()) - set(kept.splitlines())
+    page, measured = (ROOT / "docs" / "scaling.md").read_text(), results()
+    kept = scaling_page(page, measured)
+    assert scaling_page(kept, measured) == kept
+    for row in measured["drain"]["rows"]:
+        row["events/s"] = 10_000.0
+    changed = set(scaling_page(page, measured).splitlines()) - set(kept.splitlines())
     assert changed == {
-        "| one projector | 10,000 events/s | 864 million a day; an hour at 1,000 events/s is projected in 6 min |"
+        "| one projector | 10,000 events/s | 864 million a day; it projects an hour at 1,000 events/s in 6 min |"
     }
 
 
-def test_a_figure_of_scaling_that_was_not_measured_is_named() -> None:
-    page, benchmarks = ((ROOT / "docs" / name).read_text() for name in ("scaling.md", "benchmarks.md"))
-    with pytest.raises(ConfigurationError, match="has no figure “per idle client, kB” in “Clients”: measure it"):
-        scaling_page(page, benchmarks.replace("per idle client", "per client"))
+def test_an_error_names_a_figure_of_scaling_that_was_not_measured() -> None:
+    page, measured = (ROOT / "docs" / "scaling.md").read_text(), results()
+    for row in measured["clients"]["rows"]:
+        row.pop("kB/idle client")
+    with pytest.raises(
+        ConfigurationError, match=r"has no figure “kB/idle client” of “Tailrace”: run ./just bench clients"
+    ):
+        scaling_page(page, measured)
     with pytest.raises(ConfigurationError, match="has no lines"):
-        scaling_page("# Scaling\n", benchmarks)
+        scaling_page("# Scaling\n", measured)
 
 
 @pytest.mark.writes_no_table
-async def test_the_committed_documents_are_those_that_are_served(log: LogClient, settings: Settings) -> None:
+async def test_the_services_serve_the_committed_documents(log: LogClient, settings: Settings) -> None:
     async with running_command(settings) as command, running_query(settings) as query:
         for name, http in (("command", command.http), ("query", query.http)):
             for kind in ("asyncapi", "openapi"):
@@ -79,7 +127,7 @@ def test_the_official_parser_finds_nothing_wrong() -> None:
         assert [one for one in diagnostics if one["severity"] in ("error", "warning")] == [], document
 
 
-def test_the_parser_tells_what_is_wrong(tmp_path: Path) -> None:
+def test_the_official_parser_names_an_error(tmp_path: Path) -> None:
     wrong = json.loads((API / "asyncapi.command.json").read_text())
     del wrong["info"]["version"]
     (tmp_path / "wrong.json").write_text(json.dumps(wrong))
@@ -90,7 +138,7 @@ def test_the_parser_tells_what_is_wrong(tmp_path: Path) -> None:
     assert any(one["severity"] == "error" and "version" in one["message"] for one in diagnostics)
 
 
-def test_every_setting_is_on_the_page() -> None:
+def test_the_configuration_page_lists_every_setting() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     for name in Settings.model_fields:
         assert f"`TAILRACE_{name.upper()}`" in page

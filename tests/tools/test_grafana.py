@@ -30,11 +30,11 @@ SAMPLES = [
     (NOW - 39 * MINUTE, 700, 390, 310, 65.0, 2, 8, 4, 1, 2_000, 6_000),
     (NOW - MINUTE, 760, 760, 0, 0.0, 3, 9, 0, 0, 3_000, 7_000),
 ]
-"""When, the log's end, projected, lag in events and seconds, parked, rejected, in the inbox, late, sizes."""
+"""Time, end of the log, position, lag in events and seconds, parked, rejected, inbox, late, sizes."""
 
 
 class Seen(NamedTuple):
-    """What the queries are compared with, and what was asked for."""
+    """The expected data of the queries, and their parameters."""
 
     events: Sequence[Event]
     start: datetime
@@ -42,7 +42,7 @@ class Seen(NamedTuple):
     chosen: Sequence[str]
     asked_at: datetime
     chunks: tuple[int, int, int]
-    """Of all tables, of the events, and compressed ones, as TimescaleDB itself says."""
+    """Chunks of all tables, of the events, and compressed ones, according to TimescaleDB."""
 
     @property
     def wanted(self) -> list[Event]:
@@ -54,7 +54,7 @@ class Seen(NamedTuple):
         return MINUTE if length <= 6 * HOUR else HOUR if length <= 14 * DAY else DAY
 
     def buckets(self, width: timedelta) -> Counter[tuple[datetime, str]]:
-        """Events per whole bucket that begins in the range, and type."""
+        """Events by type and whole bucket that begins in the range."""
         counted = Counter((floor(one.created_at, width), one.event_type) for one in self.wanted)
         return Counter({key: count for key, count in counted.items() if self.start <= key[0] <= self.end})
 
@@ -189,7 +189,7 @@ CHECKS: dict[tuple[str, str], Callable[[Seen, list[Any]], None]] = {
 
 
 def some_events_for_it() -> list[Event]:
-    """Of the last two hours, three days and twenty days; and in every minute in which somebody may ask."""
+    """Events of the last two hours, three days and twenty days, and in every minute of the test."""
     chance = random.Random(3)
     begin = datetime.now(UTC) - 2 * MINUTE
     now = [
@@ -209,7 +209,7 @@ def some_events_for_it() -> list[Event]:
 
 
 async def prepared(settings: Settings, log: LogClient, connection: "asyncpg.Connection") -> list[Event]:
-    """Projects the events and something to park, and puts known samples in the place of the services' own."""
+    """Projects the events and an entry that is parked, and replaces the services' samples by known ones."""
     events = await log_events(log, some_events_for_it())
     await log_raw(log, b"garbage")
     async with running_projector(settings) as task:
@@ -227,7 +227,7 @@ async def prepared(settings: Settings, log: LogClient, connection: "asyncpg.Conn
 
 
 async def _compress(connection: "asyncpg.Connection") -> None:
-    """What TimescaleDB's scheduler does from time to time."""
+    """Compresses chunks, as TimescaleDB's scheduler does."""
     if await _has_timescale(connection):
         jobs = "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'"
         await connection.execute(f"call run_job({await connection.fetchval(jobs)})")

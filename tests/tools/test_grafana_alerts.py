@@ -1,4 +1,4 @@
-"""Grafana's alerts: what makes each fire, what doesn't, and that the operations page tells what to do about all."""
+"""Grafana's alerts: each fires for its cause only, and the operations page describes each."""
 
 import re
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ ILL = {
     "No report": ["update tailrace.pipeline_samples set sampled_at = now() - interval '61 seconds'"],
     "The log is away": ["update tailrace.pipeline_samples set log_last_seq = null, lag_seconds = null"],
 }
-"""By the alert that it makes fire, and no other."""
+"""Statements by the only alert that they cause."""
 
 
 def rules() -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 async def firing(connection: "asyncpg.Connection") -> set[str]:
-    """The titles of those whose condition holds, as Grafana evaluates it."""
+    """The titles of the alerts whose condition holds, evaluated as Grafana does."""
     found: set[str] = set()
     for rule in rules():
         asked, compared = (one["model"] for one in rule["data"])
@@ -45,39 +45,39 @@ async def firing(connection: "asyncpg.Connection") -> set[str]:
     return found
 
 
-async def test_nothing_fires_while_all_is_well(connection: "asyncpg.Connection") -> None:
+async def test_no_alert_fires_for_a_healthy_pipeline(connection: "asyncpg.Connection") -> None:
     await connection.execute(HEALTHY)
     assert await firing(connection) == set()
 
 
-async def test_what_stays_parked_is_no_alarm_for_ever(connection: "asyncpg.Connection") -> None:
+async def test_the_alert_for_parked_events_ends_after_a_while(connection: "asyncpg.Connection") -> None:
     await connection.execute(HEALTHY)
     await connection.execute(PARKED.format(16))
     assert await firing(connection) == set()
 
 
 @pytest.mark.parametrize("title", ILL)
-async def test_each_fires_for_what_it_is_there_for(connection: "asyncpg.Connection", title: str) -> None:
+async def test_each_alert_fires_only_for_its_cause(connection: "asyncpg.Connection", title: str) -> None:
     await connection.execute(HEALTHY)
     for statement in ILL[title]:
         await connection.execute(statement)
     assert await firing(connection) == {title}
 
 
-def test_how_long_it_has_to_last_is_what_the_code_says_and_no_data_is_no_alarm() -> None:
+def test_alerts_have_the_duration_of_the_code_and_ignore_missing_data() -> None:
     assert ILL.keys() == {alert.title for alert in ALERTS}
     for rule, alert in zip(rules(), ALERTS, strict=True):
         assert (rule["title"], rule["for"], rule["labels"]) == (alert.title, alert.since, {"severity": alert.severity})
         assert (rule["noDataState"], rule["execErrState"]) == ("OK", "Error")
 
 
-def test_the_operations_page_tells_what_to_do_about_each() -> None:
+def test_the_operations_page_describes_each_alert() -> None:
     section = (DOCS / "operations.md").read_text().partition("\n## Alerts\n")[2].partition("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")]
     assert [row[0].removeprefix("| ") for row in rows[1:]] == [alert.title for alert in ALERTS]
 
 
-def test_the_pages_contact_point_gets_every_alert() -> None:
+def test_the_contact_point_of_the_page_receives_every_alert() -> None:
     section = (DOCS / "operations.md").read_text().partition("\n## Alerts\n")[2].partition("\n## ")[0]
     [text] = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     contact = YAML(typ="safe").load(text)

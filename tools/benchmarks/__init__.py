@@ -1,1 +1,1 @@
-"""``just bench``: measures this program as users run it, on servers of its own, and writes docs/benchmarks.md."""
+"""Benchmarks of Tailrace as users run it, each on servers of its own: ``just bench``."""

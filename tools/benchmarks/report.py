@@ -1,66 +1,44 @@
-"""A benchmark's result: for machines as JSON, for people as a table, which is the docs' too."""
+"""Results: rows of figures, and the machine that they were measured on."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import asyncio
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
 
+import psutil
 
-class Report(NamedTuple):
-    """What one benchmark found; ``failure`` is a sentence where something is wrong."""
-
-    name: str
-    command: str
-    """What makes it, without the word ``tailrace``."""
-    title: str
-    explanation: str
-    table: str
-    figures: dict[str, Any]
-    failure: str | None = None
+from tailrace.embedded.nats import nats_binary
+from tools.benchmarks.bench import execute
+from tools.benchmarks.process import Row
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[int] = (0,)) -> str:
-    """A table that reads well in a terminal and on a page (Markdown); ``text`` names the columns without figures."""
-    widths = [max(3, *(len(row[column]) for row in (head, *rows))) for column in range(len(head))]
-    rule = ["-" * width if column in text else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
-    lines = [
-        [
-            row[column].ljust(width) if column in text else row[column].rjust(width)
-            for column, width in enumerate(widths)
-        ]
-        for row in (head, rule, *rows)
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def percentile(values: "Counter[int] | Iterable[float]", percent: int) -> float:
+    """A percentile of at least one value, by nearest rank."""
+    ordered = sorted(values.elements() if isinstance(values, Counter) else values)
+    return float(ordered[max(-(-len(ordered) * percent // 100), 1) - 1])
 
 
-def number(value: float) -> str:
-    """A count or a rate."""
-    return f"{value:,.0f}"
+def ratio(rows: list[Row], base: str, column: str = "events/s") -> list[Row]:
+    """The rows with a column that divides a figure by the one of the row ``base``."""
+    by = float(next(row for row in rows if row[""] == base)[column])
+    for row in rows:
+        if column in row:
+            row[f"× {base.split(': ')[-1]}"] = float(row[column]) / by
+    return rows
 
 
-def megabytes(value: float) -> str:
-    """Bytes in MB."""
-    return f"{value / 1e6:,.0f}"
-
-
-def milliseconds(value: float) -> str:
-    """Seconds in ms."""
-    return f"{value * 1000:,.1f}"
-
-
-def kilobytes(value: float) -> str:
-    """Bytes in kB."""
-    return f"{value / 1e3:,.0f}"
-
-
-def percent(value: float) -> str:
-    """A share; 100 % is all of it and nothing less."""
-    return f"{int(value * 1000) / 10:.1f} %"
-
-
-def times(value: float | None) -> str:
-    """A ratio; "" where there is none."""
-    return "" if value is None else f"{value:.2f}"
-
-
-def ratio(one: float, other: float) -> float | None:
-    """``one`` by ``other``; None where that is nothing."""
-    return one / other if other else None
+async def describe_machine(dsn: str) -> dict[str, str]:
+    """The day, the machine and the versions."""
+    postgres = await execute(dsn, "show server_version")
+    timescale = await execute(dsn, "select default_version from pg_available_extensions where name = 'timescaledb'")
+    nats = await asyncio.to_thread(subprocess.check_output, [nats_binary(), "--version"], text=True)
+    memory = round(psutil.virtual_memory().total / 2**30)
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{psutil.cpu_count()} cores, {memory} GiB of memory, {platform.system()} {platform.machine()}",
+        "versions": f"Tailrace {version('tailrace')}, Python {platform.python_version()}, {nats.strip()}, "
+        f"PostgreSQL {postgres.split()[0]}{f', TimescaleDB {timescale}' if timescale else ''}",
+    }

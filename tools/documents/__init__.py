@@ -1,4 +1,4 @@
-"""Pages and documents that are made from the code: ``just docs`` writes them, a test compares them.
+"""Pages and documents that are generated from the code and the benchmarks: ``just docs`` writes them, a test compares.
 
-A tool of the repository: nothing of it is needed where Tailrace runs.
+A tool of the repository; the product does not need it.
 """

@@ -1,4 +1,4 @@
-"""``python -m tools.documents FOLDER``: writes every page and document that is made from the code."""
+"""``python -m tools.documents FOLDER``: writes every generated page and document."""
 
 import sys
 from pathlib import Path

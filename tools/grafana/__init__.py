@@ -1,4 +1,4 @@
-"""Grafana's dashboards and alerts, built with Grafana's Foundation SDK; ``just dashboards`` writes deploy/grafana.
+"""Builds Grafana's dashboards and alerts with its Foundation SDK; ``just dashboards`` writes deploy/grafana.
 
-A tool of the repository: nothing of it is needed where Tailrace runs.
+A tool of the repository; the product does not need it.
 """

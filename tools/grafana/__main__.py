@@ -1,4 +1,4 @@
-"""``python -m tools.grafana FOLDER``: writes Grafana's files."""
+"""``python -m tools.grafana FOLDER``: writes the files of Grafana."""
 
 import sys
 from pathlib import Path

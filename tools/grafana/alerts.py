@@ -1,4 +1,4 @@
-"""The alerts, as Grafana is provisioned with them. What each means and what to do: docs/operations.md."""
+"""The alerts that Grafana is provisioned with. docs/operations.md says what each means and what to do."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ PAGE = "docs/operations.md, Alerts"
 
 
 class Alert(NamedTuple):
-    """Fires when the number that ``query`` gives has been more than ``limit`` for ``since``."""
+    """Fires when the value of ``query`` has exceeded ``limit`` for ``since``."""
 
     uid: str
     title: str
@@ -20,15 +20,23 @@ class Alert(NamedTuple):
 
 
 ALERTS = (
-    Alert("lag", "The tables lag", "lag_seconds", 60, "1m", "critical", "Events wait for more than a minute."),
-    Alert("parked", "Events are parked", "parked_lately", 0, "0s", "warning", "Something that came can't be counted."),
+    Alert(
+        "lag",
+        "The tables lag",
+        "lag_seconds",
+        60,
+        "1m",
+        "critical",
+        "The oldest event has waited for more than a minute.",
+    ),
+    Alert("parked", "Events are parked", "parked_lately", 0, "0s", "warning", "An event of the log can't be counted."),
     Alert("silent", "No report", "silence", 60, "1m", "critical", "No projection service has reported for a minute."),
     Alert("log", "The log is away", "log_is_away", 0, "1m", "critical", "The log's server does not answer."),
 )
 
 
 def provisioning() -> dict[str, Any]:
-    """The alerting file."""
+    """The content of the alerting file."""
     group = {"orgId": 1, "name": "tailrace", "folder": "Tailrace", "interval": "30s", "rules": [*map(_rule, ALERTS)]}
     return {"apiVersion": 1, "groups": [group]}
 

@@ -1,4 +1,4 @@
-"""The two dashboards."""
+"""The dashboards: live events, and the health of the pipeline."""
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard
@@ -6,34 +6,40 @@ from grafana_foundation_sdk.models import dashboard
 from tools.grafana.parts import SOURCE, chart, number, rows, side_by_side, sql_of
 
 EVERYTHING = "'__all'"
-"""What the variable ``event_type`` is when all types are meant: a list of thousands would not fit a query."""
+"""The value of the variable ``event_type`` for all types: a list of thousands would not fit a query."""
 
 
 def live() -> builders.Dashboard:
-    """What happens now, and in any range: for whoever wants to know about the events."""
-    board = _board("tailrace-live", "Live", "Events as they are counted.", "now-1h").with_variable(_event_type())
+    """The events, now and in any range."""
+    board = _board("tailrace-live", "Live", "Events as the projection service counts them.", "now-1h").with_variable(
+        _event_type()
+    )
     board = side_by_side(
         board,
         [
             number("events_per_second", "Events per second", "In the last full minute.", "ops"),
-            number("events_in_range", "Events", "In the range, counted in whole minutes, hours or days."),
+            number("events_in_range", "Events", "In the range, in whole minutes, hours or days."),
             number("users_of_day", "Unique users", "On the UTC day in which the range ends, up to a minute ago."),
-            number("all_events", "Events of all time", "Everything that was ever counted, whatever is selected."),
-            number("all_users", "Users of all time", "Everybody who was ever seen, whatever is selected."),
-            number("types_known", "Event types", "How many there ever were."),
+            number("all_events", "Events of all time", "All counted events, whatever is selected."),
+            number("all_users", "Users of all time", "All users, whatever is selected."),
+            number("types_known", "Event types", "All types that have occurred."),
         ],
         4,
     )
     board = side_by_side(
         board,
-        [chart("events_by_type", "Events by type", "Per second, from the rollup that fits.", "ops", bars=True)],
+        [
+            chart(
+                "events_by_type", "Events by type", "Per second, from the rollup that fits the range.", "ops", bars=True
+            )
+        ],
         9,
     )
     board = side_by_side(
         board,
         [
-            chart("users_by_time", "Unique users over time", "Per hour, in ranges of more than two weeks per day."),
-            chart("types_share", "Events over time", "Events in each hour, in long ranges each day.", bars=True),
+            chart("users_by_time", "Unique users over time", "Per hour; per day in ranges of more than two weeks."),
+            chart("types_share", "Events over time", "Per hour; per day in ranges of more than two weeks.", bars=True),
         ],
         8,
     )
@@ -41,31 +47,33 @@ def live() -> builders.Dashboard:
         board,
         [
             rows("top_paths", "Top paths", "The most frequent event_data.path. Reads every event of the range."),
-            rows("latest_events", "Latest events", "The newest of the range."),
+            rows("latest_events", "Latest events", "The newest events of the range."),
         ],
         10,
     )
 
 
 def pipeline() -> builders.Dashboard:
-    """Whether everything works: for whoever runs it."""
+    """Lag, backlog, rates and sizes, for the operator."""
     board = _board("tailrace-pipeline", "Pipeline health", "Log, projection and database.", "now-6h")
     board = side_by_side(
         board,
         [
             number("lag_seconds", "Lag", "How long the oldest event that is not counted has waited.", "s", alarm=60),
             number("lag_events", "Events not counted yet", "In the log, not in the tables."),
-            number("parked", "Parked events", "In the log, and can't be counted until somebody decides.", alarm=1),
-            number("silence", "Last report", "Since the projection service has reported.", "s", alarm=60),
+            number(
+                "parked", "Parked events", "In the log; not counted until `tailrace parked retry` succeeds.", alarm=1
+            ),
+            number("silence", "Last report", "Time since the projection service last reported.", "s", alarm=60),
         ],
         4,
     )
     board = side_by_side(
         board,
         [
-            number("inbox_waiting", "Waiting in the inbox", "Published over NATS, not in the log yet."),
-            number("rejected", "Rejected messages", "Refused from the inbox, and kept with the reason."),
-            number("late_pending", "Late events pending", "Counted, and on their way into TimescaleDB's aggregates."),
+            number("inbox_waiting", "Waiting in the inbox", "Published over NATS and not in the log yet."),
+            number("rejected", "Rejected messages", "Refused by validation and kept with the reason."),
+            number("late_pending", "Late events pending", "Counted, and not in TimescaleDB's aggregates yet."),
             number("log_bytes", "Size of the log", "On the disk of the log's server.", "bytes"),
         ],
         4,
@@ -73,15 +81,20 @@ def pipeline() -> builders.Dashboard:
     board = side_by_side(
         board,
         [
-            chart("lag_over_time", "Lag over time", "Seconds; gaps: the log did not answer, or nothing reported.", "s"),
-            chart("rates", "Rates", "Events a second into the log, and into the tables.", "ops"),
+            chart(
+                "lag_over_time",
+                "Lag over time",
+                "Seconds. A gap means that the log did not answer or no service reported.",
+                "s",
+            ),
+            chart("rates", "Rates", "Events per second into the log and into the tables.", "ops"),
         ],
         8,
     )
     board = side_by_side(
         board,
         [
-            chart("left_over", "Parked, rejected, waiting", "What is not counted, and why."),
+            chart("left_over", "Parked, rejected, waiting", "Events that are not counted, by reason."),
             chart("sizes", "Sizes", "The log, and the whole database.", "bytes"),
         ],
         8,
@@ -89,9 +102,9 @@ def pipeline() -> builders.Dashboard:
     return side_by_side(
         board,
         [
-            rows("storage", "Tables", "What the database's room is used for; chunks are TimescaleDB's, each a table."),
-            rows("chunks", "Chunks", "TimescaleDB's, of the events: a table each, compressed after a while."),
-            rows("models", "Read models", "Where each is; the live one is what everybody sees."),
+            rows("storage", "Tables", "Sizes of tables; a chunk of TimescaleDB is a table."),
+            rows("chunks", "Chunks", "Chunks of events in TimescaleDB, which compresses older ones."),
+            rows("models", "Read models", "The position of each; readers see the live one."),
         ],
         9,
     )

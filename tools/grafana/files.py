@@ -1,4 +1,4 @@
-"""Every file of deploy/grafana, as it should be."""
+"""The files of deploy/grafana."""
 
 import io
 import json
@@ -68,7 +68,7 @@ _DATABASE = {
 
 def _yaml(content: dict[str, Any]) -> str:
     writer = YAML()
-    writer.width = 100_000  # a query's lines are its own
+    writer.width = 100_000  # never wrap a line of a query
     writer.indent(mapping=2, sequence=4, offset=2)
     text = io.StringIO()
     writer.dump(_with_blocks(content), text)
@@ -76,7 +76,7 @@ def _yaml(content: dict[str, Any]) -> str:
 
 
 def _with_blocks(node: Any) -> Any:
-    """Texts of several lines as they are, not as one with ``\\n`` in it."""
+    """Write text of several lines as a block, not as one line with ``\\n`` in it."""
     if isinstance(node, dict):
         return {key: _with_blocks(value) for key, value in node.items()}
     if isinstance(node, list | tuple):

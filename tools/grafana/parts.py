@@ -1,4 +1,4 @@
-"""What the dashboards are made of: one data source, queries from files, and panels with a common look."""
+"""Parts of the dashboards: the data source, queries from files, and panels of one style."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -22,13 +22,13 @@ AnyPanel = TypeVar("AnyPanel", stat.Panel, table.Panel, timeseries.Panel)
 
 
 def sql_of(name: str) -> str:
-    """A query without the description that its file begins with, which a panel has as its own."""
+    """The text of a query without the comment that its file begins with."""
     lines = read_sql("tools.grafana", name).splitlines()
     return "\n".join(line for line in lines if not line.startswith("--"))
 
 
 class Query(Dataquery, Builder[Dataquery]):
-    """A query of the Postgres data source, as a panel keeps it."""
+    """A query of the Postgres data source in a panel."""
 
     def __init__(self, name: str, form: str) -> None:
         self._name = name
@@ -51,7 +51,7 @@ class Query(Dataquery, Builder[Dataquery]):
 
 
 def number(query: str, title: str, meaning: str, unit: str = "short", *, alarm: float | None = None) -> stat.Panel:
-    """One number; red from ``alarm`` on."""
+    """One number; red from ``alarm`` upwards."""
     steps = [dashboard.Threshold(None, "text")] if alarm is None else _steps(alarm)
     return (
         _panel(stat.Panel(), query, "table", title, meaning)
@@ -64,7 +64,7 @@ def number(query: str, title: str, meaning: str, unit: str = "short", *, alarm: 
 
 
 def chart(query: str, title: str, meaning: str, unit: str = "short", *, bars: bool = False) -> timeseries.Panel:
-    """Numbers over time: lines, or bars on top of each other."""
+    """Numbers over time: lines, or stacked bars."""
     panel = (
         _panel(timeseries.Panel(), query, "time_series", title, meaning)
         .unit(unit)
@@ -98,7 +98,7 @@ def _steps(alarm: float) -> list[dashboard.Threshold]:
 
 
 def side_by_side(board: builders.Dashboard, panels: Sequence[AnyPanel], height: int) -> builders.Dashboard:
-    """Adds a line of panels, all as wide."""
+    """Add a row of panels of equal width."""
     for panel in panels:
         board = board.with_panel(panel.height(height).span(WIDTH // len(panels)))
     return board

@@ -1,5 +1,5 @@
--- How many chunks of events there are, and how many of them are compressed; none without TimescaleDB. Those have a table
--- more: compress_hyper_2_3_chunk up to TimescaleDB 2.29, _hyper_1_3_chunk_compressed since.
+-- Chunks of events, and the compressed ones among them; none without TimescaleDB. A compressed chunk has a second table:
+-- compress_hyper_2_3_chunk up to TimescaleDB 2.29, _hyper_1_3_chunk_compressed since.
 select chunks, compressed, chunks - compressed as "not compressed"
 from (
     select

@@ -1,4 +1,4 @@
--- Events per second by type, from the rollup that fits the range's length; a bucket that has just begun counts its part.
+-- Events per second by type, from the rollup that fits the range. The current bucket is divided by its elapsed part.
 select bucket as time, event_type as metric,
     sum(events) / greatest(extract(epoch from least(now(), bucket + width) - bucket), 1) as value
 from (

@@ -1,2 +1,2 @@
--- The read models, and what each is made of.
+-- The read models.
 select name as model, flavour, live, state, created_at from tailrace.models order by created_at

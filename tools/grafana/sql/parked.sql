@@ -1,2 +1,2 @@
--- Log entries that can't be projected.
+-- Parked log entries.
 select count(*)::float as value from parked_events

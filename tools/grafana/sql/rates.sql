@@ -1,4 +1,4 @@
--- Events a second into the log and into the tables, between reports. Another model or another log begins anew.
+-- Events per second into the log and into the tables, between reports of the same model and log.
 select sampled_at as time,
     (log_last_seq - lag(log_last_seq) over earlier) / seconds as "into the log",
     (projected_seq - lag(projected_seq) over earlier) / seconds as "into the tables"

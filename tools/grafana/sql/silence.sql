@@ -1,2 +1,2 @@
--- Seconds since the last report; a million where there never was one.
+-- Seconds since the last report; a million without any.
 select coalesce(extract(epoch from now() - max(sampled_at)), 1000000)::float as value from pipeline_samples

@@ -1,4 +1,4 @@
--- What the database's room is used for. TimescaleDB keeps a table per chunk, and another for what is compressed of it:
+-- Sizes of tables. TimescaleDB has a table per chunk, and a second one for a compressed chunk:
 -- compress_hyper_2_3_chunk up to 2.29, _hyper_1_3_chunk_compressed since.
 select
     case

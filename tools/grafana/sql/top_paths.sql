@@ -1,4 +1,4 @@
--- The most frequent paths in the range. There is no rollup of properties: every event of the range is read.
+-- The most frequent paths in the range. Reads every event of the range, since no rollup has properties.
 select event_data ->> 'path' as path, count(*) as events
 from analytics_events
 where $__timeFilter(created_at) and event_data ->> 'path' is not null

@@ -1,2 +1,2 @@
--- How many event types there are.
+-- The number of event types.
 select count(*) as value from all_time where event_type <> ''

@@ -1,4 +1,4 @@
--- Events by type in each hour of the range, in ranges of more than two weeks in each day.
+-- Events by type per hour, or per day in ranges of more than two weeks.
 select bucket as time, event_type as metric, sum(events) as value
 from (
     select bucket, event_type, events from events_by_hour
