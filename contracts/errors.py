@@ -71,5 +71,16 @@ class SchemaError(TailraceError):
     """The database has another schema than this program: stop, then migrate it or run the matching version."""
 
 
+class OldGenerationError(SchemaError):
+    """The tables are of another generation, which nothing converts: build new ones from the log.
+
+    ``what`` is the message without the way to build them.
+    """
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what = what
+
+
 class TooManyParkedError(TailraceError):
     """Too many entries of a range can't be projected, so something else is wrong: stop and show the message."""

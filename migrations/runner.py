@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from contracts.errors import ConflictError, SchemaError
+from contracts.errors import ConflictError, OldGenerationError, SchemaError
 from migrations.catalogue import (
     Model,
     add_model,
@@ -126,10 +126,11 @@ def _ledger_number(ledger: str) -> int:
 def _check_generation(models: Sequence[Model]) -> None:
     for model in models:
         if model.generation != GENERATION:
-            raise SchemaError(
+            raise OldGenerationError(
                 f"{model.name} has the tables of generation {model.generation}, and this version works with generation "
-                f"{GENERATION}: the log has every event, so build a new database with `tailrace replay --into` and set "
-                "TAILRACE_DATABASE to it, or run the earlier version"
+                f"{GENERATION}: the log has every event",
+                "build a new database with `tailrace replay --into` and set TAILRACE_DATABASE to it, or run the "
+                "earlier version",
             )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from contracts.errors import LogUnavailableError, TailraceError
+from contracts.errors import LogUnavailableError, OldGenerationError, TailraceError
 from migrations.bootstrap import ensure_database
 from migrations.roles import ensure_reader
 from migrations.streams import ensure_streams
@@ -223,7 +223,11 @@ class System:
 
     async def _prepare_database(self) -> None:
         dsn = self.postgres.dsn(self._settings.db_name)
-        await ensure_database(self._settings.model_copy(update={"database": dsn}))
+        try:
+            await ensure_database(self._settings.model_copy(update={"database": dsn}))
+        except OldGenerationError as error:
+            advice = f"move {self.postgres.data_dir} away and start again, and up builds the tables from the log"
+            raise OldGenerationError(error.what, advice) from None
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
             # psql and Grafana may use the address of an existing .env
             connection = await asyncpg.connect(dsn)
