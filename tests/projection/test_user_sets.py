@@ -1,4 +1,4 @@
-"""Sets of users: appended with each batch, merged from time to time, the same whoever merges them and when."""
+"""Sets of users: appended with each batch, merged from time to time, with the same result at any time."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta

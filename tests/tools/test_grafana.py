@@ -59,9 +59,9 @@ class Seen(NamedTuple):
         return Counter({key: count for key, count in counted.items() if self.start <= key[0] <= self.end})
 
 
-def floor(moment: datetime, width: timedelta) -> datetime:
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (moment - midnight) // width * width
+def floor(time: datetime, width: timedelta) -> datetime:
+    midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (time - midnight) // width * width
 
 
 def latest_sample(place: int) -> Callable[[Seen], Any]:
@@ -158,7 +158,7 @@ def last_full_minute(seen: Seen, rows: list[Any]) -> None:
     events = sum(floor(one.created_at, MINUTE) == minute for one in seen.wanted)
     [(value,)] = rows
     assert float(value) == pytest.approx(events / 60)
-    assert events or seen.chosen == NONE, "nothing would be told apart from nothing"
+    assert events or seen.chosen == NONE, "two empty results would be equal"
 
 
 def since_the_last_sample(seen: Seen, rows: list[Any]) -> None:
