@@ -1,10 +1,13 @@
 """The shape of an answer to ``GET /stats``. Answers are plain dicts; OpenAPI shows these types."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import (
+    Annotated,
+    Any,  # pydantic needs this one below Python 3.12
+)
 
 from pydantic import ConfigDict, Field, WithJsonSchema, with_config
-from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
+from typing_extensions import TypedDict
 
 from query.stats.ranges import Bucket
 
@@ -51,9 +54,13 @@ class TopValue(TypedDict):
 
 
 class Top(TypedDict):
-    """The values of a property. `values`, `other` and `missing` add up to all events."""
+    """The values of a property. `values`, `other` and `missing` add up to the counted events."""
 
     property: Annotated[str, Field(description="As requested.")]
+    partial: Annotated[bool, Field(description="Whether only the newest 1,000,000 or fewer events were counted.")]
+    counted_from: Annotated[
+        datetime | None, Field(description="The start of the counted events; null: from the first event.")
+    ]
     values: Annotated[list[TopValue], Field(description="Most frequent first, at most `top_limit`.")]
     other: Annotated[int, Field(description="Events with another value, an object or an array.")]
     missing: Annotated[int, Field(description="Events without the property.")]
@@ -112,6 +119,8 @@ EXAMPLE: Any = {
     ],
     "top": {
         "property": "event_data.path",
+        "partial": False,
+        "counted_from": "2026-03-28T23:00:00Z",
         "values": [{"value": "/home", "events": 2}],
         "other": 0,
         "missing": 1,

@@ -66,8 +66,8 @@ class StatsQuestion(BaseModel):
     top: Annotated[str, Field(max_length=MAX_PROPERTY), AfterValidator(_property)] | None = Field(
         None,
         description="Counts the values of a property: `event_data.` and its name, with dots into nested objects and an "
-        "index (from 0) into arrays. A name that contains a dot is not supported. Reads every event of the range: "
-        "hours and days are fast, all time may take too long.",
+        "index (from 0) into arrays. A name that contains a dot is not supported. Counts the "
+        "newest 1,000,000 events of the range; `top.partial` says if it has more.",
         examples=["event_data.path"],
     )
     top_limit: int = Field(10, ge=1, le=100, description="Maximum number of values, most frequent first.")

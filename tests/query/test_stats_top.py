@@ -47,7 +47,14 @@ async def test_values_differ_as_json_and_numbers_by_value(
     await log_data(log, *(f'{{"v":{value}}}' for value in values), '{"w":1}', "{}")
     await project(settings, log, connection)
     top = (await get_stats(query, top="event_data.v"))["top"]
-    assert top == {"property": "event_data.v", "values": top["values"], "other": 4, "missing": 2}
+    assert top == {
+        "property": "event_data.v",
+        "partial": False,
+        "counted_from": None,
+        "values": top["values"],
+        "other": 4,
+        "missing": 2,
+    }
     counted = [(type(one["value"]), one["value"], one["events"]) for one in top["values"]]
     assert counted[:2] in ([(int, 1, 3), (type(None), None, 2)], [(float, 1.0, 3), (type(None), None, 2)])
     assert sorted(map(str, counted[2:])) == sorted(
@@ -163,3 +170,41 @@ async def test_values_of_dropped_events_are_refused(
         IsPartialDict(detail=IsStr(regex="top: single events are kept from 2026-03-01: .*")),
     )
     await get_stats(query, top="event_data.path", **{"from": "2026-03-01T00:00:00Z"})
+
+
+@pytest.mark.parametrize(
+    ("limit", "counted_from", "counted"),
+    [(10, None, 10), (9, "2026-03-01T13:00:00Z", 5), (5, "2026-03-01T13:00:00Z", 5), (4, "2026-03-01T13:01:00Z", 4),
+     (1, "2026-03-01T13:03:00Z", 2)],
+)  # fmt: skip
+async def test_of_many_events_the_newest_are_counted_and_the_answer_says_from_when(
+    query: QueryService,
+    settings: Settings,
+    log: LogClient,
+    connection: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    counted_from: str | None,
+    counted: int,
+) -> None:
+    monkeypatch.setattr("query.stats.counting.MAX_TOP_EVENTS", limit)
+    minutes = [0, 10, 20, 30, 40, 60, 61, 62, 63, 63]
+    await log_events(log, [event(data='{"v":1}', created_at=BASE + timedelta(minutes=minute)) for minute in minutes])
+    await project(settings, log, connection)
+    for asked in ({}, {"from": rfc3339(BASE), "to": rfc3339(BASE + 2 * HOUR)}):
+        top = (await get_stats(query, top="event_data.v", settled=True, **asked))["top"]
+        start = counted_from or asked.get("from")
+        assert (top["partial"], top["counted_from"]) == (counted_from is not None, start)
+        assert top["values"] == [{"value": 1, "events": counted}]
+
+
+async def test_counting_values_has_a_time_limit(
+    query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("query.stats.counting.TOP_TIMEOUT", 0)
+    await log_data(log, '{"v":1}')
+    await project(settings, log, connection)
+    answer = await query.http.get("/stats", params={"top": "event_data.v"})
+    assert answer.status_code == 504
+    assert answer.json()["detail"] == "top: counting took more than 0 s: request a shorter range"
