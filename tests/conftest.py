@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from migrations.catalogue import get_live_model
 from migrations.runner import migrate
 from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
@@ -165,5 +166,6 @@ async def of_each_flavour(
     async with fresh_database(request.param) as dsn:
         connection = await asyncpg.connect(dsn)
         await migrate(connection, Settings())
+        assert (await get_live_model(connection)).flavour == "timescale"
         await connection.close()
         yield dsn

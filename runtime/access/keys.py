@@ -160,9 +160,7 @@ class KeyStore:
             ConflictError: no active key has this id.
             LogUnavailableError: the log's server does not answer.
         """
-        found = next((key for key in await self.read() if key.id == key_id and key.is_active), None)
-        if found is None:
-            raise ConflictError(f"no active key has the id {key_id}: `tailrace keys list` shows them")
+        found = await self._active(key_id)
         revoked = msgspec.structs.replace(found, revoked_at=_now())
         await self._change(lambda keys: [revoked if key.id == key_id else key for key in keys])
         return revoked
@@ -174,10 +172,14 @@ class KeyStore:
             ConflictError: no active key has this id.
             LogUnavailableError: the log's server does not answer.
         """
-        found = next((key for key in await self.read() if key.id == key_id and key.is_active), None)
-        if found is None:
-            raise ConflictError(f"no active key has the id {key_id}: `tailrace keys list` shows them")
+        found = await self._active(key_id)
         return await self.create(found.kind, name=found.name, origins=found.origins, rate=found.rate)
+
+    async def _active(self, key_id: str) -> Key:
+        for key in await self.read():
+            if key.id == key_id and key.is_active:
+                return key
+        raise ConflictError(f"no active key has the id {key_id}: `tailrace keys list` shows them")
 
     async def _read(self) -> tuple[list[Key], int]:
         reply = await self._client.request(f"$JS.API.DIRECT.GET.{ACCESS_STREAM}", _LAST)

@@ -7,7 +7,7 @@ on TimescaleDB in WASM, and also on a native one if ``TAILRACE_TEST_TIMESCALE_DS
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -16,18 +16,16 @@ from dirty_equals import IsPartialDict, IsStr
 
 from contracts.events import Event
 from migrations.catalogue import get_live_model
-from migrations.runner import migrate
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
-from tailrace.embedded.postgres import EmbeddedPostgres
 from tests.query.conftest import QueryService, running_query
 from tests.support.events import BASE, TYPES, event, log_event, log_events, log_raw, some_events
 from tests.support.projector import merge_user_sets, running_projector, until_projected
 from tests.support.recount import read_model, recount_log
-from tests.support.servers import NatsServer, database_from
+from tests.support.servers import NatsServer
 from tests.support.stats_endpoint import check_random_ranges, floor, get_stats, in_range, local_begin, recount, rfc3339
-from tests.support.timescale import fresh_database, run_compression, timescale_servers
+from tests.support.timescale import run_compression
 from tests.support.waiting import until
 from verification.run import verify
 
@@ -44,21 +42,9 @@ CLOCK_CHANGES = [
 EMPTY = {"totals": {"events": 0, "users": 0}, "by_type": [], "series": []}
 
 
-@pytest.fixture(params=["postgres", *timescale_servers(native_only=False)])
-async def database(
-    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str
-) -> AsyncIterator[str]:
-    """A migrated database of each flavour."""
-    if request.param == "postgres":
-        async with database_from(postgres_server, template_database) as dsn:
-            yield dsn
-        return
-    async with fresh_database(request.param) as dsn:
-        connection = await asyncpg.connect(dsn)
-        await migrate(connection, Settings())
-        assert (await get_live_model(connection)).flavour == "timescale"
-        await connection.close()
-        yield dsn
+@pytest.fixture
+async def database(of_each_flavour: str) -> str:
+    return of_each_flavour
 
 
 @pytest.fixture
