@@ -99,7 +99,9 @@ async def test_another_model_is_named_with_its_commands(
     await connection.execute("create schema model_2")
     await connection.execute("create table model_2.projection_position as table model_1.projection_position")
     await connection.execute(
-        "insert into tailrace.models (name, flavour, state) values ('model_2', 'postgres', $1)", state
+        "insert into tailrace.models (name, flavour, state, ledger, generation) "
+        "select 'model_2', flavour, $1, ledger, generation from tailrace.models where name = 'model_1'",
+        state,
     )
     if state == "ready":
         await connection.execute(
