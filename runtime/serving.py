@@ -18,6 +18,7 @@ from runtime.access.setup import open_access
 from runtime.http_protocol import bounded_protocol, limit_warnings
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from runtime.websocket_protocol import WritingProtocol
 
 MAX_READ = 1024 * 1024
 """Bytes of a WebSocket message. A client that sends more may see a reset instead of the reason, since unread bytes
@@ -72,7 +73,7 @@ async def serve_http(
                 body_timeout=settings.body_timeout,
                 max_header_bytes=settings.max_header_bytes,
             ),
-            ws="websockets-sansio",
+            ws=WritingProtocol,
             ws_max_size=MAX_READ,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=GRACE,

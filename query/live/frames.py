@@ -1,6 +1,7 @@
 """The frames of ``/ws`` and ``/sse``: each struct encodes a kind of frame, and documents it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, cast
 from uuid import UUID
@@ -13,6 +14,7 @@ from contracts.events import CreatedAt, EventType, EventVersion, UserId
 from query.live.bounds import LogEnds
 from query.live.requests import MAX_EVENTS, MAX_SPEED, MIN_SPEED, Clock, StreamRequest
 from query.parameters import cursor_text
+from runtime.websocket_protocol import encode_text
 
 MAX_BYTES = 256 * 1024
 """Bytes of the events in one frame, unless a single event is larger: many clients limit a message to 1 MiB."""
@@ -127,11 +129,19 @@ class Item(NamedTuple):
     created_at: datetime | None = None
 
 
-class Frame(NamedTuple):
+@dataclass(slots=True)
+class Frame:
     """One encoded message to a client, and the client's position after it."""
 
     data: bytes
     position: Cursor
+    _websocket: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def websocket(self) -> bytes:
+        """The message as a WebSocket frame, encoded once for all clients."""
+        self._websocket = self._websocket or encode_text(self.data)
+        return self._websocket
 
 
 _encoder = msgspec.json.Encoder()

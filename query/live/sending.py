@@ -42,6 +42,10 @@ class ClientGoneError(Exception):
 class Carrier(ABC):
     """The connection to one client."""
 
+    def send_now(self, frame: Frame) -> bool:
+        """Sends a frame if the client can receive it at once; otherwise returns False and sends nothing."""
+        return False
+
     @abstractmethod
     async def send(self, frame: Frame) -> None:
         """Sends a frame; waits while the client does not read.
@@ -167,6 +171,7 @@ class _Sender:
         return self._sending_since is not None and self._clock() - self._sending_since > STALL_TIMEOUT
 
     async def run(self, stream: Stream, hello: Frame | None) -> None:
+        stream.send_now = self._send_now
         frame = hello or await stream.open()
         while True:
             await self._send(frame)
@@ -198,7 +203,19 @@ class _Sender:
             await self._carry(frame)
 
     async def _carry(self, frame: Frame) -> None:
+        if self._send_at_once(frame):
+            return
         self._sending_since = self._clock()
         await self._carrier.send(frame)
         self._sending_since, self._last_sent = None, self._clock()
         self._clients.frames += 1
+
+    def _send_now(self, frame: Frame) -> bool:
+        return not self._turn.locked() and self._send_at_once(frame)
+
+    def _send_at_once(self, frame: Frame) -> bool:
+        if not self._carrier.send_now(frame):
+            return False
+        self._last_sent = self._clock()
+        self._clients.frames += 1
+        return True

@@ -11,7 +11,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -150,6 +150,7 @@ class Live(State):
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
+        self._is_waiting = False
 
     async def step(self, session: Session) -> Step:
         """See ``State.step``."""
@@ -160,9 +161,13 @@ class Live(State):
         if not self._ring.continues(session.position):  # the client was too slow
             return History(session, self._ring), None
         if self._ring.end.seq <= session.position.seq:
-            await session.idle()
+            self._is_waiting = True
+            try:
+                await session.idle()
+            finally:
+                self._is_waiting = False
             return self, None
-        found = self._ring.frame_after(session.position, session.selection, session.request.batch, session.last_seq)
+        found = self._next(session)
         if isinstance(found, Frame):
             session.position = found.position
             return self, found
@@ -171,6 +176,31 @@ class Live(State):
         session.position = found
         await asyncio.sleep(0)
         return self, None
+
+    def push(self, session: Session, send: Callable[[Frame], bool]) -> bool:
+        """Sends new entries while the stream waits for them; returns False if its task has to continue.
+
+        This saves waking a task per client. ``send`` returns False if the client cannot receive a frame now.
+        """
+        if not self._is_waiting or session.woken.is_set():
+            return False
+        if session.until is not None or session.catch_up_seq is not None:  # another frame may be due after the entries
+            return False
+        ring = self._ring
+        if session.tail.ring is not ring or not ring.continues(session.position):
+            return False
+        while ring.end.seq > session.position.seq:
+            found = self._next(session)
+            if not isinstance(found, Frame):
+                session.position = found
+            elif send(found):
+                session.position = found.position
+            else:
+                return False
+        return True
+
+    def _next(self, session: Session) -> Frame | Cursor:
+        return self._ring.frame_after(session.position, session.selection, session.request.batch, session.last_seq)
 
 
 class History(State):

@@ -1,6 +1,7 @@
 """The frames for one client."""
 
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 
 from contracts.cursors import Cursor
@@ -10,7 +11,7 @@ from query.live.frames import Frame, hello_frame, state_frame
 from query.live.pacing import Pacer
 from query.live.requests import BadStreamRequestError, Filter, Message, Pause, Seek, StreamRequest
 from query.live.selection import Selection
-from query.live.states import Broken, Paused, Session, State, Verifying
+from query.live.states import Broken, Live, Paused, Session, State, Verifying
 from query.live.tail import Tail
 from runtime.log.client import LogClient
 
@@ -31,7 +32,9 @@ class Stream:
         self._session = Session(log, tail, request, Selection.of(request))
         self._state: State = Verifying()
         self._messages: deque[Message] = deque()
-        tail.subscribe(self._session.woken)
+        self.send_now: Callable[[Frame], bool] = lambda frame: False
+        """Sends a frame if the client can receive it at once; set by the sender."""
+        tail.subscribe(self._on_entries)
 
     @property
     def position(self) -> Cursor:
@@ -90,8 +93,12 @@ class Stream:
 
     async def close(self) -> None:
         """Ends the stream."""
-        self._session.tail.unsubscribe(self._session.woken)
+        self._session.tail.unsubscribe(self._on_entries)
         await self._state.close()
+
+    def _on_entries(self) -> None:
+        if not (isinstance(self._state, Live) and self._state.push(self._session, self.send_now)):
+            self._session.woken.set()
 
     async def _step(self) -> Frame | None:
         if self._messages:

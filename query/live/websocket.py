@@ -7,6 +7,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from query.live.frames import Frame
 from query.live.requests import BadStreamRequestError, Message, read_message, read_request
 from query.live.sending import BAD_REQUEST, Carrier, ClientGoneError, LiveClients
+from runtime.websocket_protocol import WRITE, Write
 
 _MAX_REASON = 123
 """Bytes of a reason: the limit of a close frame (RFC 6455)."""
@@ -29,6 +30,11 @@ class WebSocketCarrier(Carrier):
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self._write: Write | None = websocket.scope.get("extensions", {}).get(WRITE)
+
+    def send_now(self, frame: Frame) -> bool:
+        """See ``Carrier.send_now``."""
+        return self._write is not None and self._write(frame.websocket)
 
     async def send(self, frame: Frame) -> None:
         """See ``Carrier.send``."""
