@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -134,9 +133,8 @@ class AccessGuard:
         return self._spend(key)
 
     async def _key_of(self, scope: Scope, headers: Headers, ring: KeyRing) -> Key | None:
-        scheme, _, text = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return ring.find(text.strip())
+        if (text := _bearer(headers)) is not None:
+            return ring.find(text)
         if cookie := _cookie(headers):
             return key_of_session(cookie, ring)
         if self._access.tickets is not None and (ticket := _take_ticket(scope)):
@@ -153,7 +151,7 @@ class AccessGuard:
         return None
 
     async def _own_route(self, scope: Scope, receive: Receive, headers: Headers) -> Response | None:
-        """Answers logging in and out, the login page, and requests for tickets; None for any other path."""
+        """Answers the login page, its form, and requests for tickets; None for any other path."""
         ring, rules = self._access.ring, self._access.rules
         assert ring is not None
         method, path = scope.get("method"), scope["path"]
@@ -168,8 +166,8 @@ class AccessGuard:
     def _session(self, headers: Headers, ring: KeyRing) -> Key | None:
         cookie = _cookie(headers)
         key = key_of_session(cookie, ring) if cookie else None
-        scheme, _, text = headers.get("authorization", "").partition(" ")
-        return key or (ring.find(text.strip()) if scheme.lower() == "bearer" else None)
+        text = _bearer(headers)
+        return key or (ring.find(text) if text is not None else None)
 
     async def _issue_ticket(self, headers: Headers, ring: KeyRing, tickets: Tickets) -> Response | None:
         key = self._session(headers, ring)
@@ -188,12 +186,8 @@ class _Budget:
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._left = self._most
+        self._left = self._most = max(1.0, 2 * rate)
         self._at = time.monotonic()
-
-    @cached_property
-    def _most(self) -> float:
-        return max(1.0, 2 * self._rate)
 
     def spend(self) -> float:
         """Takes one request; returns the seconds to wait if there is none left, else 0."""
@@ -244,6 +238,11 @@ async def _log_in(request: Request, ring: KeyRing) -> Response:
 
 def _is_preflight(scope: Scope, headers: Headers) -> bool:
     return scope.get("method") == "OPTIONS" and "access-control-request-method" in headers and "origin" in headers
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, text = headers.get("authorization", "").partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else None
 
 
 def _cookie(headers: Headers) -> str:
