@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID, uuid5
 
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker
@@ -18,7 +17,7 @@ from faststream.nats import JStream, NatsBroker
 from command.ingest import Ingest
 from command.messages import IncomingMessage, undecoded
 from command.publishers import Publisher
-from command.rejected import rejected_message
+from command.rejected import id_from_inbox, rejected_message
 from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError, LogUnavailableError
 from contracts.subjects import INBOX, INBOX_STREAM
@@ -38,17 +37,8 @@ FIRST_RETRY, LAST_RETRY = 0.5, 5.0
 """Seconds until a message that could not be stored is delivered again: the delay doubles from first to last."""
 
 _CONSUMER_NOT_FOUND = 10014
-_IDS = UUID("9d1b9a5e-6b1c-5b0e-9f57-0c7a1f0c2b11")  # random: the namespace of ids derived from inbox positions
 
 logger = logging.getLogger("tailrace.command")
-
-
-def id_from_inbox(inbox_epoch: str, entry: LogEntry) -> UUID:
-    """Returns the id of an event that came without one: the same for every delivery of the message.
-
-    It includes the time, so that a recreated stream, which counts from 1 again, yields other ids.
-    """
-    return uuid5(_IDS, f"{inbox_epoch}:{entry.seq}:{entry.time_ns}")
 
 
 async def consumer_exists(client: LogClient) -> bool:
@@ -150,7 +140,9 @@ class Inbox:
         epoch = self._epochs[INBOX_STREAM]
         try:
             await self._ingest.append(
-                entry.payload, new_id=lambda: id_from_inbox(epoch, entry), default_created_at=entry.logged_at
+                entry.payload,
+                new_id=lambda: id_from_inbox(epoch, entry.seq, entry.time_ns),
+                default_created_at=entry.logged_at,
             )
         except EventRejectedError as error:
             message = rejected_message(entry, error, inbox_epoch=epoch, max_payload=self._max_payload())

@@ -1,9 +1,10 @@
 """Messages of the inbox that validation refused, stored with the reason in a stream of their own."""
 
 import base64
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID, uuid5
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +15,9 @@ from contracts.errors import EventRejectedError
 from contracts.events import readable_id
 from contracts.subjects import REJECTED_PREFIX, REJECTED_STREAM
 from runtime.log.client import LogClient
+from runtime.log.metadata import REMOVED_KEY, removed_from
 
+_IDS = UUID("9d1b9a5e-6b1c-5b0e-9f57-0c7a1f0c2b11")  # random: the namespace of ids derived from inbox positions
 _ROOM = 16 * 1024
 """Bytes of a NATS message that are reserved for everything but the payload."""
 
@@ -37,8 +40,25 @@ class Rejected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     truncated: Annotated[bool, Meta(description="whether `payload` is only its beginning")] = False
 
 
+class Stored(NamedTuple):
+    """A refused message at ``seq`` of its stream; ``inbox_id`` is the id of an event that came without one."""
+
+    seq: int
+    rejected: Rejected
+    inbox_id: UUID | None
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Rejected)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def id_from_inbox(inbox_epoch: str, seq: int | str, time_ns: int | str) -> UUID:
+    """Returns the id of an event that came without one: the same for every delivery of the message, and for a retry.
+
+    It includes the time, so that a recreated stream, which counts from 1 again, yields other ids.
+    """
+    return uuid5(_IDS, f"{inbox_epoch}:{seq}:{time_ns}")
 
 
 def rejected_message(entry: LogEntry, error: EventRejectedError, *, inbox_epoch: str, max_payload: int) -> Message:
@@ -72,32 +92,96 @@ def _record(entry: LogEntry, error: EventRejectedError, kept: bytes) -> Rejected
     )
 
 
-async def list_rejected(client: LogClient, limit: int) -> list[Rejected]:
+async def list_rejected(client: LogClient, limit: int) -> list[Stored]:
     """Returns the last ``limit`` refused messages, the latest first.
 
     Raises:
         StreamMissingError: the streams do not exist yet.
         LogUnavailableError: the log does not answer.
     """
-    state = (await client.stream_info(REJECTED_STREAM))["state"]
-    found: list[Rejected] = []
-    seq, first = int(state["last_seq"]), max(int(state["first_seq"]), 1)
+    first, last = await _range(client)
+    found: list[Stored] = []
+    seq = last
     while seq >= first and len(found) < limit:
-        rejected = await _get(client, seq)
-        if rejected is not None:
-            found.append(rejected)
+        if (stored := await _get(client, seq)) is not None:
+            found.append(stored)
         seq -= 1
     return found
 
 
-async def _get(client: LogClient, seq: int) -> Rejected | None:
+async def read_rejected(client: LogClient) -> AsyncIterator[Stored]:
+    """Yields every refused message that is stored now, the oldest first; raises what ``list_rejected`` raises."""
+    first, last = await _range(client)
+    for seq in range(first, last + 1):
+        if (stored := await _get(client, seq)) is not None:
+            yield stored
+
+
+def event_to_retry(stored: Stored, payload: str | None = None) -> bytes | None:
+    """Returns the event of a refused message on one line, with ``payload`` in place of what was refused.
+
+    An event without an id or a time gets those that the inbox gives it, so that a second retry stores it once.
+    None: the message is not one of the inbox, or only a part of it is stored.
+    """
+    rejected = stored.rejected
+    if stored.inbox_id is None or (payload is None and (rejected.truncated or rejected.payload_encoding != "utf-8")):
+        return None
+    text = (rejected.payload if payload is None else payload).encode()
+    try:
+        fields = _fields.decode(text)
+        for name, value in (("event_id", stored.inbox_id), ("created_at", rejected.received_at)):
+            fields.setdefault(name, msgspec.Raw(_encoder.encode(value)))
+        return msgspec.json.format(_encoder.encode(fields), indent=-1)
+    except msgspec.MsgspecError:
+        return b" ".join(text.split())  # the service says what is wrong with it
+
+
+async def remove_rejected(client: LogClient, seqs: Collection[int]) -> None:
+    """Removes messages from the store, and counts them as removed rather than dropped.
+
+    Raises:
+        LogUnavailableError: the log does not answer, or the user may not remove messages.
+    """
+    for seq in seqs:
+        await client.api(f"STREAM.MSG.DELETE.{REJECTED_STREAM}", {"seq": seq, "no_erase": True})
+    if seqs:
+        info = await client.stream_info(REJECTED_STREAM)
+        await _set_removed(client, info, removed_from(info) + len(seqs))
+
+
+async def purge_rejected(client: LogClient) -> int:
+    """Removes all messages and returns their number. From then on none counts as dropped.
+
+    Raises:
+        LogUnavailableError: the log does not answer, or the user may not remove messages.
+    """
+    purged: int = (await client.api(f"STREAM.PURGE.{REJECTED_STREAM}", {}))["purged"]
+    info = await client.stream_info(REJECTED_STREAM)
+    await _set_removed(client, info, info["state"]["last_seq"] - info["state"]["messages"])
+    return purged
+
+
+async def _set_removed(client: LogClient, info: dict[str, Any], removed: int) -> None:
+    metadata = {**(info["config"].get("metadata") or {}), REMOVED_KEY: str(removed)}
+    await client.api(f"STREAM.UPDATE.{REJECTED_STREAM}", {**info["config"], "metadata": metadata})
+
+
+async def _range(client: LogClient) -> tuple[int, int]:
+    state = (await client.stream_info(REJECTED_STREAM))["state"]
+    return max(int(state["first_seq"]), 1), int(state["last_seq"])
+
+
+async def _get(client: LogClient, seq: int) -> Stored | None:
     entry = await client.get(seq, REJECTED_STREAM)
     if entry is None:
-        return None  # deleted
+        return None  # removed
+    kind, *position = entry.message_id.split(":")
     try:
-        return _decoder.decode(entry.payload)
+        rejected = _decoder.decode(entry.payload)
     except msgspec.MsgspecError:
-        return _foreign(entry.payload, seq)
+        return Stored(seq, _foreign(entry.payload, seq), None)
+    known = kind == "rejected" and len(position) == 3
+    return Stored(seq, rejected, id_from_inbox(*position) if known else None)
 
 
 def _foreign(payload: bytes, seq: int) -> Rejected:

@@ -1,8 +1,8 @@
 """The streams of the log, the inbox, the rejected messages and the keys: definition, creation and reconciliation.
 
-Reconciliation only raises limits. It never shrinks one, changes the discard policy, or touches what it does not know;
-such differences are returned as sentences. A NATS user without the right to create or change streams can run it as
-long as nothing has to change.
+Reconciliation only raises limits. It never shrinks one, lets the log or the inbox discard, or touches what it does not
+know; such differences are returned as sentences. A NATS user without the right to create or change streams can run it
+as long as nothing has to change.
 """
 
 import secrets
@@ -21,14 +21,14 @@ from contracts.subjects import (
 )
 from runtime.log.client import LogClient
 from runtime.log.errors import JetStreamApiError, JetStreamUnavailableError, StreamMissingError
-from runtime.log.metadata import EPOCH_KEY, epoch_of
+from runtime.log.metadata import EPOCH_KEY, epoch_of, removed_from
 from runtime.settings import Settings
 
 _NAME_IN_USE = 10058
 _NO_ROOM = {10023, 10047}
 _LIMITS = ("max_bytes", "max_msgs", "max_age", "max_msgs_per_subject")  # -1 or 0: unlimited
 _GROWING = (*_LIMITS, "duplicate_window", "num_replicas")
-_MANAGED = (*_GROWING, "subjects", "allow_direct", "deny_delete", "deny_purge")
+_MANAGED = (*_GROWING, "discard", "subjects", "allow_direct", "deny_delete", "deny_purge")
 
 FULL = 0.95
 """Share of a stream's bytes from which on it is reported: early enough to act."""
@@ -79,6 +79,8 @@ def stream_configs(settings: Settings) -> list[dict[str, Any]]:
             "description": "Tailrace: what validation refused from the inbox, with the reason.",
             "subjects": [REJECTED],
             "retention": "limits",
+            # a full store must not hold up the inbox's good messages
+            "discard": "old",
             "max_bytes": settings.rejected_max_bytes,
         },
         {
@@ -101,11 +103,18 @@ def stream_problems(info: dict[str, Any]) -> list[str]:
     title, setting = _TITLES[config["name"]]
     problems = []
     limit = config.get("max_bytes", -1)
-    if limit > 0 and state["bytes"] >= FULL * limit:
-        problems.append(
-            f"{title} uses {100 * state['bytes'] / limit:.0f} % of its {limit:,} bytes and refuses messages when it is "
-            f"full: raise {setting} and run `tailrace migrate`"
-        )
+    nearly_full = limit > 0 and state["bytes"] >= FULL * limit
+    used = f"{title} uses {100 * state['bytes'] / limit:.0f} % of its {limit:,} bytes"
+    if config["name"] == REJECTED_STREAM:
+        dropped = state["last_seq"] - state["messages"] - removed_from(info)
+        if dropped > 0 or nearly_full:
+            lost = f" and has dropped its {dropped:,} oldest messages" if dropped > 0 else ""
+            problems.append(
+                f"{used}{lost}; it drops the oldest when it is full: retry or purge them (`tailrace rejected retry`, "
+                f"`tailrace rejected purge`), or raise {setting} and run `tailrace migrate`"
+            )
+    elif nearly_full:
+        problems.append(f"{used} and refuses messages when it is full: raise {setting} and run `tailrace migrate`")
     if config["name"] != LOG_STREAM:
         return problems
     for key, shown in (("max_age", "{:g} s"), ("max_msgs", "{}"), ("max_msgs_per_subject", "{}")):
@@ -194,6 +203,8 @@ def _differences(wanted: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str
     """Returns the settings of a stream to change, and sentences about those left as they are."""
     name, found = wanted["name"], info["config"]
     for key in ("retention", "storage", "discard"):
+        if key == "discard" and wanted[key] == "old":
+            continue
         if found.get(key) != wanted[key]:
             raise ConflictError(
                 f"the stream {name} has {key} {found.get(key)!r}, but {wanted[key]!r} is needed; "

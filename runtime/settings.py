@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     )
     inbox_max_bytes: PositiveInt = Field(1024 * MEBIBYTE, description="size at which the inbox refuses new messages")
     rejected_max_bytes: PositiveInt = Field(
-        1024 * MEBIBYTE, description="maximum size of the stream of rejected messages"
+        1024 * MEBIBYTE, description="size at which the stream of rejected messages drops its oldest"
     )
     dedupe_window: PositiveFloat = Field(120.0, description="how long the log itself detects a duplicate event_id")
     max_event_types: PositiveInt = Field(

@@ -1,4 +1,4 @@
-"""The log's epoch and recorded gaps, which its stream's metadata stores."""
+"""What the streams' metadata stores: the log's epoch and recorded gaps, and removed messages."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from contracts.errors import ConfigurationError
 
 EPOCH_KEY = "tailrace-epoch"
 GAPS_KEY = "tailrace-gaps"
+REMOVED_KEY = "tailrace-removed"
 
 
 def epoch_of(info: dict[str, Any]) -> str:
@@ -27,6 +28,12 @@ def gaps_of(info: dict[str, Any]) -> tuple[Gap, ...]:
         raise ConfigurationError(
             f"the metadata {GAPS_KEY} of the log's stream is {text!r}: correct it, to gaps such as 1200-1399,5000-5000"
         ) from None
+
+
+def removed_from(info: dict[str, Any]) -> int:
+    """Returns how many messages `tailrace rejected` has removed from a stream."""
+    text = _value(info, REMOVED_KEY)
+    return int(text) if text.isdecimal() else 0
 
 
 def gaps_text(gaps: tuple[Gap, ...]) -> str:

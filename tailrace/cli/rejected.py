@@ -1,23 +1,30 @@
-"""``tailrace rejected``: lists the messages that validation rejected from the inbox."""
+"""``tailrace rejected``: lists, retries and purges the messages that validation rejected from the inbox."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
 
-from command.rejected import Rejected, list_rejected
+from command.rejected import Stored, event_to_retry, list_rejected, purge_rejected, read_rejected, remove_rejected
+from contracts.errors import ConfigurationError
+from runtime.log.client import LogClient
 from runtime.printable import printable
 from runtime.settings import Settings
 from tailrace.cli.connections import open_log
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
-from tailrace.endpoints import settings_for
+from tailrace.command_client import CommandClient
+from tailrace.endpoints import service_url, settings_for
 from tailrace.terminal import list_table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 SHOWN = 200
 """Characters of a payload in the table; --json shows all of it."""
+BATCH_BYTES = 1024 * 1024
+"""Bytes of events per request: a quarter of the default limit of a body."""
 
 
 @app.callback()
@@ -35,19 +42,111 @@ def rejected_list(
     found = run_to_end(_list(settings_for(data_dir), limit))
     if as_json:
         for one in found:
-            typer.echo(printable(msgspec.json.encode(one).decode()))
+            line = {"seq": one.seq, **msgspec.to_builtins(one.rejected)}
+            typer.echo(printable(msgspec.json.encode(line).decode()))
     elif found:
-        columns = ("received", "inbox", "code", "reason", "payload")
+        columns = ("message", "received", "code", "reason", "payload")
         Console().print(list_table(columns, map(_row, found)))
     else:
         typer.echo("no rejected messages")
 
 
-async def _list(settings: Settings, limit: int) -> list[Rejected]:
+@app.command("retry")
+def rejected_retry(
+    fixed: Annotated[
+        Path | None,
+        typer.Option(
+            help="Retry only the messages of this file: lines of `rejected list --json` with corrected payloads.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Send rejected messages to the command service again, after their cause is fixed, and remove those it accepts.
+
+    A fixed upcaster has to be loaded by the command service: restart it first.
+    """
+    payloads = None if fixed is None else _read_fixed(fixed)
+    stored, still = run_to_end(_retry(settings_for(data_dir), payloads))
+    typer.echo(f"{stored:,} stored in the log, {still:,} still rejected")
+
+
+@app.command("purge")
+def rejected_purge(
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False, data_dir: DataDir = None
+) -> None:
+    """Remove all rejected messages for good."""
+    if not yes:
+        typer.confirm("Remove all rejected messages for good?", abort=True)
+    typer.echo(f"{run_to_end(_purge(settings_for(data_dir))):,} rejected messages removed")
+
+
+async def _list(settings: Settings, limit: int) -> list[Stored]:
     async with open_log(settings, "rejected") as client:
         return (await list_rejected(client, limit))[::-1]
 
 
-def _row(one: Rejected) -> tuple[str, ...]:
-    payload = one.payload if len(one.payload) <= SHOWN else one.payload[:SHOWN] + "…"
-    return one.received_at.isoformat(" ", "seconds"), str(one.inbox_seq), one.code, one.message, payload
+async def _purge(settings: Settings) -> int:
+    async with open_log(settings, "rejected") as client:
+        return await purge_rejected(client)
+
+
+async def _retry(settings: Settings, payloads: dict[int, str] | None) -> tuple[int, int]:
+    stored = still = 0
+    command = CommandClient(service_url(settings, "command"), key=settings.write_key)
+    async with open_log(settings, "rejected") as log, command:
+        async for batch in _batches(log, payloads):
+            sent = [(seq, event) for seq, event in batch if event is not None]
+            reasons = {seq: "its sender has to send it again: not all of it is stored" for seq, _ in batch}
+            for seq, _ in sent:
+                del reasons[seq]
+            if sent:
+                answer = await command.send([event for _, event in sent])
+                reasons |= {sent[one.index][0]: one.message for one in answer.rejected}
+            accepted = [seq for seq, _ in sent if seq not in reasons]
+            await remove_rejected(log, accepted)
+            stored, still = stored + len(accepted), still + len(reasons)
+            for seq, reason in sorted(reasons.items()):
+                typer.echo(f"message {seq}: still rejected: {printable(reason)}")
+    return stored, still
+
+
+async def _batches(log: LogClient, payloads: dict[int, str] | None) -> AsyncIterator[list[tuple[int, bytes | None]]]:
+    """Yields messages with their events, by ``BATCH_BYTES``."""
+    batch: list[tuple[int, bytes | None]] = []
+    size = 0
+    async for one in read_rejected(log):
+        if payloads is not None and one.seq not in payloads:
+            continue
+        event = event_to_retry(one, None if payloads is None else payloads[one.seq])
+        batch.append((one.seq, event))
+        size += len(event or b"")
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class _Fixed(msgspec.Struct):
+    seq: int
+    payload: str
+
+
+def _read_fixed(file: Path) -> dict[int, str]:
+    try:
+        lines = msgspec.json.Decoder(_Fixed).decode_lines(file.read_bytes())
+    except (msgspec.MsgspecError, OSError) as error:
+        raise ConfigurationError(
+            f"{file} can't be read: {error}; expected lines of `tailrace rejected list --json`"
+        ) from None
+    return {line.seq: line.payload for line in lines}
+
+
+def _row(one: Stored) -> tuple[str, ...]:
+    rejected = one.rejected
+    payload = rejected.payload if len(rejected.payload) <= SHOWN else rejected.payload[:SHOWN] + "…"
+    received = rejected.received_at.isoformat(" ", "seconds")
+    return str(one.seq), received, rejected.code, rejected.message, payload

@@ -58,7 +58,7 @@ async def until_rejected(log: LogClient, count: int) -> list[Rejected]:
         return len(await list_rejected(log, count + 1)) >= count
 
     await until(there)
-    return await list_rejected(log, count + 1)
+    return [one.rejected for one in await list_rejected(log, count + 1)]
 
 
 async def test_an_inbox_event_is_logged_at_once_with_an_id(command: Command, nats: Client, log: LogClient) -> None:
@@ -220,7 +220,7 @@ async def test_two_services_share_the_inbox(settings: Settings, nats: Client, lo
 async def test_a_foreign_message_in_the_rejected_stream_is_listed(nats: Client, log: LogClient) -> None:
     await nats.jetstream().publish("analytics.rejected.other", b"?")
     [rejected] = await list_rejected(log, 10)
-    assert (rejected.code, rejected.payload) == ("unreadable", "?")
+    assert (rejected.rejected.code, rejected.rejected.payload) == ("unreadable", "?")
 
 
 async def rejected_message_id(log: LogClient, seq: int) -> str:

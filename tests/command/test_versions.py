@@ -76,7 +76,7 @@ async def test_nats_and_http_validate_versions_alike(command: Command, settings:
         for event in (bad, SENT[2]):
             await nats.jetstream().publish(INBOX, json.dumps(event).encode())
         await until_inbox_is_empty(log)
-    assert [one.code for one in await list_rejected(log, 10)] == [code]
+    assert [one.rejected.code for one in await list_rejected(log, 10)] == [code]
     assert [one.event_version for one in await logged_events(log)] == [2]
 
 

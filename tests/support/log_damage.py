@@ -5,6 +5,7 @@ The functions that touch files need a stopped server.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from contracts.entries import Gap
 from contracts.subjects import LOG_STREAM
@@ -18,6 +19,12 @@ async def allow_deletes(log: LogClient) -> None:
     config = (await log.stream_info(LOG_STREAM))["config"]
     await log.api(f"STREAM.DELETE.{LOG_STREAM}")
     await log.api(f"STREAM.CREATE.{LOG_STREAM}", {**config, "deny_delete": False})
+
+
+async def change_stream(log: LogClient, stream: str, **changes: Any) -> None:
+    """Changes the configuration of a stream, like the NATS command line."""
+    config = (await log.stream_info(stream))["config"]
+    await log.api(f"STREAM.UPDATE.{stream}", {**config, **changes})
 
 
 async def delete_entries(log: LogClient, *gaps: Gap) -> None:

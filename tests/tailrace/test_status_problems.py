@@ -3,7 +3,6 @@
 import asyncio
 import json
 from contextlib import suppress
-from typing import Any
 
 import asyncpg
 import pytest
@@ -16,7 +15,7 @@ from migrations.stream_metadata import accept_gap
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import append, log_events, log_raw, some_events
-from tests.support.log_damage import allow_deletes, delete_entries
+from tests.support.log_damage import allow_deletes, change_stream, delete_entries
 from tests.support.processes import run_tailrace, running_service, start_service
 from tests.support.projector import idle_projector
 from tests.support.waiting import until
@@ -31,11 +30,6 @@ async def problems(settings: Settings) -> list[str]:
     found: list[str] = json.loads(result.stdout)["problems"]
     assert result.returncode == (1 if found else 0)
     return found
-
-
-async def change_stream(log: LogClient, stream: str, **changes: Any) -> None:
-    config = (await log.stream_info(stream))["config"]
-    await log.api(f"STREAM.UPDATE.{stream}", {**config, **changes})
 
 
 async def set_position(connection: asyncpg.Connection, log: LogClient) -> None:
@@ -54,7 +48,7 @@ async def set_position(connection: asyncpg.Connection, log: LogClient) -> None:
         (
             REJECTED_STREAM,
             f"{REJECTED_PREFIX}filler",
-            r"the store of rejected messages uses 9\d % of its 65,536 bytes.*TAILRACE_REJECTED_MAX_BYTES.*",
+            r"the store of rejected messages uses 9\d % of its 65,536 bytes.*it drops the oldest when it is full.*",
         ),
     ],
 )

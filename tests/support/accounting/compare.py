@@ -24,7 +24,7 @@ async def check_accounts(expected: Expected, log: LogClient, models: ReadModels)
     totals = expected.totals()
     logged = await recount_log(log, naive_reader(expected.release))
     assert logged == totals.wanted, f"the log: {logged}, not {totals.wanted}"
-    kept = sorted(payload_number(one.payload.encode()) for one in await list_rejected(log, 10_000))
+    kept = sorted(payload_number(one.rejected.payload.encode()) for one in await list_rejected(log, 10_000))
     assert kept == sorted(expected.unanswered), f"rejected without an answer: {kept}, not {sorted(expected.unanswered)}"
     digests = {await _compare(view, totals, expected, log, models) for view in models.views()}
     assert len(digests - {None}) <= 1, f"the models' digests differ: {digests}"
