@@ -225,8 +225,8 @@ def run_tailrace(settings: Settings, *arguments: str, **variables: str) -> "subp
 
 
 @contextmanager
-def running_service(settings: Settings, *arguments: str) -> Iterator[TailraceProcess]:
-    process = start_service(settings, *arguments)
+def running_service(settings: Settings, *arguments: str, **variables: str) -> Iterator[TailraceProcess]:
+    process = TailraceProcess(arguments, service_environment(settings) | variables)
     try:
         yield process
     finally:
