@@ -1,31 +1,80 @@
-"""Distinct users of a range, of all time and per event type, from the sets of users in the read model."""
+"""Distinct users of ranges and buckets, of all time and per event type, from the sets of users in the read model.
 
+A thread merges the sets: those of a long range, and many recent batches, would hold up other requests.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
-from migrations.user_sets import ALL, DAY, HOUR, SECONDS, Part, cover, unpack_users
+from migrations.user_sets import ALL, DAY, HOUR, QUARTER, SECONDS, Part, cover, unpack_users
 from query.database import Snapshot
 from query.parameters import Range
 
+MAX_TYPES = 1_000
+"""Event types of a range up to which users are counted per type: more types have too many sets."""
+
 Users = dict[str, BitMap]
+Sets = defaultdict[tuple[int, str], list[BitMap]]
+"""Sets to merge, by bucket number and event type."""
 
 
-async def count_users(ask: Snapshot, whole: Range, types: list[str] | None) -> dict[str, int]:
-    """Returns the distinct users of a range per event type; "" counts all types together."""
-    covered = cover(*whole)
-    found = await _read_sets(ask, covered.parts, types)
-    for event_type, ordinals in await _read_rests(ask, covered.rests, types):
-        _add(found, event_type, ordinals)
-    return _counts(found)
+class Intervals(NamedTuple):
+    """Disjoint ranges in order, each of them in a bucket, and how to read their users.
+
+    ``numbers`` are the buckets. ``parts`` are whole buckets of the sets, ``rests`` what only single events can tell.
+    """
+
+    ranges: list[Range]
+    numbers: list[int]
+    parts: list[Part]
+    rests: list[Range]
+
+
+class UserCounts(NamedTuple):
+    """Distinct users per event type, and per bucket and event type; "" counts all types together.
+
+    Unless they are counted ``per_type``, there is only "".
+    """
+
+    by_type: dict[str, int]
+    by_bucket: dict[tuple[int, str], int]
+    per_type: bool
+
+
+async def cover_ranges(ranges: Sequence[Range], numbers: Sequence[int]) -> Intervals:
+    """Returns how to read the users of disjoint ranges; each belongs to the bucket with the same place in ``numbers``.
+
+    A bucket may have several ranges. Neighbours are read together.
+    """
+    return await asyncio.to_thread(_cover, ranges, numbers)
+
+
+async def count_users(ask: Snapshot, intervals: Intervals, types: list[str] | None, *, per_type: bool) -> UserCounts:
+    """Counts the distinct users of intervals."""
+    if not intervals.ranges:
+        return UserCounts({"": 0}, {}, per_type)
+    # no quarter hour has a set of all types
+    parts = [(*part, not per_type and types is None and part.level != QUARTER) for part in intervals.parts]
+    stored = await ask.rows("user_sets", *_columns(parts, 4), types)
+    recent = await ask.rows("set_log")
+    rests = []
+    if intervals.rests:
+        starts = [one.start for one in intervals.ranges]
+        rests = await ask.rows("users_of_rows", *_columns(intervals.rests, 2), types, starts)
+    return await asyncio.to_thread(_count, intervals, stored, recent, rests, types, per_type)
 
 
 async def count_users_of_all_time(ask: Snapshot, types: list[str]) -> int:
     """Returns the distinct users that have an event of any of the types."""
-    return _counts(await _read_sets(ask, [_ALL_TIME], types))[""]
+    return len(BitMap.union(BitMap(), *(await _read_all_time(ask, types)).values()))
 
 
 async def types_of_user(ask: Snapshot, user_id: int, types: list[str] | None) -> list[str]:
@@ -33,7 +82,7 @@ async def types_of_user(ask: Snapshot, user_id: int, types: list[str] | None) ->
     ordinal = await _ordinal(ask, user_id)
     if ordinal is None:
         return []
-    found = await _read_sets(ask, [_ALL_TIME], types)
+    found = await _read_all_time(ask, types)
     return sorted(event_type for event_type, users in found.items() if ordinal in users)
 
 
@@ -43,12 +92,12 @@ async def hours_of_user(ask: Snapshot, user_id: int, types: list[str], whole: Ra
     if ordinal is None:
         return []
     first, last = int(whole.start.timestamp()), ceil(whole.end.timestamp())
-    recent = {
-        start // SECONDS[HOUR] * SECONDS[HOUR]
-        for start, event_type, one in await _read_recent(ask)
-        if one == ordinal and event_type in types
+    recent = await asyncio.to_thread(_recent, await ask.rows("set_log"), types)
+    hours = {
+        hour
+        for (quarter, _), users in recent.items()
+        if first <= (hour := quarter // SECONDS[HOUR] * SECONDS[HOUR]) < last and ordinal in users
     }
-    hours = {hour for hour in recent if first <= hour < last}
     days = await _buckets_of(ask, ordinal, Part(DAY, first // SECONDS[DAY] * SECONDS[DAY], last), types)
     for day in days:
         if len(hours) >= limit and day + SECONDS[DAY] <= sorted(hours, reverse=True)[limit - 1]:
@@ -58,9 +107,6 @@ async def hours_of_user(ask: Snapshot, user_id: int, types: list[str], whole: Ra
     return [datetime.fromtimestamp(hour, UTC) for hour in sorted(hours, reverse=True)[:limit]]
 
 
-_ALL_TIME = Part(ALL, 0, 1)
-
-
 async def _ordinal(ask: Snapshot, user_id: int) -> int | None:
     rows = await ask.rows("user_ordinal", user_id)
     return rows[0]["ordinal"] if rows else None
@@ -68,51 +114,101 @@ async def _ordinal(ask: Snapshot, user_id: int) -> int | None:
 
 async def _buckets_of(ask: Snapshot, ordinal: int, part: Part, types: list[str]) -> list[int]:
     """Returns the buckets of a part that contain a user, newest first."""
-    rows = await _stored(ask, [part], types)
-    return sorted({row["bucket"] for row in rows if ordinal in BitMap.deserialize(row["members"])}, reverse=True)
+
+    def containing() -> set[int]:
+        return {row["bucket"] for row in rows if ordinal in BitMap.deserialize(row["members"])}
+
+    rows = await ask.rows("user_sets", *_columns([(*part, False)], 4), types)
+    return sorted(await asyncio.to_thread(containing), reverse=True)
 
 
-async def _read_sets(ask: Snapshot, parts: Sequence[Part], types: list[str] | None) -> Users:
-    """Returns the union of whole buckets per event type, with the users of recent batches."""
-    sets: dict[str, list[BitMap]] = {}
-    for row in await _stored(ask, parts, types):
-        sets.setdefault(row["event_type"], []).append(BitMap.deserialize(row["members"]))
-    found = {event_type: BitMap.union(*one) for event_type, one in sets.items()}
-    recent: dict[str, list[int]] = {}
-    for start, event_type, ordinal in await _read_recent(ask):
-        if any(part.level == ALL or part.start <= start < part.end for part in parts) and (
-            types is None or event_type in types
-        ):
-            recent.setdefault(event_type, []).append(ordinal)
-    for event_type, ordinals in recent.items():
-        _add(found, event_type, ordinals)
+async def _read_all_time(ask: Snapshot, types: list[str] | None) -> Users:
+    """Returns the users of all time per event type."""
+
+    def merged() -> Users:
+        found = {row["event_type"]: BitMap.deserialize(row["members"]) for row in stored}
+        for (_, event_type), users in _recent(recent, types).items():
+            found[event_type] = found.get(event_type, BitMap()) | BitMap(users)
+        return found
+
+    stored = await ask.rows("user_sets", *_columns([(ALL, 0, 1, False)], 4), types)
+    recent = await ask.rows("set_log")
+    return await asyncio.to_thread(merged)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], number: int) -> list[list[Any]]:
+    return [[row[column] for row in rows] for column in range(number)]
+
+
+def _recent(rows: Sequence[Any], types: list[str] | None) -> dict[tuple[int, str], list[int]]:
+    """Returns the users of recent batches, per quarter hour and event type."""
+    found: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    for row in rows:
+        for quarter, event_type, ordinal in unpack_users(row["event_types"], row["packed"]):
+            found[quarter, event_type].append(ordinal)
+    wanted = None if types is None else set(types)
+    return {key: users for key, users in found.items() if wanted is None or key[1] in wanted}
+
+
+def _cover(ranges: Sequence[Range], numbers: Sequence[int]) -> Intervals:
+    parts: list[Part] = []
+    rests: list[Range] = []
+    for one in ranges:
+        covered = cover(*one)
+        parts += covered.parts
+        rests += (Range(*rest) for rest in covered.rests)
+    parts.sort()
+    rests.sort()
+    joined = [Part(level, *times) for level in SECONDS for times in _join(one[1:] for one in parts if one[0] == level)]
+    return Intervals(list(ranges), list(numbers), joined, [Range(*rest) for rest in _join(rests)])
+
+
+def _join(ranges: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Joins neighbours among ranges in order."""
+    found: list[tuple[Any, Any]] = []
+    for start, end in ranges:
+        if found and found[-1][1] == start:
+            found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
     return found
 
 
-async def _stored(ask: Snapshot, parts: Sequence[Part], types: list[str] | None) -> list[Any]:
-    columns = [list(column) for column in zip(*parts, strict=True)] if parts else [[], [], []]
-    return await ask.rows("user_sets", *columns, types)
+def _count(
+    intervals: Intervals,
+    stored: Sequence[Any],
+    recent: Sequence[Any],
+    rests: Sequence[Any],
+    types: list[str] | None,
+    per_type: bool,
+) -> UserCounts:
+    starts = [one.start.timestamp() for one in intervals.ranges]
+    sets: Sets = defaultdict(list)
+
+    def add(place: int, event_type: str, users: BitMap) -> None:
+        sets[intervals.numbers[place], event_type if per_type else ""].append(users)
+
+    for row in stored:
+        add(bisect_right(starts, row["bucket"]) - 1, row["event_type"], BitMap.deserialize(row["members"]))
+    for (quarter, event_type), ordinals in _recent(recent, types).items():
+        place = bisect_right(starts, quarter) - 1
+        # a quarter hour that is not whole is among the rests
+        if place >= 0 and quarter + SECONDS[QUARTER] <= intervals.ranges[place].end.timestamp():
+            add(place, event_type, BitMap(ordinals))
+    for row in rests:
+        add(row["place"], row["event_type"], BitMap(row["ordinals"]))
+    merged = {key: BitMap.union(*several) for key, several in sets.items()}
+    by_bucket = {key: len(users) for key, users in merged.items()}
+    by_bucket |= {(number, ""): len(users) for number, users in _grouped(merged, 0).items()}
+    of_types = _grouped(merged, 1)
+    everybody = BitMap.union(BitMap(), *of_types.values())
+    by_type = {event_type: len(users) for event_type, users in of_types.items()}
+    return UserCounts(by_type | {"": len(everybody)}, by_bucket, per_type)
 
 
-async def _read_recent(ask: Snapshot) -> list[tuple[int, str, int]]:
-    return [user for row in await ask.rows("set_log") for user in unpack_users(row["event_types"], row["packed"])]
-
-
-async def _read_rests(
-    ask: Snapshot, rests: Sequence[tuple[datetime, datetime]], types: list[str] | None
-) -> list[tuple[str, list[int]]]:
-    if not rests:
-        return []
-    starts, ends = zip(*rests, strict=True)
-    rows = await ask.rows("users_of_rows", starts, ends, types)
-    return [(row["event_type"], row["ordinals"]) for row in rows]
-
-
-def _add(users: Users, event_type: str, ordinals: Iterable[int]) -> None:
-    found = BitMap(ordinals)
-    users[event_type] = users[event_type] | found if event_type in users else found
-
-
-def _counts(users: Users) -> dict[str, int]:
-    counts = {event_type: len(found) for event_type, found in users.items()}
-    return {**counts, "": len(BitMap.union(*users.values())) if users else 0}
+def _grouped(merged: dict[tuple[int, str], BitMap], part: int) -> dict[Any, BitMap]:
+    """Merges sets by the bucket (``part`` 0) or the event type (1) of their keys."""
+    groups: defaultdict[Any, list[BitMap]] = defaultdict(list)
+    for key, users in merged.items():
+        groups[itemgetter(part)(key)].append(users)
+    return {one: BitMap.union(*several) for one, several in groups.items()}

@@ -13,7 +13,7 @@ test("a stack has a layer for each frequent type, by name, and one for the other
   const byType = new Map(Array.from({ length: 13 }, (_, number) => [`t${12 - number}`, [number, 1]] as const));
   const stack = layers(new Map([...byType].map(([type, values]) => [type, [...values]])));
   assert.equal(stack.length, 11);
-  assert.deepEqual(stack.at(-1), { type: null, values: [0 + 1 + 2, 3] });
+  assert.deepEqual(stack.at(-1), { type: null, name: "other types", values: [0 + 1 + 2, 3] });
   const names = stack.slice(0, -1).map(({ type }) => type as string);
   assert.deepEqual(names, names.toSorted());
 });

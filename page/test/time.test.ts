@@ -26,21 +26,22 @@ test("a bucket ends where the next one begins, a local day may have 25 hours", (
 test("long ranges start on the hour, so that counts of whole hours answer them", () => {
   const question = { range: presetById("7d") as Range, types: ["a"], zone: "Asia/Kolkata" };
   const now = at("2026-11-24T10:12:13Z");
-  const asked = new URL(mainRequest(question, true, now), "http://host").searchParams;
+  const asked = new URL(mainRequest(question, true, false, now), "http://host").searchParams;
   assert.deepEqual(
     ["from", "to", "compare", "tz", "event_type", "top"].map((name) => asked.get(name)),
     ["2026-11-17T10:00:00.000Z", "-0s", "previous", "Asia/Kolkata", "a", null],
   );
   assert.match(
-    mainRequest({ ...question, range: presetById("1h") as Range }, false, now),
+    mainRequest({ ...question, range: presetById("1h") as Range }, false, false, now),
     /^\/stats\?from=-60m&to=-0s&tz/,
   );
-  assert.doesNotMatch(mainRequest({ ...question, range: ALL_TIME }, true, now), /from|to=|compare/);
+  assert.doesNotMatch(mainRequest({ ...question, range: ALL_TIME }, true, false, now), /from|to=|compare/);
   const custom = customRange(at("2026-11-20T10:00:00Z"), at("2026-11-20T11:00:00Z"));
   assert.match(
-    decodeURIComponent(mainRequest({ ...question, range: custom }, true, now)),
+    decodeURIComponent(mainRequest({ ...question, range: custom }, true, false, now)),
     /from=2026-11-20T10:00:00.000Z&to=2026-11-20T11:00:00.000Z.*compare=previous/,
   );
+  assert.match(mainRequest(question, true, true, now), /users=series/);
   assert.match(pathsRequest(question, now), /users=false&top=event_data.path/);
 });
 
@@ -52,7 +53,7 @@ test("a series has every bucket of its range and marks the incomplete ones", () 
   ];
   const minutes = ["00", "01", "02", "03", "04"].map((minute) => `2026-11-24T10:${minute}:00+01:00`);
   const [from, to] = [at("2026-11-24T10:00:30+01:00"), at("2026-11-24T10:05:00+01:00")];
-  const series = wholeSeries(points, minutes, "minute", from, to);
+  const series = wholeSeries(points, minutes, null, "minute", from, to);
   assert.deepEqual(series.totals, [0, 3, 0, 0, 5]);
   assert.deepEqual(series.byType.get("b"), [0, 1, 0, 0, 0]);
   assert.deepEqual([series.cutFirst, series.cutLast], [true, false]);
@@ -65,8 +66,15 @@ test("a point outside the buckets is counted", () => {
     events: 1,
   }));
   const buckets = ["2026-10-24T00:00:00+02:00", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"];
-  assert.deepEqual(wholeSeries(points, buckets, "day", null, null).totals, [1, 0, 0, 1]);
-  assert.deepEqual(wholeSeries([], [], "day", null, null).starts, []);
+  const series = wholeSeries(points, buckets, [2, 0, 0], "day", null, null);
+  assert.deepEqual(
+    [series.totals, series.users],
+    [
+      [1, 0, 0, 1],
+      [2, 0, 0, 0],
+    ],
+  );
+  assert.deepEqual(wholeSeries([], [], null, "day", null, null).starts, []);
 });
 
 test("a day without a midnight has a label", () => {

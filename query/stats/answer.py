@@ -12,11 +12,12 @@ from query.database import Snapshot, snapshot
 from query.errors import BadParameterError
 from query.parameters import Range, closed_range
 from query.stats.buckets import Buckets, fitting_buckets, named_buckets
-from query.stats.counting import Counts, count_all_time, count_range, count_series, count_values
+from query.stats.counting import Counts, count_all_time, count_range, count_series, count_values, series_points
 from query.stats.etag import make_etag, matches_etag
 from query.stats.models import Previous, SeriesPoint, Stats, Top
 from query.stats.question import StatsQuestion
 from query.stats.ranges import Bucket, bucket_start
+from query.users import Intervals, cover_ranges
 from runtime.log.client import LogClient
 
 
@@ -35,6 +36,7 @@ class _Counted(NamedTuple):
     bucket: Bucket
     buckets: list[str]
     series: list[SeriesPoint]
+    users_per_bucket: list[int] | None
     counts: Counts
     top: Top | None
     previous: Previous | None
@@ -67,7 +69,7 @@ async def answer(
         projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
         measuring = asyncio.create_task(measure_lag(log, projected))
         try:
-            counted = await _count(ask, question)
+            counted = await _count(ask, question, position["raw_from"])
         except BaseException:
             measuring.cancel()
             raise
@@ -81,6 +83,8 @@ async def answer(
         "totals": counted.counts.totals,
         "by_type": counted.counts.by_type,
         "series": counted.series,
+        "users_per_bucket": counted.users_per_bucket,
+        "users_per_type": counted.counts.users_per_type,
         "top": counted.top,
         "previous": counted.previous,
         "as_of": {
@@ -111,18 +115,47 @@ def _check_kept(question: StatsQuestion, raw_from: datetime | None) -> None:
         )
 
 
-async def _count(ask: Snapshot, question: StatsQuestion) -> _Counted:
+async def _count(ask: Snapshot, question: StatsQuestion, raw_from: datetime | None) -> _Counted:
     types = await ask.event_types(question.patterns)
     whole = closed_range(question.start, question.end)
     bucket, buckets = await _buckets(ask, question, whole)
     labels = buckets.formatted(question.zone)
-    series = await count_series(ask, _covered(question, whole, buckets), buckets, labels, types)
-    if question.start is None and question.end is None:
-        counts = await count_all_time(ask, types, users=question.users)
-    else:
-        counts = await count_range(ask, whole, types, series, users=question.users)
+    covered = _covered(question, whole, buckets)
+    series = await count_series(ask, covered, buckets, types)
+    is_all_time = question.start is None and question.end is None
+    intervals = None
+    if question.users == "series":
+        intervals = await _intervals(covered, buckets, raw_from)
+    elif question.users and not is_all_time:
+        intervals = await cover_ranges([whole], [0])
+    counts, users = await count_range(ask, intervals, types, series)
+    if is_all_time:
+        counts = await count_all_time(ask, types, users=question.users is not False)
+    of_series = users if question.users == "series" else None
+    points = series_points(series, labels, of_series)
+    per_bucket = [of_series.by_bucket.get((number, ""), 0) for number in range(len(labels))] if of_series else None
     top = await count_values(ask, whole, types, question.top, question.top_limit) if question.top else None
-    return _Counted(bucket, labels, series, counts, top, await _count_previous(ask, question, types))
+    return _Counted(bucket, labels, points, per_bucket, counts, top, await _count_previous(ask, question, types))
+
+
+async def _intervals(covered: Range, buckets: Buckets, raw_from: datetime | None) -> Intervals:
+    """Returns the intervals whose users a series counts.
+
+    Raises:
+        NoLongerKeptError: retention dropped single events that they need.
+    """
+    ends = [*buckets.starts[1:], buckets.end]
+    ranges = [
+        Range(max(start, covered.start), min(end, covered.end))
+        for start, end in zip(buckets.starts, ends, strict=False)
+    ]
+    intervals = await cover_ranges(ranges, buckets.numbers)
+    if raw_from is not None and any(rest.start < raw_from for rest in intervals.rests):
+        raise NoLongerKeptError(
+            f"users: before {raw_from:%Y-%m-%d} only users of whole quarter hours are kept: request coarser buckets, "
+            "or a later 'from'"
+        )
+    return intervals
 
 
 async def _buckets(ask: Snapshot, question: StatsQuestion, whole: Range) -> tuple[Bucket, Buckets]:
@@ -153,7 +186,7 @@ async def _count_previous(ask: Snapshot, question: StatsQuestion, types: list[st
     if before is None:
         return None
     whole = closed_range(*before)
-    one_bucket = Buckets([whole.start], [whole.start], [0], whole.end)
-    series = await count_series(ask, whole, one_bucket, one_bucket.formatted(question.zone), types)
-    counts = await count_range(ask, whole, types, series, users=question.users)
+    series = await count_series(ask, whole, Buckets([whole.start], [whole.start], [0], whole.end), types)
+    intervals = await cover_ranges([whole], [0]) if question.users else None
+    counts, _ = await count_range(ask, intervals, types, series)
     return {"from": before.start, "to": before.end, "totals": counts.totals, "by_type": counts.by_type}

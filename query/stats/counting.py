@@ -14,7 +14,7 @@ from query.parameters import Range
 from query.stats.buckets import Buckets
 from query.stats.models import SeriesPoint, Top, TopValue, Totals, TypeTotals
 from query.stats.ranges import bucket_start, segments
-from query.users import count_users, count_users_of_all_time
+from query.users import MAX_TYPES, Intervals, UserCounts, count_users, count_users_of_all_time
 
 MAX_TOP_EVENTS = 1_000_000
 """Events of which the values of a property are counted; each costs about 1.5 µs of the database."""
@@ -22,11 +22,16 @@ TOP_TIMEOUT = 5.0
 """Seconds that counting them may take."""
 
 
+Series = list[tuple[int, str, int]]
+"""(bucket number, event type, events), in order."""
+
+
 class Counts(NamedTuple):
     """Events and users per event type, with the totals under ""; ``users`` is None if they were not counted."""
 
     events: Mapping[str, int]
     users: Mapping[str, int] | None
+    users_per_type: bool
 
     @property
     def totals(self) -> Totals:
@@ -43,13 +48,13 @@ class Counts(NamedTuple):
         ]
 
     def _users_of(self, event_type: str) -> int | None:
-        return None if self.users is None else self.users.get(event_type, 0)
+        if self.users is None or (event_type and not self.users_per_type):
+            return None
+        return self.users.get(event_type, 0)
 
 
-async def count_series(
-    ask: Snapshot, whole: Range, buckets: Buckets, labels: list[str], types: list[str] | None
-) -> list[SeriesPoint]:
-    """Returns events per bucket and type in a range, exact at its edges; ``labels`` are the buckets as text."""
+async def count_series(ask: Snapshot, whole: Range, buckets: Buckets, types: list[str] | None) -> Series:
+    """Returns (bucket number, event type, events) of a range, exact at its edges."""
     parts = segments(whole, buckets.starts)
     rows = await ask.rows(
         "series",
@@ -60,20 +65,38 @@ async def count_series(
         buckets.numbers,
         types,
     )
-    return [SeriesPoint(bucket=labels[number], event_type=kind, events=events) for number, kind, events in rows]
+    return [tuple(row) for row in rows]
+
+
+def series_points(series: Series, labels: list[str], users: UserCounts | None) -> list[SeriesPoint]:
+    """Returns a series as answers show it, with the users of its buckets if they were counted.
+
+    ``labels`` are the buckets as text.
+    """
+    return [
+        SeriesPoint(
+            bucket=labels[number],
+            event_type=kind,
+            events=events,
+            users=users.by_bucket.get((number, kind), 0) if users and users.per_type else None,
+        )
+        for number, kind, events in series
+    ]
 
 
 async def count_range(
-    ask: Snapshot, whole: Range, types: list[str] | None, series: list[SeriesPoint], *, users: bool
-) -> Counts:
-    """Returns the counts of a range from its series, and counts its users if ``users``."""
+    ask: Snapshot, intervals: Intervals | None, types: list[str] | None, series: Series
+) -> tuple[Counts, UserCounts | None]:
+    """Counts a range from its series, and the users of its intervals: per type if there are at most ``MAX_TYPES``."""
     events: Counter[str] = Counter()
-    for point in series:
-        events[point["event_type"]] += point["events"]
+    for _, event_type, number in series:
+        events[event_type] += number
+    per_type = len(events) <= MAX_TYPES
     events[""] = events.total()
-    if not users:
-        return Counts(events, None)
-    return Counts(events, await count_users(ask, whole, types))
+    if intervals is None:
+        return Counts(events, None, users_per_type=False), None
+    users = await count_users(ask, intervals, types, per_type=per_type)
+    return Counts(events, users.by_type, users_per_type=per_type), users
 
 
 async def count_all_time(ask: Snapshot, types: list[str] | None, *, users: bool) -> Counts:
@@ -87,7 +110,7 @@ async def count_all_time(ask: Snapshot, types: list[str] | None, *, users: bool)
             users_of[""] = await count_users_of_all_time(ask, types)
         else:
             users_of[""] = sum(users_of.values())
-    return Counts(events, users_of if users else None)
+    return Counts(events, users_of if users else None, users_per_type=users)
 
 
 async def count_values(ask: Snapshot, whole: Range, types: list[str] | None, name: str, limit: int) -> Top:

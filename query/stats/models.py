@@ -10,8 +10,12 @@ from pydantic import ConfigDict, Field, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
 from query.stats.ranges import Bucket
+from query.users import MAX_TYPES
 
-Users = Annotated[int | None, Field(description="Distinct users; null with `users=false`.")]
+Users = Annotated[
+    int | None,
+    Field(description="Distinct users; null with `users=false`, and for a type if `users_per_type` is false."),
+]
 
 
 class Totals(TypedDict):
@@ -42,6 +46,10 @@ class SeriesPoint(TypedDict):
     bucket: BucketBegin
     event_type: str
     events: int
+    users: Annotated[
+        int | None,
+        Field(description="Distinct users; null without `users=series`, and if `users_per_type` is false."),
+    ]
 
 
 class TopValue(TypedDict):
@@ -114,9 +122,11 @@ EXAMPLE: Any = {
         {"event_type": "page_view", "events": 2, "users": 2},
     ],
     "series": [
-        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "click", "events": 1},
-        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "page_view", "events": 2},
+        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "click", "events": 1, "users": 1},
+        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "page_view", "events": 2, "users": 2},
     ],
+    "users_per_bucket": [2],
+    "users_per_type": True,
     "top": {
         "property": "event_data.path",
         "partial": False,
@@ -139,7 +149,7 @@ EXAMPLE: Any = {
         "late_pending": 0,
     },
 }
-"""The answer to ``tz=Europe/Berlin&bucket=day&top=event_data.path&compare=previous`` and a day of 23 hours."""
+"""The answer to ``tz=Europe/Berlin&users=series&top=event_data.path&compare=previous`` and a day of 23 hours."""
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [EXAMPLE]}))
@@ -158,6 +168,20 @@ class Stats(_Ends):
     totals: Totals
     by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]
     series: Annotated[list[SeriesPoint], Field(description="Sorted by bucket, then by event type.")]
+    users_per_bucket: Annotated[
+        list[int] | None,
+        Field(
+            description="Distinct users of each of `buckets`, all requested types together; null without "
+            "`users=series`. A user counts once in each bucket."
+        ),
+    ]
+    users_per_type: Annotated[
+        bool,
+        Field(
+            description="Whether users are counted for each event type too. False with `users=false`, and if a range "
+            f"has more than {MAX_TYPES:,} event types."
+        ),
+    ]
     top: Annotated[Top | None, Field(description="Null without `top`.")]
     previous: Annotated[Previous | None, Field(description="Null without `compare`.")]
     as_of: AsOf

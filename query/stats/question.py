@@ -58,10 +58,10 @@ class StatsQuestion(BaseModel):
         examples=["Europe/Berlin"],
     )
     event_type: EventTypeFilter = Field([], examples=[["page_view", "checkout.*"]])
-    users: bool = Field(
+    users: bool | Literal["series"] = Field(
         True,
-        description="`false`: unique users are not counted, and every `users` is null. Counting them takes most of the "
-        "time of a range.",
+        description="`false`: unique users are not counted, and every `users` is null. `series`: they are also counted "
+        "for each bucket of the series.",
     )
     top: Annotated[str, Field(max_length=MAX_PROPERTY), AfterValidator(_property)] | None = Field(
         None,

@@ -137,7 +137,7 @@ async def test_ranges_have_short_names_on_a_phone(query: QueryService, log: LogC
     async with visitor.visit(query.url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
         await expect(rows(page)).to_have_count(1)
         shown = await page.evaluate(
-            """[...document.querySelectorAll(".overview .segments input + span")].map((one) =>
+            """[...document.querySelectorAll(".overview .range .segments input + span")].map((one) =>
                 getComputedStyle(one, "::before").content.replaceAll('"', ""))"""
         )
         assert shown == ["15m", "1h", "24h", "7d", "30d", "All"]

@@ -59,6 +59,34 @@ async def test_types_and_paths_are_ranked_and_a_type_filters(counted: QueryServi
         await expect(page).to_have_url(re.compile(r"\?range=24h&type=sign_up$"))
 
 
+async def test_the_chart_shows_unique_users_per_bucket(counted: QueryService, visitor: Visitor) -> None:
+    async with visitor.visit(f"{counted.url}/?range=7d&type=click") as page:
+        overview = page.get_by_role("region", name="Overview")
+        await overview.get_by_role("radio", name="Unique users", exact=True).check()
+        chart = page.get_by_role("img", name="Unique users per hour in the last 7 days")
+        await expect(chart).to_have_attribute("aria-label", re.compile(r"most in .*: 2\.$|most in .*: 1\.$"))
+        await overview.get_by_role("button", name="Show table").click()
+        users = overview.get_by_role("row").locator("td:nth-of-type(2)")
+        # the two clicks of the last hour are of two users, but may be in two hours
+        assert sum(int(text) for text in await users.all_inner_texts()) == 4
+        await overview.get_by_role("radio", name="Events", exact=True).check()
+        await expect(overview.get_by_role("columnheader")).to_have_text(["Time", "Events", "Replay"])
+
+
+async def test_top_paths_say_that_only_the_newest_events_are_counted(
+    counted: QueryService, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("query.stats.counting.MAX_TOP_EVENTS", 3)
+    async with visitor.visit(f"{counted.url}/?range=7d") as page:
+        paths = page.get_by_role("region", name="Top paths")
+        await expect(paths).to_contain_text(re.compile(r"Only the newest events are counted, from .+ on"))
+        await expect(paths.locator("tbody tr").first).to_contain_text("/a")
+        monkeypatch.undo()
+        await page.get_by_role("radio", name="24 hours", exact=True).check()
+        await expect(paths.locator("tbody tr").first).to_have_text("/a480%")
+        await expect(paths).not_to_contain_text("Only the newest")
+
+
 async def test_chart_and_table_start_a_replay(counted: QueryService, visitor: Visitor) -> None:
     async with visitor.visit(f"{counted.url}/?range=24h") as page:
         chart = page.get_by_role("img", name="Events per hour in the last 24 hours")

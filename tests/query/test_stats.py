@@ -44,9 +44,11 @@ async def test_the_answer_has_the_documented_shape(
             {"event_type": "page_view", "events": 2, "users": 2},
         ],
         "series": [
-            {"bucket": "2026-03-01T12:00:00Z", "event_type": "click", "events": 1},
-            {"bucket": "2026-03-01T12:00:00Z", "event_type": "page_view", "events": 2},
+            {"bucket": "2026-03-01T12:00:00Z", "event_type": "click", "events": 1, "users": None},
+            {"bucket": "2026-03-01T12:00:00Z", "event_type": "page_view", "events": 2, "users": None},
         ],
+        "users_per_bucket": None,
+        "users_per_type": True,
         "top": None,
         "previous": None,
         "as_of": {
@@ -166,7 +168,7 @@ async def test_without_users_everything_else_is_the_same(
         for one in (with_users["totals"], *with_users["by_type"]):
             assert one["users"] > 0
             one["users"] = None
-        assert without == with_users | {"as_of": without["as_of"]}
+        assert without == with_users | {"as_of": without["as_of"], "users_per_type": False}
 
 
 async def test_min_cursor_waits_until_the_answer_includes_it(

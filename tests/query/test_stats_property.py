@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from tests.query.conftest import QueryService
 from tests.support.events import event, log_events
 from tests.support.projector import project
-from tests.support.stats_endpoint import in_range, is_in_order, recount, rfc3339
+from tests.support.stats_endpoint import in_range, is_in_order, recount, recount_series, rfc3339
 
 TYPES = tuple(f"type.{number}" for number in range(12))
 ZONES = (
@@ -63,6 +63,7 @@ QUESTIONS = st.fixed_dictionaries(
         "bucket": st.sampled_from(["auto", "minute", "hour", "day", "week", "month"]),
         "types": st.sets(st.sampled_from(TYPES)),
         "compare": st.booleans(),
+        "of_series": st.booleans(),
     }
 )
 
@@ -88,6 +89,8 @@ async def test_every_answer_equals_a_naive_count(
         start, end = (None if asked["open"] == name else one for name, one in (("from", start), ("to", end)))
         question = {"tz": asked["zone"], "bucket": asked["bucket"], "event_type": sorted(asked["types"])}
         question |= {name: rfc3339(one) for name, one in (("from", start), ("to", end)) if one}
+        if asked["of_series"]:
+            question["users"] = "series"
         compared = asked["compare"] and start is not None and end is not None
         if compared:
             question["compare"] = "previous"
@@ -100,7 +103,11 @@ async def test_every_answer_equals_a_naive_count(
             return
         answer = found.json()
         wanted = [one for one in events if not asked["types"] or one.event_type in asked["types"]]
-        assert answer == IsPartialDict(recount(in_range(wanted, start, end), answer["bucket"], asked["zone"]))
+        within = in_range(wanted, start, end)
+        counted = recount(within, answer["bucket"], asked["zone"])
+        if asked["of_series"]:
+            counted = recount_series(within, answer["bucket"], asked["zone"], answer["buckets"])
+        assert answer == IsPartialDict(counted)
         assert is_in_order([point["bucket"] for point in answer["series"]], answer["buckets"])
         if compared:
             assert start is not None

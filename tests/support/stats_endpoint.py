@@ -87,10 +87,23 @@ def recount(events: Iterable[Event], bucket: str, zone: str = "UTC") -> dict[str
             {"event_type": kind, "events": numbers[kind], "users": len(users[kind])} for kind in sorted(numbers)
         ],
         "series": [
-            {"bucket": local_rfc3339(at, zone), "event_type": kind, "events": count}
+            {"bucket": local_rfc3339(at, zone), "event_type": kind, "events": count, "users": None}
             for (at, kind), count in sorted(series.items())
         ],
     }
+
+
+def recount_series(events: Iterable[Event], bucket: str, zone: str, buckets: Sequence[str]) -> dict[str, Any]:
+    """Returns what ``recount`` does, with the users of each of ``buckets`` and of each point of the series."""
+    events = list(events)
+    counted = recount(events, bucket, zone)
+    found: dict[tuple[str, str], set[int]] = {}
+    for one in events:
+        at = local_rfc3339(local_begin(one.created_at, bucket, zone), zone)
+        for scope in ("", one.event_type):
+            found.setdefault((at, scope), set()).add(one.user_id)
+    series = [point | {"users": len(found[point["bucket"], point["event_type"]])} for point in counted["series"]]
+    return counted | {"series": series, "users_per_bucket": [len(found.get((one, ""), ())) for one in buckets]}
 
 
 def is_in_order(shown: Iterable[str], buckets: Sequence[str]) -> bool:
@@ -131,6 +144,8 @@ async def check_random_ranges(
         types = chance.sample(TYPES, number % 3)
         if types:
             question["event_type"] = types
+        if of_series := chance.random() < 0.5:
+            question["users"] = "series"
         found = await query.http.get("/stats", params=question)
         if found.status_code == 422 and "buckets" in found.json()["detail"]:
             continue  # the range is too long for the bucket
@@ -138,7 +153,10 @@ async def check_random_ranges(
         answer = found.json()
         wanted = in_range(events, start if "from" in question else None, end if "to" in question else None)
         wanted = [one for one in wanted if not types or one.event_type in types]
-        assert answer == IsPartialDict(recount(wanted, answer["bucket"], zone)), question
+        counted = recount(wanted, answer["bucket"], zone)
+        if of_series:
+            counted = recount_series(wanted, answer["bucket"], zone, answer["buckets"])
+        assert answer == IsPartialDict(counted), question
         assert is_in_order([point["bucket"] for point in answer["series"]], answer["buckets"]), question
         assert question["bucket"] in ("auto", answer["bucket"])
         assert (answer["from"], answer["to"], answer["tz"]) == (question.get("from"), question.get("to"), zone)

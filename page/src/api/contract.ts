@@ -77,7 +77,7 @@ export type Bucket = "minute" | "hour" | "day" | "week" | "month";
 
 export interface Totals {
   events: number;
-  /** null: not requested. */
+  /** null: not requested, or of too many types. */
   users: number | null;
 }
 
@@ -93,6 +93,10 @@ export interface SeriesPoint {
 
 export interface TopValues {
   property: string;
+  /** Whether only the newest events were counted, those from `counted_from` on. */
+  partial: boolean;
+  /** null: from the first event. */
+  counted_from: string | null;
   values: { value: Json; events: number }[];
   other: number;
   missing: number;
@@ -107,6 +111,8 @@ export interface Stats {
   /** Start of every bucket of the range, empty ones included. */
   buckets: string[];
   series: SeriesPoint[];
+  /** Of each of `buckets`; null: not requested. */
+  users_per_bucket: number[] | null;
   top: TopValues | null;
   previous: { from: string; to: string; totals: Totals; by_type: TypeTotals[] } | null;
   as_of: {

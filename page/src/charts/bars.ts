@@ -176,12 +176,12 @@ export class Bars {
   }
 }
 
-function dataset({ type, values }: Layer, colours: Colours, partial: Set<number>): ChartDataset<"bar", number[]> {
+function dataset({ type, name, values }: Layer, colours: Colours, partial: Set<number>): ChartDataset<"bar", number[]> {
   const number = type === null ? COLOURS : colourNumber(type);
   const [colour, faded] = [colours.series[number], colours.faded[number]];
   const background = partial.size ? values.map((_, index) => (partial.has(index) ? faded : colour)) : colour;
   return {
-    label: type ?? "other types",
+    label: name,
     data: values,
     backgroundColor: background,
     hoverBackgroundColor: background,

@@ -1,7 +1,8 @@
-// Events of the range over time, by type. A click on a bar replays from there.
+// Events of the range over time, by type, or unique users. A click on a bar replays from there.
 
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
+import { Segments } from "../components/segments.tsx";
 import { count, many } from "../format/numbers.ts";
 import { bucketName, dayAndTime } from "../format/times.ts";
 import { useModel } from "../model.ts";
@@ -16,6 +17,7 @@ const EMPTY: Series = {
   starts: [],
   byType: new Map(),
   totals: [],
+  users: null,
   cutFirst: false,
   cutLast: false,
 };
@@ -24,11 +26,16 @@ export function HistoryChart(): JSX.Element {
   const { stats, stream, view } = useModel();
   const found = stats.series.value ?? EMPTY;
   const { bucket, starts, totals, byType } = found;
+  // until the users have arrived, the events stay
+  const users = stats.showsUsers.value ? found.users : null;
+  const shown = users ?? totals;
   const name = (index: number): string => bucketName(starts[index] ?? 0, bucket);
   const marker = useComputed(() => markerAt(stats.series.value ?? EMPTY, stream.replayTime.value));
   const partial = [...(found.cutFirst ? [0] : []), ...(found.cutLast ? [starts.length - 1] : [])];
   const total = totals.reduce((sum, one) => sum + one, 0);
-  const peak = totals.indexOf(Math.max(...totals));
+  const peak = shown.indexOf(Math.max(...shown));
+  const most = `most in ${name(peak)}: ${count(shown[peak] ?? 0)}.`;
+  const what = users ? `Unique users per ${bucket}` : `Events per ${bucket}`;
   const phrase = stats.answer.value?.question.range.phrase ?? "";
   // the chart shows event times
   const replayFrom = (index: number): void =>
@@ -38,12 +45,12 @@ export function HistoryChart(): JSX.Element {
       name="Events"
       summary={
         total
-          ? `Events per ${bucket} ${phrase}, stacked by type: ${count(total)} in total, most in ${name(peak)}: ${count(totals[peak] ?? 0)}.`
+          ? `${what} ${phrase}${users ? "" : `, stacked by type: ${count(total)} in total`}, ${most}`
           : `No events ${phrase}.`
       }
       data={{
         size: starts.length,
-        layers: layers(byType),
+        layers: users ? [{ type: null, name: "unique users", values: users }] : layers(byType),
         ticks: (width) => timeTicks(starts, bucket, Math.max(2, Math.floor(width / 80))),
         title: name,
         partial,
@@ -52,11 +59,18 @@ export function HistoryChart(): JSX.Element {
       empty={stats.answer.value ? total === 0 && <EmptyRange phrase={phrase} /> : stats.failure.value && "No data yet."}
       pick={replayFrom}
       zoom={(first, last) => view.zoomIn(starts[first] ?? 0, endOf(starts, last, bucket))}
-      table={() => <HistoryTable found={found} name={name} replayFrom={replayFrom} />}
+      table={() => <HistoryTable found={found} users={users} name={name} replayFrom={replayFrom} />}
     >
-      <span>
-        {stats.answer.value ? `Events per ${bucket}. Click a bar to replay from there, drag to zoom.` : "\u00a0"}
-      </span>
+      <span>{stats.answer.value ? `${what}. Click a bar to replay from there, drag to zoom.` : "\u00a0"}</span>
+      <Segments
+        label="Bars"
+        options={[false, true]}
+        chosen={stats.showsUsers.value}
+        name={(ofUsers) => (ofUsers ? "Unique users" : "Events")}
+        choose={(ofUsers) => {
+          stats.showsUsers.value = ofUsers;
+        }}
+      />
     </Figure>
   );
 }
@@ -98,11 +112,13 @@ function markerAt({ starts, bucket }: Series, at: number | null): number | null 
 
 interface TableProps {
   found: Series;
+  /** Per bucket; null: not shown. */
+  users: number[] | null;
   name: (index: number) => string;
   replayFrom: (index: number) => void;
 }
 
-function HistoryTable({ found, name, replayFrom }: TableProps): JSX.Element {
+function HistoryTable({ found, users, name, replayFrom }: TableProps): JSX.Element {
   const indexes = [...found.starts.keys()].reverse();
   return (
     <table>
@@ -113,6 +129,11 @@ function HistoryTable({ found, name, replayFrom }: TableProps): JSX.Element {
           <th scope="col" class="number">
             Events
           </th>
+          {users && (
+            <th scope="col" class="number">
+              Unique users
+            </th>
+          )}
           <th scope="col">
             <span class="unseen">Replay</span>
           </th>
@@ -125,6 +146,7 @@ function HistoryTable({ found, name, replayFrom }: TableProps): JSX.Element {
             <td class="number" title={many(found.totals[index] ?? 0, "event")}>
               {count(found.totals[index] ?? 0)}
             </td>
+            {users && <td class="number">{count(users[index] ?? 0)}</td>}
             <td>
               <button
                 type="button"

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { plain } from "../api/json.ts";
 import { count, many, percent } from "../format/numbers.ts";
+import { dayAndTime } from "../format/times.ts";
 import { useModel } from "../model.ts";
 import { matches } from "../view/patterns.ts";
 import { AllUsers } from "./filter.tsx";
@@ -67,7 +68,7 @@ export function PathsPanel(): JSX.Element {
   const { stats } = useModel();
   const paths = stats.paths.value;
   const top = paths?.top;
-  const withPath = (paths?.events ?? 0) - (top?.missing ?? 0);
+  const withPath = top ? top.values.reduce((sum, { events }) => sum + events, top.other) : 0;
   return (
     <section class="panel breakdown" aria-labelledby="paths-title">
       <header class="panel-head">
@@ -107,6 +108,9 @@ export function PathsPanel(): JSX.Element {
       {top && top.values.length > 0 && (
         <p class="rest">
           {many(top.other, "event")} with other paths · {count(top.missing)} without a path
+          {top.partial && top.counted_from !== null && (
+            <> · Only the newest events are counted, from {dayAndTime(Date.parse(top.counted_from), Date.now())} on</>
+          )}
         </p>
       )}
       {paths?.failure ? (

@@ -10,9 +10,10 @@ export interface Question {
   zone: string;
 }
 
-/** Totals and series of the range; with `compare`, the totals of the period before. */
-export function mainRequest(question: Question, compare: boolean, now: number): string {
+/** Totals and series of the range; with `compare`, the totals of the period before; with `perBucket`, its users. */
+export function mainRequest(question: Question, compare: boolean, perBucket: boolean, now: number): string {
   const query = baseQuery(question, now);
+  if (perBucket) query.set("users", "series");
   if (compare && question.range.ms !== null) query.set("compare", "previous");
   return `/stats?${query}`;
 }
@@ -24,7 +25,7 @@ export function densityRequest(range: Range, now: number): string {
   return `/stats?${query}`;
 }
 
-/** The most frequent paths. A separate request: it reads single events, which is slow and may be past retention. */
+/** The most frequent paths. Nothing waits for them: they are counted from single events, which may be past retention. */
 export function pathsRequest(question: Question, now: number): string {
   const query = baseQuery(question, now);
   query.set("bucket", "month");

@@ -10,6 +10,8 @@ export interface Series {
   /** Events of each type, one number per bucket. */
   byType: Map<string, number[]>;
   totals: number[];
+  /** Unique users per bucket; null: not counted. */
+  users: number[] | null;
   /** Whether the first or last bucket extends beyond the range. */
   cutFirst: boolean;
   cutLast: boolean;
@@ -22,6 +24,7 @@ const LENGTHS: Record<Bucket, number> = { minute: MINUTE, hour: HOUR, day: DAY, 
 export function wholeSeries(
   points: readonly SeriesPoint[],
   buckets: readonly string[],
+  users: readonly number[] | null,
   bucket: Bucket,
   from: number | null,
   to: number | null,
@@ -42,11 +45,13 @@ export function wholeSeries(
     counts[index] = (counts[index] ?? 0) + point.events;
     totals[index] = (totals[index] ?? 0) + point.events;
   }
+  const usersAt = users && new Map(buckets.map((text, index) => [Date.parse(text), users[index]]));
   return {
     bucket,
     starts,
     byType,
     totals,
+    users: usersAt && starts.map((at) => usersAt.get(at) ?? 0),
     cutFirst: from !== null && (starts[0] ?? from) < from,
     cutLast: to !== null && starts.length > 0 && endOf(starts, starts.length - 1, bucket) > to,
   };

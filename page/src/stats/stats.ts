@@ -22,7 +22,6 @@ export interface Paths {
   question: Question;
   /** null: not available, because of `failure`. */
   top: TopValues | null;
-  events: number;
   failure: Failure | null;
 }
 
@@ -38,13 +37,16 @@ export class StatsStore {
   /** For an empty range: the time of the newest event, ms; null: none, or unknown. */
   readonly newest = signal<number | null>(null);
 
+  /** Whether the chart should show the unique users of each bucket, not its events. */
+  readonly showsUsers = signal(false);
+
   /** The series of the range, without gaps. */
   readonly series = computed(() => {
     if (!this.answer.value) return null;
     const { stats } = this.answer.value;
     const from = stats.from === null ? null : Date.parse(stats.from);
     const to = stats.to === null ? null : Date.parse(stats.to);
-    return wholeSeries(stats.series, stats.buckets, stats.bucket, from, to);
+    return wholeSeries(stats.series, stats.buckets, stats.users_per_bucket, stats.bucket, from, to);
   });
 
   readonly #get: Get;
@@ -78,8 +80,9 @@ export class StatsStore {
     if (this.#view.range.value === null) void this.#findRange();
     effect(() => {
       const question = this.#question.value;
+      const perBucket = this.showsUsers.value;
       this.comparisonFailure.value = null;
-      return question ? untracked(() => this.#pollMain(question)) : undefined;
+      return question ? untracked(() => this.#pollMain(question, perBucket)) : undefined;
     });
     effect(() => {
       const question = this.#question.value;
@@ -106,11 +109,11 @@ export class StatsStore {
     this.#view.fittingRange.value = await fittingRange(this.#get, this.#time.now());
   }
 
-  #pollMain(question: Question): () => void {
+  #pollMain(question: Question, perBucket: boolean): () => void {
     let compare = true;
     let stop = (): void => {};
     const start = (): void => {
-      stop = poll<Stats>(this.#get, () => mainRequest(question, compare, this.#time.now()), {
+      stop = poll<Stats>(this.#get, () => mainRequest(question, compare, perBucket, this.#time.now()), {
         success: (stats) => {
           this.answer.value = { stats, question, at: Date.now() };
           this.failure.value = null;
@@ -132,13 +135,13 @@ export class StatsStore {
 
   #pollPaths(question: Question): () => void {
     return poll<Stats>(this.#get, () => pathsRequest(question, this.#time.now()), {
-      success: ({ top, totals }) => {
-        this.paths.value = { question, top, events: totals.events, failure: null };
+      success: ({ top }) => {
+        this.paths.value = { question, top, failure: null };
       },
       failure: (failure) => {
         const shown = this.paths.peek();
         if (!failure.final && shown?.question === question) this.paths.value = { ...shown, failure };
-        else this.paths.value = { question, top: null, events: 0, failure };
+        else this.paths.value = { question, top: null, failure };
       },
     });
   }

@@ -20,8 +20,9 @@ export function colourOf(type: string): string {
 }
 
 export interface Layer {
-  /** null: all types that have no layer of their own. */
+  /** null: no single type. */
   type: string | null;
+  name: string;
   values: number[];
 }
 
@@ -29,6 +30,7 @@ export interface Layer {
 export function layers(byType: ReadonlyMap<string, number[]>): Layer[] {
   const ranked = [...byType].map(([type, values]) => ({
     type,
+    name: type,
     values,
     total: values.reduce((sum, one) => sum + one, 0),
   }));
@@ -37,7 +39,7 @@ export function layers(byType: ReadonlyMap<string, number[]>): Layer[] {
   const rest = ranked.slice(MOST_LAYERS);
   if (rest.length === 0) return named;
   const values = rest[0]?.values.map((_, index) => rest.reduce((sum, one) => sum + (one.values[index] ?? 0), 0)) ?? [];
-  return [...named, { type: null, values }];
+  return [...named, { type: null, name: "other types", values }];
 }
 
 function compare(one: string, other: string): number {
