@@ -20,7 +20,7 @@ begin isolation level repeatable read read only;
 -- compiling a plan takes longer than most queries run
 set local jit = off;
 -- before the snapshot: this waits for a cutover in progress, and a later cutover waits for this transaction
-lock table public.projection_position in access share mode
+lock table public."{view}" in access share mode
 """
 
 
@@ -50,17 +50,20 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def snapshot(pool: "asyncpg.Pool", timeout: float) -> AsyncIterator[Snapshot]:
+async def snapshot(pool: "asyncpg.Pool", timeout: float, view: str = "projection_position") -> AsyncIterator[Snapshot]:
     """Opens a read-only transaction on one state of the database, for at most ``timeout`` seconds.
 
+    No cutover replaces ``view`` meanwhile.
+
     Raises:
+        asyncpg.UndefinedTableError: there is no such view.
         DatabaseUnavailableError: no connection is free, or the connection was lost.
         QueryTimeoutError: the time limit was reached.
     """
     connection = await _acquire(pool)
     try:
         try:
-            async with asyncio.timeout(timeout), _transaction(connection):
+            async with asyncio.timeout(timeout), _transaction(connection, view):
                 yield Snapshot(connection)
         finally:
             await pool.release(connection, timeout=RELEASE_TIMEOUT)
@@ -71,9 +74,9 @@ async def snapshot(pool: "asyncpg.Pool", timeout: float) -> AsyncIterator[Snapsh
 
 
 @asynccontextmanager
-async def _transaction(connection: Any) -> AsyncIterator[None]:
+async def _transaction(connection: Any, view: str) -> AsyncIterator[None]:
     try:
-        await connection.execute(_BEGIN)  # in one round trip
+        await connection.execute(_BEGIN.format(view=view))  # in one round trip
         yield
     finally:
         await connection.execute("rollback")  # nothing was written

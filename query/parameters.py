@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
@@ -11,6 +11,7 @@ from contracts.errors import BadCursorError
 from contracts.events import EARLIEST, MAX_EVENT_TYPE
 from contracts.patterns import BadPatternError, TypePattern
 
+Bucket = Literal["minute", "hour", "day", "week", "month"]
 MAX_TYPES = 100
 INT64 = 2**63
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -56,6 +57,18 @@ def closed_range(start: datetime | None, end: datetime | None) -> Range:
     low = max(start, EARLIEST) if start else EARLIEST
     high = min(end, LATEST) if end else LATEST
     return Range(min(low, LATEST), max(high, EARLIEST))
+
+
+def bucket_start(time: datetime, bucket: Bucket) -> datetime:
+    """Returns the start of the bucket that contains ``time``, in the zone that ``time`` is written in."""
+    if bucket == "minute":
+        return time.replace(second=0, microsecond=0)
+    if bucket == "hour":
+        return time.replace(minute=0, second=0, microsecond=0)
+    midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
+    if bucket == "week":
+        return midnight - timedelta(days=midnight.weekday())
+    return midnight.replace(day=1) if bucket == "month" else midnight
 
 
 def cursor_text(cursor: Cursor) -> str:

@@ -7,5 +7,5 @@ builds an answer from one snapshot:
 - ``ranges.py``: which table answers for which part of a range
 - ``counting.py``: events, users, and the values of a property
 
-``etag.py`` decides whether anything is new, ``waiting.py`` implements read-your-writes.
+``etag.py`` decides whether anything is new; ``query/waiting.py`` implements read-your-writes.
 """

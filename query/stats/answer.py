@@ -10,13 +10,12 @@ from contracts.cursors import Cursor
 from migrations.pipeline import measure_lag
 from query.database import Snapshot, snapshot
 from query.errors import BadParameterError
-from query.parameters import Range, closed_range
+from query.parameters import Bucket, Range, bucket_start, closed_range
 from query.stats.buckets import Buckets, fitting_buckets, named_buckets
 from query.stats.counting import Counts, count_all_time, count_range, count_series, count_values, series_points
 from query.stats.etag import make_etag, matches_etag
 from query.stats.models import Previous, SeriesPoint, Stats, Top
 from query.stats.question import StatsQuestion
-from query.stats.ranges import Bucket, bucket_start
 from query.users import Intervals, cover_ranges
 from runtime.log.client import LogClient
 

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from query.errors import BadParameterError
-from query.parameters import Range
-from query.stats.ranges import Bucket, bucket_start
+from query.parameters import Bucket, Range, bucket_start
 from query.stats.zones import offsets
 
 BUCKETS: tuple[Bucket, ...] = ("minute", "hour", "day", "week", "month")

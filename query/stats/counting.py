@@ -10,10 +10,10 @@ import msgspec
 from contracts.events import EARLIEST
 from query.database import Snapshot
 from query.errors import QueryTimeoutError
-from query.parameters import Range
+from query.parameters import Range, bucket_start
 from query.stats.buckets import Buckets
 from query.stats.models import SeriesPoint, Top, TopValue, Totals, TypeTotals
-from query.stats.ranges import bucket_start, segments
+from query.stats.ranges import segments
 from query.users import MAX_TYPES, Intervals, UserCounts, count_users, count_users_of_all_time
 
 MAX_TOP_EVENTS = 1_000_000

@@ -9,7 +9,7 @@ from typing import (
 from pydantic import ConfigDict, Field, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
-from query.stats.ranges import Bucket
+from query.parameters import Bucket
 from query.users import MAX_TYPES
 
 Users = Annotated[

@@ -7,9 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from contracts.events import MAX_DEPTH
 from contracts.patterns import TypePattern
-from query.parameters import CursorText, EventTypeFilter, Range, Timestamp, parse_timestamp
+from query.parameters import Bucket, CursorText, EventTypeFilter, Range, Timestamp, parse_timestamp
 from query.stats.buckets import range_before
-from query.stats.ranges import Bucket
 from query.stats.zones import read_zone
 
 MAX_PROPERTY = 512

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from query.parameters import Range
+from query.parameters import Range, bucket_start
 
-Bucket = Literal["minute", "hour", "day", "week", "month"]
 Rollup = Literal["day", "hour", "minute"]
 
 _ROLLUPS: dict[Rollup, timedelta] = {
@@ -24,18 +23,6 @@ class Segment(NamedTuple):
     table: Rollup | Literal["row"]
     start: datetime
     end: datetime
-
-
-def bucket_start(time: datetime, bucket: Bucket) -> datetime:
-    """Returns the start of the bucket that contains ``time``, in the zone that ``time`` is written in."""
-    if bucket == "minute":
-        return time.replace(second=0, microsecond=0)
-    if bucket == "hour":
-        return time.replace(minute=0, second=0, microsecond=0)
-    midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
-    if bucket == "week":
-        return midnight - timedelta(days=midnight.weekday())
-    return midnight.replace(day=1) if bucket == "month" else midnight
 
 
 def segments(whole: Range, edges: Iterable[datetime]) -> list[Segment]:

@@ -13,7 +13,7 @@ from query.problems import documented
 from query.stats.answer import answer
 from query.stats.models import Stats
 from query.stats.question import StatsQuestion
-from query.stats.waiting import wait_until_projected, wait_until_settled
+from query.waiting import read_position, wait_until_projected, wait_until_settled
 from runtime.log.client import LogClient
 
 _UNCHANGED: dict[int | str, dict[str, Any]] = {
@@ -41,7 +41,8 @@ def stats_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRou
         The whole answer is exact for the position of the log that `as_of.cursor` names.
         """
         if question.min_cursor is not None:
-            await wait_until_projected(pool, Cursor.parse(question.min_cursor), timeout)
+            wanted = Cursor.parse(question.min_cursor)
+            await wait_until_projected(lambda: read_position(pool, timeout), wanted)
         if question.settled:
             await wait_until_settled(pool, timeout)
         found = await answer(pool, log, question, timeout=timeout, salt=salt, if_none_match=if_none_match)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations.user_sets import HOUR, QUARTER, SECONDS, cover
-from query.parameters import LATEST, Range, closed_range
+from query.parameters import LATEST, Bucket, Range, bucket_start, closed_range
 from query.stats.buckets import BUCKETS, buckets_of
-from query.stats.ranges import Bucket, Segment, bucket_start, segments
+from query.stats.ranges import Segment, segments
 
 LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns")

@@ -190,7 +190,7 @@ async def test_min_cursor_waits_until_the_answer_includes_it(
 async def test_min_cursor_reports_a_projection_that_is_too_late(
     query: QueryService, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("query.stats.waiting.WAIT_TIMEOUT", 0.1)
+    monkeypatch.setattr("query.waiting.WAIT_TIMEOUT", 0.1)
     epoch = (await log.state()).epoch
     answer = await query.http.get("/stats", params={"min_cursor": f"{epoch}:5:01234567"})
     assert (answer.status_code, answer.headers["content-type"]) == (504, "application/problem+json")

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts.events import EARLIEST
-from query.parameters import LATEST, Range
+from query.parameters import LATEST, Bucket, Range
 from query.stats.buckets import (
     AUTO_BUCKETS,
     BUCKETS,
@@ -21,7 +21,6 @@ from query.stats.buckets import (
     named_buckets,
     range_before,
 )
-from query.stats.ranges import Bucket
 from query.stats.zones import offsets, read_zone
 from tests.support.stats_endpoint import local_begin
 

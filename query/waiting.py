@@ -1,6 +1,8 @@
-"""Read-your-writes: waits until the read model includes a position of the log."""
+"""Read-your-writes: waits until a read model includes a position of the log."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 
@@ -30,19 +32,27 @@ class AnotherLogError(QueryError, ConflictError):
     title = "Another log"
 
 
-async def wait_until_projected(pool: "asyncpg.Pool", wanted: Cursor, timeout: float) -> None:
-    """Waits until the read model includes ``wanted``; each poll may take ``timeout`` seconds.
+async def read_position(pool: "asyncpg.Pool", timeout: float) -> Any:
+    """Returns the position of the analytics model (``position.sql``) within ``timeout`` seconds.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer.
+    """
+    async with snapshot(pool, timeout) as ask:
+        return await ask.row("position")
+
+
+async def wait_until_projected(read: Callable[[], Awaitable[Any]], wanted: Cursor) -> None:
+    """Waits until the position that ``read`` returns (epoch, seq, fingerprint) includes ``wanted``.
 
     Raises:
         NotYetProjectedError: it does not after ``WAIT_TIMEOUT`` seconds.
         AnotherLogError: it never will.
-        DatabaseUnavailableError: the database does not answer.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + WAIT_TIMEOUT
     while True:
-        async with snapshot(pool, timeout) as ask:
-            row = await ask.row("position")
+        row = await read()
         projected = Cursor(row["epoch"], row["seq"], row["fingerprint"])
         if projected.epoch and projected.epoch != wanted.epoch:
             raise AnotherLogError(
@@ -72,8 +82,7 @@ async def wait_until_settled(pool: "asyncpg.Pool", timeout: float) -> None:
     deadline = clock() + WAIT_TIMEOUT
     model = wanted = None
     while True:
-        async with snapshot(pool, timeout) as ask:
-            row = await ask.row("position")
+        row = await read_position(pool, timeout)
         if model != (row["made_at"], row["epoch"]):  # the first poll, or a cutover since the last one
             model, wanted = (row["made_at"], row["epoch"]), row["seq"]
         if not row["late_pending"] or row["settled_seq"] >= wanted:
