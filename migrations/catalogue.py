@@ -132,10 +132,14 @@ async def set_live(connection: "asyncpg.Connection", name: str) -> None:
 async def remove_model(connection: "asyncpg.Connection", model: Model) -> bool:
     """Removes a model and its migrations from the catalogue; call it in the transaction that drops the schema.
 
-    Returns True if no other model uses its ledger: then the ledger's migrations are removed too.
+    Returns True if no other model and no projection uses its ledger: then the ledger's migrations are removed too.
     """
     await connection.execute("delete from tailrace.models where name = $1", model.name)
-    used = await connection.fetchval("select exists (select from tailrace.models where ledger = $1)", model.ledger)
+    used = await connection.fetchval(
+        "select exists (select from tailrace.models where ledger = $1)"
+        " or exists (select from tailrace.projections where ledger = $1)",
+        model.ledger,
+    )
     scopes = [model.name] if used else [model.name, model.ledger]
     await connection.execute("delete from tailrace.migrations where scope = any ($1)", scopes)
     return not used

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     upcasters: str | None = Field(
         None, description="upcasters for old event versions: an importable module, or a file ending in .py"
     )
+    projections: str | None = Field(
+        None, description="your own projections: a folder, a file or a module; ./projections if it is there"
+    )
 
     publish_timeout: PositiveFloat = Field(5.0, description="timeout for the log's acknowledgement of an event")
     header_timeout: PositiveFloat = Field(10.0, description="time in which a request's head has to arrive")

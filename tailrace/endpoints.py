@@ -33,6 +33,7 @@ class Endpoints:
     nats: str
     database: str
     upcasters: str | None = None
+    projections: str | None = None
     pids: dict[str, int] = field(default_factory=dict)
 
     def write(self, data_dir: Path) -> None:
@@ -82,7 +83,7 @@ def read_endpoints(data_dir: Path) -> Endpoints | None:
 
 
 def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
-    """Returns the settings of the environment, with the addresses and upcasters of the run in ``data_dir``.
+    """Returns the settings of the environment, with the addresses and files of the run in ``data_dir``.
 
     Without ``data_dir`` it is the run in ``./.tailrace``, if there is one and the environment sets no address.
 
@@ -112,6 +113,7 @@ def settings_for(data_dir: Path | None, **overrides: object) -> Settings:
         "query_url": found.query,
         "projection_url": found.projection,
         "upcasters": found.upcasters,
+        "projections": found.projections,
     }
     return settings.model_copy(update={name: value for name, value in run.items() if name not in overrides})
 

@@ -1,10 +1,14 @@
 """``tailrace health``: asks a service whether it is ready; for containers and process managers."""
 
+from typing import cast
+
 import httpx
 
 from contracts.errors import UnavailableError
+from runtime.settings import Settings
+from tailrace.cli.connections import open_database
 from tailrace.cli.options import DataDir, Service, run_to_end
-from tailrace.endpoints import service_url, settings_for
+from tailrace.endpoints import ServiceName, service_url, settings_for
 
 TIMEOUT = 5.0
 """Seconds: longer than a service waits for the log and the database."""
@@ -12,7 +16,21 @@ TIMEOUT = 5.0
 
 def health(service: Service, data_dir: DataDir = None) -> None:
     """Ask a service whether it is ready. Exits with 1, and prints the reason, if it is not."""
-    run_to_end(_require_ready(service_url(settings_for(data_dir), service.value), service.value))
+    settings = settings_for(data_dir)
+    if service is Service.projections:
+        run_to_end(_require_worker(settings))
+    else:
+        run_to_end(_require_ready(service_url(settings, cast("ServiceName", service.value)), service.value))
+
+
+async def _require_worker(settings: Settings) -> None:
+    """Checks that a worker of projections is connected: it serves no HTTP."""
+    async with open_database(settings, "health") as connection:
+        if not await connection.fetchval(
+            "select exists (select from pg_stat_activity where datname = current_database()"
+            " and application_name = 'tailrace-projections-catalogue')"
+        ):
+            raise UnavailableError("no worker of projections is connected: start it with `tailrace serve projections`")
 
 
 async def _require_ready(url: str, service: str) -> None:

@@ -30,6 +30,7 @@ class Service(StrEnum):
     command = "command"
     projection = "projection"
     query = "query"
+    projections = "projections"
 
 
 def run_to_end(work: "Coroutine[Any, Any, Any]") -> Any:

@@ -14,6 +14,8 @@ def serve(service: Service, data_dir: DataDir = None) -> None:
         from command.service import serve as run
     elif service is Service.projection:
         from projection.service import serve as run
+    elif service is Service.projections:
+        from projection.declared.service import serve as run
     else:
         from query.service import serve as run
     run_to_end(run(settings))

@@ -1,0 +1,131 @@
+"""The users of a ``Rollup``'s cells: batches append their users to ``set_log``, a merge moves them to ``members``.
+
+A batch touches many cells, and a day's bitmaps are large: rewriting them in every batch costs more than all the rest.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+from pyroaring import BitMap
+
+from migrations.projections import DeclaredModel
+from migrations.rollup_sets import Dims, SetCell, pack, unpack
+from projection.declared.tables import quoted, users_levels
+from projection.user_sets import IDLE_EVENTS, MERGE_EVENTS, MERGE_INTERVAL
+from tailrace.declared import SECONDS, Level, RollupDefinition, Tally
+
+
+class _Set(NamedTuple):
+    level: Level
+    bucket: int
+    other: bool
+    dims: Dims
+
+    @property
+    def key(self) -> bytes:
+        """Names (other, dims): unique indexes over nulls can't be joined with."""
+        return blake2b(msgspec.msgpack.encode([self.other, self.dims]), digest_size=16).digest()
+
+
+class RollupUsers:
+    """The sets of users of one rollup."""
+
+    def __init__(self, model: DeclaredModel, definition: RollupDefinition) -> None:
+        self._schema = model.schema
+        self._levels = users_levels(definition)
+        self._finest = self._levels[0]
+        self._nobody: Dims = (None,) * len(definition.by)
+        # every Users measure counts the same users; the first that the finest level keeps has them
+        self._index = next(
+            index
+            for index, (name, measure) in enumerate(definition.measures.items())
+            if measure.kind == "users" and definition.keeps(name, self._finest)
+        )
+        dims = quoted(definition.by)
+        numbers = range(7, 7 + len(dims))
+        self._write = (
+            f"insert into {self._schema}.members ({', '.join(['level, bucket, key, other, users, members', *dims])})"
+            " select * from unnest($1::text[], $2::timestamptz[], $3::bytea[], $4::boolean[], $5::bigint[], $6::bytea[]"
+            f"{''.join(f', ${number}::text[]' for number in numbers)})"
+            " on conflict (level, bucket, key) do update set users = excluded.users, members = excluded.members"
+        )
+        self._waiting: int | None = None  # unknown
+        self._merged_at = time.monotonic()
+
+    async def add(self, connection: "asyncpg.Connection", seq: int, tally: Tally, ordinals: Mapping[int, int]) -> None:
+        """Appends the users of a batch; call it in its transaction."""
+        cells, events = [], 0
+        for key, values in tally.cells.items():
+            if key.level == self._finest:
+                found = values[self._index]
+                assert isinstance(found, set)
+                events += len(found)
+                dims = self._nobody if key.dimensions is None else key.dimensions
+                cells.append(
+                    SetCell(key.bucket, key.dimensions is None, dims, BitMap([ordinals[one] for one in found]))
+                )
+        if cells:
+            await connection.execute(
+                f"insert into {self._schema}.set_log (seq, events, cells) values ($1, $2, $3)", seq, events, pack(cells)
+            )
+            self._waiting = None if self._waiting is None else self._waiting + events
+
+    async def merge_if_due(self, connection: "asyncpg.Connection", *, idle: bool) -> None:
+        """Merges the users of recent batches if there are enough, or if they have waited long enough."""
+        if self._waiting is None:
+            query = f"select coalesce(sum(events), 0)::bigint from {self._schema}.set_log"
+            self._waiting = int(await connection.fetchval(query))
+        overdue = time.monotonic() - self._merged_at >= MERGE_INTERVAL
+        if self._waiting >= (IDLE_EVENTS if idle else MERGE_EVENTS) or (overdue and self._waiting):
+            await self.merge(connection)
+
+    async def merge(self, connection: "asyncpg.Connection") -> None:
+        """Merges the users of recent batches into the sets."""
+        self._waiting = None
+        async with connection.transaction():
+            seq = await connection.fetchval(f"select seq from {self._schema}.projection_position for update")
+            logged = await connection.fetch(f"delete from {self._schema}.set_log returning cells")
+            sets: dict[_Set, BitMap] = {}
+            for row in logged:
+                for cell in unpack(row["cells"]):
+                    for level in self._levels:
+                        bucket = cell.bucket - cell.bucket % SECONDS[level]
+                        sets.setdefault(_Set(level, bucket, cell.other, cell.dims), BitMap()).update(cell.users)
+            await self._write_sets(connection, sets)
+            await connection.execute(f"update {self._schema}.projection_position set sets_seq = $1", seq)
+        self._waiting, self._merged_at = 0, time.monotonic()
+
+    async def _write_sets(self, connection: "asyncpg.Connection", sets: dict[_Set, BitMap]) -> None:
+        if not sets:
+            return
+        cells = sorted((one.level, one.bucket, one.key, one) for one in sets)
+        levels = [level for level, *_ in cells]
+        buckets = [datetime.fromtimestamp(bucket, UTC) for _, bucket, *_ in cells]
+        keys = [key for _, _, key, _ in cells]
+        known = await connection.fetch(
+            "select number, members from unnest($1::text[], $2::timestamptz[], $3::bytea[])"
+            f" with ordinality as wanted (level, bucket, key, number) join {self._schema}.members"
+            " using (level, bucket, key)",
+            levels,
+            buckets,
+            keys,
+        )
+        found = [sets[one] for *_, one in cells]
+        for number, members in known:
+            found[number - 1] |= BitMap.deserialize(members)
+        dims = zip(*(one.dims for *_, one in cells), strict=True)
+        await connection.execute(
+            self._write,
+            levels,
+            buckets,
+            keys,
+            [one.other for *_, one in cells],
+            [len(users) for users in found],
+            [users.serialize() for users in found],
+            *map(list, dims),
+        )

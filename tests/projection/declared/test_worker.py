@@ -1,0 +1,61 @@
+"""The worker of declared projections: what users declare in a file counts right."""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from contracts.events import Event
+from runtime.log.client import LogClient
+from runtime.settings import Settings
+from tests.support.events import BASE, event, log_event, log_events
+from tests.support.projections import (
+    SHOP_NAMES,
+    declare,
+    first_of_each,
+    naive_carts,
+    naive_last_seen,
+    naive_revenue,
+    running_projections,
+    shown_carts,
+    shown_last_seen,
+    shown_revenue,
+    until_shown,
+)
+from tests.support.projector import running_projector
+
+
+@pytest.fixture
+def shop(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings with the three classes of the design."""
+    return settings.model_copy(update={"projections": str(declare(tmp_path / "projections"))})
+
+
+def shop_events(count: int, seed: int = 1) -> Iterator[Event]:
+    """Yields events of a shop within three days, in no order of time."""
+    chance = random.Random(seed)
+    types = ("order.completed", "cart.added", "cart.removed", "checkout.completed", "page_view")
+    for _ in range(count):
+        at = BASE + timedelta(seconds=chance.randrange(3 * 86_400))
+        country = chance.choice(('"DE"', '"FR"', "null"))
+        data = f'{{"country":{country},"amount":{{"cents":{chance.randrange(10_000)}}}}}'
+        yield event(chance.choice(types), chance.randrange(20), at, data)
+
+
+async def test_the_three_kinds_count_right(log: LogClient, shop: Settings, connection: asyncpg.Connection) -> None:
+    sent = await log_events(log, shop_events(400))
+    for one in sent[:20]:  # again, beyond what the log itself detects
+        await log_event(log, one, f"again {one.event_id}")
+    async with running_projector(shop), running_projections(shop) as task:
+        await until_shown(connection, SHOP_NAMES, (await log.state()).last_seq, task)
+        sent += await log_events(log, shop_events(100, seed=2))
+        await until_shown(connection, SHOP_NAMES, (await log.state()).last_seq, task)
+    counted = first_of_each(sent)
+    assert await shown_carts(connection) == naive_carts(counted)
+    assert await shown_last_seen(connection) == naive_last_seen(counted)
+    assert {cell: one[:2] for cell, one in (await shown_revenue(connection)).items()} == {
+        cell: one[:2] for cell, one in naive_revenue(counted).items()
+    }
