@@ -1,7 +1,9 @@
 """``tailrace import``: a progress bar on a terminal, a line now and then elsewhere, and the reasons of bad lines."""
 
 import asyncio
+import signal
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -32,29 +34,46 @@ PLAIN_INTERVAL = 5.0
 class FormatName(StrEnum):
     """The formats that ``import`` reads."""
 
+    auto = "auto"
     ndjson = "ndjson"
     combined = "combined"
+    json = "json"
+    w3c = "w3c"
+    elb = "elb"
 
 
 def import_file(
     file: Annotated[Path, typer.Argument(help="The file to read; - reads standard input.", allow_dash=True)],
     format: Annotated[
-        FormatName, typer.Option(help="ndjson: an event per line. combined: an access log.")
-    ] = FormatName.ndjson,
+        FormatName,
+        typer.Option(
+            help="auto decides by the first lines. ndjson: an event per line, or a JSON array of events. Access logs: "
+            "combined (Apache, nginx), json (Caddy, Traefik, nginx), w3c (IIS, CloudFront), elb (AWS load balancers)."
+        ),
+    ] = FormatName.auto,
     strict: Annotated[bool, typer.Option("--strict", help="Send nothing if a line is bad.")] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out requests: address=10.0.0.0/8, agent=*bot* or path=/health*. Repeatable."),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Send a file of events to the command service. Importing a file twice adds nothing.
+    """Send a file of events or an access log to the command service. Importing a file twice adds nothing.
 
-    Exits with 1 if the file has lines and none was imported.
+    Reads gzip, bzip2, xz and zstd as well. SIGTERM ends the import after what was read is sent. Exits with 1 if the
+    file has lines and none was imported.
     """
-    report = run_to_end(_import(file, format.value, settings_for(data_dir), strict=strict))
+    report = run_to_end(_import(file, format.value, settings_for(data_dir), strict=strict, exclude=exclude or ()))
     if report.read and not report.accepted:
         raise typer.Exit(1)
 
 
-async def _import(path: Path, format: Format, settings: Settings, *, strict: bool) -> ImportReport:
+async def _import(
+    path: Path, format: Format, settings: Settings, *, strict: bool, exclude: Sequence[str]
+) -> ImportReport:
     stamina.instrumentation.set_on_retry_hooks([])  # printed by the display
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with ImportDisplay(plain_console(stderr=True)) as display:
         report = await import_events(
             path,
@@ -62,6 +81,8 @@ async def _import(path: Path, format: Format, settings: Settings, *, strict: boo
             key=settings.write_key,
             command_url=service_url(settings, "command"),
             strict=strict,
+            exclude=exclude,
+            stop=stop,
             on_progress=display.update,
             on_retry=display.retrying,
         )
@@ -148,6 +169,8 @@ class ImportDisplay:
         if report.rejected:
             lines = "line was" if report.rejected == 1 else "lines were"
             self._print(f"{report.rejected:,} bad {lines} skipped")
+        if report.excluded:
+            self._print(f"{report.excluded:,} requests were left out by --exclude")
         if report.rejected and not report.accepted:
             self._print("nothing was imported: check --format")
 

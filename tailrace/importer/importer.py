@@ -6,12 +6,14 @@ the log in another order than the file's; ``in_flight=1`` keeps the order.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from contracts.errors import ConfigurationError, TailraceError
 from tailrace.command_client import RETRY_TIMEOUT, CommandClient, CommandUnavailableError
 from tailrace.importer.batches import Batch, batches
+from tailrace.importer.exclusions import Exclusions
 from tailrace.importer.files import STDIN, LineSource, open_lines
 from tailrace.importer.formats import Format
 from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress, Tally
@@ -24,6 +26,8 @@ async def import_file(
     command_url: str,
     key: str | None = None,
     strict: bool = False,
+    exclude: Sequence[str] = (),
+    stop: asyncio.Event | None = None,
     batch_size: int = 500,
     in_flight: int = 4,
     retry_timeout: float = RETRY_TIMEOUT,
@@ -33,7 +37,9 @@ async def import_file(
     """Sends a file's events to the command service. Importing it again, whole or after an interruption, adds nothing.
 
     Bad lines are counted and skipped. With ``strict`` the whole file is checked first, and nothing is sent if a line is
-    bad. ``on_progress`` is called after each batch, ``on_retry`` before each retry; ``retry_timeout`` is in seconds.
+    bad. ``exclude`` are patterns of requests to leave out; see ``Exclusions``. ``stop`` ends the file early: what was
+    read is sent. ``on_progress`` is called after each batch, ``on_retry`` before each retry; ``retry_timeout`` is in
+    seconds.
 
     Raises:
         BadLinesError: with ``strict``, there were bad lines.
@@ -44,16 +50,20 @@ async def import_file(
     if strict:
         if path == STDIN:
             raise ConfigurationError("--strict reads the file twice, so it can't read standard input")
-        await _check(path, format, batch_size, on_progress, started)
+        await _check(path, format, batch_size, Exclusions(*exclude), on_progress, started)
+    exclusions = Exclusions(*exclude)
     with open_lines(path) as source:
         tally = Tally("sending", source.size)
         async with CommandClient(command_url, key=key, retry_timeout=retry_timeout, on_retry=on_retry) as client:
             try:
-                await _send_all(client, source, format, batch_size, in_flight, tally, on_progress)
+                with _stopping(source, stop):
+                    upcoming = batches(source, format, batch_size, exclusions)
+                    await _send_all(client, upcoming, in_flight, tally, on_progress)
             except TailraceError as error:
                 raise TailraceError(
                     f"{error}; at least {tally.accepted:,} events were imported: import the file again to add the rest"
                 ) from None
+    tally.excluded = exclusions.count
     report = tally.report(time.monotonic() - started)
     if strict and report.rejected:
         raise BadLinesError(f"{report.rejected:,} of {report.read:,} lines were refused, the others sent", report)
@@ -61,11 +71,16 @@ async def import_file(
 
 
 async def _check(
-    path: Path, format: Format, batch_size: int, on_progress: Callable[[Progress], None], started: float
+    path: Path,
+    format: Format,
+    batch_size: int,
+    exclusions: Exclusions,
+    on_progress: Callable[[Progress], None],
+    started: float,
 ) -> None:
     with open_lines(path) as source:
         tally = Tally("checking", source.size)
-        async for batch in _in_thread(source, format, batch_size):
+        async for batch in _in_thread(batches(source, format, batch_size, exclusions)):
             _count(tally, batch, on_progress)
     if tally.rejected:
         report = tally.report(time.monotonic() - started)
@@ -74,9 +89,7 @@ async def _check(
 
 async def _send_all(
     client: CommandClient,
-    source: LineSource,
-    format: Format,
-    batch_size: int,
+    upcoming: Iterator[Batch],
     in_flight: int,
     tally: Tally,
     on_progress: Callable[[Progress], None],
@@ -98,7 +111,7 @@ async def _send_all(
     try:
         async with asyncio.TaskGroup() as group:
             try:
-                async for batch in _in_thread(source, format, batch_size):
+                async for batch in _in_thread(upcoming):
                     await free.acquire()
                     group.create_task(send(batch))
             except TailraceError as error:
@@ -109,10 +122,27 @@ async def _send_all(
         raise broken
 
 
-async def _in_thread(source: LineSource, format: Format, batch_size: int) -> AsyncIterator[Batch]:
-    upcoming = batches(source, format, batch_size)
+async def _in_thread(upcoming: Iterator[Batch]) -> AsyncIterator[Batch]:
     while (batch := await asyncio.to_thread(next, upcoming, None)) is not None:
         yield batch
+
+
+@contextmanager
+def _stopping(source: LineSource, stop: asyncio.Event | None) -> Iterator[None]:
+    """Stops ``source`` when ``stop`` is set."""
+    if stop is None:
+        yield
+        return
+
+    async def wait() -> None:
+        await stop.wait()
+        source.stop()
+
+    waiting = asyncio.create_task(wait())
+    try:
+        yield
+    finally:
+        waiting.cancel()
 
 
 def _count(tally: Tally, batch: Batch, on_progress: Callable[[Progress], None]) -> None:

@@ -39,7 +39,8 @@ class Progress:
 class ImportReport:
     """The result of an import.
 
-    ``read`` counts the lines that are not blank: ``accepted`` + ``rejected``. ``accepted`` events are in the log,
+    ``read`` counts the lines that are not blank, directives or ``excluded``. It is ``accepted`` + ``rejected``.
+    ``accepted`` events are in the log,
     duplicates included: the log recognizes them only for a short time, the tables count each id once. ``bad_lines`` are
     the first rejected lines. ``cursor`` is the position of the last event, None if there is none.
     """
@@ -50,6 +51,7 @@ class ImportReport:
     bad_lines: list[BadLine]
     cursor: str | None
     seconds: float
+    excluded: int = 0
 
 
 class BadLinesError(TailraceError):
@@ -73,6 +75,7 @@ class Tally:
     bad_lines: list[BadLine] = field(default_factory=list)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     last: Cursor | None = None
+    excluded: int = 0
 
     def add_bad(self, lines: Sequence[BadLine]) -> None:
         """Counts bad lines and names the first."""
@@ -105,4 +108,5 @@ class Tally:
     def report(self, seconds: float) -> ImportReport:
         """Returns the result."""
         cursor = str(self.last) if self.last is not None else None
-        return ImportReport(self.read, self.accepted, self.rejected, sorted(self.bad_lines), cursor, seconds)
+        bad_lines = sorted(self.bad_lines)
+        return ImportReport(self.read, self.accepted, self.rejected, bad_lines, cursor, seconds, self.excluded)

@@ -1,6 +1,8 @@
 """The importer with a real command service and log."""
 
 import asyncio
+import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,8 +20,8 @@ from tailrace.endpoints import service_url
 from tailrace.importer.files import STDIN
 from tailrace.importer.importer import import_file
 from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress
-from tests.support.command import serving_command
-from tests.support.processes import run_to_end, service_environment
+from tests.support.command import serving_command, until_logged
+from tests.support.processes import TailraceProcess, run_to_end, service_environment
 from tests.support.recount import recount_log
 from tests.support.servers import NatsServer
 
@@ -224,6 +226,27 @@ async def test_an_import_of_nothing_but_bad_lines_exits_with_1(command: str, set
     assert "29 more lines: not_combined: there is no time such as" in done.stderr
     assert done.stderr.endswith("30 bad lines were skipped\nnothing was imported: check --format\n")
     assert (await asyncio.to_thread(import_command, settings, "-")).returncode == 0
+
+
+async def test_what_a_pipe_brings_is_sent_at_once_and_a_stop_ends_the_import(
+    command: str, settings: Settings, log: LogClient
+) -> None:
+    reading, writing = os.pipe()
+    arguments = ("import", "-", "--exclude", "path=/health")
+    process = TailraceProcess(arguments, service_environment(settings), stdin=reading, stderr=subprocess.PIPE)
+    os.close(reading)
+    with open(writing, "wb", buffering=0) as pipe, process:  # noqa: ASYNC230
+        lines = ODDITIES.read_bytes().splitlines()
+        first, *others = [line for line in lines if b"/plain" in line or b"/common" in line]
+        pipe.write(first + b"\n" + first.replace(b"/plain", b"/health") + b"\n")
+        await until_logged(log, 1)
+        pipe.write(b"\n".join(others) + b"\n")
+        await until_logged(log, 1 + len(others))
+        process.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.to_thread(process.communicate)
+    assert process.returncode == 0
+    assert f"{1 + len(others)} of {1 + len(others)} lines are in the log" in errors.decode()
+    assert "1 requests were left out by --exclude" in errors.decode()
 
 
 async def test_a_strict_import_with_bad_lines_exits_with_1(command: str, settings: Settings) -> None:

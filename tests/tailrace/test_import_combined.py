@@ -15,8 +15,9 @@ from dirty_equals import IsInt, IsPartialDict
 from contracts.errors import EventRejectedError
 from contracts.events import read_event
 from tailrace.importer.batches import batches
-from tailrace.importer.combined import parse_combined, user_of
 from tailrace.importer.files import open_lines
+from tailrace.importer.logs.combined import parse_combined
+from tailrace.importer.logs.requests import encode_request, user_of
 from tailrace.importer.report import BadLine
 
 ODDITIES = Path(__file__).parent / "data" / "oddities.log"
@@ -34,7 +35,7 @@ def parse_file(path: Path) -> tuple[dict[int, dict[str, Any]], list[BadLine]]:
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
-    event: dict[str, Any] = msgspec.json.decode(parse_combined(line, uuid4))
+    event: dict[str, Any] = msgspec.json.decode(encode_request(parse_combined(line), uuid4))
     return event
 
 
@@ -123,7 +124,7 @@ def test_no_event_contains_the_clients_address() -> None:
 )
 def test_any_bytes_in_an_agent_keep_the_request(agent: bytes) -> None:
     line = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "' + agent + b'"'
-    payload = parse_combined(line, uuid4)
+    payload = encode_request(parse_combined(line), uuid4)
     event = read_event(payload, now=datetime.now(UTC), new_id=uuid4)
     assert b"\\u0000" not in bytes(event.event_data)
     assert b"\n" not in payload
@@ -138,7 +139,7 @@ def test_zeros_left_by_a_crash_do_not_change_the_user() -> None:
 def test_a_path_over_the_limits_is_rejected_with_its_reason() -> None:
     line = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /%s HTTP/1.1" 200 1' % (b"x" * 40_000)
     with pytest.raises(EventRejectedError, match="32,768") as caught:
-        parse_combined(line, uuid4)
+        encode_request(parse_combined(line), uuid4)
     assert caught.value.code == "event_data_too_large"
 
 

@@ -1,12 +1,17 @@
 """Reading files by line, ids from lines, and NDJSON events."""
 
+import bz2
 import gzip
-import io
+import lzma
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 import msgspec
 import pytest
+import zstandard
 
 from contracts.errors import ConfigurationError, TailraceError
 from tailrace.importer.batches import Batch, batches
@@ -18,7 +23,7 @@ EVENT = b'{"event_type":"test","user_id":%d,"created_at":"2025-01-01T00:00:00Z",
 
 def lines_of(path: Path) -> list[Line]:
     with open_lines(path) as source:
-        return list(source)
+        return [line for line in source if line is not None]
 
 
 def parse(path: Path, batch_size: int = 500) -> list[Batch]:
@@ -50,17 +55,63 @@ def test_an_endless_line_is_skipped_in_constant_memory(tmp_path: Path) -> None:
     assert bad_codes(path)[2] == "line_too_long"
 
 
-def test_gzip_is_read_by_its_suffix_with_progress_in_compressed_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "file.gz"
-    path.write_bytes(gzip.compress(b"one\ntwo\n" * 1000))
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress], ids=["gzip", "bzip2", "xz", "zstd"]
+)
+def test_compressed_files_are_recognized_by_content_with_progress_in_compressed_bytes(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(compress(b"one\ntwo\n" * 1000) + compress(b"three\n"))
     with open_lines(path) as source:
-        assert len(list(source)) == 2000
+        assert len(list(source)) == 2001
         assert source.position == source.size == path.stat().st_size
 
 
-def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[bytes]]:
+    """The end to write to, of a pipe that is standard input."""
+    reading, writing = os.pipe()
+    with open(reading) as stdin, open(writing, "wb", buffering=0) as stream:
+        monkeypatch.setattr("sys.stdin", stdin)
+        yield stream
+
+
+def test_standard_input_is_read(pipe: IO[bytes]) -> None:
+    pipe.write(b"one\ntwo")
+    pipe.close()
     assert lines_of(STDIN) == [Line(1, b"one"), Line(2, b"two")]
+
+
+def test_the_lines_of_a_pipe_are_handed_on_when_it_pauses(pipe: IO[bytes]) -> None:
+    """The pipe stays open, so only a pause can end the batch."""
+    pipe.write(EVENT % 1 + b"\n" + b'{"event_type":')
+    with open_lines(STDIN) as source:
+        upcoming = batches(source, "auto", 500)
+        assert next(upcoming).numbers == [1]
+        pipe.write(b'"test","user_id":2,"created_at":"2025-01-01T00:00:00Z","event_data":{}}\n')
+        assert next(upcoming).numbers == [2]
+        source.stop()
+        assert next(upcoming) == Batch([], [], [], source.position)
+
+
+@pytest.mark.parametrize("text", [b"[%s,%s]", b"\xef\xbb\xbf[\n  %s,\n  %s\n]\n", b" [ %s\n,%s ] "])
+def test_a_json_array_is_its_elements(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "file"
+    pretty = msgspec.json.format(EVENT.replace(b"{}", b'{"a":1.50}') % 2, indent=4)
+    path.write_bytes(text % (EVENT % 1, pretty))
+    with open_lines(path) as source:
+        [batch] = batches(source, "auto", 500)
+    assert batch.numbers == [1, 2]
+    assert b"\n" not in b"".join(batch.events)
+    assert b'{"a":1.50}' in batch.events[1]
+
+
+def test_a_broken_json_array_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"[" + EVENT % 1)
+    with pytest.raises(TailraceError, match="is not a valid JSON array"):
+        parse(path)
 
 
 def test_lines_before_the_end_of_a_truncated_file_are_imported(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Parsers of access logs: from a line to a request."""
