@@ -1,4 +1,4 @@
-"""Tests of the projections next door: no server runs. Copy a file and its test, and change both."""
+"""Tests of the example projections: no server runs. Copy a file and its test, and change both."""
 
 from datetime import UTC, datetime
 

@@ -201,9 +201,9 @@ def _count(
     by_bucket = {key: len(users) for key, users in merged.items()}
     by_bucket |= {(number, ""): len(users) for number, users in _grouped(merged, 0).items()}
     of_types = _grouped(merged, 1)
-    everybody = BitMap.union(BitMap(), *of_types.values())
+    all_users = BitMap.union(BitMap(), *of_types.values())
     by_type = {event_type: len(users) for event_type, users in of_types.items()}
-    return UserCounts(by_type | {"": len(everybody)}, by_bucket, per_type)
+    return UserCounts(by_type | {"": len(all_users)}, by_bucket, per_type)
 
 
 def _grouped(merged: dict[tuple[int, str], BitMap], part: int) -> dict[Any, BitMap]:

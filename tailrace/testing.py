@@ -37,7 +37,7 @@ from tailrace.declared import (
 from tailrace.declared.tally import Dimensions, Value
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-"""When an event of ``event`` happened, unless it says so itself."""
+"""When an event of ``event`` happened, unless the call names a time."""
 
 Rows = list[dict[str, Any]]
 

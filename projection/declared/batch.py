@@ -31,7 +31,7 @@ class LoggedEvent:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The decoded ``event_data``, shared by all readers; nobody may change it."""
+        """The decoded ``event_data``, shared by all readers; treat it as read-only."""
         if self._data is None:
             self._data = decode_event_data(bytes(self.stored.event_data))
         return self._data

@@ -76,7 +76,7 @@ class Member:
 
         Raises:
             PositionMovedError, LogUnavailableError, asyncpg.PostgresError, OSError: read the position again.
-            TailraceError: the projection can't go on.
+            TailraceError: the projection can't continue.
         """
         try:
             while not stop.is_set():

@@ -1,4 +1,4 @@
-"""Replay of one declared projection: builds its new version, or its present one again, beside the live build."""
+"""Replay of one declared projection: builds its new version, or its present one again."""
 
 import asyncio
 from collections.abc import Callable

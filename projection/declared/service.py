@@ -100,7 +100,7 @@ class _Worker:
             ending.push_async_callback(self._works[-1].close)
 
     async def clear_errors(self) -> None:
-        """Lets failed projections try again: a restart is how a person continues them."""
+        """Lets failed projections try again: a restart continues them."""
         for model in await list_projections(self.catalogue):
             if model.error is not None:
                 await change_projection(self.catalogue, model)

@@ -44,7 +44,7 @@ class DeclaredStore:
         Raises:
             PositionMovedError: the projection is not at ``expected``.
             TooManyParkedError: too many events are parked.
-            TailraceError, asyncpg.PostgresError: the projection can't go on.
+            TailraceError, asyncpg.PostgresError: the projection can't continue.
         """
         try:
             return await self._commit(selection, expected)

@@ -20,7 +20,7 @@ class Projection(metaclass=Declared):
     """The base of ``Rollup``, ``Fold`` and ``Sql``. Declare one of those."""
 
     version: ClassVar[int]
-    """Raise it with every change: the new version is built beside the live one."""
+    """Raise it with every change: the new version is a candidate until its cutover."""
     events: ClassVar[Sequence[str]]
     """Event types, with the wildcards ``*`` (one token) and ``>`` (the rest); a single ``*`` is every type."""
 

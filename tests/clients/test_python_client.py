@@ -122,7 +122,7 @@ async def test_an_error_in_on_rejected_does_not_stop_the_client(command: str, lo
     assert len(await logged_events(log)) == 1
 
 
-async def test_a_refused_key_drops_events_and_says_so(
+async def test_a_refused_key_drops_events_and_logs_it(
     settings: Settings, log: LogClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys = {"TAILRACE_REQUIRE_KEYS": "true", "TAILRACE_WRITE_KEY": "w" * 32, "TAILRACE_READ_KEY": "r" * 32}

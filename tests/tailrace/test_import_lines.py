@@ -83,7 +83,7 @@ def test_standard_input_is_read(pipe: IO[bytes]) -> None:
     assert lines_of(STDIN) == [Line(1, b"one"), Line(2, b"two")]
 
 
-def test_the_lines_of_a_pipe_are_handed_on_when_it_pauses(pipe: IO[bytes]) -> None:
+def test_the_lines_of_a_pipe_are_a_batch_when_it_pauses(pipe: IO[bytes]) -> None:
     """The pipe stays open, so only a pause can end the batch."""
     pipe.write(EVENT % 1 + b"\n" + b'{"event_type":')
     with open_lines(STDIN) as source:
