@@ -31,6 +31,10 @@ class ConflictError(TailraceError):
     """
 
 
+class LogLostError(ConflictError):
+    """The log is gone, and the database was built from it: stop. An operator restores it or starts an empty one."""
+
+
 class EventRejectedError(TailraceError):
     """The event can never be accepted as it is: tell its sender, store it with the reason, continue with the next.
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from contracts.entries import Gap
 from contracts.errors import ConflictError, OldGenerationError, SchemaError
 from migrations.catalogue import (
     Model,
@@ -80,11 +81,12 @@ async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_r
 
 
 async def ensure_candidate(
-    connection: "asyncpg.Connection", settings: Settings, epoch: str, log_from: int = 1
+    connection: "asyncpg.Connection", settings: Settings, epoch: str, log_from: int = 1, gaps: Sequence[Gap] = ()
 ) -> Model:
     """Returns the candidate model for a replay to build: an unfinished one, or else a new and empty one.
 
-    A new one shares the ledger of another model if that is of the same ``epoch`` and begins at the same entry.
+    A new one shares the ledger of another model if that is of the same ``epoch``, begins at the same entry, and has no
+    id of the recorded ``gaps``: a lost event that is sent again must count.
 
     Raises:
         ConflictError: the candidate is finished or being dropped, or the database refuses a migration.
@@ -95,7 +97,7 @@ async def ensure_candidate(
         newest = (await list_models(connection))[-1]
         if newest.live:
             flavour = await choose_flavour(connection, settings.flavour)
-            ledger = await _choose_ledger(connection, epoch, log_from)
+            ledger = await _choose_ledger(connection, epoch, log_from, gaps)
             newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building", ledger=ledger)
             await _register(connection, [newest])
         elif newest.state == "dropping":
@@ -110,13 +112,22 @@ async def ensure_candidate(
         return newest
 
 
-async def _choose_ledger(connection: "asyncpg.Connection", epoch: str, log_from: int) -> str:
+async def _choose_ledger(connection: "asyncpg.Connection", epoch: str, log_from: int, gaps: Sequence[Gap]) -> str:
     ledgers = sorted({model.ledger for model in await list_models(connection)}, key=_ledger_number)
     for ledger in ledgers:
         found = await connection.fetchrow(f"select epoch, log_from from {ledger}.ledger_position")
-        if tuple(found) == (epoch, log_from) or (found["epoch"] == "" and log_from == 1):
+        if tuple(found) == (epoch, log_from) and not await _has_lost_ids(connection, ledger, gaps):
+            return ledger
+        if found["epoch"] == "" and log_from == 1:
             return ledger
     return f"ledger_{_ledger_number(ledgers[-1]) + 1}"
+
+
+async def _has_lost_ids(connection: "asyncpg.Connection", ledger: str, gaps: Sequence[Gap]) -> bool:
+    if not gaps:
+        return False
+    lost = " or ".join(f"seq between {gap.first} and {gap.last}" for gap in gaps)
+    return bool(await connection.fetchval(f"select exists (select from {ledger}.event_ids where {lost})"))
 
 
 def _ledger_number(ledger: str) -> int:

@@ -19,6 +19,7 @@ from contracts.subjects import (
     REJECTED,
     REJECTED_STREAM,
 )
+from migrations.lost_log import require_no_position
 from runtime.log.client import LogClient
 from runtime.log.errors import JetStreamApiError, JetStreamUnavailableError, StreamMissingError
 from runtime.log.metadata import EPOCH_KEY, epoch_of, removed_from
@@ -139,6 +140,7 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
     Raises:
         ConfigurationError: the server refuses what the settings ask for.
         ConflictError: a stream of that name exists and cannot be used.
+        LogLostError: the log does not exist, and the database was built from one.
         LogUnavailableError: the log does not answer, or does not let this user create or change a stream.
     """
     found = Reconciled([], [])
@@ -150,6 +152,8 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
                 found.done.append(f"the stream {name} is created")
                 if dry_run:
                     continue
+                if name == LOG_STREAM:
+                    await require_no_position(settings)
                 info = await _create(client, config)
             update, left = _differences(config, info)
             found.left.extend(left)
@@ -167,6 +171,15 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
         except JetStreamApiError as error:
             raise ConfigurationError(f"the stream {name} can't be set up: {error.description}") from None
     return found
+
+
+async def create_log(client: LogClient, settings: Settings) -> str:
+    """Creates an empty log, whatever the database was built from, and returns its epoch.
+
+    Raises:
+        LogUnavailableError: the log does not answer, or does not let this user create a stream.
+    """
+    return epoch_of(await _create(client, stream_configs(settings)[0]))
 
 
 async def _find(client: LogClient, name: str) -> dict[str, Any] | None:

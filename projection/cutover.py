@@ -49,15 +49,20 @@ class Swap(NamedTuple):
     differences: Sequence[str] = ()
 
 
-async def cut_over(client: LogClient, connection: "asyncpg.Connection", verify: Verify | None = None) -> Swap:
+async def cut_over(
+    client: LogClient, connection: "asyncpg.Connection", verify: Verify | None = None, *, lose: int = 0
+) -> Swap:
     """Makes the candidate model the live one; with ``verify`` only if it agrees with the log.
 
+    ``lose`` is how many events of the live model the candidate may lack.
+
     Raises:
-        ConflictError: no candidate is ready, or another command dropped it or made it live in the meantime.
+        ConflictError: no candidate is ready, another command dropped it or made it live in the meantime, or it lacks
+            more events than ``lose``.
         ForeignHistoryError: the model belongs to another log.
         NotSwappedError: the model stays behind the live one, or batches or readers block the swap.
     """
-    return await _swap_models(client, connection, "cutover", verify)
+    return await _swap_models(client, connection, "cutover", verify, lose)
 
 
 async def roll_back(client: LogClient, connection: "asyncpg.Connection", verify: Verify | None = None) -> Swap:
@@ -124,7 +129,11 @@ async def _lock_old(connection: "asyncpg.Connection", model: Model) -> Model | N
 
 
 async def _swap_models(
-    client: LogClient, connection: "asyncpg.Connection", direction: Direction, verify: Verify | None
+    client: LogClient,
+    connection: "asyncpg.Connection",
+    direction: Direction,
+    verify: Verify | None,
+    lose: int | None = None,
 ) -> Swap:
     await require_current_schema(connection)
     old, new = _choose(await list_models(connection), direction)
@@ -132,10 +141,13 @@ async def _swap_models(
     epoch = await connection.fetchval(f"select epoch from {new.name}.projection_position")
     if epoch not in ("", state.epoch):
         raise ForeignHistoryError(f"{new.name} belongs to the log {epoch}, not to this one ({state.epoch})")
+    if lose is not None and old.ledger != new.ledger:
+        names = {"old": old.name, "new": new.name, "old_ledger": old.ledger, "new_ledger": new.ledger}
+        _check_loss(old, new, await connection.fetchval(projection_sql("lost_ids").format(**names)), lose)
     if verify is not None and (differences := await verify(new)):
         return Swap(old, new, differences)
     async with migration_lock(connection):
-        await _swap_with_retries(connection, old, new)
+        await _swap_with_retries(connection, old, new, lose)
     return Swap(old, new._replace(live=True))
 
 
@@ -160,12 +172,12 @@ def _check_ready(model: Model) -> None:
         raise ConflictError(f"{model.name} is not finished: run `tailrace replay` again to resume it")
 
 
-async def _swap_with_retries(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
+async def _swap_with_retries(connection: "asyncpg.Connection", old: Model, new: Model, lose: int | None) -> None:
     deadline = time.monotonic() + TIMEOUT
     while True:
         try:
             async with connection.transaction():
-                await _swap(connection, old, new)
+                await _swap(connection, old, new, lose)
             return
         except NotSwappedError as error:
             reason = str(error)
@@ -174,7 +186,7 @@ async def _swap_with_retries(connection: "asyncpg.Connection", old: Model, new: 
         await asyncio.sleep(RETRY_INTERVAL)
 
 
-async def _swap(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
+async def _swap(connection: "asyncpg.Connection", old: Model, new: Model, lose: int | None) -> None:
     await connection.execute(f"set local lock_timeout = {BATCH_TIMEOUT * 1000:.0f}")
     await _check_again(connection, old, new)
     held = await _lock_position(connection, old)
@@ -184,6 +196,8 @@ async def _swap(connection: "asyncpg.Connection", old: Model, new: Model) -> Non
             raise NotSwappedError(f"{new.name} is behind {old.name}; is the projection service running?")
         await asyncio.sleep(POLL_INTERVAL)
     await _lock_position(connection, new)
+    if lose is not None and old.ledger == new.ledger:
+        _check_loss(old, new, await _events(connection, old) - await _events(connection, new), lose)
     # (position, revision) must not name a state of the new model that a reader has seen of the old one
     await connection.execute(
         f"update {new.name}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
@@ -216,6 +230,19 @@ async def _lock_position(connection: "asyncpg.Connection", model: Model) -> Any:
         raise NotSwappedError(
             f"a batch for {model.name} takes longer than {BATCH_TIMEOUT:g} s to commit; is the database very busy?"
         ) from None
+
+
+def _check_loss(old: Model, new: Model, lost: int, lose: int) -> None:
+    if lost > lose:
+        raise ConflictError(
+            f"{new.name} lacks {lost:,} events of {old.name}, which readers see: restore what the log lost and replay "
+            f"again, or accept the loss with `tailrace cutover --lose {lost}`"
+        )
+
+
+async def _events(connection: "asyncpg.Connection", model: Model) -> int:
+    events = await connection.fetchval(f"select events from {model.name}.all_time where event_type = ''")
+    return int(events or 0)
 
 
 def _behind(position: Any, held: Any) -> bool:

@@ -74,7 +74,7 @@ async def replay(
                 "--partial replays from there",
             )
         if candidate:
-            model = await ensure_candidate(connection, settings, state.epoch, missing + 1)
+            model = await ensure_candidate(connection, settings, state.epoch, missing + 1, state.gaps)
         else:
             model = await get_live_model(connection)
         if missing:

@@ -11,6 +11,7 @@ import httpx
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError, TailraceError
 from migrations.catalogue import Model, list_models
+from migrations.lost_log import lost_log
 from migrations.pipeline import (
     compare_with_log,
     count_entries,
@@ -22,6 +23,7 @@ from migrations.pipeline import (
 from migrations.runner import require_current_schema
 from runtime.access.keys import authorization
 from runtime.log.connect import connect_log
+from runtime.log.errors import StreamMissingError
 from runtime.postgres import UNAVAILABLE, as_sentence, connect, read_sql
 from runtime.settings import Settings
 from tailrace.endpoints import ServiceName, service_url
@@ -130,6 +132,8 @@ async def _read_log(settings: Settings, found: Status, problems: list[str]) -> N
     client = await connect_log(settings, "status")
     try:
         state, lag, error = await compare_with_log(client, position, timeout=TIMEOUT)
+        if isinstance(error, StreamMissingError) and position and position.seq:
+            error = lost_log(model["model"], position)
         if error:
             problems.append(str(error))
         if state is None:

@@ -1,6 +1,7 @@
 """``tailrace cutover``, ``rollback`` and ``drop-old``."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -21,9 +22,13 @@ from verification.run import verify
 Check = Annotated[bool, typer.Option("--verify/--no-verify", help="Verify the model first.")]
 
 
-def cutover(check: Check = True, data_dir: DataDir = None) -> None:
+def cutover(
+    check: Check = True,
+    lose: Annotated[int, typer.Option(min=0, help="Events that readers may lose: the log has them no more.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
     """Show readers the candidate model that a replay built."""
-    run_to_end(_swap(settings_for(data_dir), "cutover", check=check))
+    run_to_end(_swap(settings_for(data_dir), "cutover", check=check, lose=lose))
 
 
 def rollback(check: Check = True, data_dir: DataDir = None) -> None:
@@ -36,9 +41,9 @@ def drop_old(data_dir: DataDir = None) -> None:
     run_to_end(_drop_models(settings_for(data_dir)))
 
 
-async def _swap(settings: Settings, direction: Direction, *, check: bool) -> None:
+async def _swap(settings: Settings, direction: Direction, *, check: bool, lose: int = 0) -> None:
     upcasters = load_upcasters(settings)
-    swap_models = cut_over if direction == "cutover" else roll_back
+    swap_models = partial(cut_over, lose=lose) if direction == "cutover" else roll_back
     receipts: list[Receipt] = []
     async with open_log(settings, direction) as client, open_database(settings, direction) as connection:
 

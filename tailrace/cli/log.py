@@ -9,6 +9,8 @@ import typer
 from contracts.entries import Gap, LogState
 from contracts.errors import ConfigurationError
 from migrations.stream_metadata import accept_gap, new_epoch
+from migrations.streams import create_log
+from runtime.log.errors import StreamMissingError
 from runtime.settings import Settings
 from tailrace.cli.connections import open_log
 from tailrace.cli.options import AsJson, DataDir, run_to_end
@@ -40,7 +42,10 @@ def log_accept_gap(
 def log_new_epoch(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False, data_dir: DataDir = None
 ) -> None:
-    """Declare a new epoch of the log. Every cursor and read model of the old epoch is refused from then on."""
+    """Declare a new epoch of the log, or start an empty log if it is gone.
+
+    Every cursor and read model of the old epoch is refused from then on.
+    """
     if not yes:
         typer.confirm("Every cursor and every read model of this log will be refused. Declare a new epoch?", abort=True)
     run_to_end(_new_epoch(settings_for(data_dir)))
@@ -64,7 +69,10 @@ async def _accept_gap(settings: Settings, gap: Gap) -> None:
 
 async def _new_epoch(settings: Settings) -> None:
     async with open_log(settings, "log") as log:
-        before, after = await new_epoch(log)
+        try:
+            before, after = await new_epoch(log)
+        except StreamMissingError:
+            before, after = "", await create_log(log, settings)
     typer.echo(f"epoch {before or '(none)'} -> {after}")
     typer.echo("Cursors and read models of the old epoch are refused from now on.")
     typer.echo("1. Restart the command and query services.")

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from contracts.errors import TailraceError
+from contracts.errors import LogLostError, TailraceError
 from migrations.upcasters import load_upcasters
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
@@ -30,7 +30,7 @@ async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: flo
         await asyncio.to_thread(end_leftovers, data_dir)
         system = System(data_dir, wanted.choose(), settings, rate=rate)
         try:
-            await _start(system, display, stop)
+            await _start(system, display, data_dir, stop)
             if not stop.is_set():
                 await _watch(system, display, data_dir, stop)
         finally:
@@ -40,13 +40,18 @@ async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: flo
     display.say(f"stopped; the data stays in {data_dir}")
 
 
-async def _start(system: System, display: PlainDisplay, stop: asyncio.Event) -> None:
+async def _start(system: System, display: PlainDisplay, data_dir: Path, stop: asyncio.Event) -> None:
     async def start() -> None:
         first = not system.postgres.is_initialized
         display.step(
             "creating the database (first start), starting NATS and Postgres" if first else "starting NATS and Postgres"
         )
-        await system.start_servers()
+        try:
+            await system.start_servers()
+        except LogLostError as error:
+            display.say(f"{error}. Waiting for an operator's decision")
+            system.endpoints.write(data_dir)
+            await _until_log_exists(system)
         display.step("starting the services")
         await system.start_services()
 
@@ -60,6 +65,13 @@ async def _start(system: System, display: PlainDisplay, stop: asyncio.Event) -> 
             await starting
         return
     starting.result()
+
+
+async def _until_log_exists(system: System) -> None:
+    while True:
+        with suppress(LogLostError):
+            return await system.prepare_streams()
+        await asyncio.sleep(REFRESH)
 
 
 async def _watch(system: System, display: PlainDisplay, data_dir: Path, stop: asyncio.Event) -> None:

@@ -87,6 +87,7 @@ class System:
         """Starts NATS and Postgres and migrates the database.
 
         Raises:
+            LogLostError: the log is gone; the servers run.
             TailraceError: one can't be started.
         """
         await asyncio.gather(asyncio.to_thread(self.nats.prepare), asyncio.to_thread(self.postgres.prepare))
@@ -97,7 +98,8 @@ class System:
             self._until("nats", self._nats_answers),
             self._until("postgres", self._postgres_answers),
         )
-        await asyncio.gather(self._prepare_streams(), self._prepare_database())
+        await self._prepare_database()
+        await self.prepare_streams()
 
     async def start_services(self) -> None:
         """Starts the services and waits until each is ready.
@@ -224,12 +226,17 @@ class System:
     def _limits(self) -> dict[str, str]:
         return fitting_limits(shutil.disk_usage(self._data_dir).free, self._settings)
 
-    async def _prepare_streams(self) -> None:
-        # the services' users may not create streams
+    async def prepare_streams(self) -> None:
+        """Creates missing streams, which the services' users may not.
+
+        Raises:
+            LogLostError: the log is gone.
+        """
         client = await connect_nats(self.nats.url, "up", allow_reconnect=False)
         try:
             limits = {name.removeprefix("TAILRACE_").lower(): int(value) for name, value in self._limits().items()}
-            await ensure_streams(client, self._settings.model_copy(update=limits))
+            dsn = self.postgres.dsn(self._settings.db_name)
+            await ensure_streams(client, self._settings.model_copy(update={**limits, "database": dsn}))
         finally:
             await client.close()
 

@@ -203,6 +203,7 @@ def test_a_log_restored_from_an_older_copy_needs_a_new_epoch(
     for output in (projection.ended(1), operator.type("tailrace status", code=1)):
         operator.shows(PAGE.quotes[LOG_BEHIND][0], output)
     operator.put(5)
+    operator.own["--lose 3000"] = "--lose 10"
     operator.follow(f"{LOG_BEHIND} 1")
     operator.shows("the stream ANALYTICS is not the one this service started with", command.ended(1))
     operator.serve("command")
@@ -280,6 +281,7 @@ def test_a_log_is_restored_after_an_empty_one_took_its_place(
     own_nats_server.stop()
     operator.type(f"rm -r {own_nats_server.embedded.data_dir}")
     own_nats_server.start()
+    operator.type("tailrace log new-epoch --yes")
     operator.put(2)
     operator.shows(PAGE.quotes["Connected to another log"][0], operator.serve("projection")[0].ended(1))
     operator.follow("Connected to another log 1")
