@@ -1,0 +1,277 @@
+"""Recounts a ``Rollup`` from the log and compares every cell of every level, and every set of users.
+
+The recount shares with the projector how an event is read (``contracts``), the definition, and the format of
+``set_log``. It finds values in the JSON text itself, counts only the shortest buckets with all combinations of a day,
+applies the day's limit afterwards, and derives the longer buckets from the shortest.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import asyncpg
+from pyroaring import BitMap
+
+from contracts.cursors import Cursor
+from contracts.events import Event
+from contracts.patterns import TypePattern
+from contracts.upcasting import NO_UPCASTERS, Upcasters
+from migrations.projections import DeclaredModel
+from migrations.rollup_sets import unpack
+from runtime.log.client import LogClient
+from runtime.log.positions import last_entry_until, verify_position
+from tailrace.declared import SECONDS, Level, RollupDefinition, decode_definition
+from verification.receipt import NAMED
+from verification.recount import Recount, Refused, read_rows
+from verification.rollup_values import number_of, read_data, text_of, value_at
+
+DAY = 86_400
+Dims = tuple[str | None, ...]
+
+
+class Place(NamedTuple):
+    """A cell: its bucket (seconds since 1970), and its dimensions; None is what is beyond the limit."""
+
+    bucket: int
+    dims: Dims | None
+
+
+@dataclass
+class Sum:
+    """What is in one cell."""
+
+    events: int = 0
+    numbers: dict[str, list[Fraction]] = field(default_factory=dict)
+    """Per measure of a number: sum, smallest and largest."""
+    users: set[int] = field(default_factory=set)
+
+    def add(self, other: "Sum") -> None:
+        """Adds another cell."""
+        self.events += other.events
+        self.users |= other.users
+        for name, (total, least, most) in other.numbers.items():
+            if name in self.numbers:
+                before = self.numbers[name]
+                self.numbers[name] = [before[0] + total, min(before[1], least), max(before[2], most)]
+            else:
+                self.numbers[name] = [total, least, most]
+
+
+class RollupReceipt(NamedTuple):
+    """What a verification of a rollup found: the log up to ``position`` has ``events`` for it, in ``cells`` cells."""
+
+    name: str
+    version: int
+    position: Cursor
+    events: int
+    cells: int
+    differences: list[str]
+
+
+async def verify_rollup(
+    client: LogClient,
+    connection: "asyncpg.Connection",
+    model: DeclaredModel,
+    on_read: Callable[[int, int], None] = lambda done, of: None,
+    *,
+    upcasters: Upcasters = NO_UPCASTERS,
+) -> RollupReceipt:
+    """Reads the log again and compares. Nothing is locked; the projector may continue.
+
+    Memory: about 300 bytes per combination of dimensions and shortest bucket, and 150 per event id.
+
+    Raises:
+        ForeignHistoryError, LostEntriesError: the log is not the one the projection was built from, or a part is gone.
+        LogUnavailableError: the log does not answer.
+    """
+    definition = decode_definition(model.definition)
+    assert isinstance(definition, RollupDefinition)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        tables = _Tables(connection, model, definition)
+        position, log_from = await tables.position()
+        if not position.epoch:
+            return RollupReceipt(model.name, model.version, position, 0, 0, [])
+        end = await last_entry_until(client, position.seq, await verify_position(client, position))
+        counted = _Counted(definition)
+        refused = Refused(await tables.parked(), frozenset(), None)
+        start = Cursor(position.epoch, log_from - 1)
+
+        def read(seq: int) -> None:
+            on_read(seq - log_from + 1, end - log_from + 1)
+
+        async for rows in read_rows(client, start, end, refused, upcasters, Recount(), read):
+            for row in rows:
+                counted.add(row.event)
+        differences: list[str] = []
+        cells = 0
+        for level in definition.every:
+            expected = counted.cells(level)
+            cells += len(expected)
+            differences += _named([text async for text in tables.differing_cells(level, expected)], f"cells_{level}")
+        if any(measure.kind == "users" for measure in definition.measures.values()):
+            differences += await tables.differing_users(counted)
+        return RollupReceipt(model.name, model.version, position, counted.events, cells, differences)
+
+
+def _named(found: list[str], what: str) -> list[str]:
+    more = len(found) - NAMED
+    return found if more <= 0 else [*found[:NAMED], f"{what}: {more:,} more cells differ"]
+
+
+class _Counted:
+    def __init__(self, definition: RollupDefinition) -> None:
+        self.events = 0
+        self._definition = definition
+        self._patterns = [TypePattern(text) for text in definition.events]
+        self._seconds = SECONDS[definition.every[0]]
+        self._finest: dict[tuple[int, Dims], Sum] = {}
+        self._combinations: dict[int, dict[Dims, None]] = {}
+        self._numbers = {name: one.path for name, one in definition.measures.items() if one.path}
+        self._users = any(measure.kind == "users" for measure in definition.measures.values())
+
+    def add(self, event: Event) -> None:
+        """Counts an event if the rollup reads its type."""
+        if not any(pattern.matches(event.event_type) for pattern in self._patterns):
+            return
+        self.events += 1
+        data = read_data(event)
+        dims = tuple(text_of(value_at(event, data, path)) for path in self._definition.by.values())
+        second = int(event.created_at.timestamp())
+        self._combinations.setdefault(second // DAY, {}).setdefault(dims)
+        one = Sum(1)
+        for name, path in self._numbers.items():
+            number = number_of(value_at(event, data, path))
+            if number is not None:
+                one.numbers[name] = [number, number, number]
+        if self._users:
+            one.users.add(event.user_id)
+        self._finest.setdefault((second // self._seconds * self._seconds, dims), Sum()).add(one)
+
+    def cells(self, level: Level) -> dict[Place, Sum]:
+        """Returns the cells of a level; a day's combinations beyond its limit are added up."""
+        limit = self._definition.limit
+        admitted = {day: set(list(dims)[:limit]) for day, dims in self._combinations.items()}
+        found: dict[Place, Sum] = {}
+        for (bucket, dims), one in self._finest.items():
+            shown = dims if dims in admitted[bucket // DAY] else None
+            found.setdefault(Place(bucket // SECONDS[level] * SECONDS[level], shown), Sum()).add(one)
+        return found
+
+
+class _Tables:
+    def __init__(self, connection: "asyncpg.Connection", model: DeclaredModel, definition: RollupDefinition) -> None:
+        self._connection = connection
+        self._schema = model.schema
+        self._ledger = model.ledger
+        self._definition = definition
+        self._dims = "".join(f', "{name}"' for name in definition.by)
+
+    async def position(self) -> tuple[Cursor, int]:
+        row = await self._connection.fetchrow(
+            f"select epoch, seq, fingerprint, log_from from {self._schema}.projection_position"
+        )
+        return Cursor(row["epoch"], row["seq"], row["fingerprint"]), row["log_from"]
+
+    async def parked(self) -> frozenset[int]:
+        rows = await self._connection.fetch(f"select seq from {self._schema}.parked_events")
+        return frozenset(row["seq"] for row in rows)
+
+    async def differing_cells(self, level: Level, expected: dict[Place, Sum]) -> Any:
+        """Yields a sentence for each cell that is not what the log says; empties ``expected``."""
+        measures = [name for name, measure in self._definition.measures.items() if measure.kind != "users"]
+        columns = "".join(f', "{name}"' for name in measures)
+        query = f"select bucket, other{self._dims}{columns} from {self._schema}.cells_{level}"
+        async for row in self._connection.cursor(query, prefetch=5_000):
+            place = self._place(row)
+            wanted = expected.pop(place, None)
+            if wanted is None:
+                yield f"{self._at(level, place)}: the log has no such events"
+                continue
+            for name in measures:
+                kind = self._definition.measures[name].kind
+                is_there = None if row[name] is None else Fraction(row[name])
+                should_be = _value(kind, name, wanted)
+                if is_there != should_be:
+                    yield f"{self._at(level, place)}: {name} is {_shown(is_there)}, the log says {_shown(should_be)}"
+        for place in expected:
+            yield f"{self._at(level, place)}: it is missing"
+
+    async def differing_users(self, counted: _Counted) -> list[str]:
+        """Returns a sentence for each set of users that is not what the log says."""
+        ordinals = dict(await self._connection.fetch(f"select user_id, ordinal from {self._ledger}.users"))
+        users = {ordinal: user for user, ordinal in ordinals.items()}
+        found: list[str] = []
+        for level in self._kept():
+            stored = {place: members async for place, members in self._sets(level, found)}
+            for bucket, other, dims, members in await self._recent():
+                start = bucket // SECONDS[level] * SECONDS[level]
+                place = Place(start, None if other else dims)
+                stored[place] = stored.get(place, BitMap()) | members
+            expected = {place: one.users for place, one in counted.cells(level).items()}
+            found += _named(
+                [
+                    f"{self._at(level, place)}: {difference}"
+                    for place in expected.keys() | stored.keys()
+                    for difference in _compare(
+                        expected.get(place, set()),
+                        {users.get(one, f"of ordinal {one}") for one in stored.get(place, ())},
+                    )
+                ],
+                f"members per {level}",
+            )
+        return found
+
+    def _kept(self) -> list[Level]:
+        users = [name for name, measure in self._definition.measures.items() if measure.kind == "users"]
+        return [level for level in self._definition.every if any(self._definition.keeps(name, level) for name in users)]
+
+    async def _sets(self, level: Level, differences: list[str]) -> Any:
+        query = f"select bucket, other, users, members{self._dims} from {self._schema}.members where level = $1"
+        async for row in self._connection.cursor(query, level, prefetch=1_000):
+            place, members = self._place(row), BitMap.deserialize(row["members"])
+            if row["users"] != len(members):
+                differences.append(f"{self._at(level, place)}: it says {row['users']:,} users and has {len(members):,}")
+            yield place, members
+
+    async def _recent(self) -> list[Any]:
+        rows = await self._connection.fetch(f"select cells from {self._schema}.set_log")
+        return [cell for row in rows for cell in unpack(row["cells"])]
+
+    def _place(self, row: Any) -> Place:
+        dims = None if row["other"] else tuple(row[name] for name in self._definition.by)
+        return Place(int(row["bucket"].timestamp()), dims)
+
+    def _at(self, level: Level, place: Place) -> str:
+        names = (
+            ["other"]
+            if place.dims is None
+            else map("=".join, zip(self._definition.by, map(_text, place.dims), strict=True))
+        )
+        bucket = datetime.fromtimestamp(place.bucket, UTC)
+        return f"{self._definition.name}, {level} {bucket.isoformat()} {' '.join(names)}".rstrip()
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else repr(value)
+
+
+def _shown(value: Fraction | None) -> str:
+    return "null" if value is None else f"{float(value):,.15g}"
+
+
+def _value(kind: str, name: str, one: Sum) -> Fraction | None:
+    if kind == "count":
+        return Fraction(one.events)
+    numbers = one.numbers.get(name)
+    if numbers is None:
+        return Fraction(0) if kind == "sum" else None
+    return numbers[("sum", "min", "max").index(kind)]
+
+
+def _compare(expected: set[int], stored: set[Any]) -> Iterator[str]:
+    if missing := expected - stored:
+        yield f"user {min(missing)} is missing"
+    elif extra := stored - expected:
+        yield f"user {min(map(str, extra))} is there, but not in the log"
