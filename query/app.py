@@ -10,6 +10,7 @@ from query.live.routes import live_routes
 from query.live.sending import LiveClients
 from query.page.routes import page_routes
 from query.problems import answer_problems, describe_problems
+from query.projections.routes import projections_routes
 from query.stats.routes import stats_routes
 from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.docs_pages import docs_routes
@@ -17,8 +18,9 @@ from runtime.log.client import LogClient
 from runtime.metrics import serve_metrics
 
 DESCRIPTION = """
-The read side of Tailrace: `/stats` and `/events` query the read model, `/ws` and `/sse` stream the log. All use the
-same cursors for positions of the log: `<epoch>:<sequence>:<fingerprint>`. Errors are problem+json (RFC 9457).
+The read side of Tailrace: `/stats`, `/events` and `/projections` query read models, `/ws` and `/sse` stream the log.
+All use the same cursors for positions of the log: `<epoch>:<sequence>:<fingerprint>`. Errors are problem+json (RFC
+9457).
 """
 
 RULES = Rules(
@@ -51,6 +53,7 @@ def make_app(
     app.include_router(health_routes(pool, log, lambda: clients.count))
     app.include_router(stats_routes(pool, log, stats_timeout))
     app.include_router(events_routes(pool, log, stats_timeout))
+    app.include_router(projections_routes(pool, log, stats_timeout))
     app.include_router(live_routes(clients))
     app.router.routes.extend(docs_routes("Tailrace query"))
     serve_metrics(app, registry)

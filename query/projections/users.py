@@ -1,0 +1,48 @@
+"""Distinct users of a rollup's cells: the union of its sets of users."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pyroaring import BitMap
+
+from migrations.rollup_sets import unpack
+from query.projections.levels import Part
+from query.projections.statement import Statement, quoted
+
+Group = tuple[Any, ...]
+"""The bucket (if requested), ``other`` and the dimensions that an answer keeps."""
+
+
+async def read_users(
+    connection: Any,
+    schema: str,
+    dimensions: Sequence[str],
+    parts: Sequence[Part],
+    group_of: Callable[[datetime, bool, Sequence[str | None]], Group | None],
+) -> dict[Group, BitMap]:
+    """Returns the users (ordinals) of each group of cells.
+
+    ``group_of`` returns the group of a cell by its bucket, ``other`` and all its dimensions; None: it is not wanted.
+    """
+    found: dict[Group, list[BitMap]] = {}
+    statement = Statement()
+    ranges = " or ".join(
+        f"(level = {statement.value(part.level)} and bucket >= {statement.value(part.start)}"
+        f" and bucket < {statement.value(part.end)})"
+        for part in parts
+    )
+    columns = ", ".join(["bucket", "other", "members", *quoted(dimensions)])
+    query = f"select {columns} from {schema}.members where {ranges}"
+    for bucket, other, members, *values in await connection.fetch(query, *statement.values):
+        group = group_of(bucket, other, values)
+        if group is not None:
+            found.setdefault(group, []).append(BitMap.deserialize(members))
+    for row in await connection.fetch(f"select cells from {schema}.set_log"):
+        for cell in unpack(row["cells"]):
+            bucket = datetime.fromtimestamp(cell.bucket, UTC)
+            if any(part.start <= bucket < part.end for part in parts):
+                group = group_of(bucket, cell.other, cell.dims)
+                if group is not None:
+                    found.setdefault(group, []).append(cell.users)
+    return {group: BitMap.union(*sets) for group, sets in found.items()}
