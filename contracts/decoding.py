@@ -4,6 +4,7 @@ The rare checks run once over the joined ``event_data`` of the entries. A hit on
 one by one: the result always agrees with ``read_entry``.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from contracts.entries import LogEntry
-from contracts.events import EARLIEST, LOG_FUTURE_TOLERANCE, MAX_DEPTH, MAX_EVENT_DATA, Event
+from contracts.events import EARLIEST, LOG_FUTURE_TOLERANCE, MAX_DEPTH, MAX_EVENT_DATA, MAX_NUMBER, Event
 from contracts.upcasting import Upcasters
 
 _event = msgspec.json.Decoder(Event)
@@ -21,7 +22,8 @@ _NUMBERS = bytes(
     for byte in range(256)
 )
 """Translates digits and dots to 0, signs to - and exponent letters to e, so that plain searches find odd numbers."""
-_LONG_NUMBER = b"0" * 300
+_LONG_NUMBER = b"0" * MAX_NUMBER
+_LARGE_EXPONENT = re.compile(b"0e-?000")
 
 
 def decode_plain(entries: Sequence[LogEntry], upcasters: Upcasters) -> list[Event | None]:
@@ -72,4 +74,14 @@ def _are_plain(datas: list[bytes]) -> bool:
     if b"\\u0000" in joined:
         return False
     numbers = joined.translate(_NUMBERS)
-    return not (b"0e000" in numbers or b"0e-000" in numbers or _LONG_NUMBER in numbers)
+    if _LONG_NUMBER in numbers:
+        return False
+    if b"0e000" not in numbers and b"0e-000" not in numbers:
+        return True
+    return not any(_is_number(joined, hit.start() + 1) for hit in _LARGE_EXPONENT.finditer(numbers))
+
+
+def _is_number(joined: bytes, end: int) -> bool:
+    """Whether the digits before ``end`` may belong to a JSON number. In most events they are part of an identifier."""
+    before = joined[max(end - MAX_NUMBER - 2, 0) : end].rstrip(b"0123456789.").removesuffix(b"-")
+    return before.endswith((b":", b",", b"[", b" ", b"\t", b"\r", b"\n"))

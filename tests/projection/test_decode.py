@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from contracts import decoding
 from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError
 from contracts.events import MAX_EVENT_DATA, read_entry
@@ -67,6 +69,8 @@ TEXTS = st.sampled_from(
         '"\\\\u0000"',
         '"\\\\\\u0000"',
         '"3e123"',
+        '"a3e123"',
+        '"[-3e1234"',
         '"\\ud800"',
         '"\\ud83d\\ude00"',
         '"\udc80"',
@@ -123,7 +127,11 @@ def test_a_batch_has_the_rows_and_reasons_of_its_entries_read_one_by_one(
     assert decode_batch(entries) == read_one_by_one(entries)
 
 
-def test_a_plain_batch_is_not_read_entry_by_entry(monkeypatch: Any) -> None:
-    entries = [entry(n, payload('{"path":"/a","nested":{"list":[1,2]}}', event_id=str(UUID(int=n)))) for n in range(99)]
+def test_a_plain_batch_is_decoded_and_checked_once_as_a_whole(monkeypatch: Any) -> None:
+    data = '{"path":"/a","nested":{"list":[1,-2.5e10]},"order":"4e1234","trace":"ab-12e345-6"}'
+    entries = [entry(n, payload(data, event_id=str(UUID(int=n)))) for n in range(99)]
+    check = Mock(wraps=decoding._are_plain)
+    monkeypatch.setattr(decoding, "_are_plain", check)
     monkeypatch.delattr("projection.decode.read_entry")
     assert len(decode(entries, UPCASTERS).rows) == 99
+    check.assert_called_once()

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(400)
 ROWS = {
     "catchup": ["everything", "the type order", "nats-py, ordered", "nats-py, fetch"],
     "clients": ["Tailrace", "send_json"],
-    "decode": ["Tailrace", "msgspec"],
+    "decode": ["Tailrace, a batch", "Tailrace, a batch with its rows", "Tailrace, one by one", "msgspec"],
     "imports": ["import", "drain"],
     "ingest": [
         "POST",
