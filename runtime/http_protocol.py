@@ -9,7 +9,10 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from runtime.connections import SPARE_TIMEOUT, TOO_MANY, Connections, OnlyHealth
+from runtime.peer import TRANSPORT
 from runtime.problems import problem
+from runtime.settings import Settings
 
 MAX_JOINED = 64 * 1024
 """Bytes that wait for the end of a turn of the event loop at most."""
@@ -23,10 +26,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     max_header_bytes = 32 * 1024
     timeouts: Mapping[str, float] = {"head": 10.0, "body": 30.0}
+    limits: Connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the event loop."""
         super().connection_made(_JoiningTransport(transport, self.loop))  # type: ignore[arg-type]
+        self._extensions = {TRANSPORT: transport}
+        self._is_spare = not self.limits.open(transport)
+        if self._is_spare:
+            self.app = OnlyHealth(self.app)
+            self.timeouts = {name: min(timeout, SPARE_TIMEOUT) for name, timeout in self.timeouts.items()}
         self._arriving: str | None = "head"
         self._requests = self._head_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -35,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
         self._stop_timer()
+        self.limits.close(self.transport.transport)  # type: ignore[attr-defined]
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -42,6 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arriving, self._head_bytes = "head", 0
         self._requests += 1
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
 
     def on_headers_complete(self) -> None:
         """Called by the parser behind the last header."""
@@ -74,6 +85,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Gives the WebSocket the transport itself: it writes each frame at once."""
+        if self._is_spare:
+            self._refuse(503, "Too many connections", TOO_MANY)
+            return
         self._arriving = None
         self._stop_timer()
         assert isinstance(self.transport, _JoiningTransport)
@@ -109,10 +123,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bounded_protocol(*, header_timeout: float, body_timeout: float, max_header_bytes: int) -> type[BoundedProtocol]:
-    """Returns the protocol with these bounds, in seconds and bytes."""
-    timeouts = {"head": header_timeout, "body": body_timeout}
-    return type("BoundedProtocol", (BoundedProtocol,), {"timeouts": timeouts, "max_header_bytes": max_header_bytes})
+def bounded_protocol(settings: Settings, limits: Connections) -> type[BoundedProtocol]:
+    """Returns the protocol with the bounds of the settings."""
+    timeouts = {"head": settings.header_timeout, "body": settings.body_timeout}
+    bounds = {"timeouts": timeouts, "max_header_bytes": settings.max_header_bytes, "limits": limits}
+    return type("BoundedProtocol", (BoundedProtocol,), bounds)
 
 
 class _JoiningTransport:

@@ -15,10 +15,12 @@ import uvicorn
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
 from runtime.access.guard import AccessGuard, Rules
 from runtime.access.setup import open_access
+from runtime.connections import Connections, fit_open_files
 from runtime.http_protocol import bounded_protocol, limit_warnings
 from runtime.log.client import LogClient
+from runtime.peer import UNSENT
 from runtime.settings import Settings
-from runtime.websocket_protocol import WritingProtocol
+from runtime.websocket_protocol import writing_protocol
 
 MAX_READ = 1024 * 1024
 """Bytes of a WebSocket message. A client that sends more may see a reset instead of the reason, since unread bytes
@@ -62,20 +64,19 @@ async def serve_http(
             coroutine.close()
         raise
     limit_warnings()
+    most = fit_open_files(settings.max_connections)
+    limits = Connections(most, settings.max_connections_per_address, settings.trusted_proxies)
     server = _Server(
         uvicorn.Config(
             AccessGuard(app, access),
             log_config=None,
             access_log=False,
             lifespan="on",
-            http=bounded_protocol(
-                header_timeout=settings.header_timeout,
-                body_timeout=settings.body_timeout,
-                max_header_bytes=settings.max_header_bytes,
-            ),
-            ws=WritingProtocol,
+            http=bounded_protocol(settings, limits),
+            ws=writing_protocol(settings, limits),
             ws_max_size=MAX_READ,
             ws_per_message_deflate=False,
+            ws_ping_interval=None,  # a pong of a slow client waits behind all that it has not read
             timeout_graceful_shutdown=GRACE,
             server_header=False,
             proxy_headers=settings.trusted_proxies is not None,
@@ -109,6 +110,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         listening.bind(address)
     except OSError as error:
         failure = ConflictError if error.errno == errno.EADDRINUSE else ConfigurationError

@@ -102,6 +102,15 @@ class Settings(BaseSettings):
     )
 
     publish_timeout: PositiveFloat = Field(5.0, description="timeout for the log's acknowledgement of an event")
+    max_connections: PositiveInt = Field(
+        4_000, description="open connections of each HTTP service; beyond that, only /health is answered"
+    )
+    max_connections_per_address: PositiveInt = Field(
+        2_000, description="open connections of one client address; TAILRACE_TRUSTED_PROXIES have no such limit"
+    )
+    max_frames_per_second: PositiveFloat = Field(
+        100.0, description="frames that a WebSocket client may send, pings included; beyond that, it is closed"
+    )
     header_timeout: PositiveFloat = Field(10.0, description="time in which a request's head has to arrive")
     max_header_bytes: PositiveInt = Field(32 * 1024, description="maximum size of a request's head, about")
     body_timeout: PositiveFloat = Field(30.0, description="time in which a request's body has to arrive")

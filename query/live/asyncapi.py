@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from websockets.frames import CloseCode
 
 from query.live import frames, requests
 from query.live.frames import LoggedEvent, StateFrame
@@ -17,9 +18,10 @@ from runtime.serving import MAX_READ
 
 CLOSE_CODES = {
     ENDED: "`until` is reached.",
+    CloseCode.POLICY_VIOLATION.value: "the client sent too many frames a second (`TAILRACE_MAX_FRAMES_PER_SECOND`).",
     TRY_AGAIN_LATER: "the log does not answer: reconnect with the last cursor.",
     SHUTTING_DOWN: "the service is shutting down: reconnect with the last cursor.",
-    TOO_SLOW: f"the client did not read for {STALL_TIMEOUT:g} s: reconnect with the last cursor.",
+    TOO_SLOW: f"the client read nothing for {STALL_TIMEOUT:g} s: reconnect with the cursor in the reason.",
     BAD_REQUEST: "a parameter or message is invalid, as the reason says: do not repeat it.",
 }
 

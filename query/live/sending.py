@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from asyncio import Transport
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError
 from query.live.frames import Frame, progress_frame
 from query.live.requests import BadStreamRequestError, Message, StreamRequest
@@ -14,6 +16,7 @@ from query.live.stream import Stream
 from query.live.tail import Tail
 from runtime.log.client import LogClient
 from runtime.log.errors import JetStreamApiError
+from runtime.peer import Peer
 
 ENDED = 1000
 TRY_AGAIN_LATER = 1013
@@ -22,7 +25,7 @@ TOO_SLOW = 3008
 BAD_REQUEST = 3501
 
 STALL_TIMEOUT = 20.0
-"""Seconds that one frame may wait for a client to read."""
+"""Seconds in which a client may receive nothing of what was sent. One that reads, however slowly, is never closed."""
 HEARTBEAT = 5.0
 """Most seconds without a frame, even while a stream waits or the log does not answer."""
 CHECK_INTERVAL = 1.0
@@ -41,6 +44,13 @@ class ClientGoneError(Exception):
 
 class Carrier(ABC):
     """The connection to one client."""
+
+    def __init__(self, transport: Transport) -> None:
+        peer = Peer(transport)
+        self.is_receiving: Callable[[], bool] = peer.is_receiving
+        """Whether the client has received something since the last call, or everything that was sent."""
+        self.abort: Callable[[], None] = peer.abort
+        """Ends the connection at once."""
 
     def send_now(self, frame: Frame) -> bool:
         """Sends a frame if the client can receive it at once; otherwise returns False and sends nothing."""
@@ -107,9 +117,7 @@ class LiveClients:
             code, reason = await self._feed(carrier, stream, hello)
             self.on_closed(code)
             if code:
-                with suppress(ClientGoneError, TimeoutError):
-                    async with asyncio.timeout(STALLED_CLOSE_TIMEOUT if code == TOO_SLOW else CLOSE_TIMEOUT):
-                        await carrier.close(code, reason)
+                await _close(carrier, code, reason)
         finally:
             self._open.discard(task)
             with suppress(TimeoutError):
@@ -148,8 +156,19 @@ class LiveClients:
             return TRY_AGAIN_LATER, str(error)
         if stopping in done:
             return SHUTTING_DOWN, "the service is shutting down: reconnect with your last cursor"
-        logger.info("closed a live client that read no frame for %g s", STALL_TIMEOUT)
-        return TOO_SLOW, "the client did not read for too long: reconnect with your last cursor"
+        logger.info("closed a live client that read nothing for %g s", STALL_TIMEOUT)
+        return TOO_SLOW, f"the client did not read for {STALL_TIMEOUT:g} s: reconnect with from={sender.position}"
+
+
+async def _close(carrier: Carrier, code: int, reason: str) -> None:
+    try:
+        async with asyncio.timeout(STALLED_CLOSE_TIMEOUT if code == TOO_SLOW else CLOSE_TIMEOUT):
+            await carrier.close(code, reason)
+    except ClientGoneError:
+        return
+    except TimeoutError:
+        carrier.abort()
+        await asyncio.sleep(0)  # the transport reports its end in the next turn
 
 
 class _Sender:
@@ -159,7 +178,10 @@ class _Sender:
         self._carrier = carrier
         self._clients = clients
         self._clock = asyncio.get_running_loop().time
-        self._sending_since: float | None = None
+        self.position: Cursor | None = None
+        """The position after the last frame that was sent."""
+        self._is_sending = False
+        self._receiving_at = self._clock()
         self._last_sent: float | None = None
         self._turn = asyncio.Lock()
         self.heartbeats: set[asyncio.Task[None]] = set()
@@ -167,8 +189,8 @@ class _Sender:
 
     @property
     def has_stalled(self) -> bool:
-        """Whether the client has not read a frame for ``STALL_TIMEOUT`` seconds."""
-        return self._sending_since is not None and self._clock() - self._sending_since > STALL_TIMEOUT
+        """Whether the client has received nothing for ``STALL_TIMEOUT`` seconds, although something was sent."""
+        return self._clock() - self._receiving_at > STALL_TIMEOUT
 
     async def run(self, stream: Stream, hello: Frame | None) -> None:
         stream.send_now = self._send_now
@@ -182,11 +204,13 @@ class _Sender:
             frame = await stream.next_frame()
 
     def keep_alive(self, stream: Stream) -> None:
-        """Starts a heartbeat if the client has received nothing for too long.
+        """Notes whether the client receives, and starts a heartbeat if nothing was sent for too long.
 
         The stream itself cannot send it: it may be waiting for the log.
         """
-        if self._sending_since is None and self._is_silent:
+        if self._carrier.is_receiving():
+            self._receiving_at = self._clock()
+        if not self._is_sending and self._is_silent:
             self.heartbeats = {asyncio.create_task(self._send_heartbeat(stream))}
 
     @property
@@ -205,10 +229,10 @@ class _Sender:
     async def _carry(self, frame: Frame) -> None:
         if self._send_at_once(frame):
             return
-        self._sending_since = self._clock()
+        self._is_sending = True
         await self._carrier.send(frame)
-        self._sending_since, self._last_sent = None, self._clock()
-        self._clients.frames += 1
+        self._is_sending = False
+        self._note_sent(frame)
 
     def _send_now(self, frame: Frame) -> bool:
         return not self._turn.locked() and self._send_at_once(frame)
@@ -216,6 +240,9 @@ class _Sender:
     def _send_at_once(self, frame: Frame) -> bool:
         if not self._carrier.send_now(frame):
             return False
-        self._last_sent = self._clock()
-        self._clients.frames += 1
+        self._note_sent(frame)
         return True
+
+    def _note_sent(self, frame: Frame) -> None:
+        self.position, self._last_sent = frame.position, self._clock()
+        self._clients.frames += 1

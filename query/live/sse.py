@@ -1,5 +1,6 @@
 """``/sse``: the same frames as server-sent events, for ``curl`` and ``EventSource``."""
 
+from asyncio import Transport
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from query.live.requests import Message
 from query.live.sending import Carrier, ClientGoneError, LiveClients
 from query.live.stream import Stream
 from query.parameters import cursor_text
+from runtime.peer import TRANSPORT
 
 RETRY = 1000
 """Milliseconds after which a browser reconnects."""
@@ -53,13 +55,15 @@ class EventStream(Response):
             await send(_body(_START))
         except OSError:
             return await self._stream.close()
-        return await self._clients.serve(EventStreamCarrier(receive, send), self._stream, self._hello)
+        carrier = EventStreamCarrier(scope["extensions"][TRANSPORT], receive, send)
+        return await self._clients.serve(carrier, self._stream, self._hello)
 
 
 class EventStreamCarrier(Carrier):
     """A client of ``/sse``: each frame is one event, whose id is the position after it."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, transport: Transport, receive: Receive, send: Send) -> None:
+        super().__init__(transport)
         self._receive = receive
         self._send = send
 

@@ -7,6 +7,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from query.live.frames import Frame
 from query.live.requests import BadStreamRequestError, Message, read_message, read_request
 from query.live.sending import BAD_REQUEST, Carrier, ClientGoneError, LiveClients
+from runtime.peer import TRANSPORT
 from runtime.websocket_protocol import WRITE, Write
 
 _MAX_REASON = 123
@@ -29,12 +30,14 @@ class WebSocketCarrier(Carrier):
     """A client of ``/ws``: each frame is one text message."""
 
     def __init__(self, websocket: WebSocket) -> None:
+        extensions = websocket.scope["extensions"]
+        super().__init__(extensions[TRANSPORT])
         self._websocket = websocket
-        self._write: Write | None = websocket.scope.get("extensions", {}).get(WRITE)
+        self._write: Write = extensions[WRITE]
 
     def send_now(self, frame: Frame) -> bool:
         """See ``Carrier.send_now``."""
-        return self._write is not None and self._write(frame.websocket)
+        return self._write(frame.websocket)
 
     async def send(self, frame: Frame) -> None:
         """See ``Carrier.send``."""

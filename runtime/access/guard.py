@@ -1,6 +1,5 @@
 """The outermost layer of every service: refuses foreign web pages, and requests without the right key."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
@@ -18,6 +17,7 @@ from runtime.access.keys import Key, KeyRing, Kind
 from runtime.access.login import LOGIN_HEADERS, login_page
 from runtime.access.refusals import Refusal, send_refusal
 from runtime.access.sessions import COOKIE, SESSION_LIFETIME, TICKET_LIFETIME, Tickets, key_of_session, new_session
+from runtime.budget import Budget
 
 OPEN_PATHS = ("/health", "/health/", "/docs", "/docs/", "/asyncapi", "/asyncapi.json", "/openapi.json")
 """Paths of every service that need no key: they show no events."""
@@ -68,7 +68,7 @@ class AccessGuard:
         self._app = app
         self._cors = _Cors(app, access)
         self._known_hosts: set[bytes] = set()
-        self._budgets: dict[str, _Budget] = {}
+        self._budgets: dict[str, Budget] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes an allowed request on, and answers any other."""
@@ -144,7 +144,7 @@ class AccessGuard:
     def _spend(self, key: Key) -> Refusal | None:
         if key.rate is None:
             return None
-        budget = self._budgets.setdefault(key.id, _Budget(key.rate))
+        budget = self._budgets.setdefault(key.id, Budget(key.rate))
         if wait := budget.spend():
             detail = f"the key permits {key.rate:g} requests a second"
             return Refusal(429, "Too many requests", detail, {"Retry-After": str(max(1, round(wait)))})
@@ -179,25 +179,6 @@ class AccessGuard:
             return None
         body = msgspec.json.encode({"ticket": ticket, "expires_in": TICKET_LIFETIME})
         return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-class _Budget:
-    """A token bucket that holds two seconds of requests."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._left = self._most = max(1.0, 2 * rate)
-        self._at = time.monotonic()
-
-    def spend(self) -> float:
-        """Takes one request; returns the seconds to wait if there is none left, else 0."""
-        now = time.monotonic()
-        self._left = min(self._most, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
-            return (1 - self._left) / self._rate
-        self._left -= 1
-        return 0.0
 
 
 class _Cors(CORSMiddleware):

@@ -1,6 +1,7 @@
 """Clients of /ws: many, slow ones, invalid requests, and outages of a server."""
 
 import asyncio
+import socket
 
 import pytest
 from dirty_equals import IsList, IsPartialDict, IsStr
@@ -25,13 +26,16 @@ async def test_a_client_that_does_not_read_delays_no_other_and_is_closed_as_too_
     monkeypatch.setattr("query.live.sending.STALL_TIMEOUT", 1.0)
     monkeypatch.setattr("query.live.sending.CHECK_INTERVAL", 0.1)
     async with running_query(settings) as query, query.socket() as quick:
-        slow = await connect(f"{query.url.replace('http', 'ws')}/ws", max_queue=1, proxy=None, compression=None)
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)  # else it stores megabytes
+        sock.connect(("127.0.0.1", settings.query_port))
+        slow = await connect(query.ws_url(), max_queue=1, sock=sock, compression=None)
         await until(lambda: _clients(query, 2))
         for seed in range(4):
             await log_events(log, (event(data=f'{{"filler":"{"x" * 30_000}"}}', user_id=seed) for _ in range(200)))
             await quick.events(200)
         assert seqs_of(events_of(quick.frames)) == list(range(1, 801))
-        await until(lambda: _said(caplog, "read no frame"))
+        await until(lambda: _said(caplog, "read nothing"))
         frames, code, _ = await until_closed(slow)
         assert code == 3008
         assert len(events_of(frames)) < 800

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from runtime import http_protocol
+from runtime import connections, http_protocol
 from runtime.access.guard import Rules
 from runtime.serving import serve_http
 from runtime.settings import Settings
@@ -165,6 +167,54 @@ async def test_a_pipelined_request_is_not_timed_while_the_one_before_it_is_answe
     async with serving(header_timeout=0.05, body_timeout=0.05) as port, asyncio.timeout(30):
         answered = await exchanged(port, f"{slow}{POST}Connection: close\r\n\r\n1234567890")
     assert answered.count(b"HTTP/1.1 200 OK") == 3
+
+
+async def connected(port: int, count: int, address: str = "127.0.0.1") -> list[asyncio.StreamWriter]:
+    """Connections that send nothing and are counted."""
+    found = [await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0)) for _ in range(count)]
+    await asyncio.sleep(0)
+    return [writer for _, writer in found]
+
+
+async def test_beyond_the_limit_of_connections_only_health_is_answered() -> None:
+    last = REQUEST.format("health", ""), REQUEST.format("x", "")
+    async with serving(max_connections=3) as port, asyncio.timeout(30):
+        silent = await connected(port, 3)
+        for _ in range(2):
+            assert (await exchanged(port, last[0])).endswith(b"/health")
+            refused = await exchanged(port, last[1])
+            assert refused.startswith(b"HTTP/1.1 503 ")
+            assert b"retry-after: 1\r\n" in refused
+        flood = await connected(port, 2 * connections.SPARE)
+        assert (await exchanged(port, last[0])).endswith(b"/health")
+        for writer in silent + flood:
+            writer.close()
+
+        async def has_room() -> bool:
+            return b" 200 OK" in await exchanged(port, REQUEST.format("x", "Connection: close\r\n"))
+
+        await until(has_room)
+
+
+@pytest.mark.parametrize("trusted", [None, "127.0.0.1"])
+async def test_one_address_cannot_use_up_the_connections(trusted: str | None) -> None:
+    request = REQUEST.format("x", "Connection: close\r\n")
+    async with serving(max_connections_per_address=2, trusted_proxies=trusted) as port, asyncio.timeout(30):
+        silent = await connected(port, 2)
+        assert (b" 200 OK" in await exchanged(port, request)) == (trusted is not None)
+        assert await connected(port, 1, "127.0.0.2")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+        writer.write(request.encode())
+        assert b" 200 OK" in await reader.read()
+        for one in [*silent, writer]:
+            one.close()
+
+
+@pytest.mark.parametrize(("most", "expected"), [(100, "100"), (4_000, f"{300 - connections.OTHER_FILES}")])
+def test_the_limit_of_connections_fits_the_open_files(most: int, expected: str) -> None:
+    program = f"from runtime.connections import fit_open_files; print(fit_open_files({most}))"
+    limited = f'ulimit -Sn 200; ulimit -Hn 300; exec {sys.executable} -c "{program}"'
+    assert subprocess.run(["sh", "-c", limited], capture_output=True, text=True, check=True).stdout.strip() == expected
 
 
 async def test_a_request_that_is_not_http_is_a_problem(port: int) -> None:
