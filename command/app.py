@@ -14,12 +14,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from command.answers import Status
+from command.browser import SCRIPT_PATH, script_route
 from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.docs_pages import docs_routes
 from runtime.health import Check, answer_live, answer_ready
 from runtime.problems import problem
 
-RULES = Rules(default="write", paths={"/status": "read", "/metrics": "metrics"}, open=OPEN_PATHS)
+RULES = Rules(default="write", paths={"/status": "read", "/metrics": "metrics"}, open=OPEN_PATHS, public=(SCRIPT_PATH,))
 """Which keys the paths need."""
 
 
@@ -75,6 +76,7 @@ def build_app(
             Route("/openapi.json", _json(openapi)),
             Route("/asyncapi.json", _json(asyncapi)),
             *docs_routes("Tailrace command"),
+            script_route(),
         ],
         exception_handlers={HTTPException: _as_problem},
     )

@@ -27,11 +27,15 @@ _MAX_KNOWN_HOSTS = 100
 
 @dataclass(frozen=True)
 class Rules:
-    """Which kind of key a path needs. A path in ``open`` (or below one that ends in /) needs none."""
+    """Which kind of key a path needs. A path in ``open`` (or below one that ends in /) needs none.
+
+    Web pages of any origin may load a path in ``public``.
+    """
 
     default: Kind
     paths: Mapping[str, Kind] = field(default_factory=dict)
     open: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
     has_page: bool = False
     """Whether the service has a web page to log in to."""
 
@@ -72,7 +76,7 @@ class AccessGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes an allowed request on, and answers any other."""
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in ("http", "websocket") or scope["path"] in self._access.rules.public:
             await self._app(scope, receive, send)
             return
         is_plain = self._is_plain(scope)

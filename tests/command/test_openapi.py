@@ -80,5 +80,5 @@ async def test_retryable_answers_are_as_documented(settings: Settings, log: LogC
 
 async def test_every_path_is_documented(command: Command) -> None:
     served = {route.path for route in command.service.routes if isinstance(route, Route | Mount)}
-    pages = {"/docs", "/docs/files", "/asyncapi", "/asyncapi.json", "/openapi.json", "/health"}
+    pages = {"/docs", "/docs/files", "/asyncapi", "/asyncapi.json", "/openapi.json", "/health", "/tailrace.js"}
     assert served - pages == set((await document_of(command))["paths"])
