@@ -84,17 +84,22 @@ async def add_projection(
     definition: str,
     sources: str,
     ledger: str,
+    state: State = "building",
 ) -> DeclaredModel:
-    """Adds a build and creates its empty schema; call it in a transaction."""
+    """Adds a build and creates its empty schema; call it in a transaction.
+
+    With the state ``dropping`` only the caller uses it, and a drop removes what is left.
+    """
     row = await connection.fetchrow(
-        "insert into tailrace.projections (name, version, kind, definition, sources, ledger)"
-        f" values ($1, $2, $3, $4, $5, $6) returning {_COLUMNS}",
+        "insert into tailrace.projections (name, version, kind, definition, sources, ledger, state)"
+        f" values ($1, $2, $3, $4, $5, $6, $7) returning {_COLUMNS}",
         name,
         version,
         kind,
         definition,
         sources,
         ledger,
+        state,
     )
     model = DeclaredModel(*row)
     await connection.execute(f"create schema {model.schema}")
@@ -129,6 +134,29 @@ async def remove_projection(connection: "asyncpg.Connection", model: DeclaredMod
     """Drops the schema of a build and removes it from the catalogue; call it in a transaction."""
     await connection.execute(f"drop schema if exists {model.schema} cascade")
     await connection.execute("delete from tailrace.projections where number = $1", model.number)
+
+
+class BuildState(NamedTuple):
+    """A build, its position, and the number of its parked events."""
+
+    model: DeclaredModel
+    epoch: str
+    seq: int
+    parked: int
+
+
+async def read_states(connection: "asyncpg.Connection", name: str | None = None) -> list[BuildState]:
+    """Returns the state of every build, or of those of one name, that is not being dropped."""
+    found = []
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        for model in await list_projections(connection, name):
+            if model.state != "dropping":
+                row = await connection.fetchrow(
+                    f"select epoch, seq, (select count(*) from {model.schema}.parked_events)"
+                    f" from {model.schema}.projection_position"
+                )
+                found.append(BuildState(model, *row))
+    return found
 
 
 async def note_problems(connection: "asyncpg.Connection", problems: Sequence[str]) -> None:

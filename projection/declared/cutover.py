@@ -43,15 +43,20 @@ class Builds(NamedTuple):
     new: DeclaredModel
 
 
+def unknown(name: str) -> ConflictError:
+    """Returns the error for a name that no projection has."""
+    return ConflictError(f"there is no projection {name}: `tailrace projection list` shows all")
+
+
 async def choose(connection: "asyncpg.Connection", name: str, direction: Direction) -> Builds:
     """Returns the builds that a cutover or rollback of a projection is about.
 
     Raises:
         ConflictError: there is no such projection, or no other build that is ready.
     """
-    builds = await list_projections(connection, name)
+    builds = [model for model in await list_projections(connection, name) if model.state != "dropping"]
     if not builds:
-        raise ConflictError(f"there is no projection {name}: `tailrace projection list` shows all")
+        raise unknown(name)
     live = next((model for model in builds if model.live), None)
     if direction == "cutover":
         others = [model for model in builds if live is None or model.number > live.number]
@@ -96,7 +101,7 @@ async def drop_old(
     """
     builds = await list_projections(connection, name)
     if not builds:
-        raise ConflictError(f"there is no projection {name}: `tailrace projection list` shows all")
+        raise unknown(name)
     dropped = [model for model in builds if not model.live or model.state == "orphaned"]
     for model in dropped:
         await _drop(connection, model, timeout)

@@ -8,7 +8,7 @@ import asyncpg
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
 from migrations.catalogue import get_live_model
-from migrations.projections import DeclaredModel, add_projection, change_projection, list_projections
+from migrations.projections import DeclaredModel, State, add_projection, change_projection, list_projections
 from migrations.runner import migration_lock, require_current_schema
 from migrations.upcasters import load_upcasters
 from projection.declared.loading import load_projections
@@ -61,11 +61,11 @@ async def build_to(
     client: LogClient,
     settings: Settings,
     model: DeclaredModel,
-    end: int | None,
+    end: Cursor | None,
     stop: asyncio.Event,
     on_step: Callable[[Step], None],
 ) -> Step:
-    """Projects a build whose lock the caller holds up to log entry ``end``, by default the ledger's present end.
+    """Projects a build whose lock the caller holds up to ``end``, by default the ledger's present end.
 
     Raises:
         ConflictError: the build belongs to another epoch of the log.
@@ -77,10 +77,10 @@ async def build_to(
     reading = await connect(settings.dsn, name="replay", search_path=model.ledger)
     try:
         ledger = LedgerView(reading)
-        until = (await ledger.position()).seq if end is None else end
+        until = await ledger.position() if end is None else end
         member = make_member(model, work, settings, share=settings.replay_share)
         position = await member.position(state.epoch)
-        last = Step(str(model), position, until)
+        last = Step(str(model), position, until.seq)
 
         def step(position: Cursor) -> None:
             nonlocal last
@@ -89,7 +89,7 @@ async def build_to(
 
         source = Source(client, position, ledger, upcasters, member.subjects, until)
         try:
-            await member.build(source, until, stop, step)
+            await member.build(source, until.seq, stop, step)
         finally:
             await source.close()
         return last
@@ -161,12 +161,14 @@ async def _candidate(connection: "asyncpg.Connection", name: str, problems: list
         return await rebuild(connection, newest)
 
 
-async def rebuild(connection: "asyncpg.Connection", model: DeclaredModel) -> DeclaredModel:
-    """Adds another build of the same definition, with its tables."""
-    ledger = (await get_live_model(connection)).ledger
+async def rebuild(
+    connection: "asyncpg.Connection", model: DeclaredModel, ledger: str | None = None, state: State = "building"
+) -> DeclaredModel:
+    """Adds another build of the same definition, with its tables, by default on the live model's ledger."""
+    ledger = ledger or (await get_live_model(connection)).ledger
     async with connection.transaction():
         added = await add_projection(
-            connection, model.name, model.version, model.kind, model.definition, model.sources, ledger
+            connection, model.name, model.version, model.kind, model.definition, model.sources, ledger, state
         )
         await create_tables(connection, added)
     return added

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import asyncpg
 import msgspec
@@ -17,19 +17,33 @@ from migrations.projections import DeclaredModel
 from migrations.rollup_sets import Dims, SetCell, pack, unpack
 from projection.declared.tables import quoted, users_levels
 from projection.user_sets import IDLE_EVENTS, MERGE_EVENTS, MERGE_INTERVAL
-from tailrace.declared import SECONDS, Level, RollupDefinition, Tally
+from tailrace.declared import SECONDS, Level, RollupDefinition, Tally, decode_definition
 
 
-class _Set(NamedTuple):
+class UserSet(NamedTuple):
+    """The set of users of one cell of a level."""
+
     level: Level
     bucket: int
     other: bool
     dims: Dims
 
+    @classmethod
+    def of(cls, level: Level, cell: SetCell) -> Self:
+        """Returns the set of a level that the users of a cell belong to."""
+        return cls(level, cell.bucket - cell.bucket % SECONDS[level], cell.other, cell.dims)
+
     @property
     def key(self) -> bytes:
         """Names (other, dims): unique indexes over nulls can't be joined with."""
         return blake2b(msgspec.msgpack.encode([self.other, self.dims]), digest_size=16).digest()
+
+
+def users_levels_of(model: DeclaredModel) -> list[Level]:
+    """Returns the levels of a build that keep users."""
+    definition = decode_definition(model.definition)
+    assert isinstance(definition, RollupDefinition)
+    return users_levels(definition)
 
 
 class RollupUsers:
@@ -90,17 +104,16 @@ class RollupUsers:
         async with connection.transaction():
             seq = await connection.fetchval(f"select seq from {self._schema}.projection_position for update")
             logged = await connection.fetch(f"delete from {self._schema}.set_log returning cells")
-            sets: dict[_Set, BitMap] = {}
+            sets: dict[UserSet, BitMap] = {}
             for row in logged:
                 for cell in unpack(row["cells"]):
                     for level in self._levels:
-                        bucket = cell.bucket - cell.bucket % SECONDS[level]
-                        sets.setdefault(_Set(level, bucket, cell.other, cell.dims), BitMap()).update(cell.users)
+                        sets.setdefault(UserSet.of(level, cell), BitMap()).update(cell.users)
             await self._write_sets(connection, sets)
             await connection.execute(f"update {self._schema}.projection_position set sets_seq = $1", seq)
         self._waiting, self._merged_at = 0, time.monotonic()
 
-    async def _write_sets(self, connection: "asyncpg.Connection", sets: dict[_Set, BitMap]) -> None:
+    async def _write_sets(self, connection: "asyncpg.Connection", sets: dict[UserSet, BitMap]) -> None:
         if not sets:
             return
         cells = sorted((one.level, one.bucket, one.key, one) for one in sets)

@@ -48,7 +48,7 @@ class Source:
         ledger: LedgerView,
         upcasters: Upcasters,
         subjects: Collection[str] = (),
-        until: int | None = None,
+        until: Cursor | None = None,
     ) -> None:
         self.position = position
         """The end of the last batch."""
@@ -68,13 +68,14 @@ class Source:
         if not self._held:
             self._held = await self._reader.read(limit, wait)
         end = await self._claimed(wait)
-        entries = [entry for entry in self._held if entry.seq <= end]
+        entries = [entry for entry in self._held if entry.seq <= end.seq]
         if entries:
             position = entries[-1].cursor(self.position.epoch)
-        elif self._held or not self.position.seq < self._reader.position.seq <= end:
-            return None
         else:
-            position = self._reader.position  # it has skipped entries of other subjects
+            # the reader has skipped entries of other subjects, perhaps beyond the end
+            position = end if self._held else min(self._reader.position, end, key=lambda one: one.seq)
+        if position.seq <= self.position.seq:
+            return None
         duplicates = await self._ledger.duplicates(self.position.seq + 1, position.seq)
         batch = SharedBatch(self.position, position, entries, duplicates, self._upcasters)
         self._held = self._held[len(entries) :]
@@ -85,8 +86,8 @@ class Source:
         """Closes the reader."""
         await self._reader.close()
 
-    async def _claimed(self, wait: float) -> int:
-        """Returns the sequence up to which batches may go; waits until that is beyond the last batch."""
+    async def _claimed(self, wait: float) -> Cursor:
+        """Returns the position up to which batches may go; waits until that is beyond the last batch."""
         deadline = asyncio.get_running_loop().time() + wait
         wanted = self._held[0].seq if self._held else self._reader.position.seq
         while True:
@@ -95,6 +96,8 @@ class Source:
                 raise ForeignHistoryError(
                     f"the projection belongs to the log {self.position.epoch}, and the ledger to {ledger.epoch}"
                 )
+            if self._until is not None and self._until.seq <= ledger.seq:
+                return self._until
             if ledger.seq >= wanted or asyncio.get_running_loop().time() > deadline:
-                return ledger.seq if self._until is None else min(ledger.seq, self._until)
+                return ledger
             await asyncio.sleep(POLL_INTERVAL)

@@ -12,8 +12,9 @@ from migrations.upcasters import load_upcasters
 from projection.cutover import Direction, cut_over, roll_back
 from projection.cutover import drop_old as drop_models
 from runtime.settings import Settings
+from tailrace.cli.builds import drop_builds, swap_builds
 from tailrace.cli.connections import open_database, open_log
-from tailrace.cli.options import DataDir, run_to_end
+from tailrace.cli.options import DataDir, Name, run_to_end
 from tailrace.cli.verify import describe, verification_progress
 from tailrace.endpoints import settings_for
 from verification.receipt import Receipt
@@ -23,22 +24,31 @@ Check = Annotated[bool, typer.Option("--verify/--no-verify", help="Verify the mo
 
 
 def cutover(
+    name: Name = None,
     check: Check = True,
     lose: Annotated[int, typer.Option(min=0, help="Events that readers may lose: the log has them no more.")] = 0,
     data_dir: DataDir = None,
 ) -> None:
     """Show readers the candidate model that a replay built."""
-    run_to_end(_swap(settings_for(data_dir), "cutover", check=check, lose=lose))
+    _show_other(settings_for(data_dir), name, "cutover", check=check, lose=lose)
 
 
-def rollback(check: Check = True, data_dir: DataDir = None) -> None:
+def rollback(name: Name = None, check: Check = True, data_dir: DataDir = None) -> None:
     """Show readers the previous model again."""
-    run_to_end(_swap(settings_for(data_dir), "rollback", check=check))
+    _show_other(settings_for(data_dir), name, "rollback", check=check)
 
 
-def drop_old(data_dir: DataDir = None) -> None:
+def drop_old(name: Name = None, data_dir: DataDir = None) -> None:
     """Drop every model except the live one."""
-    run_to_end(_drop_models(settings_for(data_dir)))
+    settings = settings_for(data_dir)
+    run_to_end(_drop_models(settings) if name is None else drop_builds(settings, name))
+
+
+def _show_other(settings: Settings, name: str | None, direction: Direction, *, check: bool, lose: int = 0) -> None:
+    if name is None:
+        run_to_end(_swap(settings, direction, check=check, lose=lose))
+    else:
+        run_to_end(swap_builds(settings, name, direction, check))
 
 
 async def _swap(settings: Settings, direction: Direction, *, check: bool, lose: int = 0) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "cutover": "tailrace.cli.cutover:cutover",
     "rollback": "tailrace.cli.cutover:rollback",
     "drop-old": "tailrace.cli.cutover:drop_old",
+    "projection": "tailrace.cli.projection:app",
     "rejected": "tailrace.cli.rejected:app",
     "parked": "tailrace.cli.parked:app",
     "log": "tailrace.cli.log:app",

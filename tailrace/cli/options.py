@@ -18,6 +18,10 @@ DataDir = Annotated[
         file_okay=False,
     ),
 ]
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="[PROJECTION]", help="A projection of your own; the built-in read model if not given."),
+]
 Rate = Annotated[float, typer.Option(min=0.01, help="Events per second, on average.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -8,13 +8,14 @@ import typer
 from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from contracts.cursors import Cursor
+from projection.declared.replay import replay_projection
 from projection.replay import Step
 from projection.replay import replay as replay_log
 from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.supervise import stop_on_signals
 from tailrace.cli.connections import open_log
-from tailrace.cli.options import DataDir, run_to_end
+from tailrace.cli.options import DataDir, Name, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import progress_bar
 
@@ -23,6 +24,7 @@ PLAIN_INTERVAL = 5.0
 
 
 def replay(
+    name: Name = None,
     into: Annotated[
         str | None,
         typer.Option(help="Another database, as postgresql://…; created if it is missing.", show_default=False),
@@ -41,15 +43,22 @@ def replay(
 ) -> None:
     """Project the log from its first entry into a candidate model, or into another database.
 
-    An interrupted replay resumes.
+    With the name of a projection of your own, builds its newest version. An
+    interrupted replay resumes.
     """
     chosen = {"database": into, "replay_share": share}
     settings = settings_for(data_dir, **{name: value for name, value in chosen.items() if value is not None})
     end = Cursor.parse(until) if until else None
     configure_logging("warning")
-    last = run_to_end(_replay(settings, candidate=into is None, until=end, partial=partial, as_json=as_json))
+    if name is not None and (into, until, partial) != (None, None, False):
+        raise typer.BadParameter("--into, --until and --partial are for the built-in read model")
+    last = run_to_end(_replay(settings, name, candidate=into is None, until=end, partial=partial, as_json=as_json))
     if not last.finished:
         raise typer.Exit(1)
+    if name is not None:
+        if not as_json:
+            typer.echo(f"{last.model} is built; `tailrace projection list` shows which build readers see")
+        return
     if into is None and not as_json:
         if until is None:
             typer.echo(f"{last.model} is ready: `tailrace cutover` shows it to readers")
@@ -57,7 +66,9 @@ def replay(
             typer.echo(f"{last.model} stops at that cursor; `tailrace replay` continues to the log's end")
 
 
-async def _replay(settings: Settings, *, candidate: bool, until: Cursor | None, partial: bool, as_json: bool) -> Step:
+async def _replay(
+    settings: Settings, name: str | None, *, candidate: bool, until: Cursor | None, partial: bool, as_json: bool
+) -> Step:
     stop = stop_on_signals()
     columns = (
         MofNCompleteColumn(),
@@ -68,9 +79,12 @@ async def _replay(settings: Settings, *, candidate: bool, until: Cursor | None, 
     async with open_log(settings, "replay") as client:
         with progress_bar("replaying", *columns, disable=as_json, rate=0.0, cursor="") as (bar, task):
             display = _Display(bar, task, as_json=as_json)
-            last = await replay_log(
-                client, settings, stop, candidate=candidate, until=until, partial=partial, on_step=display.show
-            )
+            if name is not None:
+                last = await replay_projection(client, settings, stop, name, on_step=display.show)
+            else:
+                last = await replay_log(
+                    client, settings, stop, candidate=candidate, until=until, partial=partial, on_step=display.show
+                )
         display.end(last)
     return last
 

@@ -10,8 +10,9 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
 from migrations.upcasters import load_upcasters
 from runtime.settings import Settings
+from tailrace.cli.builds import verify_build
 from tailrace.cli.connections import open_database, open_log
-from tailrace.cli.options import AsJson, DataDir, run_to_end
+from tailrace.cli.options import AsJson, DataDir, Name, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import as_text, label_table, progress_bar
 from verification.digests import ROWS
@@ -31,6 +32,7 @@ WIDTH = 140
 
 
 def verify(
+    name: Name = None,
     database: Annotated[
         str | None, typer.Option(help="The database, if not the configured one.", show_default=False)
     ] = None,
@@ -39,6 +41,9 @@ def verify(
 ) -> None:
     """Read the log again and compare every table with it. Exits with 1 if anything differs."""
     chosen = {} if database is None else {"database": database}
+    if name is not None:
+        run_to_end(verify_build(settings_for(data_dir, **chosen), name, as_json=as_json))
+        return
     receipt = run_to_end(_verify(settings_for(data_dir, **chosen)))
     typer.echo(json.dumps(receipt.as_json(), indent=2) if as_json else describe(receipt))
     if receipt.differences:

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import logging
+import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from contracts.events import Event
 from migrations.projections import DeclaredModel, list_projections
 from projection.declared import service
 from runtime.settings import Settings
+from tests.support.events import BASE, event
 from tests.support.processes import fork
 
 SHOP = '''
@@ -125,6 +127,17 @@ async def _is_shown(connection: "asyncpg.Connection", name: str, seq: int) -> bo
             position = await connection.fetchval(f"select seq from {model.schema}.projection_position")
             return bool(position >= seq)
     return False
+
+
+def shop_events(count: int, seed: int = 1) -> Iterator[Event]:
+    """Yields events of a shop within three days, in no order of time."""
+    chance = random.Random(seed)
+    types = ("order.completed", "cart.added", "cart.removed", "checkout.completed", "page_view")
+    for _ in range(count):
+        at = BASE + timedelta(seconds=chance.randrange(3 * 86_400))
+        country = chance.choice(('"DE"', '"FR"', "null"))
+        data = f'{{"country":{country},"amount":{{"cents":{chance.randrange(10_000)}}}}}'
+        yield event(chance.choice(types), chance.randrange(20), at, data)
 
 
 def first_of_each(events: Iterable[Event]) -> list[Event]:

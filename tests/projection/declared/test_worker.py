@@ -1,48 +1,24 @@
 """The worker of declared projections: what users declare in a file counts right."""
 
-import random
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
-
 import asyncpg
-import pytest
 
-from contracts.events import Event
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.support.events import BASE, event, log_event, log_events
+from tests.support.events import log_event, log_events
 from tests.support.projections import (
     SHOP_NAMES,
-    declare,
     first_of_each,
     naive_carts,
     naive_last_seen,
     naive_revenue,
     running_projections,
+    shop_events,
     shown_carts,
     shown_last_seen,
     shown_revenue,
     until_shown,
 )
 from tests.support.projector import running_projector
-
-
-@pytest.fixture
-def shop(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings with the three classes of the design."""
-    return settings.model_copy(update={"projections": str(declare(tmp_path / "projections"))})
-
-
-def shop_events(count: int, seed: int = 1) -> Iterator[Event]:
-    """Yields events of a shop within three days, in no order of time."""
-    chance = random.Random(seed)
-    types = ("order.completed", "cart.added", "cart.removed", "checkout.completed", "page_view")
-    for _ in range(count):
-        at = BASE + timedelta(seconds=chance.randrange(3 * 86_400))
-        country = chance.choice(('"DE"', '"FR"', "null"))
-        data = f'{{"country":{country},"amount":{{"cents":{chance.randrange(10_000)}}}}}'
-        yield event(chance.choice(types), chance.randrange(20), at, data)
 
 
 async def test_the_three_kinds_count_right(log: LogClient, shop: Settings, connection: asyncpg.Connection) -> None:
