@@ -3,6 +3,7 @@
 import asyncpg
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware.gzip import GZipMiddleware
 
 from query.events.routes import events_routes
 from query.health import health_routes
@@ -32,6 +33,10 @@ RULES = Rules(
 """Which keys the paths need. The guard itself shows the login page at ``/``."""
 
 
+_COMPRESSED_FROM = 1000
+"""Bytes. A smaller answer fits into one packet; streams are never compressed."""
+
+
 def make_app(
     pool: "asyncpg.Pool",
     log: LogClient,
@@ -56,5 +61,6 @@ def make_app(
     app.include_router(projections_routes(pool, log, stats_timeout))
     app.include_router(live_routes(clients))
     app.router.routes.extend(docs_routes("Tailrace query"))
+    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=6)
     serve_metrics(app, registry)
     return app
