@@ -73,7 +73,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class UnreadyProblem(Problem, frozen=True, kw_only=True):
-    """The log does not answer."""
+    """The log does not answer, or is full."""
 
     log: str
 

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from command.acks import install_parser
 from command.metrics import CommandMetrics
 from contracts.entries import Appended
-from contracts.errors import LogUnavailableError
+from contracts.errors import LogFullError, LogUnavailableError
 from runtime.log.client import read_ack
 from runtime.tracing import Tracing
 
@@ -23,6 +23,14 @@ MAX_UNSENT = 1024 * 1024
 """Bytes written to the connection after which the next call waits until the server reads."""
 LAST_WAIT = 1.0
 """Seconds for acknowledgements once the service stops; HTTP requests are cut off after 2."""
+
+FULL_FOR = 10.0
+"""Seconds after a refusal until the log counts as usable again: without traffic nothing else would show it."""
+
+STORES_NOTHING = (
+    "the log's server answers but stores nothing: its disk is full, or was, and JetStream remembers the error; free "
+    "disk space, then restart that server"
+)
 
 _STOPPED = LogUnavailableError("the service is stopping and the log has not acknowledged yet")
 
@@ -38,13 +46,14 @@ class Message(NamedTuple):
 class _Batch:
     """Messages that were published together, and the server's answers so far."""
 
-    __slots__ = ("answers", "deadline", "done", "missing")
+    __slots__ = ("answers", "deadline", "done", "generation", "missing")
 
-    def __init__(self, size: int, done: "asyncio.Future[None]", deadline: float) -> None:
+    def __init__(self, size: int, done: "asyncio.Future[None]", deadline: float, generation: int) -> None:
         self.answers: list[bytes | LogUnavailableError | None] = [None] * size
         self.missing = size
         self.done = done
         self.deadline = deadline
+        self.generation = generation
 
     def answer(self, index: int, answer: bytes | LogUnavailableError) -> None:
         if self.answers[index] is None:
@@ -83,6 +92,10 @@ class Appender:
         self._timer: asyncio.TimerHandle | None = None
         self._draining: asyncio.Task[None] | None = None
         self._stopped = False
+        self._answered_at = self._full_at = -FULL_FOR
+        self._full: LogFullError | None = None
+        self.log_answers = False
+        """Whether the log answered the last request that is not a publish."""
 
     async def start(self, connection: Client) -> None:
         """Listens for acknowledgements on a connection that has received no message yet; to be called once."""
@@ -104,6 +117,15 @@ class Appender:
     def max_payload(self) -> int:
         """Returns the largest message that the server accepts, in bytes."""
         return self._connection.max_payload
+
+    def require_room(self) -> None:
+        """Checks that the log has stored something since it last refused.
+
+        Raises:
+            LogFullError: it refused within ``FULL_FOR`` seconds.
+        """
+        if self._full is not None and asyncio.get_running_loop().time() - self._full_at < FULL_FOR:
+            raise self._full
 
     async def append_all(self, messages: Sequence[Message]) -> "list[Appended | LogUnavailableError]":
         """Publishes up to ``BATCH`` messages in order and waits for all; one outcome for each, in order.
@@ -128,7 +150,8 @@ class Appender:
         self, messages: Sequence[Message], headers: dict[str, str]
     ) -> "list[Appended | LogUnavailableError]":
         loop = asyncio.get_running_loop()
-        number, batch = next(self._numbers), _Batch(len(messages), loop.create_future(), loop.time() + self._timeout)
+        deadline, generation = loop.time() + self._timeout, self._connection.stats["reconnects"]
+        number, batch = next(self._numbers), _Batch(len(messages), loop.create_future(), deadline, generation)
         self._batches[number] = batch
         if self._timer is None:
             self._timer = loop.call_later(self._timeout, self._expire, loop)
@@ -140,7 +163,20 @@ class Appender:
                 await batch.done
         finally:
             del self._batches[number]
-        return [self._outcome(answer) for answer in batch.answers]
+        if batch.missing < len(messages):
+            self._answered_at = loop.time()
+        elif self._stores_nothing(batch, loop.time()):
+            batch.fail(LogFullError(STORES_NOTHING))
+        outcomes = [self._outcome(answer) for answer in batch.answers]
+        self._full = next((one for one in outcomes if isinstance(one, LogFullError)), None)
+        self._full_at = loop.time()
+        return outcomes
+
+    def _stores_nothing(self, batch: _Batch, now: float) -> bool:
+        """Whether a batch without answers met a log that answers other requests."""
+        connection = self._connection
+        same = connection.is_connected and connection.stats["reconnects"] == batch.generation
+        return self.log_answers and same and now - self._answered_at >= self._timeout
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         # one timer for all: batches wait equally long, so the oldest is the first

@@ -81,6 +81,7 @@ class CommandService:
         self.app = app if self._tracing.is_on else HotRoute(events, app, latency)
 
     async def _ready(self) -> object:
+        self.appender.require_room()
         return await self.client.state()
 
     def _status(self) -> Status:
@@ -117,7 +118,8 @@ class CommandService:
 
     async def watch(self) -> None:
         """Checks the streams and the inbox's consumer until one of them is gone; see ``command.watch``."""
-        await watch(self.client, self.epochs, self.event_types, publish_timeout=self.settings.publish_timeout)
+        publish_timeout = self.settings.publish_timeout
+        await watch(self.client, self.epochs, self.event_types, self.appender, publish_timeout=publish_timeout)
 
 
 async def serve(settings: Settings) -> None:

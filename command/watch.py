@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from command.appender import Appender
 from command.event_types import EventTypes
 from command.inbox import consumer_exists, make_consumer
 from contracts.errors import ForeignHistoryError, LogUnavailableError
@@ -21,7 +22,7 @@ logger = logging.getLogger("tailrace.command")
 
 
 async def watch(
-    client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, *, publish_timeout: float
+    client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, appender: Appender, *, publish_timeout: float
 ) -> None:
     """Checks every ``INTERVAL`` seconds, without end; recreates the inbox's consumer if it is gone.
 
@@ -34,8 +35,10 @@ async def watch(
     missing, outage = 0, Outage(logger, "the streams can't be checked", recovered="the log answers again")
     while True:
         await asyncio.sleep(INTERVAL)
+        appender.log_answers = False
         try:
             await _check(client, epochs, event_types, publish_timeout)
+            appender.log_answers = True
         except StreamMissingError as error:
             missing += 1
             if missing >= MISSING:

@@ -10,6 +10,7 @@ from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
 from tailrace.embedded.ports import Ports
 from tailrace.up.folder import claimed, end_leftovers
+from tailrace.up.full_disk import FullDisk
 from tailrace.up.panel import PlainDisplay, make_display
 from tailrace.up.system import System
 from tailrace.up.vitals import Vitals
@@ -84,9 +85,12 @@ async def _watch(system: System, display: PlainDisplay, data_dir: Path, stop: as
 
     watchers = [asyncio.create_task(child.watch(stop, changed)) for child in system.children.values()]
     vitals = Vitals(system.endpoints.query)
+    full_disk = FullDisk(system.children["nats"], data_dir, system.endpoints.command)
     try:
         while not stop.is_set():
             display.show(system.children, await vitals.read())
+            if sentence := await full_disk.check():
+                display.say(sentence)
             await sleep_until_stop(stop, REFRESH)
     finally:
         stop.set()

@@ -50,9 +50,12 @@ async def test_a_full_log_is_503_with_the_ids_to_retry(command: Command, log: Lo
         detail=IsStr(regex="the log refused the event.*0 of 3 events are stored.*is safe"),
     )
     ids = [item["event_id"] for item in answer.json()["items"]]
+    ready = await command.http.get("/health/ready")
+    assert (ready.status_code, ready.json()["log"]) == (503, IsStr(regex="the log refused the event: .*"))
     await set_log_limit(log, -1)
     again = await command.http.post("/events", json=[SEED | {"event_id": ids[0]}, SEED | {"event_id": ids[2]}])
     assert (again.status_code, [item["event_id"] for item in again.json()["items"]]) == (202, [ids[0], ids[2]])
+    assert (await command.http.get("/health/ready")).status_code == 200
     assert (await log.state()).last_seq == 3
 
 
