@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from query.parameters import bucket_start
 from query.projections.levels import Part, parts_of
 from query.projections.question import RowsQuestion
-from query.projections.statement import Statement, check_column, order_by, quoted
+from query.projections.statement import Statement, check_column, one_of, order_by, quoted
 from query.projections.users import Group, read_users
 from tailrace.declared import RollupDefinition, plain
 
@@ -101,7 +101,7 @@ class _Reading:
     def _condition(self, statement: Statement) -> str:
         if not self._where:
             return ""
-        return f" where not other and {' and '.join(_one_of(statement, self._where))}"
+        return f" where not other and {' and '.join(one_of(statement, self._where))}"
 
     async def _count_users(self, groups: Sequence[Group] | None) -> dict[Group, int]:
         """Counts the users of the groups, or of all."""
@@ -118,7 +118,11 @@ class _Reading:
             group = tuple(known[key] for key in self._keys)
             return group if wanted is None or group in wanted else None
 
-        sets = await read_users(self._connection, self._schema, list(self._definition.by), self._parts, group_of)
+        shown = {name: list({group[self._keys.index(name)] for group in groups or ()}) for name in self._by}
+        values = self._where if groups is None else {**self._where, **shown}
+        sets = await read_users(
+            self._connection, self._schema, list(self._definition.by), self._parts, values, group_of
+        )
         return {group: len(users) for group, users in sets.items()}
 
     def _is_counted(self, name: str) -> bool:
@@ -166,12 +170,3 @@ def _wanted(definition: RollupDefinition, where: list[str]) -> dict[str, list[st
         check_column("where", name, list(definition.by))
         found.setdefault(name, []).append(value if colon else None)
     return found
-
-
-def _one_of(statement: Statement, wanted: dict[str, list[str | None]]) -> list[str]:
-    conditions = []
-    for name, values in wanted.items():
-        texts = [value for value in values if value is not None]
-        condition = f'"{name}" = any ({statement.value(texts)}::text[])'
-        conditions.append(f'({condition} or "{name}" is null)' if None in values else condition)
-    return conditions

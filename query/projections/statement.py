@@ -1,6 +1,6 @@
 """Statements whose columns a definition names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from query.errors import BadParameterError
 
@@ -44,3 +44,13 @@ def order_by(order: Sequence[str], columns: Sequence[str]) -> list[tuple[str, bo
         UnknownColumnError: there is no such column.
     """
     return [(check_column("order", one.removeprefix("-"), columns), one.startswith("-")) for one in order]
+
+
+def one_of(statement: Statement, wanted: Mapping[str, Sequence[str | None]]) -> list[str]:
+    """Returns the conditions that columns have one of some values; None is null."""
+    conditions = []
+    for name, values in wanted.items():
+        texts = [value for value in values if value is not None]
+        condition = f"{quoted([name])[0]} = any ({statement.value(texts)}::text[])"
+        conditions.append(f"({condition} or {quoted([name])[0]} is null)" if None in values else condition)
+    return conditions

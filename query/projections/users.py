@@ -1,6 +1,6 @@
 """Distinct users of a rollup's cells: the union of its sets of users."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from pyroaring import BitMap
 
 from migrations.rollup_sets import unpack
 from query.projections.levels import Part
-from query.projections.statement import Statement, quoted
+from query.projections.statement import Statement, one_of, quoted
 
 Group = tuple[Any, ...]
 """The bucket (if requested), ``other`` and the dimensions that an answer keeps."""
@@ -19,11 +19,13 @@ async def read_users(
     schema: str,
     dimensions: Sequence[str],
     parts: Sequence[Part],
+    values: Mapping[str, Sequence[str | None]],
     group_of: Callable[[datetime, bool, Sequence[str | None]], Group | None],
 ) -> dict[Group, BitMap]:
     """Returns the users (ordinals) of each group of cells.
 
-    ``group_of`` returns the group of a cell by its bucket, ``other`` and all its dimensions; None: it is not wanted.
+    ``values`` narrows what the database reads: only cells with one of these values of a dimension. ``group_of``
+    returns the group of a cell by its bucket, ``other`` and all its dimensions; None: it is not wanted.
     """
     found: dict[Group, list[BitMap]] = {}
     statement = Statement()
@@ -33,9 +35,10 @@ async def read_users(
         for part in parts
     )
     columns = ", ".join(["bucket", "other", "members", *quoted(dimensions)])
-    query = f"select {columns} from {schema}.members where {ranges}"
-    for bucket, other, members, *values in await connection.fetch(query, *statement.values):
-        group = group_of(bucket, other, values)
+    condition = " and ".join([f"({ranges})", *one_of(statement, values)])
+    query = f"select {columns} from {schema}.members where {condition}"
+    for bucket, other, members, *dims in await connection.fetch(query, *statement.values):
+        group = group_of(bucket, other, dims)
         if group is not None:
             found.setdefault(group, []).append(BitMap.deserialize(members))
     for row in await connection.fetch(f"select cells from {schema}.set_log"):
