@@ -18,7 +18,7 @@ from command.browser import SCRIPT_PATH, script_route
 from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.docs_pages import docs_routes
 from runtime.health import Check, answer_live, answer_ready
-from runtime.problems import problem
+from runtime.problems import http_problem
 
 RULES = Rules(default="write", paths={"/status": "read", "/metrics": "metrics"}, open=OPEN_PATHS, public=(SCRIPT_PATH,))
 """Which keys the paths need."""
@@ -78,18 +78,9 @@ def build_app(
             *docs_routes("Tailrace command"),
             script_route(),
         ],
-        exception_handlers={HTTPException: _as_problem},
+        exception_handlers={HTTPException: http_problem},
     )
 
 
 def _json(value: object) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-async def _as_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    sentence = {
-        404: f"there is nothing at {request.url.path}",
-        405: f"{request.method} is not possible at {request.url.path}",
-    }.get(error.status_code, error.detail)
-    return problem(error.status_code, error.detail, sentence, headers=dict(error.headers or {}))

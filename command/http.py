@@ -22,6 +22,8 @@ RETRY_AFTER = {"Retry-After": "1"}
 """Seconds. A client that asks again every second while the log is full or away costs little."""
 _TITLES = {400: "Malformed body", 413: "Body too large", 415: "Unsupported media type"}
 _ENCODING = "Unsupported content encoding"
+_PARAMETER = "Bad parameter"
+_DETAIL = ("1", "true", "0", "false")
 
 _encoder = msgspec.json.Encoder()
 
@@ -61,6 +63,7 @@ class EventsEndpoint:
             if encoding not in (b"", b"identity"):
                 shown = encoding.decode("latin-1")
                 raise BadBodyError(415, f"the body is encoded with {shown}: send it without an encoding", _ENCODING)
+            detail = _asks_for_detail(scope["query_string"])
             await self._read(length, receive, held)
             raws = await split_body(b"".join(held), content_type.decode("latin-1"))
             pending = self._ingest.admit(len(raws))
@@ -72,7 +75,7 @@ class EventsEndpoint:
             return problem(429, "Too many events at once", str(error), headers=RETRY_AFTER)
         with pending:
             outcomes = await self._ingest.append_all(raws)
-        return self._account(outcomes, detail=_asks_for_detail(scope["query_string"]))
+        return self._account(outcomes, detail=detail)
 
     async def _read(self, length: bytes, receive: Receive, held: list[bytes]) -> None:
         """Reads the body into ``held``, all of which counts as pending."""
@@ -132,7 +135,14 @@ class _Json:
 
 
 def _asks_for_detail(query: bytes) -> bool:
-    return bool(query) and QueryParams(query).get("detail", "") in ("1", "true")
+    if not query:
+        return False
+    for name, value in QueryParams(query).multi_items():
+        if name != "detail":
+            raise BadBodyError(400, f"{name[:64]}: unknown parameter", _PARAMETER)
+        if value not in _DETAIL:
+            raise BadBodyError(400, f"detail: expected {', '.join(_DETAIL)}", _PARAMETER)
+    return QueryParams(query).get("detail") in ("1", "true")
 
 
 def _malformed(error: BadBodyError) -> ASGIApp:

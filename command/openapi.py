@@ -36,7 +36,7 @@ validated separately. Send an `event_id` if you retry after errors: an id counts
 _DETAIL = {
     "name": "detail",
     "in": "query",
-    "schema": {"type": "string", "enum": ["1", "true"]},
+    "schema": {"type": "string", "enum": ["1", "true", "0", "false"]},
     "description": "Adds the position of each event, and whether the log had it before.",
 }
 _STATUS = Status(

@@ -13,7 +13,7 @@ from contracts.errors import LogUnavailableError, TailraceError
 from query.errors import QueryError
 from runtime.log.errors import JetStreamApiError
 from runtime.postgres import DatabaseUnavailableError
-from runtime.problems import problem
+from runtime.problems import http_problem, problem
 
 _UNAVAILABLE: dict[type[TailraceError], tuple[str, dict[str, str]]] = {
     LogUnavailableError: ("Log unavailable", {"Retry-After": "1"}),
@@ -83,7 +83,7 @@ def answer_problems(app: FastAPI) -> None:
     for kind in _UNAVAILABLE:
         app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http_problem)
 
 
 async def _query_error(request: Request, error: Exception) -> Response:
@@ -114,9 +114,3 @@ def _message(found: Any) -> str:
         return "unknown parameter"
     message: str = found["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
-    return problem(error.status_code, str(error.detail), f"{request.method} {request.url.path}", headers=headers)

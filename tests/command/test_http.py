@@ -141,6 +141,19 @@ async def test_an_unsupported_media_type_or_encoding_is_415(command: Command, he
     assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
 
 
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [("detail=yes", "detail: expected 1, true, 0, false"), ("detials=1", "detials: unknown parameter")],
+)
+async def test_an_unknown_parameter_is_refused_and_nothing_is_stored(
+    command: Command, log: LogClient, query: str, detail: str
+) -> None:
+    answer = await command.http.post(f"/events?{query}", json=SEED)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
+    assert answer.json() == IsPartialDict(title="Bad parameter", detail=detail)
+    assert (await log.state()).last_seq == 0
+
+
 async def test_other_methods_and_paths_are_problems(command: Command) -> None:
     wrong_method = await command.http.get("/events")
     assert (wrong_method.status_code, wrong_method.headers["content-type"]) == (405, PROBLEM)
