@@ -43,15 +43,17 @@ class Cover(NamedTuple):
     rests: list[tuple[datetime, datetime]]
 
 
-def pack_users(users: Iterable[tuple[datetime, str, int]]) -> tuple[list[str], bytes]:
-    """Packs (created_at, event type, ordinal) of a batch: the types, and 12 bytes per event."""
-    numbers: dict[str, int] = {}
-    quarters, types, ordinals = array("I"), array("I"), array("I")
-    for created_at, event_type, ordinal in users:
-        quarters.append(int(created_at.timestamp()) // SECONDS[QUARTER])
-        types.append(numbers.setdefault(event_type, len(numbers)))
-        ordinals.append(ordinal)
-    return list(numbers), quarters.tobytes() + types.tobytes() + ordinals.tobytes()
+def pack_users(
+    created_at: Sequence[datetime], event_types: Sequence[str], ordinals: Sequence[int]
+) -> tuple[list[str], bytes]:
+    """Packs the users of a batch's events: the types, and 12 bytes per event."""
+    numbers = {event_type: number for number, event_type in enumerate(dict.fromkeys(event_types))}
+    columns = (
+        array("I", [int(time.timestamp()) // SECONDS[QUARTER] for time in created_at]),
+        array("I", [numbers[event_type] for event_type in event_types]),
+        array("I", ordinals),
+    )
+    return list(numbers), b"".join(columns)
 
 
 def unpack_users(event_types: Sequence[str], packed: bytes) -> Iterator[tuple[int, str, int]]:

@@ -1,8 +1,8 @@
-"""The ledger: claims the event ids of a batch before any model commits it, and names the entries that repeat one.
+"""The ledger: claims the event ids of a batch before a model projects it, and names the entries that repeat one.
 
 Each claim is one statement, so it is atomic. The position moves by compare-and-set: of two projectors that reach an
-entry at the same time, one claims its id and the other reads the result. The claim commits before the model's batch on
-the same connection, so a crash of the server never loses a claim whose batch it keeps.
+entry at the same time, one claims its id and the other waits and reads the result. A model claims in the transaction of
+its batch, after it has locked its own position.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +24,9 @@ class Ledger:
 
     def __init__(self, connection: "asyncpg.Connection") -> None:
         self._connection = connection
-        self._claim_ids = read_sql("projection", "claim_ids")
+        claim_ids = read_sql("projection", "claim_ids")
+        self._claim_ids = claim_ids.format(batch="")
+        self._claim_copied = claim_ids.format(batch="select event_id, seq from pg_temp.batch union all ")
         self._read_duplicates = read_sql("projection", "read_duplicates")
         self._position = Cursor("", -1)
         self._ordinals: dict[int, int] = {}
@@ -35,8 +37,14 @@ class Ledger:
         self._position = Cursor(*row)
         return self._position
 
-    async def find_duplicates(self, batch: Batch, behind: Cursor) -> set[int]:
+    def forget(self) -> None:
+        """Forgets what it knows of the database: a transaction was rolled back, or its outcome is unknown."""
+        self._position, self._ordinals = Cursor("", -1), {}
+
+    async def find_duplicates(self, batch: Batch, behind: Cursor, *, copied: bool = False) -> set[int]:
         """Claims the ids of a batch that begins behind ``behind`` and returns the sequences that repeat an id.
+
+        ``copied``: the batch's rows are in the temporary table ``batch``.
 
         Raises:
             ForeignHistoryError: the ledger belongs to another epoch of the log.
@@ -49,7 +57,7 @@ class Ledger:
             await self.position()
         while self._position.seq < last.seq:
             self._check_epoch(behind)
-            row = await self._claim(batch, last, behind)
+            row = await self._claim(batch, last, behind, copied=copied)
             if row["moved"]:
                 found.update(row["duplicates"])
                 known, self._position = self._position, last
@@ -67,7 +75,7 @@ class Ledger:
             raise ForeignHistoryError(f"the ledger belongs to the log {self._position.epoch}, not to {behind.epoch}")
 
     async def ordinals(self, users: Collection[int]) -> Mapping[int, int]:
-        """Returns the ordinals of users and of others; new users get the next ones. Never within a model's batch."""
+        """Returns the ordinals of users and of others; new users get the next ones."""
         unknown = {user for user in users if user not in self._ordinals}
         if not unknown:
             return self._ordinals
@@ -99,16 +107,15 @@ class Ledger:
             await self._connection.execute("update ledger_position set users = users + $1", len(added))
         self._ordinals.update(zip(added, range(first, first + len(added)), strict=True))
 
-    async def _claim(self, batch: Batch, last: Cursor, behind: Cursor) -> Any:
+    async def _claim(self, batch: Batch, last: Cursor, behind: Cursor, *, copied: bool) -> Any:
         position = self._position
         if position.seq < behind.seq:
             raise ConflictError(
                 f"the ledger is at log entry {position.seq}, behind the model at {behind.seq}: "
                 "someone changed it; build a new model with `tailrace replay`"
             )
-        claims = [(row[0], row[5]) for row in batch.rows]
+        claims = [] if copied else [(row[0], row[5]) for row in batch.rows]
         claims += [(one.event_id, one.entry.seq) for one in batch.parked if one.event_id is not None]
-        if position.seq > behind.seq:
-            claims = [claim for claim in claims if claim[1] > position.seq]
         ids, seqs = zip(*claims, strict=True) if claims else ((), ())
-        return await self._connection.fetchrow(self._claim_ids, *last, position.seq, ids, seqs)
+        sql = self._claim_copied if copied else self._claim_ids
+        return await self._connection.fetchrow(sql, *last, position.seq, ids, seqs)

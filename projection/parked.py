@@ -125,6 +125,8 @@ class ParkedEvents:
             is None
         ):
             return "another command has just retried it"
+        # before the id, like a projector of another model
+        await self._connection.execute("select from ledger_position for update")
         claimed = await self._connection.fetchval(
             "insert into event_ids values ($1, $2)"
             " on conflict (event_id) do update set seq = event_ids.seq returning seq",
@@ -135,6 +137,6 @@ class ParkedEvents:
             return f"log entry {claimed} counts for its event_id"
         row = event_row(event, parked.seq)
         ordinals = await Ledger(self._connection).ordinals([event.user_id])
-        users = await UserSets(self._connection).add([row], ordinals, parked.seq, revision)
-        await project_rows(self._connection, self.model.flavour, [row], users)
+        users = await UserSets(self._connection).add([row], ordinals, revision)
+        await project_rows(self._connection, self.model.flavour, [row], parked.seq, users)
         return None

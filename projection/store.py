@@ -1,9 +1,9 @@
-"""Commits a batch to the read model: all of its changes in one transaction."""
+"""Commits a batch to the ledger and the read model: all of its changes in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 
@@ -13,7 +13,7 @@ from migrations.catalogue import Model
 from migrations.flavours import Flavour
 from projection.batch import Batch, Parked, Row, park_entry
 from projection.ledger import Ledger
-from projection.user_sets import UserSets
+from projection.user_sets import BatchUsers, UserSets
 from runtime.postgres import read_sql
 
 CAUSED_BY_DATA = (
@@ -35,8 +35,9 @@ create temporary table if not exists batch (
     event_id uuid, event_type text, user_id bigint, created_at timestamptz, event_data text, seq bigint
 ) on commit delete rows
 """
+_DELETE_ROWS = "delete from pg_temp.batch where seq in (select unnest($1::bigint[]))"
 _ARRAYS = (
-    "unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[])"
+    "unnest($8::uuid[], $9::text[], $10::bigint[], $11::timestamptz[], $12::text[], $13::bigint[])"
     " as event (event_id, event_type, user_id, created_at, event_data, seq)"
 )
 
@@ -85,30 +86,38 @@ class Store:
             PositionMovedError: the model is not at ``expected``.
             asyncpg.PostgresError: see ``CAUSED_BY_DATA``.
         """
-        position = batch.position(expected.epoch)
         self.sets.discard()
-        duplicates = await self.ledger.find_duplicates(batch, expected)
-        ordinals = await self.ledger.ordinals([row[2] for row in batch.rows if row[5] not in duplicates])
-        async with self._connection.transaction():
-            moved = await self._connection.fetchrow(
-                self._move_position,
-                position.epoch,
-                position.seq,
-                position.fingerprint,
-                batch.entries[-1].logged_at,
-                expected.seq,
-            )
-            if moved is None:
-                raise PositionMovedError(f"the read model is no longer at {expected}")
-            rows, parked = _select(batch, duplicates, moved["raw_from"])
-            if rows:
-                users = await self.sets.add(rows, ordinals, position.seq, moved["revision"], behind=expected.seq)
-                await project_rows(self._connection, self.model.flavour, rows, users)
-            if parked:
-                await self._park(parked)
-            if gaps := batch.gaps(expected.seq):
-                await self._connection.executemany(self._note_gap, gaps)
-        self.sets.committed(position.seq)
+        try:
+            async with self._connection.transaction():
+                done = await self._project(batch, expected, batch.position(expected.epoch))
+        except BaseException:
+            self.ledger.forget()
+            raise
+        self.sets.committed(batch.entries[-1].seq)
+        return done
+
+    async def _project(self, batch: Batch, expected: Cursor, position: Cursor) -> Committed:
+        logged_at = batch.entries[-1].logged_at
+        moved = await self._connection.fetchrow(self._move_position, *position, logged_at, expected.seq)
+        if moved is None:
+            raise PositionMovedError(f"the read model is no longer at {expected}")
+        copied = len(batch.rows) >= COPY_FROM
+        if copied:
+            await self._connection.execute(_CREATE_BATCH)
+            await self._connection.copy_records_to_table("batch", schema_name="pg_temp", records=batch.rows)
+        duplicates = await self.ledger.find_duplicates(batch, expected, copied=copied)
+        rows, parked = _select(batch, duplicates, moved["raw_from"])
+        if copied and len(rows) < len(batch.rows):
+            kept = {row[5] for row in rows}
+            await self._connection.execute(_DELETE_ROWS, [row[5] for row in batch.rows if row[5] not in kept])
+        if rows:
+            ordinals = await self.ledger.ordinals([row[2] for row in rows])
+            users = await self.sets.add(rows, ordinals, moved["revision"], behind=expected.seq)
+            await project_rows(self._connection, self.model.flavour, rows, position.seq, users, copied=copied)
+        if parked:
+            await self._park(parked)
+        if gaps := batch.gaps(expected.seq):
+            await self._connection.executemany(self._note_gap, gaps)
         return Committed(len(rows), len(parked), len(batch.entries) - len(rows) - len(parked))
 
     async def _park(self, parked: list[Parked]) -> None:
@@ -143,24 +152,26 @@ def _select(batch: Batch, duplicates: set[int], raw_from: datetime | None) -> tu
 
 
 async def project_rows(
-    connection: "asyncpg.Connection", flavour: Flavour, rows: Sequence[Row], users: Mapping[str, int]
+    connection: "asyncpg.Connection",
+    flavour: Flavour,
+    rows: Sequence[Row],
+    seq: int,
+    users: BatchUsers,
+    *,
+    copied: bool = False,
 ) -> None:
-    """Stores rows and adds them to every count; call it in a transaction. ``users``: the new users per type."""
-    new_users = list(users), list(users.values())
-    if len(rows) < COPY_FROM:
-        await connection.execute(_project_events(flavour, "arrays"), *zip(*rows, strict=True), *new_users)
-        return
-    await connection.execute(_CREATE_BATCH)
-    await connection.copy_records_to_table("batch", schema_name="pg_temp", records=rows)
-    await connection.execute(_project_events(flavour, "batch"), *new_users)
+    """Stores rows of a batch that ends at ``seq`` and adds them to every count; call it in a transaction.
+
+    ``copied``: they are in the temporary table ``batch``.
+    """
+    columns = [] if copied else zip(*rows, strict=True)
+    await connection.execute(_project_events(flavour, copied=copied), seq, len(rows), *users, *columns)
 
 
 @cache
-def _project_events(flavour: Flavour, source: Literal["arrays", "batch"]) -> str:
+def _project_events(flavour: Flavour, *, copied: bool) -> str:
     sql = projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))
     sql = sql[sql.index("with new") :]  # the comments name the parts
-    if source == "arrays":
-        parts = {"batch": _ARRAYS, "materialized": "materialized", "types": "$7", "users": "$8"}
-    else:
-        parts = {"batch": "pg_temp.batch", "materialized": "not materialized", "types": "$1", "users": "$2"}
-    return sql.format(**parts)
+    if copied:
+        return sql.format(batch="pg_temp.batch", materialized="not materialized")
+    return sql.format(batch=_ARRAYS, materialized="materialized")

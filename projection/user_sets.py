@@ -7,6 +7,7 @@ deletes those rows. Caches change after a commit only; a parked retry raises the
 import time
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import asyncpg
 from pyroaring import BitMap
@@ -23,6 +24,16 @@ IDLE_EVENTS = 5_000
 """Events that are merged as soon as the projector is idle."""
 
 
+class BatchUsers(NamedTuple):
+    """The users of a batch: events and new users per type ("" counts all types together), and all of them packed."""
+
+    types: list[str]
+    events: list[int]
+    new: list[int]
+    event_types: list[str]
+    packed: bytes
+
+
 class UserSets:
     """The sets of one model, through the connection that projects into it."""
 
@@ -37,35 +48,32 @@ class UserSets:
         self._merged_at = time.monotonic()
 
     async def add(
-        self, rows: Sequence[Row], ordinals: Mapping[int, int], seq: int, revision: int, *, behind: int = -1
-    ) -> dict[str, int]:
-        """Appends the users of new rows; call it in the batch's transaction, which holds the position's row.
+        self, rows: Sequence[Row], ordinals: Mapping[int, int], revision: int, *, behind: int = -1
+    ) -> BatchUsers:
+        """Returns the users of new rows; call it in the batch's transaction, which holds the position's row.
 
         The caches are valid if the model is still ``behind`` the last committed batch, at the same revision.
-
-        Returns the number of new users per type; "" counts all types together.
         """
         if revision != self._revision or behind != self._committed_seq:
             await self._load(revision)
+        found = [ordinals[row[2]] for row in rows]
         by_type: dict[str, list[int]] = {}
-        for row in rows:
-            by_type.setdefault(row[1], []).append(ordinals[row[2]])
-        self._added = {event_type: BitMap(found) for event_type, found in by_type.items()}
+        for row, ordinal in zip(rows, found, strict=True):
+            if row[1] in by_type:
+                by_type[row[1]].append(ordinal)
+            else:
+                by_type[row[1]] = [ordinal]
+        self._added = {event_type: BitMap(members) for event_type, members in by_type.items()}
         self._added[ALL_TYPES] = BitMap.union(*self._added.values())
-        event_types, packed = pack_users((row[3], row[1], ordinals[row[2]]) for row in rows)
-        await self._connection.execute(
-            "insert into set_log (seq, events, event_types, packed) values ($1, $2, $3, $4)",
-            seq,
-            len(rows),
-            event_types,
-            packed,
-        )
         self._waiting += len(rows)
         nobody = BitMap()
-        return {
-            event_type: len(users) - users.intersection_cardinality(self._seen.get(event_type, nobody))
+        new = [
+            len(users) - users.intersection_cardinality(self._seen.get(event_type, nobody))
             for event_type, users in self._added.items()
-        }
+        ]
+        events = [*map(len, by_type.values()), len(rows)]
+        packed = pack_users([row[3] for row in rows], [row[1] for row in rows], found)
+        return BatchUsers(list(self._added), events, new, *packed)
 
     def discard(self) -> None:
         """Forgets the users of an ``add`` whose transaction was rolled back."""

@@ -1,13 +1,14 @@
--- Compare-and-set: moves the ledger from $4 to the position $1, $2, $3 and claims the ids $5 for the entries $6. Records
--- and returns the entries whose ids an earlier entry has claimed. Sorted, because neighbours in an index cost less.
+-- Compare-and-set: moves the ledger from $4 to the position $1, $2, $3 and claims the ids of the entries after $4: those in
+-- {batch}, a temporary table, and the ids $5 of the entries $6. Records and returns the entries whose ids an earlier entry
+-- has claimed. Sorted, because neighbours in an index cost less.
 with moved as (
     update ledger_position set epoch = $1, seq = $2, fingerprint = $3
     where seq = $4 and epoch in ('', $1)
     returning true
 ),
 claim as materialized (
-    select event_id, seq from unnest($5::uuid[], $6::bigint[]) as claim (event_id, seq)
-    where exists (select from moved)
+    select event_id, seq from ({batch}select * from unnest($5::uuid[], $6::bigint[])) as claim (event_id, seq)
+    where seq > $4 and exists (select from moved)
 ),
 claimed as (
     insert into event_ids (event_id, seq)

@@ -24,6 +24,7 @@ from runtime.settings import Settings
 from tests.support.events import BASE, event, log_event, log_events, log_raw, some_events
 from tests.support.projector import running_projector, until_projected
 from tests.support.recount import read_model, recount_log
+from verification.run import verify
 
 MODEL = Model("model_1", "postgres", live=True, state="ready")
 
@@ -120,12 +121,19 @@ async def test_a_parked_event_holds_its_id_against_later_entries(
     assert await connection.fetchval("select seq from ledger_1.event_ids where event_id = $1", one.event_id) == 1
 
 
+@pytest.mark.parametrize("copy_from", [1, 10_000])
 async def test_of_a_batch_only_the_event_that_the_database_refuses_is_parked(
-    log: LogClient, settings: Settings, connection: asyncpg.Connection
+    log: LogClient,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    copy_from: int,
 ) -> None:
+    monkeypatch.setattr("projection.store.COPY_FROM", copy_from)
     await connection.execute("alter table model_1.analytics_events add constraint no_13 check (user_id <> 13)")
     events = [event(user_id=number) for number in range(30)]
     await log_events(log, events)
+    await log_event(log, event(user_id=99, event_id=events[13].event_id), "again")
     async with running_projector(settings):
         await until_projected(connection, log)
     assert await connection.fetchval("select count(*) from analytics_events") == 29
@@ -133,6 +141,7 @@ async def test_of_a_batch_only_the_event_that_the_database_refuses_is_parked(
     assert [dict(row) for row in parked] == [
         {"seq": 14, "event_id": events[13].event_id, "code": "database_refused", "reason": IsStr(regex=".*no_13.*")}
     ]
+    assert (await verify(log, connection)).differences == []
 
 
 async def test_too_many_parked_events_stop_the_projector(

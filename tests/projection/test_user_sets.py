@@ -35,7 +35,7 @@ def test_packed_users_are_in_the_set_of_every_level(users: list[tuple[datetime, 
             for level, seconds in SECONDS.items():
                 if level != 3 or one:
                     expected[Cell(level, int(at.timestamp()) // seconds * seconds, one)].add(ordinal)
-    found = cells_of(unpack_users(*pack_users(users))) if users else {}
+    found = cells_of(unpack_users(*pack_users(*zip(*users, strict=True)))) if users else {}
     assert {cell: set(members) for cell, members in found.items()} == expected
 
 
