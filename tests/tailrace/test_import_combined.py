@@ -58,6 +58,10 @@ def test_a_line_becomes_an_event() -> None:
             "bytes": 1024,
             "referrer": "http://example.com/from",
             "agent": "Agent/1.0",
+            "asset": False,
+            "browser": None,
+            "bot": None,
+            "referrer_domain": "example.com",
         },
     }
 

@@ -60,6 +60,10 @@ def test_the_same_request_in_each_format_is_the_same_event(tmp_path: Path, sampl
             "bytes": 10900,
             "referrer": None if format == "elb" else "https://example.org/",
             "agent": "Agent/1.0",
+            "asset": False,
+            "browser": None,
+            "bot": None,
+            "referrer_domain": None if format == "elb" else "example.org",
             "host": "example.com",
         }
 
@@ -122,3 +126,25 @@ def test_excluded_requests_are_left_out_and_change_no_other_id(tmp_path: Path) -
 def test_a_pattern_that_excludes_nothing_is_refused(pattern: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--exclude .*expected"):
         Exclusions(pattern)
+
+
+GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+def test_browsers_bots_assets_and_the_referrers_domain_are_fields(tmp_path: Path) -> None:
+    lines = [
+        COMBINED.replace("Agent/1.0", GOOGLEBOT),
+        COMBINED.replace("Agent/1.0", FIREFOX).replace('"-"', '"https://www.example.org:8443/a?b"'),
+        COMBINED.replace("/a", "/style.CSS?v=1"),
+        COMBINED.replace("/a", "/v1.2/users").replace('"-"', '"http://[broken"'),
+    ]
+    events, bad = imported(tmp_path / "log", "\n".join(lines))
+    names = ("bot", "browser", "asset", "referrer_domain")
+    assert bad == []
+    assert [tuple(event["event_data"][name] for name in names) for event in events] == [
+        ("Googlebot", None, False, None),
+        (None, "Firefox", False, "example.org"),
+        (None, None, True, None),
+        (None, None, False, None),
+    ]

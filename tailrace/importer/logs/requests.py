@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from contracts.events import Event, encode_event, read_event
+from tailrace.importer.logs.clients import agent_of, domain_of, is_asset
 
 EVENT_TYPE = "http_request"
 
@@ -34,13 +35,14 @@ def encode_request(request: Request, new_id: Callable[[], UUID]) -> bytes:
     """Returns a request's event as one line of JSON.
 
     ``event_type`` is ``http_request``; ``user_id`` is derived from the client's address. ``event_data`` has ``method``,
-    ``path``, ``protocol``, ``status``, ``bytes``, ``referrer`` and ``agent``, or null, and ``host`` if the log has it.
+    ``path``, ``protocol``, ``status``, ``bytes``, ``referrer`` and ``agent``, or null, and ``host`` if the log has it;
+    from these, ``asset`` (a file that pages load), ``browser``, ``bot`` and ``referrer_domain``.
 
     Raises:
         EventRejectedError: with a code and a reason.
     """
     address, at, method, path, protocol, status, size, referrer, agent, host, no_http = request
-    data = {
+    data: dict[str, str | int | None] = {
         "method": method,
         "path": path,
         "protocol": protocol,
@@ -49,6 +51,9 @@ def encode_request(request: Request, new_id: Callable[[], UUID]) -> bytes:
         "referrer": referrer,
         "agent": agent,
     }
+    data["asset"] = is_asset(path)
+    data["browser"], data["bot"] = agent_of(agent)
+    data["referrer_domain"] = domain_of(referrer)
     if host is not None:
         data["host"] = host
     if no_http is not None:
