@@ -47,7 +47,8 @@ class Receipt:
     def count(self, recount: Recount, logged: dict[str, Digests], kept: dict[str, Digests]) -> None:
         """Takes over what was counted."""
         self.entries, self.events, self.duplicates = recount.entries, recount.events, len(recount.duplicates)
-        self.parked, self.distinct_ids = len(recount.parked), len(recount.claims)
+        self.parked = len(recount.parked)
+        self.distinct_ids = self.entries - self.duplicates - len(recount.without_id)
         self.by_type, self.by_day = logged[ROWS].by_type, logged[ROWS].by_day
         self.tables = {relation: Compared(logged[relation], kept[relation]) for relation in RELATIONS}
         self.tables[ROWS] = Compared(logged[ROWS].since(self.raw_from), kept[ROWS].since(self.raw_from))

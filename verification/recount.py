@@ -1,10 +1,12 @@
-"""Counts the log again, from its first entry: what every table has to say."""
+"""Reads the log again, from its first entry, and counts what every table has to say."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+from pyroaring import BitMap64
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry, gaps_between
@@ -13,39 +15,26 @@ from contracts.events import Event, read_entry
 from contracts.upcasting import Upcasters
 from runtime.log.client import LogClient
 from runtime.log.reader import LogReader
-from verification.user_recount import UserRecount
 
 READ = 2_000
 WAIT = 1.0
+MAX_WRONG = 100_000
+"""Ids with a wrong entry in the ledger that are remembered, so that their repetitions are recognized."""
 
 
-class Row(NamedTuple):
-    """A row that the log asks for."""
+class Entry(NamedTuple):
+    """An entry of the log; ``event`` is None if it can't be projected, ``event_id`` if that can't be read either."""
 
     seq: int
-    event: Event
+    event_id: UUID | None
+    event: Event | None
 
     @property
-    def cell(self) -> tuple[datetime, str]:
-        """Its UTC day and event type."""
-        day = self.event.created_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        return day, self.event.event_type
-
-
-@dataclass
-class Recount:
-    """What the log holds up to a position.
-
-    ``claims`` maps each id to the entry that counts: about 150 bytes per id. ``users`` has about 8 bytes per event.
-    """
-
-    entries: int = 0
-    events: int = 0
-    duplicates: list[int] = field(default_factory=list)
-    claims: dict[UUID, int] = field(default_factory=dict)
-    users: UserRecount = field(default_factory=lambda: UserRecount({}))
-    parked: set[int] = field(default_factory=set)
-    gaps: list[Gap] = field(default_factory=list)
+    def cell(self) -> tuple[datetime, str] | None:
+        """The UTC day and event type of its event."""
+        if self.event is None:
+            return None
+        return self.event.created_at.replace(hour=0, minute=0, second=0, microsecond=0), self.event.event_type
 
 
 class Refused(NamedTuple):
@@ -59,23 +48,90 @@ class Refused(NamedTuple):
     before_retention: frozenset[int]
     raw_from: datetime | None
 
-    def has(self, row: Row) -> bool:
+    def has(self, seq: int, event: Event) -> bool:
         """Whether the entry was parked rightly."""
-        if row.seq in self.before_retention:
-            return self.raw_from is not None and row.event.created_at < self.raw_from
-        return row.seq in self.by_database
+        if seq in self.before_retention:
+            return self.raw_from is not None and event.created_at < self.raw_from
+        return seq in self.by_database
 
 
-async def read_rows(
+@dataclass
+class Recount:
+    """What the log holds up to a position; its size does not depend on the number of entries.
+
+    The ledger says which entry counts for an id, and each entry checks it: if every entry claims its own id or repeats
+    the id of an earlier one, and the ledger has no other rows, then the ledger is what the log says.
+    """
+
+    entries: int = 0
+    events: int = 0
+    duplicates: BitMap64 = field(default_factory=BitMap64)
+    claims: int = 0
+    """Entries that the ledger names for their ids."""
+    wrong: dict[UUID, int] = field(default_factory=dict)
+    """Ids that the ledger lacks or gives to another entry, and the entry that counts."""
+    without_id: set[int] = field(default_factory=set)
+    parked: set[int] = field(default_factory=set)
+    gaps: list[Gap] = field(default_factory=list)
+
+    def repeats_wrong_id(self, entry: Entry) -> bool:
+        """Whether an earlier entry counts for the entry's id, which the ledger does not know."""
+        if not self.wrong:
+            return False
+        return entry.event_id is not None and self.wrong.get(entry.event_id, entry.seq) < entry.seq
+
+    def count(
+        self, entries: Sequence[Entry], claimed: dict[int, int | None], on_wrong: Callable[[Entry, int | None], None]
+    ) -> tuple[list[Entry], list[Entry]]:
+        """Counts entries; ``claimed`` has the entry that the ledger names for their ids where it is another one.
+
+        Returns the events that count, and those of them whose id the ledger gets wrong.
+        """
+        counted: list[Entry] = []
+        corrected: list[Entry] = []
+        self.entries += len(entries)
+        for entry in entries:
+            if entry.event_id is None:
+                self.without_id.add(entry.seq)
+            elif self.repeats_wrong_id(entry):
+                self.duplicates.add(entry.seq)
+                continue
+            elif entry.seq not in claimed:
+                self.claims += 1
+            elif (other := claimed[entry.seq]) is not None and other < entry.seq:
+                self.duplicates.add(entry.seq)
+                continue
+            else:
+                if len(self.wrong) < MAX_WRONG:
+                    self.wrong[entry.event_id] = entry.seq
+                on_wrong(entry, other)
+                if entry.event is not None:
+                    corrected.append(entry)
+            if entry.event is None:
+                self.parked.add(entry.seq)
+            else:
+                counted.append(entry)
+        self.events += len(counted)
+        return counted, corrected
+
+    def has(self, seq: int) -> bool:
+        """Whether the log has an entry that claims an id at this place, which is within what was read."""
+        return (
+            seq not in self.duplicates
+            and seq not in self.without_id
+            and not any(gap.first <= seq <= gap.last for gap in self.gaps)
+        )
+
+
+async def read_entries(
     client: LogClient,
     start: Cursor,
     end: int,
     refused: Refused,
     upcasters: Upcasters,
-    recount: Recount,
     on_read: Callable[[int], None],
-) -> AsyncIterator[list[Row]]:
-    """Reads the entries behind ``start`` up to the one at ``end``; yields the rows they ask for, counts in ``recount``.
+) -> AsyncIterator[tuple[list[Entry], list[Gap]]]:
+    """Reads the entries behind ``start`` up to the one at ``end``; yields them with the gaps before and among them.
 
     Raises:
         ForeignHistoryError, LostEntriesError, LogUnavailableError: see ``LogReader.read``.
@@ -85,30 +141,15 @@ async def read_rows(
         while reader.position.seq < end:
             behind = reader.position.seq
             entries = [entry for entry in await reader.read(READ, WAIT) if entry.seq <= end]
-            recount.gaps += gaps_between(behind, entries)
-            yield _rows(entries, refused, upcasters, recount)
+            yield [_read(entry, refused, upcasters) for entry in entries], gaps_between(behind, entries)
             on_read(min(reader.position.seq, end))
     finally:
         await reader.close()
 
 
-def _rows(entries: Sequence[LogEntry], refused: Refused, upcasters: Upcasters, recount: Recount) -> list[Row]:
-    rows: list[Row] = []
-    for entry in entries:
-        recount.entries += 1
-        event: Event | None = None
-        event_id: UUID | None
-        try:
-            event = read_entry(entry.payload, logged_at=entry.logged_at, upcasters=upcasters)
-            event_id = event.event_id
-        except EventRejectedError:
-            event_id = entry.event_id
-        if event_id is not None and recount.claims.setdefault(event_id, entry.seq) != entry.seq:
-            recount.duplicates.append(entry.seq)
-        elif event is None or refused.has(row := Row(entry.seq, event)):
-            recount.parked.add(entry.seq)
-        else:
-            recount.events += 1
-            recount.users.add(event.created_at, event.event_type, event.user_id)
-            rows.append(row)
-    return rows
+def _read(entry: LogEntry, refused: Refused, upcasters: Upcasters) -> Entry:
+    try:
+        event = read_entry(entry.payload, logged_at=entry.logged_at, upcasters=upcasters)
+    except EventRejectedError:
+        return Entry(entry.seq, entry.event_id, None)
+    return Entry(entry.seq, event.event_id, None if refused.has(entry.seq, event) else event)

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 import asyncpg
+from pyroaring import BitMap64
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap, merge_gaps, uncovered
@@ -19,10 +18,10 @@ from runtime.log.positions import last_entry_until, verify_position
 from verification.derived import compare_derived
 from verification.digests import ROWS, Cell, Digests, add_to, every_relation
 from verification.receipt import NAMED, Receipt
-from verification.recount import Recount, Refused, Row, read_rows
+from verification.recount import Entry, Recount, Refused, read_entries
 from verification.tables import Late, Tables
 from verification.user_recount import UserRecount
-from verification.users import compare_users, read_sets, users_per_type
+from verification.users import compare_users, read_users
 
 SEARCHED = 3
 """Differing cells (day and type) whose rows are compared one by one."""
@@ -143,40 +142,66 @@ class _Verification:
             frozenset(seq for seq, code in parked.items() if code == "before_retention"),
             receipt.raw_from,
         )
-        ordinals = await self._tables.ordinals()
-        recount, logged, kept = Recount(users=UserRecount(ordinals)), every_relation(), every_relation()
-        await self._hash_log(recount, logged)
+        users = UserRecount(await read_users(self._tables))
+        recount, logged, kept = Recount(), every_relation(), every_relation()
+        with receipt.naming("event_ids", "ids") as name:
+            await self._hash_log(recount, users, logged, name)
         async for found in self._tables.hash_all(receipt.late_hours):
             add_to(kept, found)
         receipt.count(recount, logged, kept)
         if cells := receipt.tables[ROWS].differing:
-            await self._name_rows(cells)
+            await self._name_rows(cells, recount)
         self._compare_parked(recount.parked, parked)
         self._compare_gaps(recount.gaps, await self._tables.gaps())
-        self._compare_duplicates(recount.duplicates, await self._tables.duplicates(receipt.position.seq))
-        await self._compare_ledger(recount.claims)
-        users = users_per_type(recount.users.sets().items())
-        receipt.users = users.get("", 0)
-        await compare_derived(self._tables, receipt, users)
-        compare_users(receipt, recount.users, ordinals, await read_sets(self._tables, receipt))
+        recorded = await self._tables.duplicates(receipt.position.seq)
+        self._compare_duplicates(recount.duplicates, recorded)
+        if await self._tables.claims(receipt.position.seq) != recount.claims:
+            await self._name_claims(recount)
+        await compare_users(self._tables, receipt, users)
+        of_types = {event_type: len(members) for event_type, members in users.all_time.items()}
+        receipt.users = of_types.get("", 0)
+        await compare_derived(self._tables, receipt, of_types)
         return receipt
 
-    async def _hash_log(self, recount: Recount, logged: dict[str, Digests]) -> None:
-        """Reads and decodes the next entries while the database hashes the rows of those before."""
-        hashing: asyncio.Task[Sequence[Any]] | None = None
+    async def _hash_log(
+        self, recount: Recount, users: UserRecount, logged: dict[str, Digests], name: Callable[[str], None]
+    ) -> None:
+        """Reads and decodes the next entries while the database hashes those before."""
+        hashing: asyncio.Task[None] | None = None
+
+        def on_wrong(entry: Entry, other: int | None) -> None:
+            what = f"it is claimed for log entry {other}, but log entry {entry.seq} counts"
+            missing = f"the id of log entry {entry.seq} is missing"
+            name(f"event_ids, event {entry.event_id}: {missing if other is None else what}")
+
+        async def hash_batch(entries: list[Entry]) -> None:
+            late = self._receipt.late_hours
+            found = await self._tables.hash_entries([one for one in entries if not recount.repeats_wrong_id(one)], late)
+            add_to(logged, [row for row in found if row["relation"] is not None])
+            claimed = {
+                row["events"]: None if row["digest"] is None else int(row["digest"])
+                for row in found
+                if row["relation"] is None
+            }
+            counted, corrected = recount.count(entries, claimed, on_wrong)
+            users.add(entry.event for entry in counted if entry.event)
+            if corrected:
+                add_to(logged, await self._tables.hash_entries(corrected, late, trust=True))
+
         try:
-            async for rows in self._rows(recount):
+            async for entries, gaps in self._entries():
+                recount.gaps += gaps
                 if hashing is not None:
-                    add_to(logged, await hashing)
-                hashing = asyncio.create_task(self._tables.hash_rows(rows, self._receipt.late_hours))
+                    await hashing
+                hashing = asyncio.create_task(hash_batch(entries))
             if hashing is not None:
-                add_to(logged, await hashing)
+                await hashing
         finally:
             if hashing is not None:
                 hashing.cancel()
                 await asyncio.gather(hashing, return_exceptions=True)
 
-    def _rows(self, recount: Recount) -> AsyncIterator[list[Row]]:
+    def _entries(self) -> AsyncIterator[tuple[list[Entry], list[Gap]]]:
         receipt = self._receipt
         # before the first entry it counts from there is nothing to compare a fingerprint with
         start = Cursor(receipt.position.epoch, receipt.log_from - 1)
@@ -184,13 +209,13 @@ class _Verification:
         def on_read(seq: int) -> None:
             self._on_read(seq - receipt.log_from + 1, self._end - receipt.log_from + 1)
 
-        return read_rows(self._client, start, self._end, self._refused, self._upcasters, recount, on_read)
+        return read_entries(self._client, start, self._end, self._refused, self._upcasters, on_read)
 
-    async def _name_rows(self, cells: list[Cell]) -> None:
+    async def _name_rows(self, cells: list[Cell], recount: Recount) -> None:
         searched = set(cells[:SEARCHED])
-        there: list[Row] = []
-        async for rows in self._rows(Recount()):
-            there += [row for row in rows if row.cell in searched]
+        there: list[Entry] = []
+        async for entries, _ in self._entries():
+            there += [one for one in entries if one.cell in searched and one.seq not in recount.duplicates]
         for row in await self._tables.differing_rows(there, sorted(searched), NAMED):
             if row["kept_seq"] is None:
                 what = f"the row of log entry {row['logged_seq']} is missing"
@@ -226,24 +251,21 @@ class _Verification:
                     f"log_gaps: the model passed log entries {part.first} to {part.last} as lost, but the log has them"
                 )
 
-    def _compare_duplicates(self, logged: list[int], recorded: list[int]) -> None:
-        for seq in sorted(set(logged) - set(recorded))[:NAMED]:
+    def _compare_duplicates(self, logged: BitMap64, recorded: BitMap64) -> None:
+        for seq in (logged - recorded)[:NAMED]:
             self._receipt.differ(f"duplicates: log entry {seq} repeats an id and is not recorded")
-        for seq in sorted(set(recorded) - set(logged))[:NAMED]:
+        for seq in (recorded - logged)[:NAMED]:
             self._receipt.differ(f"duplicates: log entry {seq} is recorded, but it is the first with its id")
 
-    async def _compare_ledger(self, claims: dict[UUID, int]) -> None:
-        """Empties ``claims``: what is left in the end is missing. They may be millions, so there is no copy."""
-        named = 0
-        async for event_id, seq in self._tables.ledger():
-            wanted = claims.pop(event_id, None)
-            if wanted == seq or (wanted is None and seq > self._receipt.position.seq):
-                continue
-            named += 1
-            if named <= NAMED:
-                right = f"log entry {wanted} counts" if wanted else "the log has no such id"
-                self._receipt.differ(f"event_ids, event {event_id}: it is claimed for log entry {seq}, but {right}")
-        for event_id, seq in list(claims.items())[:NAMED]:
-            self._receipt.differ(f"event_ids, event {event_id}: the id of log entry {seq} is missing")
-        if len(claims) > NAMED:
-            self._receipt.differ(f"event_ids: {len(claims) - NAMED:,} more ids are missing")
+    async def _name_claims(self, recount: Recount) -> None:
+        """Names the ids that the ledger has and the log has not: more ids than entries name an entry."""
+        position, seen = self._receipt.position.seq, BitMap64()
+        with self._receipt.naming("event_ids", "ids") as name:
+            async for event_id, seq in self._tables.ledger(position):
+                if event_id in recount.wrong:
+                    continue
+                if not self._receipt.log_from <= seq <= self._end or not recount.has(seq):
+                    name(f"event_ids, event {event_id}: it is claimed for log entry {seq}, but the log has no such id")
+                elif seq in seen:
+                    name(f"event_ids: log entry {seq} is claimed for two ids, {event_id} and another one")
+                seen.add(seq)

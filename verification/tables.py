@@ -6,17 +6,20 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
+from pyroaring import BitMap64
 
 from contracts.cursors import Cursor
 from contracts.entries import Gap, merge_gaps
 from migrations.catalogue import Model
+from migrations.user_sets import ALL, QUARTER
 from runtime.postgres import read_sql
 from verification.digests import LEVELS, Cell
-from verification.recount import Row
+from verification.recount import Entry
 
 _SETTLED = {"minute": "hour", "hour": "hour", "day": "day"}
 """What is left out of a rollup for an hour whose late events are on their way."""
 
+_SEPARATOR = "\x1e"
 _sql = partial(read_sql, "verification")
 
 
@@ -47,9 +50,15 @@ class Tables:
         rows = await self._connection.fetch("select first_seq, last_seq from log_gaps")
         return merge_gaps(Gap(row["first_seq"], row["last_seq"]) for row in rows)
 
-    async def hash_rows(self, rows: Sequence[Row], late: Collection[datetime]) -> Sequence[Any]:
-        """Hashes rows of the log, and the cells of the rollups they fall into, without the hours ``late``."""
-        found: Sequence[Any] = await self._connection.fetch(_sql("hash_rows"), *_columns(rows), list(late))
+    async def hash_entries(
+        self, entries: Sequence[Entry], late: Collection[datetime], *, trust: bool = False
+    ) -> Sequence[Any]:
+        """Hashes the rows of log entries that the ledger names, and the cells of the rollups they fall into.
+
+        Rollups are hashed without the hours ``late``. The rows without a relation are of the entries that the ledger
+        does not name: ``seq``, and the entry that it names for their id. With ``trust`` it is not asked.
+        """
+        found: Sequence[Any] = await self._connection.fetch(_sql("hash_entries"), *_columns(entries), list(late), trust)
         return found
 
     async def hash_all(self, late: Collection[datetime]) -> AsyncIterator[Sequence[Any]]:
@@ -58,7 +67,7 @@ class Tables:
         for level in LEVELS:
             yield await self._connection.fetch(_of_level("hash_rollup", level), list(late))
 
-    async def differing_rows(self, rows: Sequence[Row], cells: Sequence[Cell], limit: int) -> Sequence[Any]:
+    async def differing_rows(self, rows: Sequence[Entry], cells: Sequence[Cell], limit: int) -> Sequence[Any]:
         """Rows of some cells that are not the log's; ``rows`` are all that the log asks for there."""
         days, types = [day for day, _ in cells], [event_type for _, event_type in cells]
         found: Sequence[Any] = await self._connection.fetch(_sql("differing_rows"), *_columns(rows), days, types, limit)
@@ -87,40 +96,62 @@ class Tables:
         rows = await self._connection.fetch("select event_type, events, users from all_time")
         return {row["event_type"]: (row["events"], row["users"]) for row in rows}
 
-    async def ordinals(self) -> dict[int, int]:
-        """Returns the ledger's users and their ordinals."""
-        return dict(await self._connection.fetch("select user_id, ordinal from users"))
+    def users(self) -> Any:
+        """Returns an asynchronous iterator over the ledger's (user, ordinal), in the order of users."""
+        return self._connection.cursor("select user_id, ordinal from users order by user_id", prefetch=5_000)
 
-    def user_sets(self) -> Any:
-        """Returns an asynchronous iterator over (level, bucket, event_type, users, members) of the stored sets."""
-        query = "select level, bucket, event_type, users, members from user_sets"
-        return self._connection.cursor(query, prefetch=100)
+    async def user_sets(self, level: int, start: int, end: int) -> Sequence[Any]:
+        """Returns the stored sets of a level and finer ones, from ``start`` up to ``end`` (seconds since 1970)."""
+        query = "select * from user_sets where level between $1 and $2 and bucket >= $3 and bucket < $4"
+        found: Sequence[Any] = await self._connection.fetch(query, level, level and QUARTER, start, end)
+        return found
+
+    async def days_of_sets(self) -> set[int]:
+        """Returns the days of the stored sets: their starts in seconds since 1970."""
+        query = "select distinct bucket - bucket % 86400 as day from user_sets where level <> $1"
+        return {row["day"] for row in await self._connection.fetch(query, ALL)}
 
     async def set_log(self) -> Sequence[Any]:
         """Returns (event_types, packed) of the batches that are not merged into the sets yet."""
         found: Sequence[Any] = await self._connection.fetch("select event_types, packed from set_log")
         return found
 
-    def ledger(self) -> Any:
-        """Returns an asynchronous iterator over (event_id, seq) of the ledger, which may be ahead of the model."""
-        return self._connection.cursor("select event_id, seq from event_ids", prefetch=5_000)
+    async def claims(self, last: int) -> int:
+        """Returns how many ids the ledger, which may be ahead of the model, gives to entries up to ``last``."""
+        found: int = await self._connection.fetchval("select count(*) from event_ids where seq <= $1", last)
+        return found
 
-    async def duplicates(self, last: int) -> list[int]:
+    def ledger(self, last: int) -> Any:
+        """Returns an asynchronous iterator over (event_id, seq) of the ledger up to ``last``."""
+        query = "select event_id, seq from event_ids where seq <= $1"
+        return self._connection.cursor(query, last, prefetch=5_000)
+
+    async def duplicates(self, last: int) -> BitMap64:
         """Returns the sequences up to ``last`` that the ledger records as duplicates."""
         rows = await self._connection.fetch("select first_seq, last_seq from duplicates where first_seq <= $1", last)
-        return [seq for first, end in rows for seq in range(first, min(end, last) + 1)]
+        found = BitMap64()
+        for first, end in rows:
+            found.add_range(first, min(end, last) + 1)
+        return found
 
 
 def _of_level(name: str, level: str) -> str:
     return _sql(name).replace("{level}", level).replace("{settled}", _SETTLED[level])
 
 
-def _columns(rows: Sequence[Row]) -> list[list[Any]]:
-    return [
-        [row.event.event_id for row in rows],
-        [row.event.event_type for row in rows],
-        [row.event.user_id for row in rows],
-        [row.event.created_at for row in rows],
-        [bytes(row.event.event_data).decode() for row in rows],
-        [row.seq for row in rows],
-    ]
+def _columns(entries: Sequence[Entry]) -> tuple[list[Any] | str, ...]:
+    """Returns the parameters for entries: ids, types, users, microseconds since 1970, data and sequences.
+
+    Types and data are joined: the driver encodes each element of an array several times as slowly. Neither contains
+    the separator, an unescaped control character.
+    """
+    events = [entry.event for entry in entries]
+    return (
+        [entry.event_id for entry in entries],
+        _SEPARATOR.join([event.event_type if event else "" for event in events]),
+        [event and event.user_id for event in events],
+        # exact: until the year 2106 the doubles are closer together than half a microsecond
+        [event and round(event.created_at.timestamp() * 1e6) for event in events],
+        _SEPARATOR.encode().join([event.event_data if event else b"" for event in events]).decode(),
+        [entry.seq for entry in entries],
+    )

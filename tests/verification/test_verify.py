@@ -72,6 +72,15 @@ async def test_each_rollup_has_the_counts_and_the_digest_of_the_log(
         assert f"by type           {f'{events:>12,}' * 5}  {event_type}" in said
 
 
+async def test_what_is_spilled_to_a_file_is_compared_like_the_rest(
+    log: LogClient, projected: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await verify(log, projected)
+    monkeypatch.setattr("verification.user_recount.SPILL", 7)
+    monkeypatch.setattr("verification.recount.READ", 5)
+    assert (await verify(log, projected)).as_json() == whole.as_json()
+
+
 async def test_an_empty_model_is_verified(log: LogClient, connection: asyncpg.Connection) -> None:
     assert (await verify(log, connection)).differences == []
 
@@ -116,6 +125,12 @@ TAMPERED = [
         "update event_ids set seq = 3000 where seq = 11",
         ID + "it is claimed for log entry 3000, but log entry 11 counts",
     ),
+    (
+        "insert into event_ids values (gen_random_uuid(), 207)",
+        ID + "it is claimed for log entry 207, but .* no such id",
+    ),
+    ("insert into event_ids values (gen_random_uuid(), 7)", "event_ids: log entry 7 is claimed for two ids, .*"),
+    ("update event_ids set seq = 201 where seq = 1", ID + "it is claimed for log entry 201, but log entry 1 counts"),
     (
         f"update events_by_minute set events = events + 1 where {FIRST} events_by_minute)",
         r"events_by_minute, 2026-03-0\d.*: it says .* events, the rows are .*",

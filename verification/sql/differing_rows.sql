@@ -1,8 +1,11 @@
 -- Which rows of the given days and types are not what the log says. Null on either side: the row is only on the other.
 with logged as (
-    select event_id, event_type, user_id, created_at, event_data::jsonb as event_data, seq
-    from unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[])
-        as event (event_id, event_type, user_id, created_at, event_data, seq)
+    select event_id, event_type, user_id, 'epoch'::timestamptz + microseconds * interval '1 microsecond' as created_at,
+        event_data::jsonb as event_data, seq
+    from unnest(
+        $1::uuid[], string_to_array($2, E'\x1e'), $3::bigint[], $4::bigint[], string_to_array($5, E'\x1e'), $6::bigint[]
+    )
+        as event (event_id, event_type, user_id, microseconds, event_data, seq)
 ),
 kept as (
     select event_id, event_type, user_id, created_at, event_data, seq
