@@ -1,6 +1,7 @@
 """The query service: opens its resources in order, and closes them in reverse."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -60,6 +61,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             command_port=_command_port(settings),
         )
         tracing.trace_http(app)
+        gc.freeze()  # a full collection would walk through every loaded module again and again
         await serve_http(
             app,
             settings=settings,

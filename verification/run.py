@@ -157,10 +157,11 @@ class _Verification:
         self._compare_duplicates(recount.duplicates, recorded)
         if await self._tables.claims(receipt.position.seq) != recount.claims:
             await self._name_claims(recount)
-        await compare_users(self._tables, receipt, users)
+        users.spill()
         of_types = {event_type: len(members) for event_type, members in users.all_time.items()}
         receipt.users = of_types.get("", 0)
         await compare_derived(self._tables, receipt, of_types)
+        await compare_users(self._tables, receipt, users)
         return receipt
 
     async def _hash_log(

@@ -26,7 +26,6 @@ async def read_users(tables: Tables) -> LedgerUsers:
 
 async def compare_users(tables: Tables, receipt: Receipt, recount: UserRecount) -> None:
     """Notes in the receipt which users the ledger lacks or mixes up, and which sets differ from the log."""
-    recount.spill()
     users = recount.users
     with receipt.naming("users", "users") as name:
         for user in users.missing.values():

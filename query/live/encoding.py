@@ -58,10 +58,12 @@ def _splice(entry: LogEntry, epoch: str, event: Event) -> Item:
     head = f'{{"cursor":"{epoch}:{seq}:{fingerprint}","logged_at":"{_whole_second(seconds)}{fraction}Z",'
     # a publisher other than the command side may put white space before the brace
     rest = payload[1:] if payload[0] == _BRACE else payload.lstrip()[1:]
-    cursor = Cursor(epoch, seq, fingerprint)
-    return Item(cursor, head.encode() + rest, "", time_ns, event.event_type, event.user_id, event.created_at)
+    cursor = _new(Cursor, (epoch, seq, fingerprint))
+    item = cursor, head.encode() + rest, "", time_ns, event.event_type, event.user_id, event.created_at
+    return _new(Item, item)
 
 
+_new = tuple.__new__  # half the cost of Item(...)
 _BRACE = ord("{")
 
 

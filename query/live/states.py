@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from contracts.cursors import Cursor
 from contracts.errors import ForeignHistoryError, LostEntriesError
@@ -70,11 +71,14 @@ class Session:
 
     def entries(self, items: Sequence[Item]) -> Frame:
         """Returns the frame of the next items, or the last frame if all of them are after ``until``."""
-        if (last_seq := self.last_seq) is not None:
-            items = [item for item in items if item.cursor.seq <= last_seq]
-        if not items:
+        last_seq = self.last_seq
+        if last_seq is None:
+            frame = entries_frame(items, self.position, self.request.batch)
+        elif items[0].cursor.seq > last_seq:
             return self.end()
-        frame = entries_frame(items, self.position, self.request.batch)
+        else:
+            due = takewhile(lambda item: item.cursor.seq <= last_seq, items)
+            frame = entries_frame(due, self.position, self.request.batch)
         self.position = frame.position
         return frame
 
@@ -208,7 +212,10 @@ class History(State):
 
     def __init__(self, session: Session, ring: Ring | None) -> None:
         self._ring = ring
-        self._reader = CatchUpReader(session.log, session.position, session.selection, session.tail.upcasters)
+        ahead = session.pacer is None
+        self._reader = CatchUpReader(
+            session.log, session.position, session.selection, session.tail.upcasters, ahead=ahead
+        )
         self._items: deque[Item] = deque()
         self._read_up_to = session.position
 

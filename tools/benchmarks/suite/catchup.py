@@ -25,7 +25,9 @@ async def run(bench: Bench) -> list[Row]:
     rows.append({"": "the type order"} | await catch_up(bench, target, entries, TAILRACE, event_type="order"))
     if bench.options.against:
         program = await bench.checkout()
-        before = await bench.target(log, program)
+        # a log of its own: streams may have changed
+        before = await bench.target(await bench.log(), program)
+        await bench.fill(before.log, bench.workload(entries))
         rows.append({"": "everything before"} | await catch_up(bench, before, entries, program))
         ratio(rows, "everything before")
     for way in ("ordered", "fetch"):

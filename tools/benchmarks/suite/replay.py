@@ -21,7 +21,9 @@ async def run(bench: Bench) -> list[Row]:
     if bench.options.against:
         bench.say(f"the replay of {bench.options.against}")
         program = await bench.checkout()
-        other = await bench.target(log, program)
+        # a log of its own: streams may have changed
+        other = await bench.target(await bench.log(), program)
+        await bench.fill(other.log, bench.workload(entries))
         rows.append({"": "replay before"} | await bench.drain(other, entries, *replay, other.dsn, program=program))
         ratio(rows, "replay before")
     rows.append({"": "verify"} | await bench.verify(into))
