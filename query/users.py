@@ -6,8 +6,9 @@ A thread merges the sets: those of a long range, and many recent batches, would 
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import ceil
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -92,12 +93,14 @@ async def hours_of_user(ask: Snapshot, user_id: int, types: list[str], whole: Ra
     if ordinal is None:
         return []
     first, last = int(whole.start.timestamp()), ceil(whole.end.timestamp())
-    recent = await asyncio.to_thread(_recent, await ask.rows("set_log"), types)
-    hours = {
-        hour
-        for (quarter, _), users in recent.items()
-        if first <= (hour := quarter // SECONDS[HOUR] * SECONDS[HOUR]) < last and ordinal in users
-    }
+    recent = await ask.rows("set_log")
+    hours = await asyncio.to_thread(
+        lambda: {
+            hour
+            for quarter, _, users in _recent(recent, types)
+            if first <= (hour := quarter // SECONDS[HOUR] * SECONDS[HOUR]) < last and ordinal in users
+        }
+    )
     days = await _buckets_of(ask, ordinal, Part(DAY, first // SECONDS[DAY] * SECONDS[DAY], last), types)
     for day in days:
         if len(hours) >= limit and day + SECONDS[DAY] <= sorted(hours, reverse=True)[limit - 1]:
@@ -127,8 +130,8 @@ async def _read_all_time(ask: Snapshot, types: list[str] | None) -> Users:
 
     def merged() -> Users:
         found = {row["event_type"]: BitMap.deserialize(row["members"]) for row in stored}
-        for (_, event_type), users in _recent(recent, types).items():
-            found[event_type] = found.get(event_type, BitMap()) | BitMap(users)
+        for _, event_type, users in _recent(recent, types):
+            found[event_type] = found.get(event_type, BitMap()) | users
         return found
 
     stored = await ask.rows("user_sets", *_columns([(ALL, 0, 1, False)], 4), types)
@@ -140,14 +143,22 @@ def _columns(rows: Sequence[tuple[Any, ...]], number: int) -> list[list[Any]]:
     return [[row[column] for row in rows] for column in range(number)]
 
 
-def _recent(rows: Sequence[Any], types: list[str] | None) -> dict[tuple[int, str], list[int]]:
-    """Returns the users of recent batches, per quarter hour and event type."""
-    found: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
-    for row in rows:
-        for quarter, event_type, ordinal in unpack_users(row["event_types"], row["packed"]):
-            found[quarter, event_type].append(ordinal)
+def _recent(rows: Sequence[Any], types: list[str] | None) -> Iterator[tuple[int, str, BitMap]]:
+    """Yields the users of recent batches: (start of the quarter hour, event type, users)."""
     wanted = None if types is None else set(types)
-    return {key: users for key, users in found.items() if wanted is None or key[1] in wanted}
+    for row in rows:
+        for (quarter, event_type), users in _users_of_batch(tuple(row["event_types"]), row["packed"]):
+            if wanted is None or event_type in wanted:
+                yield quarter, event_type, users
+
+
+@lru_cache(64)
+def _users_of_batch(event_types: tuple[str, ...], packed: bytes) -> list[tuple[tuple[int, str], BitMap]]:
+    """Returns the users of a batch per quarter hour and event type; many questions read the same batches."""
+    found: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    for quarter, event_type, ordinal in unpack_users(event_types, packed):
+        found[quarter, event_type].append(ordinal)
+    return [(key, BitMap(ordinals)) for key, ordinals in found.items()]
 
 
 def _cover(ranges: Sequence[Range], numbers: Sequence[int]) -> Intervals:
@@ -182,7 +193,7 @@ def _count(
     types: list[str] | None,
     per_type: bool,
 ) -> UserCounts:
-    starts = [one.start.timestamp() for one in intervals.ranges]
+    starts, ends = ([time.timestamp() for time in times] for times in zip(*intervals.ranges, strict=True))
     sets: Sets = defaultdict(list)
 
     def add(place: int, event_type: str, users: BitMap) -> None:
@@ -190,11 +201,11 @@ def _count(
 
     for row in stored:
         add(bisect_right(starts, row["bucket"]) - 1, row["event_type"], BitMap.deserialize(row["members"]))
-    for (quarter, event_type), ordinals in _recent(recent, types).items():
+    for quarter, event_type, users in _recent(recent, types):
         place = bisect_right(starts, quarter) - 1
         # a quarter hour that is not whole is among the rests
-        if place >= 0 and quarter + SECONDS[QUARTER] <= intervals.ranges[place].end.timestamp():
-            add(place, event_type, BitMap(ordinals))
+        if place >= 0 and quarter + SECONDS[QUARTER] <= ends[place]:
+            add(place, event_type, users)
     for row in rests:
         add(row["place"], row["event_type"], BitMap(row["ordinals"]))
     merged = {key: BitMap.union(*several) for key, several in sets.items()}
