@@ -24,6 +24,8 @@ class Peer:
 
         A client that reads slowly makes room in its kernel's buffer, and its kernel acknowledges more.
         """
+        if self._transport.is_closing():
+            return True
         try:
             connection = self._transport.get_extra_info("socket")
             info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)

@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 TAILRACE = (sys.executable, "-m", "tailrace")
 ANSWER_TIMEOUT = 60.0
 DAYS = 30
+REPORT = 15.0  # seconds between two reports of progress
 STALLED = 60.0  # seconds without progress after which a program counts as stuck
 SIZE = "select pg_database_size(current_database())"
 POSITION = "select coalesce(max(seq), 0) from public.projection_position"
@@ -180,8 +181,11 @@ class Bench:
         watcher = await asyncpg.connect(target.dsn)
         done = done or partial(watcher.fetchval, POSITION)
         first = last = await done()
-        meter, changed = None, time.monotonic()
+        meter, changed, reported = None, time.monotonic(), time.monotonic()
         while last < entries:
+            if time.monotonic() - reported >= REPORT:
+                self.say(f"{last:,} of {entries:,} entries")
+                reported = time.monotonic()
             await asyncio.sleep(POLL)
             running, now = process.runs(), await done()
             if now > last:
