@@ -42,7 +42,7 @@ CreatedAt = Annotated[datetime, Meta(tz=True, description="when it happened: RFC
 EventVersion = Annotated[int, Meta(ge=1, le=2**31 - 1, description="the version of event_data's shape")]
 
 
-class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A validated event. ``event_data`` is a JSON object, stored as the text its sender wrote."""
 
     event_id: UUID

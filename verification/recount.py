@@ -19,7 +19,7 @@ from runtime.log.reader import LogReader
 READ = 2_000
 WAIT = 1.0
 MAX_WRONG = 100_000
-"""Ids with a wrong entry in the ledger that are remembered, so that their repetitions are recognized."""
+"""Ids with a wrong entry in the ledger that are remembered, so that their duplicates are recognized."""
 
 
 class Entry(NamedTuple):

@@ -7,7 +7,7 @@
 -- microseconds since 1970.
 with event as materialized (
     select event_id, event_type, user_id, created_at, event.seq, named.seq as named,
-        -- the database may refuse the data of a repetition
+        -- the database may refuse the data of a duplicate
         case when named.seq = event.seq or $8 then nullif(event_data, '')::jsonb end as event_data,
         date_trunc('minute', created_at, 'UTC') as minute,
         date_trunc('hour', created_at, 'UTC') as hour,
