@@ -9,6 +9,9 @@ from zlib import crc32
 
 import asyncpg
 
+WORKER = "projections-catalogue"
+"""The name of the worker's connection that holds the locks of all of its projections."""
+
 Kind = Literal["rollup", "fold", "sql"]
 State = Literal["building", "ready", "orphaned", "dropping"]
 
@@ -144,9 +147,14 @@ class BuildState(NamedTuple):
     seq: int
     parked: int
 
+    @property
+    def failed(self) -> bool:
+        """Whether it has stopped."""
+        return self.model.error is not None
+
 
 async def read_states(connection: "asyncpg.Connection", name: str | None = None) -> list[BuildState]:
-    """Returns the state of every build, or of those of one name, that is not being dropped."""
+    """Returns the state of every build, or of those of one name, that is not being dropped, sorted by name."""
     found = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for model in await list_projections(connection, name):
@@ -156,7 +164,7 @@ async def read_states(connection: "asyncpg.Connection", name: str | None = None)
                     f" from {model.schema}.projection_position"
                 )
                 found.append(BuildState(model, *row))
-    return found
+    return sorted(found, key=lambda one: (one.model.name, one.model.number))
 
 
 async def note_problems(connection: "asyncpg.Connection", problems: Sequence[str]) -> None:

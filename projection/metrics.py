@@ -59,6 +59,18 @@ class ProjectionMetrics:
             column: Gauge(name, f"{text} NaN: unknown.", registry=self.registry)
             for column, (name, text) in _SAMPLED.items()
         }
+        self.lag = Gauge(
+            "tailrace_projection_lag_events",
+            "Log entries that a projection of your own does not have yet. NaN: unknown.",
+            ["projection"],
+            registry=self.registry,
+        )
+        self.failed = Gauge(
+            "tailrace_projection_failed",
+            "1: a projection of your own has stopped; `tailrace status` names the reason.",
+            ["projection"],
+            registry=self.registry,
+        )
         self.show(None)
 
     def show(self, sample: Sample | None) -> None:
@@ -67,6 +79,11 @@ class ProjectionMetrics:
         for column, gauge in self._sampled.items():
             value = known.get(column)
             gauge.set(math.nan if value is None else value)
+        self.lag.clear()
+        self.failed.clear()
+        for name, (lag, failed) in (sample.projections if sample else {}).items():
+            self.lag.labels(name).set(math.nan if lag is None else lag)
+            self.failed.labels(name).set(failed)
 
     def forget(self, model: str) -> None:
         """Removes the metrics of a dropped model."""

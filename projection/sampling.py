@@ -8,7 +8,8 @@ from typing import NamedTuple
 import asyncpg
 
 from contracts.errors import LogUnavailableError, TailraceError
-from migrations.pipeline import compare_with_log, read_live_model, read_streams
+from migrations.pipeline import compare_with_log, count_entries, read_live_model, read_streams
+from migrations.projections import read_states
 from projection.store import projection_sql
 from runtime.log.client import LogClient
 from runtime.postgres import UNAVAILABLE, connect
@@ -44,6 +45,8 @@ class Sample(NamedTuple):
     parked: int
     late_pending: int
     database_bytes: int
+    projections: dict[str, tuple[int | None, bool]]
+    """Of each live declared projection: the entries that it lacks, and whether it has stopped. Not stored."""
 
 
 async def sample_forever(settings: Settings, log: LogClient, show: Callable[[Sample | None], None]) -> None:
@@ -93,12 +96,17 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
         model.parked,
         model.late_pending,
         await connection.fetchval("select pg_database_size(current_database())"),
+        {
+            one.model.name: (count_entries(one.seq + 1, state.last_seq, state.gaps) if state else None, one.failed)
+            for one in await read_states(connection)
+            if one.model.live
+        },
     )
 
 
 async def store_sample(connection: "asyncpg.Connection", sample: Sample) -> None:
     """Stores a sample unless another service has just stored one; deletes old samples."""
-    log, *rest = sample
+    log, *rest, _ = sample
     # another service's sample may be slightly younger than an interval
     await connection.execute(projection_sql("store_sample"), *log, *rest, INTERVAL * 0.8)
     await connection.execute(projection_sql("delete_samples"), KEPT_DAYS)

@@ -27,6 +27,7 @@ from runtime.log.errors import StreamMissingError
 from runtime.postgres import UNAVAILABLE, as_sentence, connect, read_sql
 from runtime.settings import Settings
 from tailrace.endpoints import ServiceName, service_url
+from tailrace.projection_status import read_projections
 
 Status = dict[str, Any]
 
@@ -43,7 +44,7 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
     log, a lag over ``max_lag`` seconds, more than ``max_parked`` parked events. A service that does not answer is a
     problem only if the settings name its address: otherwise it may run elsewhere.
     """
-    found: Status = {"version": version("tailrace"), "log": None, "read_model": None}
+    found: Status = {"version": version("tailrace"), "log": None, "read_model": None, "projections": []}
     found |= {"lag_events": None, "lag_seconds": None, "in_per_second": None, "projected_per_second": None}
     problems: list[str] = []
     services = asyncio.create_task(_read_services(settings))
@@ -144,6 +145,8 @@ async def _read_log(settings: Settings, found: Status, problems: list[str]) -> N
         await client.close()
     problems += [*find_losses(state), *streams.problems]
     found |= {"lag_events": lag.events, "lag_seconds": lag.seconds}
+    for one in found["projections"]:
+        one["lag_events"] = count_entries(one["seq"] + 1, state.last_seq, state.gaps)
     found["log"] = {
         **state._asdict(),
         "server": f"NATS {server}",
@@ -165,6 +168,8 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         error = await read_projector_error(connection, live.name)
         minute_ago = await connection.fetchrow(read_sql("tailrace", "minute_ago"))
         others = await _read_other_models(connection)
+        found["projections"], troubles = await read_projections(connection)
+        problems += troubles
     finally:
         await connection.close()
     found["read_model"] = {

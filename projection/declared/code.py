@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from projection.declared.clock import shift_clock
+
 PACKAGE = "tailrace_projections"
 _KINDS = {"Rollup", "Fold", "Sql"}
 
@@ -65,6 +67,7 @@ class Code(Loader, MetaPathFinder):
         if self.package != PACKAGE:
             tree = ast.fix_missing_locations(_Renamed(self.package).visit(tree))
         exec(compile(tree, module.__file__, "exec"), vars(module))
+        shift_clock(module)
 
 
 class _Renamed(ast.NodeTransformer):

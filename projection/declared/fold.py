@@ -9,9 +9,10 @@ import asyncpg
 from contracts.errors import TailraceError
 from migrations.projections import DeclaredModel
 from projection.batch import Parked, park_entry
+from projection.declared import watchdog
 from projection.declared.batch import Selection
 from projection.declared.tables import TYPES, quoted
-from projection.declared.watchdog import BATCH_TIMEOUT, CodeTimeoutError, time_limit
+from projection.declared.watchdog import CodeTimeoutError, time_limit
 from tailrace.declared import Event, EvolveError, Evolver, FoldDefinition
 
 CACHE_BYTES = 64 * 1024 * 1024
@@ -69,7 +70,7 @@ class FoldApplier:
         changed: set[Key] = set()
         event_id = None
         try:
-            with time_limit(BATCH_TIMEOUT):
+            with time_limit(watchdog.BATCH_TIMEOUT):
                 for key, event, index in keyed:
                     event_id = event.event_id
                     try:
@@ -80,7 +81,7 @@ class FoldApplier:
                         changed.add(key)
         except CodeTimeoutError:
             raise TailraceError(
-                f"{self._name}: evolve did not return in {BATCH_TIMEOUT:g} s, at the event {event_id}"
+                f"{self._name}: evolve did not return in {watchdog.BATCH_TIMEOUT:g} s, at the event {event_id}"
             ) from None
         self._changed = {key: rows[key] for key in changed}
         return parked

@@ -35,6 +35,11 @@ class RollupApplier:
         self._upserts = {level: self._upsert(level) for level in definition.every}
         self._users = RollupUsers(model, definition) if users_levels(definition) else None
 
+    @property
+    def is_beyond_limit(self) -> bool:
+        """Whether an event of what was prepared is counted as ``other``."""
+        return any(key.dimensions is None for key in self._tally.cells)
+
     async def prepare(self, connection: "asyncpg.Connection", selection: Selection) -> list[Parked]:
         """Counts the events in memory."""
         days = {int(one.stored.created_at.timestamp() // DAY) for one in selection.events}

@@ -12,7 +12,7 @@ from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError, TailraceError
 from contracts.upcasting import Upcasters
 from migrations.catalogue import get_live_model
-from migrations.projections import DeclaredModel, change_projection, list_projections
+from migrations.projections import WORKER, DeclaredModel, change_projection, list_projections
 from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
 from projection.declared.cutover import Builds, swap
@@ -88,7 +88,7 @@ class _Worker:
         """Opens the connections; ``ending`` closes them."""
 
         # the connection of the catalogue holds all locks
-        self.catalogue = await connect(self._settings.dsn, name="projections-catalogue")
+        self.catalogue = await connect(self._settings.dsn, name=WORKER)
         ending.push_async_callback(self.catalogue.close, timeout=2)
         await require_current_schema(self.catalogue)
         ledger = (await get_live_model(self.catalogue)).ledger

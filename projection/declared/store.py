@@ -22,10 +22,11 @@ class DeclaredStore:
         self._applier = applier
         self._limit = limit
         position = f"{model.schema}.projection_position"
-        self._read = f"select epoch, seq, fingerprint from {position}"
+        self._read = f"select epoch, seq, fingerprint, revision from {position}"
+        self._revision = 0
         self._move = (
             f"update {position} set epoch = $1, seq = $2, fingerprint = $3, logged_at = coalesce($4, logged_at)"
-            " where seq = $5 and epoch in ('', $1) returning true"
+            " where seq = $5 and revision = $6 and epoch in ('', $1) returning true"
         )
         self._park = (
             f"insert into {model.schema}.parked_events (seq, event_id, code, reason, payload, logged_at)"
@@ -33,8 +34,9 @@ class DeclaredStore:
         )
 
     async def position(self) -> Cursor:
-        """Returns the position; its epoch is empty before the first batch."""
-        return Cursor(*await self._connection.fetchrow(self._read))
+        """Reads the position, for the batches that follow; its epoch is empty before the first batch."""
+        *position, self._revision = await self._connection.fetchrow(self._read)
+        return Cursor(*position)
 
     async def commit(self, selection: Selection, expected: Cursor) -> int:
         """Applies a selection behind ``expected``; bisects it to park an event that the database refuses.
@@ -80,9 +82,10 @@ class DeclaredStore:
                     position.fingerprint,
                     selection.logged_at,
                     expected.seq,
+                    self._revision,
                 )
                 if moved is None:
-                    raise PositionMovedError(f"{self._model} is no longer at {expected}")
+                    raise PositionMovedError(f"{self._model} is no longer at {expected}, or was corrected there")
                 if selection.events:
                     await self._applier.write(self._connection, position.seq)
                 if parked:

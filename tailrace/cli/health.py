@@ -5,6 +5,7 @@ from typing import cast
 import httpx
 
 from contracts.errors import UnavailableError
+from migrations.projections import WORKER
 from runtime.settings import Settings
 from tailrace.cli.connections import open_database
 from tailrace.cli.options import DataDir, Service, run_to_end
@@ -28,7 +29,7 @@ async def _require_worker(settings: Settings) -> None:
     async with open_database(settings, "health") as connection:
         if not await connection.fetchval(
             "select exists (select from pg_stat_activity where datname = current_database()"
-            " and application_name = 'tailrace-projections-catalogue')"
+            f" and application_name = 'tailrace-{WORKER}')"
         ):
             raise UnavailableError("no worker of projections is connected: start it with `tailrace serve projections`")
 

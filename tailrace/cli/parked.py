@@ -5,21 +5,34 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
+import asyncpg
 import typer
 from rich.console import Console
 
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError
 from migrations.catalogue import list_models
+from migrations.projections import DeclaredModel, get_live_projection
 from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
+from projection.declared.cutover import unknown
+from projection.declared.parked import LAST, RebuildError, list_parked, retry_parked
+from projection.declared.replay import replay_projection
 from projection.parked import ParkedEvent, ParkedEvents
 from runtime.printable import printable
 from runtime.settings import Settings
-from tailrace.cli.connections import open_database
+from runtime.supervise import stop_on_signals
+from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import list_table
+
+Of = Annotated[
+    str | None,
+    typer.Option(
+        "--projection", help="A projection of your own, instead of the built-in read model.", show_default=False
+    ),
+]
 
 app = typer.Typer(help="Log entries that could not be projected.", no_args_is_help=True, add_completion=False)
 
@@ -27,11 +40,12 @@ app = typer.Typer(help="Log entries that could not be projected.", no_args_is_he
 @app.command("list")
 def parked_list(
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    name: Of = None,
     as_json: JsonLines = False,
     data_dir: DataDir = None,
 ) -> None:
     """List parked events with their reasons, the oldest first."""
-    found = run_to_end(_list(settings_for(data_dir), limit))
+    found = run_to_end(_list(settings_for(data_dir), name, limit))
     if as_json:
         for one in found:
             typer.echo(json.dumps(_as_json(one)))
@@ -44,10 +58,12 @@ def parked_list(
 
 @app.command("show")
 def parked_show(
-    seq: Annotated[int, typer.Argument(min=1, help="The log entry's sequence.")], data_dir: DataDir = None
+    seq: Annotated[int, typer.Argument(min=1, help="The log entry's sequence.")],
+    name: Of = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Show one parked event with its payload, as JSON."""
-    found = run_to_end(_get(settings_for(data_dir), seq))
+    found = run_to_end(_get(settings_for(data_dir), name, seq))
     if found is None:
         raise ConfigurationError(f"log entry {seq} is not parked; `tailrace parked list` shows those that are")
     shown = json.dumps(_as_json(found), indent=2, ensure_ascii=False)
@@ -60,18 +76,30 @@ def parked_retry(
     until: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="Only entries up to this cursor.", show_default=False)
     ] = None,
+    name: Of = None,
     data_dir: DataDir = None,
 ) -> None:
     """Project parked events again, after their cause is fixed. Each counts once, at its own time."""
+    if name is not None:
+        if dry_run or until is not None:
+            raise typer.BadParameter("--dry-run and --until are for the built-in read model")
+        run_to_end(_retry_build(settings_for(data_dir), name))
+        return
     run_to_end(_retry(settings_for(data_dir), until=until, dry_run=dry_run))
 
 
-async def _list(settings: Settings, limit: int) -> list[ParkedEvent]:
+async def _list(settings: Settings, name: str | None, limit: int) -> list[ParkedEvent]:
+    if name is not None:
+        async with _live_build(settings, name) as (connection, model):
+            return await list_parked(connection, model, limit=limit)
     async with _parked(settings) as parked:
         return await parked.list(limit=limit)
 
 
-async def _get(settings: Settings, seq: int) -> ParkedEvent | None:
+async def _get(settings: Settings, name: str | None, seq: int) -> ParkedEvent | None:
+    if name is not None:
+        async with _live_build(settings, name) as (connection, model):
+            return next(iter(await list_parked(connection, model, first=seq, last=seq)), None)
     async with _parked(settings) as parked:
         return await parked.get(seq)
 
@@ -96,6 +124,32 @@ async def _retry(settings: Settings, *, until: str | None, dry_run: bool) -> Non
                     still += 1
                     typer.echo(f"{entry}: still parked: {printable(one.reason)}")
     typer.echo(f"{projected:,} {would}projected, {still:,} still parked")
+
+
+async def _retry_build(settings: Settings, name: str) -> None:
+    """Adds the parked events of a projection to its live build; builds it again if that is not possible."""
+    upcasters = load_upcasters(settings)
+    try:
+        async with _live_build(settings, name) as (connection, model):
+            for parked in await list_parked(connection, model, limit=LAST):
+                one = await retry_parked(connection, model, parked, upcasters)
+                outcome = "projected" if one.reason is None else f"still parked: {printable(one.reason)}"
+                typer.echo(f"entry {one.seq}: {outcome}")
+    except RebuildError as error:
+        typer.echo(f"{error}: building {name} again from the log")
+        async with open_log(settings, "parked") as client:
+            await replay_projection(client, settings, stop_on_signals(), name)
+        typer.echo(f"`tailrace cutover {name}` shows the result")
+
+
+@asynccontextmanager
+async def _live_build(settings: Settings, name: str) -> "AsyncIterator[tuple[asyncpg.Connection, DeclaredModel]]":
+    async with open_database(settings, "parked") as connection:
+        await require_current_schema(connection)
+        model = await get_live_projection(connection, name)
+        if model is None:
+            raise unknown(name)
+        yield connection, model
 
 
 @asynccontextmanager

@@ -6,13 +6,15 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from migrations.projections import read_states
+from migrations.projections import list_projections, read_states
 from migrations.runner import require_current_schema
+from projection.declared.check import check_projection
 from projection.declared.cutover import unknown
 from runtime.settings import Settings
 from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import AsJson, DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
+from tailrace.projection_status import as_status
 from tailrace.terminal import label_table, list_table
 
 app = typer.Typer(help="Projections of your own.", no_args_is_help=True, add_completion=False)
@@ -46,28 +48,37 @@ def projection_show(name: str, as_json: AsJson = False, data_dir: DataDir = None
         Console().print(label_table(rows))
 
 
+@app.command("check")
+def projection_check(name: str, data_dir: DataDir = None) -> None:
+    """Build the log's first entries in several ways: with other batch sizes, a restart, and under another clock."""
+    differences = run_to_end(_check(settings_for(data_dir), name))
+    for difference in differences:
+        typer.echo(f"DIFFERS  {difference}")
+    if differences:
+        raise typer.Exit(1)
+    typer.echo(f"{name} does not depend on batches, restarts or the clock")
+
+
+async def _check(settings: Settings, name: str) -> list[str]:
+    async with open_log(settings, "projection") as client, open_database(settings, "projection") as connection:
+        await require_current_schema(connection)
+        builds = [model for model in await list_projections(connection, name) if model.state != "dropping"]
+        if not builds:
+            raise unknown(name)
+        return await check_projection(client, settings, connection, builds[-1])
+
+
 async def _read(settings: Settings, name: str | None) -> list[dict[str, Any]]:
     async with open_database(settings, "projection") as connection:
         await require_current_schema(connection)
         states = await read_states(connection, name)
     async with open_log(settings, "projection") as client:
-        last = (await client.state()).last_seq
-    return [
-        {
-            "name": one.model.name,
-            "version": one.model.version,
-            "kind": one.model.kind,
-            "state": one.model.status,
-            "live": one.model.live,
-            "seq": one.seq,
-            "lag_events": max(0, last - one.seq),
-            "parked": one.parked,
-            "error": one.model.error,
-            "schema": one.model.schema,
-            **({"definition": json.loads(one.model.definition)} if name is not None else {}),
-        }
-        for one in states
-    ]
+        state = await client.state()
+    shown = [as_status(one, state) for one in states]
+    if name is not None:
+        for one, of in zip(shown, states, strict=True):
+            one |= {"schema": of.model.schema, "definition": json.loads(of.model.definition)}
+    return shown
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:

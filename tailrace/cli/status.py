@@ -13,6 +13,7 @@ from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
 from tailrace.cli.options import AsJson, DataDir, run_to_end
 from tailrace.endpoints import settings_for
+from tailrace.projection_status import describe_projection
 from tailrace.status import Status, read_status
 from tailrace.terminal import as_text, label_table, plain_console
 
@@ -78,6 +79,10 @@ def _rows(found: Status) -> Iterator[tuple[str, str]]:
     if found["in_per_second"] is not None:
         rates = (found[name] for name in ("in_per_second", "projected_per_second"))
         yield "rates", "{:,.1f} events/s in, {:,.1f} projected, in the last minute".format(*rates)
+    label = "projections"
+    for one in found["projections"]:
+        yield label, describe_projection(one)
+        label = ""
     label = "services"
     for name, service in found["services"].items():
         yield label, _service(name, service)

@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,6 +21,8 @@ from tailrace.up.vitals import Reading
 
 PLAIN_INTERVAL = 10.0
 RECENT = 4
+PROJECTIONS = 6
+"""Projections of the user that the panel has space for."""
 
 
 def _addresses(endpoints: Endpoints) -> list[tuple[str, str]]:
@@ -120,6 +123,8 @@ class PanelDisplay(PlainDisplay):
         for name, address in _addresses(self._endpoints) if self._endpoints else []:
             where.add_row(Text(name, "dim"), Text(address, overflow="fold"))
         parts: list[Table | Text] = [where, Text(), _numbers(reading), Text(), _processes(children)]
+        if reading.projections:
+            parts += [Text(), _projections(reading.projections)]
         if self._recent:
             parts += [Text(), *(Text(line, "yellow") for line in self._recent)]
         title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops everything; the data stays", "dim"))
@@ -150,6 +155,18 @@ def _numbers(reading: Reading) -> Table:
         _figure(status, "live_clients"),
         Text(parked, "red" if status and status.parked else ""),
     )
+    return table
+
+
+def _projections(listed: Sequence[dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    for column in ("projection", "version", "state", "lag"):
+        table.add_column(column)
+    for one in listed[:PROJECTIONS]:
+        state = Text(one["state"], "red" if one["state"] == "failed" else "")
+        table.add_row(one["name"], str(one["version"]), state, _count(one["lag_events"]))
+    if len(listed) > PROJECTIONS:
+        table.add_row(f"and {len(listed) - PROJECTIONS} more", "", "", "")
     return table
 
 

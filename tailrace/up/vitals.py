@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import httpx
 from pydantic import ValidationError
@@ -18,26 +19,37 @@ class Reading(NamedTuple):
     status: Status | None = None
     in_per_second: float | None = None
     projected_per_second: float | None = None
+    projections: Sequence[dict[str, Any]] = ()
+    """The projections of the user, as ``/projections`` lists them."""
 
 
 class Vitals:
     """Reads ``/status`` and derives rates from it."""
 
     def __init__(self, query_url: str) -> None:
-        self._url = f"{query_url}/status"
+        self._query_url = query_url
         self._http = httpx.AsyncClient(timeout=1, trust_env=False)
         self._seen: deque[tuple[float, int, int]] = deque()
 
     async def read(self) -> Reading:
         """Returns the current reading."""
         try:
-            answer = await self._http.get(self._url)
+            answer = await self._http.get(f"{self._query_url}/status")
             status = Status.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError):
             return Reading()
+        projections = await self._projections()
         if status.last_seq is None or status.projected_seq is None:
-            return Reading(status)
-        return Reading(status, *self._rates(time.monotonic(), status.last_seq, status.projected_seq))
+            return Reading(status, projections=projections)
+        rates = self._rates(time.monotonic(), status.last_seq, status.projected_seq)
+        return Reading(status, *rates, projections=projections)
+
+    async def _projections(self) -> list[dict[str, Any]]:
+        try:
+            answer = await self._http.get(f"{self._query_url}/projections")
+            return list(answer.json()["projections"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return []
 
     async def close(self) -> None:
         """Closes the connection."""

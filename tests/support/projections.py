@@ -16,8 +16,10 @@ import asyncpg
 
 from contracts.events import Event
 from migrations.projections import DeclaredModel, list_projections
-from projection.declared import service
+from projection.declared import service, watchdog
+from projection.declared.rollup_users import RollupUsers
 from runtime.settings import Settings
+from tailrace.declared import RollupDefinition, decode_definition
 from tests.support.events import BASE, event
 from tests.support.processes import fork
 
@@ -74,13 +76,14 @@ async def running_projections(settings: Settings) -> AsyncIterator["asyncio.Task
             await asyncio.wait([task])
 
 
-def fork_projections(settings: Settings) -> ForkServerProcess:
+def fork_projections(settings: Settings, *, batch_timeout: float = 30.0) -> ForkServerProcess:
     """Starts the worker in a process that the caller ends, fast enough to be killed often."""
-    return fork(_serve_fast, settings)
+    return fork(_serve_fast, settings, batch_timeout)
 
 
-def _serve_fast(settings: Settings) -> None:
+def _serve_fast(settings: Settings, batch_timeout: float) -> None:
     service.CATALOGUE_INTERVAL = 0.05
+    watchdog.BATCH_TIMEOUT = batch_timeout
     logging.disable(logging.WARNING)
     asyncio.run(service.serve(settings))
 
@@ -138,6 +141,14 @@ def shop_events(count: int, seed: int = 1) -> Iterator[Event]:
         country = chance.choice(('"DE"', '"FR"', "null"))
         data = f'{{"country":{country},"amount":{{"cents":{chance.randrange(10_000)}}}}}'
         yield event(chance.choice(types), chance.randrange(20), at, data)
+
+
+async def merge_sets(connection: "asyncpg.Connection", name: str) -> None:
+    """Merges the users of recent batches, which the worker does from time to time."""
+    model = await live(connection, name)
+    definition = decode_definition(model.definition)
+    assert isinstance(definition, RollupDefinition)
+    await RollupUsers(model, definition).merge(connection)
 
 
 def first_of_each(events: Iterable[Event]) -> list[Event]:

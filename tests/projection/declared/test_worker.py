@@ -21,7 +21,9 @@ from tests.support.projections import (
 from tests.support.projector import running_projector
 
 
-async def test_the_three_kinds_count_right(log: LogClient, shop: Settings, connection: asyncpg.Connection) -> None:
+async def test_the_three_kinds_count_right(log: LogClient, shop: Settings, of_each_flavour: str) -> None:
+    shop = shop.model_copy(update={"database": of_each_flavour})
+    connection = await asyncpg.connect(of_each_flavour, server_settings={"timezone": "UTC"})
     sent = await log_events(log, shop_events(400))
     for one in sent[:20]:  # again, beyond what the log itself detects
         await log_event(log, one, f"again {one.event_id}")
@@ -35,3 +37,4 @@ async def test_the_three_kinds_count_right(log: LogClient, shop: Settings, conne
     assert {cell: one[:2] for cell, one in (await shown_revenue(connection)).items()} == {
         cell: one[:2] for cell, one in naive_revenue(counted).items()
     }
+    await connection.close()
