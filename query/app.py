@@ -1,10 +1,10 @@
 """The HTTP app, composed of the routes of each feature."""
 
-import asyncpg
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.gzip import GZipMiddleware
 
+from query.database import Pools
 from query.events.routes import events_routes
 from query.health import health_routes
 from query.live.routes import live_routes
@@ -38,7 +38,7 @@ _COMPRESSED_FROM = 1000
 
 
 def make_app(
-    pool: "asyncpg.Pool",
+    pools: Pools,
     log: LogClient,
     clients: LiveClients,
     registry: CollectorRegistry,
@@ -55,10 +55,10 @@ def make_app(
     answer_problems(app)
     describe_problems(app)
     app.include_router(page_routes(command_port=command_port))
-    app.include_router(health_routes(pool, log, lambda: clients.count))
-    app.include_router(stats_routes(pool, log, stats_timeout))
-    app.include_router(events_routes(pool, log, stats_timeout))
-    app.include_router(projections_routes(pool, log, stats_timeout))
+    app.include_router(health_routes(pools.health, log, lambda: clients.count))
+    app.include_router(stats_routes(pools, log, stats_timeout))
+    app.include_router(events_routes(pools.questions, log, stats_timeout))
+    app.include_router(projections_routes(pools.questions, log, stats_timeout))
     app.include_router(live_routes(clients))
     app.router.routes.extend(docs_routes("Tailrace query"))
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=6)

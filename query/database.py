@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -15,6 +15,8 @@ ACQUIRE_TIMEOUT = 5.0
 """Seconds that a request waits for a free connection."""
 RELEASE_TIMEOUT = 5.0
 
+_releasing: set[asyncio.Task[None]] = set()
+
 _BEGIN = """
 begin isolation level repeatable read read only;
 -- compiling a plan takes longer than most queries run
@@ -22,6 +24,15 @@ set local jit = off;
 -- before the snapshot: this waits for a cutover in progress, and a later cutover waits for this transaction
 lock table public."{view}" in access share mode
 """
+
+
+class Pools(NamedTuple):
+    """Connections to the database: a queue for each kind of question, so that slow ones hold up no other."""
+
+    questions: "asyncpg.Pool"
+    top: "asyncpg.Pool"
+    """For the values of properties, which read single events."""
+    health: "asyncpg.Pool"
 
 
 class Snapshot:
@@ -62,24 +73,29 @@ async def snapshot(pool: "asyncpg.Pool", timeout: float, view: str = "projection
     """
     connection = await _acquire(pool)
     try:
-        try:
-            async with asyncio.timeout(timeout), _transaction(connection, view):
-                yield Snapshot(connection)
-        finally:
-            await pool.release(connection, timeout=RELEASE_TIMEOUT)
+        async with asyncio.timeout(timeout):
+            await connection.execute(_BEGIN.format(view=view))  # in one round trip
+            yield Snapshot(connection)
     except TimeoutError as error:
         raise QueryTimeoutError(f"the database needed more than {timeout:g} s: ask for a shorter range") from error
     except UNAVAILABLE as error:
         raise DatabaseUnavailableError(f"the database connection was lost: {error or type(error).__name__}") from error
-
-
-@asynccontextmanager
-async def _transaction(connection: Any, view: str) -> AsyncIterator[None]:
-    try:
-        await connection.execute(_BEGIN.format(view=view))  # in one round trip
-        yield
     finally:
-        await connection.execute("rollback")  # nothing was written
+        # the answer does not wait for it: a server that hangs would outlast the time limit
+        releasing = asyncio.create_task(_release(pool, connection))
+        _releasing.add(releasing)
+        releasing.add_done_callback(_releasing.discard)
+
+
+async def _release(pool: "asyncpg.Pool", connection: Any) -> None:
+    with suppress(*UNAVAILABLE, asyncpg.PostgresError):
+        try:
+            await connection.execute("rollback", timeout=RELEASE_TIMEOUT)  # nothing was written
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            await pool.release(connection, timeout=RELEASE_TIMEOUT)
 
 
 async def _acquire(pool: "asyncpg.Pool") -> Any:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-import asyncpg
 from prometheus_client import Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from query.database import Pools
 from query.live.sending import LiveClients
 from query.live.tail import Tail
 from runtime.metrics import new_registry
@@ -16,7 +16,7 @@ from runtime.metrics import new_registry
 class QueryMetrics:
     """The metrics of the query service, in their own registry."""
 
-    def __init__(self, pool: "asyncpg.Pool", tail: Tail, clients: LiveClients) -> None:
+    def __init__(self, pools: Pools, tail: Tail, clients: LiveClients) -> None:
         self.registry = new_registry()
         closed = Counter(
             "tailrace_live_closed",
@@ -25,14 +25,14 @@ class QueryMetrics:
             registry=self.registry,
         )
         clients.on_closed = lambda code: closed.labels(str(code)).inc()
-        self.registry.register(_OnScrape(pool, tail, clients))
+        self.registry.register(_OnScrape(pools, tail, clients))
 
 
 class _OnScrape(Collector):
     """Values that are read only on a scrape, so that sending frames costs no more."""
 
-    def __init__(self, pool: "asyncpg.Pool", tail: Tail, clients: LiveClients) -> None:
-        self._pool = pool
+    def __init__(self, pools: Pools, tail: Tail, clients: LiveClients) -> None:
+        self._pools = pools
         self._tail = tail
         self._clients = clients
 
@@ -40,8 +40,8 @@ class _OnScrape(Collector):
         connections = GaugeMetricFamily(
             "tailrace_database_connections", "Connections to the database by state: busy, idle.", labels=["state"]
         )
-        idle = self._pool.get_idle_size()
-        connections.add_metric(["busy"], self._pool.get_size() - idle)
+        idle = sum(pool.get_idle_size() for pool in self._pools)
+        connections.add_metric(["busy"], sum(pool.get_size() for pool in self._pools) - idle)
         connections.add_metric(["idle"], idle)
         yield connections
         yield GaugeMetricFamily("tailrace_live_clients", "Clients of /ws and /sse.", self._clients.count)

@@ -13,6 +13,7 @@ from migrations.catalogue import get_live_model
 from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
 from query.app import RULES, make_app
+from query.database import Pools
 from query.live.sending import LiveClients
 from query.live.tail import Tail
 from query.metrics import QueryMetrics
@@ -24,7 +25,9 @@ from runtime.settings import Settings
 from runtime.tracing import start_tracing
 
 CONNECTIONS = 8
-"""Connections to the database; further requests wait for a free one."""
+TOP_CONNECTIONS = 3
+HEALTH_CONNECTIONS = 2
+"""Connections to the database by kind of question; further requests wait for a free one."""
 CLOSE_TIMEOUT = 0.5
 """Seconds a connection has to close cleanly."""
 
@@ -46,14 +49,14 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     upcasters = load_upcasters(settings)
     tracing = start_tracing("query")
     async with AsyncExitStack() as opened:
-        pool = await opened.enter_async_context(_pool(settings))
+        pools = await _open_pools(opened, settings)
         log = await opened.enter_async_context(_log(settings))
         tail = Tail(log, settings.live_ring, upcasters)
         clients = LiveClients(log, tail)
         opened.callback(tracing.close)
-        metrics = QueryMetrics(pool, tail, clients)
+        metrics = QueryMetrics(pools, tail, clients)
         app = make_app(
-            pool,
+            pools,
             log,
             clients,
             metrics.registry,
@@ -80,22 +83,28 @@ def _command_port(settings: Settings) -> int:
     return port or settings.command_port
 
 
-@asynccontextmanager
-async def _pool(settings: Settings) -> "AsyncIterator[asyncpg.Pool]":
-    # the pool logs a traceback for each attempt during an outage; /health and every answer report it better
+async def _open_pools(opened: AsyncExitStack, settings: Settings) -> Pools:
+    # a pool logs a traceback for each attempt during an outage; /health and every answer report it better
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
-    pool = await connect_pool(settings.dsn, name="query", size=CONNECTIONS)
+
+    async def pool(size: int, smallest: int = 0) -> "asyncpg.Pool":
+        found = await connect_pool(settings.dsn, name="query", size=size, smallest=smallest)
+        opened.push_async_callback(_close, found)
+        return found
+
+    questions = await pool(CONNECTIONS, smallest=1)
+    async with questions.acquire() as connection:
+        await require_current_schema(connection)
+        model = await get_live_model(connection)
+    logger.info("serving %s, %s flavour", model.name, model.flavour)
+    return Pools(questions, await pool(TOP_CONNECTIONS), await pool(HEALTH_CONNECTIONS))
+
+
+async def _close(pool: "asyncpg.Pool") -> None:
     try:
-        async with pool.acquire() as connection:
-            await require_current_schema(connection)
-            model = await get_live_model(connection)
-        logger.info("serving %s, %s flavour", model.name, model.flavour)
-        yield pool
-    finally:
-        try:
-            await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT)
-        except TimeoutError:
-            pool.terminate()
+        await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT)
+    except TimeoutError:
+        pool.terminate()
 
 
 @asynccontextmanager

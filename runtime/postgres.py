@@ -4,6 +4,7 @@ A package's statements are files: ``sql/<name>.sql``, one statement each, descri
 """
 
 import asyncio
+import socket
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +13,14 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from contracts.errors import ConfigurationError, TailraceError, UnavailableError
+
+# both ends close a connection whose other end is silent for 25 s; the server then gives up the session's locks
+_KEEPALIVE = {
+    socket.TCP_KEEPIDLE: 10,
+    socket.TCP_KEEPINTVL: 5,
+    socket.TCP_KEEPCNT: 3,
+    socket.TCP_USER_TIMEOUT: 25_000,
+}
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -61,11 +70,18 @@ def as_sentence(error: Exception) -> TailraceError | None:
 
 
 async def connect(
-    dsn: str, *, name: str, timeout: float = 10.0, database: str | None = None, **session: str
+    dsn: str,
+    *,
+    name: str,
+    timeout: float = 10.0,
+    database: str | None = None,
+    limit: float | None = None,
+    **session: str,
 ) -> "asyncpg.Connection":
     """Opens a connection in UTC, with ``name`` as its application name.
 
-    ``database`` overrides the database of ``dsn``; ``session`` are further Postgres settings.
+    ``database`` overrides the database of ``dsn``; ``limit`` is the timeout of each statement, in seconds; ``session``
+    are further Postgres settings.
 
     Raises:
         ConfigurationError: the address, the user or the password is wrong, or the user lacks the right to connect.
@@ -73,24 +89,35 @@ async def connect(
         DatabaseUnavailableError: the server does not answer.
     """
     try:
-        return await asyncpg.connect(dsn, timeout=timeout, database=database, server_settings=_session(name) | session)
-    except _REFUSED as error:
-        raise _refusal(error) from None
-    except UNAVAILABLE as error:
-        raise _unavailable(dsn, error) from error
-
-
-async def connect_pool(dsn: str, *, name: str, size: int, timeout: float = 10.0, **options: Any) -> "asyncpg.Pool":
-    """Opens a pool of 1 to ``size`` connections; raises the same errors as ``connect``."""
-    session = _session(name)
-    try:
-        return await asyncpg.create_pool(
-            dsn, min_size=1, max_size=size, timeout=timeout, server_settings=session, **options
+        return await _connect(
+            dsn, timeout=timeout, database=database, command_timeout=limit, server_settings=_session(name) | session
         )
     except _REFUSED as error:
         raise _refusal(error) from None
     except UNAVAILABLE as error:
         raise _unavailable(dsn, error) from error
+
+
+async def connect_pool(dsn: str, *, name: str, size: int, smallest: int = 1, timeout: float = 10.0) -> "asyncpg.Pool":
+    """Opens a pool of ``smallest`` to ``size`` connections; raises the same errors as ``connect``."""
+    try:
+        return await asyncpg.create_pool(
+            dsn, connect=_connect, min_size=smallest, max_size=size, timeout=timeout, server_settings=_session(name)
+        )
+    except _REFUSED as error:
+        raise _refusal(error) from None
+    except UNAVAILABLE as error:
+        raise _unavailable(dsn, error) from error
+
+
+async def _connect(*arguments: Any, **options: Any) -> "asyncpg.Connection":
+    connection = await asyncpg.connect(*arguments, **options)
+    own_end = connection._transport.get_extra_info("socket")
+    if own_end.family != socket.AF_UNIX:
+        own_end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE.items():
+            own_end.setsockopt(socket.IPPROTO_TCP, option, value)
+    return connection
 
 
 def _unavailable(dsn: str, error: Exception) -> DatabaseUnavailableError:
@@ -109,7 +136,13 @@ def _refusal(error: Exception) -> ConfigurationError:
 
 
 def _session(name: str) -> dict[str, str]:
-    return {"application_name": f"tailrace-{name}", "timezone": "UTC"}
+    silence = {
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "25000",
+    }
+    return {"application_name": f"tailrace-{name}", "timezone": "UTC", **silence}
 
 
 @cache

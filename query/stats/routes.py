@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 from uuid import uuid4
 
-import asyncpg
 import msgspec
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from contracts.cursors import Cursor
+from query.database import Pools
 from query.problems import documented
 from query.stats.answer import answer
 from query.stats.models import Stats
@@ -21,7 +21,7 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def stats_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRouter:
+def stats_routes(pools: Pools, log: LogClient, timeout: float) -> APIRouter:
     """Returns the route; ``timeout`` limits the database time of one request, in seconds."""
     router = APIRouter(tags=["stats"])
     salt = uuid4().hex
@@ -40,11 +40,12 @@ def stats_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRou
 
         The whole answer is exact for the position of the log that `as_of.cursor` names.
         """
+        pool = pools.questions if question.top is None else pools.top
         if question.min_cursor is not None:
             wanted = Cursor.parse(question.min_cursor)
-            await wait_until_projected(lambda: read_position(pool, timeout), wanted)
+            await wait_until_projected(lambda: read_position(pools.questions, timeout), wanted)
         if question.settled:
-            await wait_until_settled(pool, timeout)
+            await wait_until_settled(pools.questions, timeout)
         found = await answer(pool, log, question, timeout=timeout, salt=salt, if_none_match=if_none_match)
         headers = {"ETag": found.etag, "Cache-Control": "no-cache"}
         if found.stats is None:

@@ -105,12 +105,30 @@ class PostgresServer:
     def kill(self) -> None:
         """Kills every process of the server: what is only in its memory is lost."""
         assert self.process is not None
-        family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
+        family = self._family()
         for one in family:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
         self.process.wait()
         psutil.wait_procs(family, timeout=START_TIMEOUT)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stops every process of the server: connections stay open, and nothing is answered."""
+        family = self._family()
+        for one in family:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in family:
+                with suppress(psutil.NoSuchProcess):
+                    one.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        assert self.process is not None
+        server = psutil.Process(self.process.pid)
+        return [server, *server.children(recursive=True)]
 
     def stop(self) -> None:
         if self.process is not None:
