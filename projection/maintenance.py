@@ -19,7 +19,7 @@ from contracts.errors import TailraceError
 from migrations.catalogue import Model
 from migrations.flavours import extension_schema
 from projection.store import projection_sql
-from runtime.postgres import UNAVAILABLE, connect
+from runtime.postgres import UNAVAILABLE, close, connect
 from runtime.settings import Settings
 from runtime.supervise import Outage, retry
 
@@ -64,7 +64,7 @@ async def maintain(settings: Settings, model: Model) -> None:
         try:
             await _maintain(Maintenance(connection, model), timedelta(days=settings.retention_days))
         finally:
-            await connection.close(timeout=2)
+            await close(connection)
 
     if model.flavour == "timescale":
         await retry(

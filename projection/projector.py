@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from contracts.cursors import Cursor
 from contracts.errors import TailraceError
@@ -54,7 +55,9 @@ class Projector:
         until: int | None = None,
         share: float = 1.0,
         observer: Observer,
+        on_read: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_read`` is called after each read of the log, also if there was nothing new."""
         self._client = client
         self._store = store
         self._upcasters = upcasters
@@ -63,6 +66,7 @@ class Projector:
         self._until = until
         self._share = share
         self._observer = observer
+        self._on_read = on_read
 
     async def run(self, stop: asyncio.Event) -> None:
         """Projects until ``stop`` is set or the model is at entry ``until``; finishes the current batch first.
@@ -90,8 +94,10 @@ class Projector:
                 if stopping.done():
                     break
                 batch = reading.result()
+                self._on_read()
                 reading = asyncio.create_task(self._read(reader))
                 if batch is None:
+                    await self._store.position()  # the server ends idle sessions, and this one notices a dead server
                     await self._store.sets.merge_if_due(idle=True)
                 else:
                     began = time.monotonic()

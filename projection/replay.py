@@ -19,7 +19,7 @@ from projection.user_sets import UserSets
 from projection.worker import project
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
-from runtime.postgres import connect
+from runtime.postgres import close, connect
 from runtime.settings import Settings
 
 
@@ -96,7 +96,7 @@ async def replay(
             raise _dropped(model)
         return last
     finally:
-        await connection.close(timeout=2)
+        await close(connection)
 
 
 async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool) -> None:

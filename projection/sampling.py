@@ -12,7 +12,7 @@ from migrations.pipeline import compare_with_log, count_entries, read_live_model
 from migrations.projections import read_states
 from projection.store import projection_sql
 from runtime.log.client import LogClient
-from runtime.postgres import UNAVAILABLE, connect
+from runtime.postgres import UNAVAILABLE, close, connect
 from runtime.settings import Settings
 
 INTERVAL = 10.0
@@ -53,7 +53,7 @@ async def sample_forever(settings: Settings, log: LogClient, show: Callable[[Sam
     """Stores and shows a sample every ``INTERVAL`` seconds; shows None during an outage of the database."""
     while True:
         try:
-            connection = await connect(settings.dsn, name="samples")
+            connection = await connect(settings.dsn, name="samples", limit=INTERVAL)
             try:
                 while True:
                     sample = await take_sample(connection, log)
@@ -61,7 +61,7 @@ async def sample_forever(settings: Settings, log: LogClient, show: Callable[[Sam
                     show(sample)
                     await asyncio.sleep(INTERVAL)
             finally:
-                await connection.close(timeout=2)
+                await close(connection)
         except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
             logger.debug("no sample: %s", error)  # the worker logs the outage
             show(None)

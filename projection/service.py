@@ -22,11 +22,11 @@ from projection.metrics import ModelObserver, ProjectionMetrics
 from projection.sampling import sample_forever
 from projection.worker import project
 from runtime.access.guard import OPEN_PATHS, Rules
-from runtime.health import Check, answer_live, answer_ready
+from runtime.health import CHECK_TIMEOUT, Check, answer_live, answer_ready
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.metrics import serve_metrics
-from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
+from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, close, connect
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from runtime.tracing import Tracing, start_tracing
@@ -148,10 +148,12 @@ class _Models:
         """Starts and stops projectors to match the catalogue; changes nothing during an outage of the database."""
         try:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self._settings.dsn, name="projection-models")
+                self._connection = await connect(self._settings.dsn, name="projection-models", limit=CHECK_TIMEOUT)
             self._models = await _ready_models(self._connection)
         except (DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
             self._problem = f"the models are not known: {error or type(error).__name__}"
+            if self._connection is not None:
+                self._connection.terminate()
             logger.debug("%s", self._problem)
             return
         self._problem = ""
@@ -189,7 +191,7 @@ class _Models:
         if self._running:
             await asyncio.wait([work.task for work in self._running.values()])
         if self._connection is not None:
-            await self._connection.close(timeout=2)
+            await close(self._connection)
 
 
 async def _ready_models(connection: "asyncpg.Connection") -> list[Model]:

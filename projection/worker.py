@@ -17,12 +17,16 @@ from projection.parked_limit import ParkedLimit
 from projection.projector import Observer, Projector
 from projection.store import PositionMovedError, Store
 from runtime.log.client import LogClient
-from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
+from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, close, connect
 from runtime.settings import Settings
 from runtime.supervise import Outage, retry, sleep_until_stop
 
 STANDBY_INTERVAL = 0.5
 """Seconds between a standby's attempts to get the lock: about the duration of a failover."""
+STATEMENT_TIMEOUT = 30.0
+"""Seconds that a statement of a batch may take: a database that hangs looks like a slow one."""
+IDLE_TIMEOUT = 60.0
+"""Seconds after which the server gives up the lock of a projector that it has lost; a live one is never idle."""
 FIRST_DELAY = 0.2
 MAX_DELAY = 5.0
 COLLECT_AFTER = 50_000
@@ -53,10 +57,17 @@ async def project(
     """
 
     gc.set_threshold(COLLECT_AFTER)
+    outage = Outage(logger, f"{model.name} waits", recovered=f"{model.name} is projected again")
 
     async def once() -> None:
         # no wait for the disk: a server crash loses the position together with the counts
-        connection = await connect(settings.dsn, name="projection", synchronous_commit="off")
+        connection = await connect(
+            settings.dsn,
+            name="projection",
+            limit=STATEMENT_TIMEOUT,
+            idle=IDLE_TIMEOUT if replay_to is None else None,  # a replay rests between its batches
+            synchronous_commit="off",
+        )
         try:
             if not await acquire(connection, model, stop, standby=replay_to is None, observer=observer):
                 return
@@ -70,6 +81,7 @@ async def project(
                 until=replay_to,
                 share=1.0 if replay_to is None else settings.replay_share,
                 observer=observer,
+                on_read=outage.end,
             )
             if replay_to is None:
                 await _with_maintenance(projector, settings, model, stop)
@@ -77,11 +89,14 @@ async def project(
                 await projector.run(stop)
         finally:
             observer.ended()
-            await connection.close(timeout=2)
+            await close(connection)
 
     async def recorded() -> None:
         try:
             await once()
+        except TimeoutError:
+            sentence = f"the database did not answer within {STATEMENT_TIMEOUT:g} s"
+            raise DatabaseUnavailableError(sentence) from None
         except (TailraceError, asyncpg.PostgresError) as error:
             if not isinstance(error, LogUnavailableError):
                 await _record(settings, model, error)
@@ -92,7 +107,7 @@ async def project(
         recorded,
         stop,
         on=(PositionMovedError, LogUnavailableError, DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE),
-        outage=Outage(logger, f"{model.name} waits"),
+        outage=outage,
         first=FIRST_DELAY,
         longest=MAX_DELAY,
     )
@@ -101,11 +116,11 @@ async def project(
 async def _record(settings: Settings, model: Model, error: Exception) -> None:
     """Records the error for ``tailrace status``; an outage of the database is named by itself."""
     with suppress(TailraceError, asyncpg.PostgresError, *UNAVAILABLE):
-        connection = await connect(settings.dsn, name="projection-errors")
+        connection = await connect(settings.dsn, name="projection-errors", limit=5)
         try:
             await record_projector_error(connection, model.name, str(error))
         finally:
-            await connection.close(timeout=2)
+            await close(connection)
 
 
 async def acquire(

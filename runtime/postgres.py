@@ -76,26 +76,40 @@ async def connect(
     timeout: float = 10.0,
     database: str | None = None,
     limit: float | None = None,
+    idle: float | None = None,
     **session: str,
 ) -> "asyncpg.Connection":
     """Opens a connection in UTC, with ``name`` as its application name.
 
-    ``database`` overrides the database of ``dsn``; ``limit`` is the timeout of each statement, in seconds; ``session``
-    are further Postgres settings.
+    ``database`` overrides the database of ``dsn``; ``limit`` is the timeout of each statement, in seconds. The
+    server ends the session, and gives up its locks, after ``idle`` seconds without a statement. ``session`` are further
+    Postgres settings.
 
     Raises:
         ConfigurationError: the address, the user or the password is wrong, or the user lacks the right to connect.
         DatabaseMissingError: there is no such database.
         DatabaseUnavailableError: the server does not answer.
     """
+    settings = _session(name) | session
+    if limit is not None:
+        settings["statement_timeout"] = f"{limit * 1000:.0f}"
+    if idle is not None:
+        settings |= dict.fromkeys(("idle_session_timeout", "idle_in_transaction_session_timeout"), f"{idle * 1000:.0f}")
     try:
-        return await _connect(
-            dsn, timeout=timeout, database=database, command_timeout=limit, server_settings=_session(name) | session
-        )
+        return await _connect(dsn, timeout=timeout, database=database, command_timeout=limit, server_settings=settings)
     except _REFUSED as error:
         raise _refusal(error) from None
     except UNAVAILABLE as error:
         raise _unavailable(dsn, error) from error
+
+
+async def close(connection: "asyncpg.Connection", timeout: float = 2.0) -> None:
+    """Closes a connection in at most ``timeout`` seconds; asyncpg's own limit does not hold while it cancels."""
+    try:
+        async with asyncio.timeout(timeout):
+            await connection.close()
+    except (asyncpg.PostgresError, *UNAVAILABLE):
+        connection.terminate()
 
 
 async def connect_pool(dsn: str, *, name: str, size: int, smallest: int = 1, timeout: float = 10.0) -> "asyncpg.Pool":
