@@ -66,7 +66,7 @@ def test_every_benchmark_has_a_section_and_a_picture() -> None:
 
 def test_goals_are_judged_by_the_figures() -> None:
     measured = results()
-    measured["decode"]["rows"] = [{"": "Tailrace", "process µs": 1.9}]
+    measured["decode"]["rows"] = [{"": "Tailrace, a batch", "process µs": 1.9}]
     measured["live"]["rows"] = [{"": "200 clients: Tailrace", "p99 ms": 25.1}]
     measured["ingest"]["rows"] = [{"": "POST", "events/s": 10_000.0}]
     measured.pop("imports")
