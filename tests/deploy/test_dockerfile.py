@@ -33,7 +33,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ROOT,
         {"/opt/tailrace": str(folder / "opt"), "/usr/local/bin/python": f"{base}/bin/python"},
         {"PATH": f"{base}/bin:/usr/bin:/bin", "UV_LINK_MODE": "hardlink", "PYTHONPATH": ""},
-        left_out=("--no-cache", "--no-cache-dir"),
     )
     page = folder / "page" / "static"
     (page / "assets").mkdir(parents=True)

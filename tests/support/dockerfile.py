@@ -24,9 +24,9 @@ class Stage:
 
 
 def read_dockerfile(path: Path) -> list[Stage]:
-    """Returns the stages of a file with one instruction per line."""
+    """Returns the stages of a file."""
     stages: list[Stage] = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text().replace("\\\n", "").splitlines():
         if not line or line.startswith("#"):
             continue
         instruction, _, text = line.partition(" ")
@@ -47,8 +47,6 @@ class Builder:
     context: Path
     paths: dict[str, str]
     environment: dict[str, str]
-    left_out: tuple[str, ...] = ()
-    """Options that shrink the image, and would bypass this machine's caches."""
 
     def run(self, stage: Stage, copied: Mapping[str, Path]) -> None:
         """Runs every step; ``copied`` has the folders of earlier stages by name."""
@@ -61,10 +59,10 @@ class Builder:
                 assert kind in ("ENV", "WORKDIR"), kind
 
     def own(self, text: str) -> str:
-        """Replaces the image's paths."""
+        """Replaces the image's paths. Cache mounts are left out, because this machine has its own caches."""
         for there, here in self.paths.items():
             text = text.replace(there, here)
-        return " ".join(word for word in text.split(" ") if word not in self.left_out)
+        return " ".join(word for word in text.split() if not word.startswith("--mount=type=cache"))
 
     def _shell(self, text: str) -> None:
         done = subprocess.run(
