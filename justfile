@@ -19,13 +19,17 @@ down where:
     @exec ./just down "{{where}}"
 
 # One process more than cores: tests often wait for servers.
-# Run all tests on real servers, or those that pytest's arguments select.
+# Run all tests on real servers except those of containers (`-m engine`), or those that pytest's arguments select.
 test *args:
-    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m exclusive && pytest -m "not exclusive" -n $(($(nproc) + 1)) --maxprocesses 5
+    @if [ $# -gt 0 ]; then exec pytest "$@"; fi; pytest -m "exclusive and not engine" && pytest -m "not exclusive and not engine" -n $(($(nproc) + 1)) --maxprocesses 5
 
 # Run the benchmarks and write docs/benchmarks.md (15 minutes on an idle machine), or run one: `just bench NAME --quick`.
 bench *args:
     @if [ $# -gt 0 ]; then exec python -m tools.benchmarks "$@"; fi; python -m tools.benchmarks --write docs/benchmarks.json && python -m tools.documents docs
+
+# Run the product under kills, stopped processes and broken connections, and check that it loses and doubles nothing.
+chaos *args:
+    @exec python -m tools.chaos "$@"
 
 # Build the page, even if its sources have not changed.
 page:

@@ -46,6 +46,13 @@ def test_the_committed_files_equal_the_generated_ones() -> None:
         assert (ROOT / "docs" / place).read_text() == text, f"{place}: run ./just docs"
 
 
+def test_every_fault_names_a_test_that_exists() -> None:
+    named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", (ROOT / "docs" / "faults.md").read_text())
+    assert len(named) > 10
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
+
+
 def test_every_benchmark_has_a_section_and_a_picture() -> None:
     page = benchmarks_page(results())
     titles = re.findall(r"(?m)^## (.*)", page)

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from contracts.errors import ConfigurationError
 from tools.documents.benchmarks import Results, figure
+from tools.documents.marks import with_figures
 
-BEGIN = "<!-- figures: from docs/benchmarks.json, by ./just docs -->\n"
-END = "<!-- end of the figures -->"
 DAY = 86_400
 RATE = 1_000
 """Events per second that the last column is about."""
@@ -18,14 +16,7 @@ def scaling_page(page: str, results: Results) -> str:
     Raises:
         ConfigurationError: a figure was not measured, or the page has no marks.
     """
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ConfigurationError(
-            f"docs/scaling.md has no lines {BEGIN.strip()} and {END}: put the figures between them"
-        )
-    lines = "\n".join(_figures(results))
-    return f"{head}{begin}\n{lines}\n\n{end}{tail}"
+    return with_figures(page, "docs/scaling.md", "docs/benchmarks.json", _figures(results))
 
 
 def _figures(results: Results) -> Iterator[str]:

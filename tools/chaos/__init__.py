@@ -1,0 +1,1 @@
+"""Runs the product under a known load while faults happen, and checks that it keeps its promises."""
