@@ -6,9 +6,9 @@ A thread merges the sets: those of a long range, and many recent batches, would 
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -62,6 +62,20 @@ async def count_users(ask: Snapshot, intervals: Intervals, types: list[str] | No
     """Counts the distinct users of intervals."""
     if not intervals.ranges:
         return UserCounts({"": 0}, {}, per_type)
+    merge = await _read(ask, intervals, types, per_type=per_type)
+    return await asyncio.to_thread(lambda: _count(merge(), per_type))
+
+
+async def read_users(ask: Snapshot, intervals: Intervals, types: list[str] | None) -> dict[int, BitMap]:
+    """Returns the users of each bucket, by its number; a bucket without any is missing."""
+    merge = await _read(ask, intervals, types, per_type=False)
+    return await asyncio.to_thread(lambda: {number: users for (number, _), users in merge().items()})
+
+
+async def _read(
+    ask: Snapshot, intervals: Intervals, types: list[str] | None, *, per_type: bool
+) -> Callable[[], dict[tuple[int, str], BitMap]]:
+    """Reads the sets of intervals; returns the function that merges them."""
     # no quarter hour has a set of all types
     parts = [(*part, not per_type and types is None and part.level != QUARTER) for part in intervals.parts]
     stored = await ask.rows("user_sets", *_columns(parts, 4), types)
@@ -70,7 +84,7 @@ async def count_users(ask: Snapshot, intervals: Intervals, types: list[str] | No
     if intervals.rests:
         starts = [one.start for one in intervals.ranges]
         rests = await ask.rows("users_of_rows", *_columns(intervals.rests, 2), types, starts)
-    return await asyncio.to_thread(_count, intervals, stored, recent, rests, types, per_type)
+    return partial(_merge, intervals, stored, recent, rests, types, per_type)
 
 
 async def count_users_of_all_time(ask: Snapshot, types: list[str]) -> int:
@@ -185,14 +199,15 @@ def _join(ranges: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return found
 
 
-def _count(
+def _merge(
     intervals: Intervals,
     stored: Sequence[Any],
     recent: Sequence[Any],
     rests: Sequence[Any],
     types: list[str] | None,
     per_type: bool,
-) -> UserCounts:
+) -> dict[tuple[int, str], BitMap]:
+    """Returns the users per bucket and event type; "" instead of the type unless ``per_type``."""
     starts, ends = ([time.timestamp() for time in times] for times in zip(*intervals.ranges, strict=True))
     sets: Sets = defaultdict(list)
 
@@ -208,7 +223,10 @@ def _count(
             add(place, event_type, users)
     for row in rests:
         add(row["place"], row["event_type"], BitMap(row["ordinals"]))
-    merged = {key: BitMap.union(*several) for key, several in sets.items()}
+    return {key: BitMap.union(*several) for key, several in sets.items()}
+
+
+def _count(merged: dict[tuple[int, str], BitMap], per_type: bool) -> UserCounts:
     by_bucket = {key: len(users) for key, users in merged.items()}
     by_bucket |= {(number, ""): len(users) for number, users in _grouped(merged, 0).items()}
     of_types = _grouped(merged, 1)

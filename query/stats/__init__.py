@@ -3,7 +3,7 @@
 ``question.py`` has the parameters, ``models.py`` the shape of the answer, ``routes.py`` the HTTP side. ``answer.py``
 builds an answer from one snapshot:
 
-- ``zones.py``, ``buckets.py``: local hours, days, weeks and months
+- ``query/zones.py``, ``query/buckets.py``: local hours, days, weeks and months
 - ``ranges.py``: which table answers for which part of a range
 - ``counting.py``: events, users, and the values of a property
 

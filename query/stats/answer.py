@@ -8,10 +8,10 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from migrations.pipeline import measure_lag
+from query.buckets import Buckets, fitting_buckets, named_buckets
 from query.database import Snapshot, snapshot
 from query.errors import BadParameterError
 from query.parameters import Bucket, Range, bucket_start, closed_range
-from query.stats.buckets import Buckets, fitting_buckets, named_buckets
 from query.stats.counting import Counts, count_all_time, count_range, count_series, count_values, series_points
 from query.stats.etag import make_etag, matches_etag
 from query.stats.models import Previous, SeriesPoint, Stats, Top

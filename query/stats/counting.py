@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 from contracts.events import EARLIEST
+from query.buckets import Buckets
 from query.database import Snapshot
 from query.errors import QueryTimeoutError
 from query.parameters import Range, bucket_start
-from query.stats.buckets import Buckets
 from query.stats.models import SeriesPoint, Top, TopValue, Totals, TypeTotals
 from query.stats.ranges import segments
 from query.users import MAX_TYPES, Intervals, UserCounts, count_users, count_users_of_all_time

@@ -7,17 +7,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from contracts.events import MAX_DEPTH
 from contracts.patterns import TypePattern
+from query.buckets import range_before
 from query.parameters import Bucket, CursorText, EventTypeFilter, Range, Timestamp, parse_timestamp
-from query.stats.buckets import range_before
-from query.stats.zones import read_zone
+from query.zones import check_zone, read_zone
 
 MAX_PROPERTY = 512
 """Characters of a property's path."""
-
-
-def _zone(name: str) -> str:
-    read_zone(name)
-    return name
 
 
 def _property(text: str) -> str:
@@ -50,7 +45,7 @@ class StatsQuestion(BaseModel):
         description="Buckets of the series, in the local time of `tz`; weeks start on Monday. `auto` chooses the "
         "shortest of which at most 500 are needed.",
     )
-    tz: Annotated[str, AfterValidator(_zone)] = Field(
+    tz: Annotated[str, AfterValidator(check_zone)] = Field(
         "UTC",
         description="An IANA time zone. Days, weeks and months are local: a day has 23 or 25 hours when clocks change. "
         "Hours start when the local clock shows a full hour.",

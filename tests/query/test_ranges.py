@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations.user_sets import HOUR, QUARTER, SECONDS, cover
+from query.buckets import BUCKETS, buckets_of
 from query.parameters import LATEST, Bucket, Range, bucket_start, closed_range
-from query.stats.buckets import BUCKETS, buckets_of
 from query.stats.ranges import Segment, segments
 
 LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from query.stats.buckets import MAX_BUCKETS
+from query.buckets import MAX_BUCKETS
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import QueryService

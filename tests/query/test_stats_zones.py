@@ -10,8 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts.events import EARLIEST
-from query.parameters import LATEST, Bucket, Range
-from query.stats.buckets import (
+from query.buckets import (
     AUTO_BUCKETS,
     BUCKETS,
     MAX_BUCKETS,
@@ -21,7 +20,8 @@ from query.stats.buckets import (
     named_buckets,
     range_before,
 )
-from query.stats.zones import offsets, read_zone
+from query.parameters import LATEST, Bucket, Range
+from query.zones import offsets, read_zone
 from tests.support.stats_endpoint import local_begin
 
 ZONES = (

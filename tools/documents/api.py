@@ -6,6 +6,7 @@ from typing import Any, cast
 from command.service import CommandService
 from contracts.upcasting import NO_UPCASTERS
 from query.app import make_app
+from query.database import Pools
 from query.live.asyncapi import asyncapi_document
 from query.live.sending import LiveClients
 from query.live.tail import Tail
@@ -37,7 +38,7 @@ def _query_openapi(settings: Settings) -> dict[str, Any]:
     clients = LiveClients(nothing, tail)
     metrics = QueryMetrics(nothing, tail, clients)
     return make_app(
-        nothing,
+        Pools(nothing, nothing, nothing),
         nothing,
         clients,
         metrics.registry,

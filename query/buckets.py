@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from query.errors import BadParameterError
 from query.parameters import Bucket, Range, bucket_start
-from query.stats.zones import offsets
+from query.zones import offsets
 
 BUCKETS: tuple[Bucket, ...] = ("minute", "hour", "day", "week", "month")
 AUTO_BUCKETS = 500

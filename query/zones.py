@@ -32,6 +32,16 @@ def read_zone(name: str) -> tzinfo:
     raise ValueError(f"{name[:64]!r} is not a time zone: use an IANA name, such as Europe/Berlin")
 
 
+def check_zone(name: str) -> str:
+    """Returns ``name``.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    read_zone(name)
+    return name
+
+
 def offsets(zone: tzinfo, start: datetime, end: datetime) -> list[Offset]:
     """Returns the offset at ``start`` (UTC) and every later one before ``end``."""
     found = [Offset(start, _offset(zone, start))]
