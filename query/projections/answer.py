@@ -18,6 +18,7 @@ from query.projections.question import RowsQuestion
 from query.projections.rows import read_rows
 from query.waiting import wait_until_projected
 from runtime.log.client import LogClient
+from runtime.postgres import DatabaseUnavailableError
 from tailrace.declared import FoldDefinition, RollupDefinition, decode_definition
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -36,14 +37,7 @@ async def list_all(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> Proj
     Raises:
         DatabaseUnavailableError, QueryTimeoutError: the database does not answer in time.
     """
-    while True:
-        try:
-            async with snapshot(pool, timeout) as ask:
-                models = await list_projections(ask.connection)
-                positions = [_cursor(await _position(ask.connection, model)) for model in models]
-            break
-        except asyncpg.UndefinedTableError:
-            continue  # one was dropped meanwhile
+    models, positions = await _read_all(pool, timeout)
     lags = await asyncio.gather(*(measure_lag(log, position) for position in positions))
     listed: list[Listed] = []
     for model, position, lag in zip(models, positions, lags, strict=True):
@@ -67,6 +61,17 @@ async def list_all(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> Proj
             }
         )
     return {"projections": sorted(listed, key=lambda one: (one["name"], one["version"]))}
+
+
+async def _read_all(pool: "asyncpg.Pool", timeout: float) -> tuple[list[DeclaredModel], list[Cursor]]:
+    for _ in range(3):
+        try:
+            async with snapshot(pool, timeout) as ask:
+                models = await list_projections(ask.connection)
+                return models, [_cursor(await _position(ask.connection, model)) for model in models]
+        except asyncpg.UndefinedTableError:
+            continue  # one was dropped meanwhile
+    raise DatabaseUnavailableError("projections are being dropped")
 
 
 async def _position(connection: Any, model: DeclaredModel) -> Any:
@@ -104,9 +109,11 @@ async def answer(
                     )
                 found = await read_cells(ask.connection, model.schema, definition, question)
             else:
-                found = await read_rows(ask.connection, name, question, equal)
+                found = await read_rows(ask.connection, model, question, equal)
     except asyncpg.UndefinedTableError:
         raise await _unknown(pool, name, timeout) from None
+    except asyncpg.DataError as error:
+        raise BadParameterError(f"a value does not fit its column: {error}") from None
     projected = _cursor(position)
     lag = await measure_lag(log, projected)
     as_of: AsOf = {

@@ -1,29 +1,36 @@
-"""The rows of a ``Fold`` or ``Sql``: those of its view."""
+"""The rows of a ``Fold`` or ``Sql``."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 from msgspec import Raw
 
+from migrations.projections import DeclaredModel
 from query.errors import BadParameterError
 from query.projections.cells import Found
 from query.projections.question import RowsQuestion
 from query.projections.statement import Statement, check_column, order_by, quoted
 
 
-async def read_rows(connection: Any, name: str, question: RowsQuestion, equal: Mapping[str, str]) -> Found:
-    """Returns the rows of a view, those whose columns are ``equal`` to some texts.
+async def read_rows(connection: Any, model: DeclaredModel, question: RowsQuestion, equal: Mapping[str, str]) -> Found:
+    """Returns the rows of a build, those whose columns are ``equal`` to some texts.
 
     Raises:
         UnknownColumnError: there is no such column.
-        BadParameterError: a text is not a value of its column, or a parameter is one of rollups only.
+        BadParameterError: a parameter is one of rollups only, or a column cannot be sorted or compared.
+        asyncpg.DataError: a text is not a value of its column.
     """
     for parameter, given in (("from", question.start), ("to", question.end), ("bucket", question.bucket),
                              ("by", question.by), ("where", question.where)):  # fmt: skip
         if given:
-            raise BadParameterError(f"{parameter}: {name} is not a rollup; filter by its columns, such as column=value")
-    types = await _column_types(connection, name)
+            raise BadParameterError(
+                f"{parameter}: {model.name} is not a rollup; filter by its columns, such as column=value"
+            )
+    # not through the view: a connection knows the columns of its prepared statements, and a cutover changes the view's
+    relation = f'{model.schema}."{model.name if model.kind == "sql" else "rows"}"'
+    types = await _column_types(connection, relation)
     columns = list(types)
     statement = Statement()
     conditions = []
@@ -33,26 +40,26 @@ async def read_rows(connection: Any, name: str, question: RowsQuestion, equal: M
     order = [f"{quoted([column])[0]}{' desc' if largest else ''} nulls last" for column, largest in
              order_by(question.order, columns)]  # fmt: skip
     condition = f" where {' and '.join(conditions)}" if conditions else ""
-    query = f'select * from public."{name}"{condition} order by {", ".join([*order, "1"])} limit {question.limit + 1}'
+    query = f"select * from {relation}{condition} order by {', '.join([*order, '1'])} limit {question.limit + 1}"
     try:
         rows = await connection.fetch(query, *statement.values)
-    except asyncpg.DataError as error:
-        raise BadParameterError(f"a value does not fit its column: {error}") from None
-    is_json = [kind in ("json", "jsonb") for kind in types.values()]
-    found = [
-        {
-            column: Raw(value.encode()) if json and value is not None else value
-            for column, value, json in zip(columns, row, is_json, strict=True)
-        }
-        for row in rows
-    ]
+    except asyncpg.UndefinedFunctionError as error:
+        raise BadParameterError(f"a column cannot be sorted or compared: {error}") from None
+    found = [{column: _shown(value, types[column]) for column, value in zip(columns, row, strict=True)} for row in rows]
     return Found(found[: question.limit], len(found) > question.limit, False)
 
 
-async def _column_types(connection: Any, name: str) -> dict[str, str]:
+async def _column_types(connection: Any, relation: str) -> dict[str, str]:
     rows = await connection.fetch(
         "select attname, format_type(atttypid, null) as type from pg_attribute"
         " where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum",
-        f'public."{name}"',
+        relation,
     )
     return {row["attname"]: row["type"] for row in rows}
+
+
+def _shown(value: Any, kind: str) -> Any:
+    if kind in ("json", "jsonb") and value is not None:
+        return Raw(value.encode())
+    # JSON has no such numbers
+    return None if isinstance(value, Decimal) and not value.is_finite() else value
