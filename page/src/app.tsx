@@ -11,6 +11,7 @@ import { Footer } from "./components/footer.tsx";
 import { Header } from "./components/header.tsx";
 import { OtherLogNotice, ProblemNotice } from "./components/notices.tsx";
 import { Overview } from "./components/overview.tsx";
+import { RetentionPanel } from "./components/retention.tsx";
 import { Shortcuts } from "./components/shortcuts.tsx";
 import { TailPanel } from "./components/tail.tsx";
 import { TimeMachine } from "./components/time_machine.tsx";
@@ -64,6 +65,7 @@ function Dashboard(): JSX.Element {
       <div class="pair">
         <TypesPanel />
         <PathsPanel />
+        <RetentionPanel />
       </div>
       <div class="stream">
         <LivePanel />

@@ -124,6 +124,15 @@ export interface Stats {
   };
 }
 
+export type RetentionBucket = "day" | "week" | "month";
+
+/** `GET /retention`. */
+export interface Retention {
+  bucket: RetentionBucket;
+  /** `returning`: the users of the cohort that return in the same bucket, in the next one, and so on. */
+  cohorts: { bucket: string; users: number; returning: number[] }[];
+}
+
 /** `GET /status`; null means unknown while the log or the database does not answer. */
 export interface Status {
   live_clients: number;

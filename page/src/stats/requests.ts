@@ -1,5 +1,6 @@
 // The requests to /stats.
 
+import type { RetentionBucket } from "../api/contract.ts";
 import { DAY, HOUR, MINUTE, type Range } from "../view/ranges.ts";
 
 export interface Question {
@@ -40,6 +41,19 @@ export function typesRequest({ range, zone }: Question, now: number): string {
   const query = baseQuery({ range, types: [], zone }, now);
   query.set("bucket", "month");
   return `/stats?${query}`;
+}
+
+/** The cohorts of the last twelve buckets; `returning` is empty for any type. */
+export function retentionRequest(asked: {
+  cohort: string;
+  returning: string;
+  bucket: RetentionBucket;
+  zone: string;
+}): string {
+  const query = new URLSearchParams({ cohort: asked.cohort, bucket: asked.bucket });
+  if (asked.returning !== "") query.set("returning", asked.returning);
+  if (asked.zone !== "UTC") query.set("tz", asked.zone);
+  return `/retention?${query}`;
 }
 
 /** Returns the limits of a range. Long presets start on the hour: past retention only whole hours are counted. */
