@@ -6,6 +6,7 @@ its batch, after it has locked its own position.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import asyncpg
@@ -27,6 +28,7 @@ class Ledger:
         claim_ids = read_sql("projection", "claim_ids")
         self._claim_ids = claim_ids.format(batch="")
         self._claim_copied = claim_ids.format(batch="select event_id, seq from pg_temp.batch union all ")
+        self._add_users = read_sql("projection", "add_users")
         self._read_duplicates = read_sql("projection", "read_duplicates")
         self._position = Cursor("", -1)
         self._ordinals: dict[int, int] = {}
@@ -82,30 +84,11 @@ class Ledger:
         if len(self._ordinals) + len(unknown) > CACHED_USERS:
             # the caller needs all of its users
             unknown, self._ordinals = set(users), {}
-        await self._read_ordinals(unknown)
-        if unknown:
-            await self._add_users(unknown)
-        return self._ordinals
-
-    async def _read_ordinals(self, unknown: set[int]) -> None:
-        query = "select user_id, ordinal from users where user_id = any ($1::bigint[])"
-        found = dict(await self._connection.fetch(query, list(unknown)))
-        self._ordinals.update(found)
-        unknown.difference_update(found)
-
-    async def _add_users(self, unknown: set[int]) -> None:
-        async with self._connection.transaction():
-            # the lock first: another projector may add the same users
+        in_transaction = self._connection.is_in_transaction()
+        async with nullcontext() if in_transaction else self._connection.transaction():
             first = await self._connection.fetchval("select users from ledger_position for update")
-            await self._read_ordinals(unknown)
-            added = sorted(unknown)
-            await self._connection.execute(
-                "insert into users (user_id, ordinal) select * from unnest($1::bigint[], $2::bigint[])",
-                added,
-                list(range(first, first + len(added))),
-            )
-            await self._connection.execute("update ledger_position set users = users + $1", len(added))
-        self._ordinals.update(zip(added, range(first, first + len(added)), strict=True))
+            self._ordinals.update(await self._connection.fetch(self._add_users, list(unknown), first))
+        return self._ordinals
 
     async def _claim(self, batch: Batch, last: Cursor, behind: Cursor, *, copied: bool) -> Any:
         position = self._position

@@ -133,7 +133,7 @@ class Settings(BaseSettings):
         0.0, ge=0, description="timescale: days after which single events are dropped; their counts stay; 0: never"
     )
 
-    batch_size: PositiveInt = Field(2_000, description="maximum number of events in a projector's batch")
+    batch_size: PositiveInt = Field(5_000, description="maximum number of events in a projector's batch")
     replay_share: float = Field(
         0.5, gt=0, le=1, description="share of the time that a replay works; the rest is for the live system"
     )

@@ -16,7 +16,9 @@ from runtime.log.errors import UNREACHABLE, JetStreamApiError
 from runtime.log.parser import DeliveryParser
 
 MAX_BYTES = 32 * 1024 * 1024
-"""Bytes of a pull request's deliveries. Together with the batch size it bounds the memory of a reader."""
+"""Bytes of a pull request's deliveries. It bounds the memory of a reader."""
+SMALLEST_REQUEST = 1_000
+"""Entries that a pull request asks for at least: in requests of 256, entries cost a quarter more on both sides."""
 ENVELOPE = 64 * 1024
 """Bytes that an entry has besides its payload, at most: the request must have room for the largest entry."""
 SHORTEST_REQUEST = 1.0
@@ -106,7 +108,9 @@ class Consumer:
                 raise failure
             elif left <= 0:
                 return []
-            request = self._request or await self._pull(limit, max(left, SHORTEST_REQUEST), clock())
+            request = self._request or await self._pull(
+                max(limit, SMALLEST_REQUEST), max(left, SHORTEST_REQUEST), clock()
+            )
             await found.wait(min(limit, len(found.entries) + request.complete - found.received), left)
 
     async def close(self) -> None:

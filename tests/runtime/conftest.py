@@ -20,6 +20,8 @@ from tests.support.log_damage import allow_deletes, delete_entries
 async def client(
     request: pytest.FixtureRequest, settings: Settings, log: LogClient, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[LogClient]:
+    # what a test changes must not have been delivered before
+    monkeypatch.setattr("runtime.log.consumer.SMALLEST_REQUEST", 1)
     if not request.param:
         monkeypatch.setattr("runtime.log.client.install_parser", lambda connection: None)
     client = await connect_log(settings, "test-client")

@@ -83,13 +83,14 @@ async def fetching(connection: Connection, consumer: Consumer, limit: int = 10, 
     return task
 
 
-async def test_a_request_is_bounded_by_entries_bytes_and_time() -> None:
+@pytest.mark.parametrize(("limit", "asked"), [(1, 1_000), (5_000, 5_000)])
+async def test_a_request_is_bounded_by_entries_bytes_and_time(limit: int, asked: int) -> None:
     connection = Connection()
-    task = await fetching(connection, await connection.open(), limit=500, wait=2.0)
+    task = await fetching(connection, await connection.open(), limit=limit, wait=2.0)
     await connection.deliver(1, 0)
     assert len(await task) == 1
     [request] = connection.requests
-    assert request["batch"] == 500
+    assert request["batch"] == asked
     assert request["max_bytes"] == 32 * 1024 * 1024
     assert 1e9 < request["expires"] <= 2e9
 
@@ -174,9 +175,9 @@ async def test_a_heartbeat_does_not_end_a_request() -> None:
 async def test_the_status_of_an_earlier_request_does_not_end_the_present_one() -> None:
     connection = Connection()
     consumer = await connection.open()
-    task = await fetching(connection, consumer, limit=2)
-    await connection.deliver(2, 5)
-    assert len(await task) == 2
+    task = await fetching(connection, consumer, limit=1_000)
+    await connection.deliver(1_000, 5)
+    assert len(await task) == 1_000
     task = await fetching(connection, consumer, limit=5)
     await connection.report("409 Consumer Deleted", request=0)
     await connection.deliver(5, 0)

@@ -18,7 +18,7 @@ from tools.benchmarks.bench import Bench
 from tools.benchmarks.process import Row
 from tools.benchmarks.report import ratio
 
-BATCH = 2_000
+BATCH = 5_000
 
 
 async def run(bench: Bench) -> list[Row]:
