@@ -1,5 +1,6 @@
 """Distinct users of a rollup's cells: the union of its sets of users."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +28,6 @@ async def read_users(
     ``values`` narrows what the database reads: only cells with one of these values of a dimension. ``group_of``
     returns the group of a cell by its bucket, ``other`` and all its dimensions; None: it is not wanted.
     """
-    found: dict[Group, list[BitMap]] = {}
     statement = Statement()
     ranges = " or ".join(
         f"(level = {statement.value(part.level)} and bucket >= {statement.value(part.start)}"
@@ -37,11 +37,24 @@ async def read_users(
     columns = ", ".join(["bucket", "other", "members", *quoted(dimensions)])
     condition = " and ".join([f"({ranges})", *one_of(statement, values)])
     query = f"select {columns} from {schema}.members where {condition}"
-    for bucket, other, members, *dims in await connection.fetch(query, *statement.values):
+    stored = await connection.fetch(query, *statement.values)
+    recent = await connection.fetch(f"select cells from {schema}.set_log")
+    # in a thread: many recent batches would hold up other requests
+    return await asyncio.to_thread(_merge, stored, recent, parts, group_of)
+
+
+def _merge(
+    stored: Sequence[Any],
+    recent: Sequence[Any],
+    parts: Sequence[Part],
+    group_of: Callable[[datetime, bool, Sequence[str | None]], Group | None],
+) -> dict[Group, BitMap]:
+    found: dict[Group, list[BitMap]] = {}
+    for bucket, other, members, *dims in stored:
         group = group_of(bucket, other, dims)
         if group is not None:
             found.setdefault(group, []).append(BitMap.deserialize(members))
-    for row in await connection.fetch(f"select cells from {schema}.set_log"):
+    for row in recent:
         for cell in unpack(row["cells"]):
             bucket = datetime.fromtimestamp(cell.bucket, UTC)
             if any(part.start <= bucket < part.end for part in parts):
