@@ -76,14 +76,7 @@ class SchemaError(TailraceError):
 
 
 class OldGenerationError(SchemaError):
-    """The tables are of another generation, which nothing converts: build new ones from the log.
-
-    ``what`` is the message without the way to build them.
-    """
-
-    def __init__(self, what: str, advice: str) -> None:
-        super().__init__(f"{what}; {advice}")
-        self.what = what
+    """The tables are of an earlier generation, which nothing converts: build new ones from the log."""
 
 
 class TooManyParkedError(TailraceError):

@@ -9,7 +9,7 @@ from zlib import crc32
 import asyncpg
 
 from contracts.errors import SchemaError
-from migrations.files import GENERATION, Migration
+from migrations.files import GENERATION, Migration, shared_scope
 from migrations.flavours import Flavour
 
 State = Literal["building", "ready", "dropping"]
@@ -44,7 +44,12 @@ class Model(NamedTuple):
     @property
     def search_path(self) -> str:
         """The schemas of its tables and of its ledger."""
-        return f"{self.name}, {self.ledger}"
+        return f"{self.name}, {self.ledger}" if self.ledger else self.name
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is of this program's generation; otherwise it is frozen: read, never written."""
+        return self.generation == GENERATION
 
     @property
     def projector_lock(self) -> int:
@@ -142,7 +147,7 @@ async def remove_model(connection: "asyncpg.Connection", model: Model) -> bool:
     )
     scopes = [model.name] if used else [model.name, model.ledger]
     await connection.execute("delete from tailrace.migrations where scope = any ($1)", scopes)
-    return not used
+    return not used and bool(model.ledger)
 
 
 async def use_model(connection: "asyncpg.Connection", model: Model) -> None:
@@ -160,7 +165,9 @@ async def list_applied(connection: "asyncpg.Connection") -> list[AppliedMigratio
     if await connection.fetchval("select to_regclass('tailrace.migrations')") is None:
         return []
     rows = await connection.fetch("select scope, number, name, checksum from tailrace.migrations")
-    return [AppliedMigration(*row) for row in rows]
+    found = [AppliedMigration(*row) for row in rows]
+    # the first versions of a generation recorded all of them in one scope
+    return [one._replace(scope=shared_scope(one.number)) if one.scope == "database" else one for one in found]
 
 
 async def record_migration(connection: "asyncpg.Connection", migration: Migration) -> None:

@@ -9,15 +9,19 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
-DATABASE = "database"
-"""The scope of the tables that all models share."""
 GENERATION = 2
-"""The shape of a model's tables. A new generation is built by a replay, never by converting the old one."""
+"""The shape of a model's tables. A new generation is built by a replay, never by converting the old one. Models of the
+generation before are read but not written."""
+PREVIOUS_LAST = 12
+"""The last migration of models of the previous generation."""
+_SHARED_SCOPES = {"database": 1, "database_2": 4}
+"""Scopes of the tables that all models share, with their first numbers. Each generation has its own: the release before
+refuses migrations that it does not know in its scopes, and has to start after a rollback."""
 _NO_TRANSACTION = "-- transaction: none"
 
 
 class Migration(NamedTuple):
-    """One numbered file. ``scope`` is ``database`` or the name of a ledger or of a read model."""
+    """One numbered file. ``scope`` is a shared one, or the name of a ledger or of a read model."""
 
     scope: str
     number: int
@@ -30,6 +34,11 @@ class Migration(NamedTuple):
         return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
 
     @property
+    def is_shared(self) -> bool:
+        """Whether it is about the tables that all models share."""
+        return self.scope in _SHARED_SCOPES
+
+    @property
     def in_transaction(self) -> bool:
         """Whether the file runs in a transaction."""
         return not self.sql.startswith(_NO_TRANSACTION)
@@ -40,7 +49,13 @@ class Migration(NamedTuple):
 
 def database_migrations() -> list[Migration]:
     """Returns the files for the tables that all models share, in order."""
-    return read_migrations(files("migrations") / "database", DATABASE)
+    found = read_migrations(files("migrations") / "database", "database")
+    return [migration._replace(scope=shared_scope(migration.number)) for migration in found]
+
+
+def shared_scope(number: int) -> str:
+    """Returns the scope of a migration of the tables that all models share."""
+    return max((first, scope) for scope, first in _SHARED_SCOPES.items() if first <= number)[1]
 
 
 def ledger_migrations(name: str) -> list[Migration]:
@@ -58,11 +73,11 @@ def read_migrations(folder: Traversable, scope: str, flavour: str = "") -> list[
     found = []
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         name, *only = file.name.removesuffix(".sql").split(".")
-        if file.name.endswith(".sql") and (not only or only == [flavour]):
+        if name[0].isdigit() and (not only or only == [flavour]):
             found.append(Migration(scope, int(name.split("_")[0]), name, file.read_text("utf-8")))
     return found
 
 
-def views_sql() -> str:
-    """Returns the views in ``public`` over the model that ``search_path`` names."""
-    return (files("migrations") / "views.sql").read_text("utf-8")
+def views_sql(generation: int) -> str:
+    """Returns the views in ``public`` over the model of a generation that ``search_path`` names."""
+    return (files("migrations") / "model" / str(generation) / "views.sql").read_text("utf-8")

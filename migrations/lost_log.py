@@ -39,10 +39,12 @@ async def require_no_position(settings: Settings) -> None:
         return
     try:
         model = (await get_live_model(connection)).name
-        row = await connection.fetchrow(f"select epoch, seq, fingerprint from {model}.projection_position")
+        row = await connection.fetchrow(
+            f"select epoch, seq, to_jsonb(position) ->> 'fingerprint' from {model}.projection_position as position"
+        )
     except (SchemaError, asyncpg.UndefinedTableError):
         return  # never migrated
     finally:
         await connection.close()
-    if (position := Cursor(*row)).seq:
+    if (position := Cursor(row[0], row[1], row[2] or "")).seq:
         raise lost_log(model, position)

@@ -15,6 +15,7 @@ from contracts.cursors import Cursor
 from contracts.entries import Gap, LogState, uncovered
 from contracts.errors import LogUnavailableError, TailraceError
 from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
+from migrations.files import GENERATION
 from migrations.flavours import Flavour
 from migrations.streams import stream_problems
 from runtime.log.client import LogClient
@@ -36,6 +37,8 @@ class ModelState(NamedTuple):
     revision: int
     parked: int
     late_pending: int
+    stale: bool
+    """Whether it is of the previous generation: frozen until its successor is shown."""
 
 
 class Lag(NamedTuple):
@@ -85,6 +88,7 @@ async def read_live_model(connection: "asyncpg.Connection") -> ModelState:
         row["revision"],
         row["parked"],
         row["late_pending"],
+        row["generation"] != GENERATION,
     )
 
 
@@ -133,6 +137,11 @@ async def record_projector_error(connection: "asyncpg.Connection", model: str, m
         model,
         message,
     )
+
+
+async def delete_projector_error(connection: "asyncpg.Connection", model: str) -> None:
+    """Deletes the recorded error of a model that is not projected, so that its position never outdates it."""
+    await connection.execute("delete from tailrace.projector_errors where model = $1", model)
 
 
 async def compare_with_log(client: LogClient, position: Cursor | None, *, timeout: float = LAG_TIMEOUT) -> Comparison:

@@ -1,13 +1,12 @@
 """Applies missing migrations in order, one migrator at a time, and refuses a schema that it does not know."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
 
 from contracts.entries import Gap
-from contracts.errors import ConflictError, OldGenerationError, SchemaError
+from contracts.errors import ConflictError, SchemaError
 from migrations.catalogue import (
     Model,
     add_model,
@@ -17,17 +16,11 @@ from migrations.catalogue import (
     live_of,
     record_migration,
 )
-from migrations.files import (
-    DATABASE,
-    GENERATION,
-    Migration,
-    database_migrations,
-    ledger_migrations,
-    model_migrations,
-    views_sql,
-)
+from migrations.files import Migration, database_migrations, ledger_migrations, model_migrations
 from migrations.flavours import choose_flavour, ensure_timescale, extension_schema
+from migrations.generations import check_generations
 from migrations.policies import reconcile_policies
+from migrations.views import show_model
 from runtime.settings import Settings
 
 _LOCK = 0x7A11_0001  # an arbitrary constant, the same for every migrator
@@ -55,6 +48,8 @@ async def _migrating(connection: "asyncpg.Connection") -> AsyncIterator[None]:
 async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_run: bool = False) -> list[str]:
     """Brings the database up to date: the catalogue, a first model, every model's tables, the views, the policies.
 
+    Does not change the tables of models of the previous generation.
+
     Returns:
         The changes, or with ``dry_run`` the pending migrations.
 
@@ -65,18 +60,19 @@ async def migrate(connection: "asyncpg.Connection", settings: Settings, *, dry_r
     """
     async with _migrating(connection):
         models = [model for model in await list_models(connection) if model.state != "dropping"]
-        _check_generation(models)
+        await check_generations(connection, models)
         models = models or [await _first_model(connection, settings)]
         pending = await _pending(connection, models)
         if dry_run:
             return [str(migration) for migration in pending]
-        await _apply_all(connection, [migration for migration in pending if migration.scope == DATABASE])
+        await _apply_all(connection, [migration for migration in pending if migration.is_shared])
         await _register(connection, models)
-        await _apply_all(connection, [migration for migration in pending if migration.scope != DATABASE])
+        await _apply_all(connection, [migration for migration in pending if not migration.is_shared])
         if pending:
             async with connection.transaction():
                 await show_model(connection, live_of(models))
-        changed = [change for model in models for change in await reconcile_policies(connection, model, settings)]
+        current = [model for model in models if model.is_current]
+        changed = [change for model in current for change in await reconcile_policies(connection, model, settings)]
         return [*map(str, pending), *changed]
 
 
@@ -95,7 +91,7 @@ async def ensure_candidate(
     async with _migrating(connection):
         await require_current_schema(connection)
         newest = (await list_models(connection))[-1]
-        if newest.live:
+        if newest.live or not newest.is_current:
             flavour = await choose_flavour(connection, settings.flavour)
             ledger = await _choose_ledger(connection, epoch, log_from, gaps)
             newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building", ledger=ledger)
@@ -113,14 +109,14 @@ async def ensure_candidate(
 
 
 async def _choose_ledger(connection: "asyncpg.Connection", epoch: str, log_from: int, gaps: Sequence[Gap]) -> str:
-    ledgers = sorted({model.ledger for model in await list_models(connection)}, key=_ledger_number)
+    ledgers = sorted({model.ledger for model in await list_models(connection) if model.is_current}, key=_ledger_number)
     for ledger in ledgers:
         found = await connection.fetchrow(f"select epoch, log_from from {ledger}.ledger_position")
         if tuple(found) == (epoch, log_from) and not await _has_lost_ids(connection, ledger, gaps):
             return ledger
         if found["epoch"] == "" and log_from == 1:
             return ledger
-    return f"ledger_{_ledger_number(ledgers[-1]) + 1}"
+    return f"ledger_{_ledger_number(ledgers[-1]) + 1}" if ledgers else "ledger_1"
 
 
 async def _has_lost_ids(connection: "asyncpg.Connection", ledger: str, gaps: Sequence[Gap]) -> bool:
@@ -134,25 +130,14 @@ def _ledger_number(ledger: str) -> int:
     return int(ledger.removeprefix("ledger_"))
 
 
-def _check_generation(models: Sequence[Model]) -> None:
-    for model in models:
-        if model.generation != GENERATION:
-            raise OldGenerationError(
-                f"{model.name} has the tables of generation {model.generation}, and this version works with generation "
-                f"{GENERATION}: the log has every event",
-                "build a new database with `tailrace replay --into` and set TAILRACE_DATABASE to it, or run the "
-                "earlier version",
-            )
-
-
 async def require_current_schema(connection: "asyncpg.Connection") -> None:
-    """Checks that the database has exactly the migrations of this program.
+    """Checks that the database has exactly the migrations of this program; its live model may be a frozen one.
 
     Raises:
         SchemaError: names the first missing or unknown migration and the command to run.
     """
     models = await list_models(connection)
-    _check_generation(models)
+    await check_generations(connection, models)
     pending = await _pending(connection, [model for model in models if model.state == "ready"])
     if pending:
         raise SchemaError(
@@ -175,7 +160,7 @@ async def _apply_all(connection: "asyncpg.Connection", migrations: Sequence[Migr
 
 async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None:
     path = "public"
-    if migration.scope != DATABASE:
+    if not migration.is_shared:
         await connection.execute(f"create schema if not exists {migration.scope}")
         path = f"{migration.scope}, {await extension_schema(connection)}"
     await connection.execute("select set_config('search_path', $1, $2)", path, migration.in_transaction)
@@ -185,25 +170,6 @@ async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None
         if not migration.in_transaction:
             await connection.execute("reset search_path")
     await record_migration(connection, migration)
-
-
-async def show_model(connection: "asyncpg.Connection", model: Model, *, timeout: float | None = None) -> None:
-    """Points the views in ``public`` at a model; call it in a transaction.
-
-    ``timeout``: seconds to wait for readers of the views, for all views together; None waits without a limit.
-
-    Raises:
-        asyncpg.LockNotAvailableError: the timeout is over; roll the transaction back.
-    """
-    await connection.execute(f"set local search_path = {model.search_path}")
-    await connection.execute(views_sql() if timeout is None else _within(timeout, views_sql()))
-
-
-def _within(timeout: float, statements: str) -> str:
-    """Gives each view the rest of the timeout: ``lock_timeout`` holds for a single lock."""
-    left = f"{timeout * 1000:.0f} - (1000 * extract(epoch from clock_timestamp() - statement_timestamp()))::int"
-    limit = f"select set_config('lock_timeout', greatest(1, {left})::text, true);\n"
-    return re.sub("^create ", lambda create: limit + create[0], statements, flags=re.MULTILINE)
 
 
 async def _first_model(connection: "asyncpg.Connection", settings: Settings) -> Model:
@@ -218,14 +184,16 @@ async def _register(connection: "asyncpg.Connection", models: Sequence[Model]) -
 
 
 async def _pending(connection: "asyncpg.Connection", models: Sequence[Model]) -> list[Migration]:
+    models = [model for model in models if model.is_current]
     wanted = database_migrations()
+    shared = {migration.scope for migration in wanted}
     ledgers = sorted({model.ledger for model in models})
     for ledger in ledgers:
         wanted += ledger_migrations(ledger)
     for model in models:
         wanted += model_migrations(model.name, model.flavour)
     missing = {(migration.scope, migration.number): migration for migration in wanted}
-    scopes = {DATABASE, *ledgers, *(model.name for model in models)}
+    scopes = {*shared, *ledgers, *(model.name for model in models)}
     for applied in await list_applied(connection):
         migration = missing.pop((applied.scope, applied.number), None)
         if migration is None and applied.scope in scopes:

@@ -182,6 +182,16 @@ async def create_log(client: LogClient, settings: Settings) -> str:
     return epoch_of(await _create(client, stream_configs(settings)[0]))
 
 
+async def return_streams(client: LogClient) -> None:
+    """Gives the streams the settings without which the version of the previous generation does not start.
+
+    Raises:
+        LogUnavailableError: the log does not answer, or does not let this user change a stream.
+    """
+    info = await client.stream_info(REJECTED_STREAM)
+    await _change(client, f"STREAM.UPDATE.{REJECTED_STREAM}", {**info["config"], "discard": "new"})
+
+
 async def _find(client: LogClient, name: str) -> dict[str, Any] | None:
     try:
         return await client.stream_info(name)

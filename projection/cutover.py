@@ -17,7 +17,8 @@ import asyncpg
 
 from contracts.errors import ConflictError, ForeignHistoryError, UnavailableError
 from migrations.catalogue import Model, change_state, list_models, live_of, lock_model, remove_model, set_live
-from migrations.runner import migration_lock, require_current_schema, show_model
+from migrations.runner import migration_lock, require_current_schema
+from migrations.views import show_model
 from projection.store import projection_sql
 from runtime.log.client import LogClient
 
@@ -66,7 +67,10 @@ async def cut_over(
 
 
 async def roll_back(client: LogClient, connection: "asyncpg.Connection", verify: Verify | None = None) -> Swap:
-    """Makes the model before the live one live again; otherwise like ``cut_over``."""
+    """Makes the model before the live one live again; otherwise like ``cut_over``.
+
+    One of an earlier generation is as it was when the program was upgraded, and is not verified.
+    """
     return await _swap_models(client, connection, "rollback", verify)
 
 
@@ -91,7 +95,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, timeout: float) 
         if before is None:
             return
         await change_state(connection, model.name, before.state, "dropping")
-    if not await _projector_ended(connection, model, timeout):
+    if not await projector_ended(connection, model, timeout):
         await change_state(connection, model.name, "dropping", before.state)
         raise ConflictError(f"{model.name} is still being projected into; stop its replay first")
     try:
@@ -103,11 +107,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, timeout: float) 
                 return
             if found.state != "dropping":
                 raise ConflictError(f"{model.name} is not dropped: another `tailrace drop-old` gave it up")
-            # the table first: dropping only the schema leaves a hypertable's compressed chunks behind
-            await connection.execute(f"drop table if exists {model.name}.analytics_events cascade")
-            await connection.execute(f"drop schema if exists {model.name} cascade")
-            if await remove_model(connection, model):
-                await connection.execute(f"drop schema if exists {model.ledger} cascade")
+            await drop_tables(connection, model)
     except asyncpg.LockNotAvailableError:
         await change_state(connection, model.name, "dropping", before.state)
         readers = await connection.fetchval(projection_sql("readers_of"), model.name) or "an open transaction"
@@ -116,6 +116,15 @@ async def _drop(connection: "asyncpg.Connection", model: Model, timeout: float) 
         ) from None
     finally:
         await connection.execute("select pg_advisory_unlock($1)", model.projector_lock)
+
+
+async def drop_tables(connection: "asyncpg.Connection", model: Model) -> None:
+    """Drops a model, and its ledger if nothing else uses it; call it in a transaction."""
+    # the table first: dropping only the schema leaves a hypertable's compressed chunks behind
+    await connection.execute(f"drop table if exists {model.name}.analytics_events cascade")
+    await connection.execute(f"drop schema if exists {model.name} cascade")
+    if await remove_model(connection, model):
+        await connection.execute(f"drop schema if exists {model.ledger} cascade")
 
 
 async def _lock_old(connection: "asyncpg.Connection", model: Model) -> Model | None:
@@ -142,9 +151,10 @@ async def _swap_models(
     if epoch not in ("", state.epoch):
         raise ForeignHistoryError(f"{new.name} belongs to the log {epoch}, not to this one ({state.epoch})")
     if lose is not None and old.ledger != new.ledger:
-        names = {"old": old.name, "new": new.name, "old_ledger": old.ledger, "new_ledger": new.ledger}
+        # a model of the first generation has a ledger of its own
+        names = {"old": old.name, "new": new.name, "old_ledger": old.ledger or old.name, "new_ledger": new.ledger}
         _check_loss(old, new, await connection.fetchval(projection_sql("lost_ids").format(**names)), lose)
-    if verify is not None and (differences := await verify(new)):
+    if verify is not None and new.is_current and (differences := await verify(new)):
         return Swap(old, new, differences)
     async with migration_lock(connection):
         await _swap_with_retries(connection, old, new, lose)
@@ -154,7 +164,7 @@ async def _swap_models(
 def _choose(models: list[Model], direction: Direction) -> tuple[Model, Model]:
     live = live_of(models)
     if direction == "cutover":
-        others = [model for model in models if model.number > live.number]
+        others = [model for model in models if model.number > live.number and model.is_current]
         missing = "there is no candidate model: `tailrace replay` builds one"
     else:
         others = [model for model in models if model.number < live.number]
@@ -190,23 +200,29 @@ async def _swap(connection: "asyncpg.Connection", old: Model, new: Model, lose: 
     await connection.execute(f"set local lock_timeout = {BATCH_TIMEOUT * 1000:.0f}")
     await _check_again(connection, old, new)
     held = await _lock_position(connection, old)
+    if new.is_current:
+        await _catch_up(connection, old, new, held)
+        if lose is not None and old.ledger == new.ledger:
+            _check_loss(old, new, await _events(connection, old) - await _events(connection, new), lose)
+    await set_live(connection, new.name)
+    try:
+        await show_model(connection, new, instead_of=old, timeout=READERS_TIMEOUT)
+    except asyncpg.LockNotAvailableError:
+        raise NotSwappedError("a transaction keeps reading the tables") from None
+
+
+async def _catch_up(connection: "asyncpg.Connection", old: Model, new: Model, held: Any) -> None:
+    """Waits for the new model to reach the old one's position, and locks it there."""
     deadline = time.monotonic() + CATCH_UP_TIMEOUT
     while _behind(await _position(connection, new), held):
         if time.monotonic() > deadline:
             raise NotSwappedError(f"{new.name} is behind {old.name}; is the projection service running?")
         await asyncio.sleep(POLL_INTERVAL)
     await _lock_position(connection, new)
-    if lose is not None and old.ledger == new.ledger:
-        _check_loss(old, new, await _events(connection, old) - await _events(connection, new), lose)
     # (position, revision) must not name a state of the new model that a reader has seen of the old one
     await connection.execute(
         f"update {new.name}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
     )
-    await set_live(connection, new.name)
-    try:
-        await show_model(connection, new, timeout=READERS_TIMEOUT)
-    except asyncpg.LockNotAvailableError:
-        raise NotSwappedError("a transaction keeps reading the tables") from None
 
 
 async def _check_again(connection: "asyncpg.Connection", old: Model, new: Model) -> None:
@@ -256,7 +272,8 @@ async def _position(connection: "asyncpg.Connection", model: Model, lock: str = 
     return await connection.fetchrow(f"select epoch, seq, revision from {model.name}.projection_position {lock}")
 
 
-async def _projector_ended(connection: "asyncpg.Connection", model: Model, timeout: float) -> bool:
+async def projector_ended(connection: "asyncpg.Connection", model: Model, timeout: float) -> bool:
+    """Takes the model's projector lock; returns False if a projector still holds it after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
         if time.monotonic() > deadline:

@@ -16,6 +16,7 @@ from contracts.errors import EventRejectedError, ForeignHistoryError
 from contracts.events import Event, read_entry
 from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.catalogue import Model, get_live_model, use_model
+from migrations.generations import require_current
 from migrations.runner import require_current_schema
 from projection.batch import event_row
 from projection.ledger import Ledger
@@ -86,7 +87,9 @@ class ParkedEvents:
 
         Raises:
             ForeignHistoryError: ``until`` belongs to another log than the model.
+            OldGenerationError: the model is of an earlier generation.
         """
+        require_current(self.model)
         if until is not None:
             epoch = await self._connection.fetchval("select epoch from projection_position")
             if until.epoch != epoch:

@@ -11,6 +11,7 @@ from contracts.entries import LogState
 from contracts.errors import ConflictError, LostEntriesError
 from migrations.bootstrap import ensure_database
 from migrations.catalogue import Model, change_state, get_live_model, list_models, use_model
+from migrations.generations import require_current
 from migrations.runner import ensure_candidate
 from migrations.upcasters import load_upcasters
 from projection.maintenance import Maintenance
@@ -77,6 +78,7 @@ async def replay(
             model = await ensure_candidate(connection, settings, state.epoch, missing + 1, state.gaps)
         else:
             model = await get_live_model(connection)
+            require_current(model)
         if missing:
             await _begin_behind(connection, model, state.epoch, missing)
         end = state.last_seq if until is None else await last_entry_until(client, until.seq, state)
@@ -141,7 +143,7 @@ def _count_missing(state: LogState) -> int:
 
 async def _has_begun(connection: "asyncpg.Connection", *, candidate: bool) -> bool:
     models = await list_models(connection)
-    if not models or (candidate and models[-1].live):
+    if not models or (candidate and (models[-1].live or not models[-1].is_current)):
         return False
     return bool(await connection.fetchval(f"select epoch <> '' from {models[-1].name}.projection_position"))
 

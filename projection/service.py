@@ -1,4 +1,7 @@
-"""The projection service: projects every ready model of the database, the live one and the candidate."""
+"""The projection service: projects every ready model of the database, the live one and the candidate.
+
+Models of the previous generation stay as they are.
+"""
 
 import asyncio
 import logging
@@ -198,4 +201,4 @@ async def _ready_models(connection: "asyncpg.Connection") -> list[Model]:
     """Returns the ready models. One snapshot: a model that is being dropped must not look like an unmigrated one."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await require_current_schema(connection)
-        return [model for model in await list_models(connection) if model.state == "ready"]
+        return [model for model in await list_models(connection) if model.state == "ready" and model.is_current]

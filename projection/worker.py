@@ -10,6 +10,7 @@ import asyncpg
 from contracts.errors import ConflictError, LogUnavailableError, TailraceError
 from contracts.upcasting import Upcasters
 from migrations.catalogue import Model, list_models, use_model
+from migrations.generations import require_current
 from migrations.pipeline import record_projector_error
 from migrations.runner import require_current_schema
 from projection.maintenance import maintain
@@ -132,9 +133,11 @@ async def acquire(
 
     Raises:
         ConflictError: another projector is active and ``standby`` is false.
+        OldGenerationError: the model is of an earlier generation.
         SchemaError: this program does not know the database's schema.
     """
     await require_current_schema(connection)
+    require_current(model)
     await use_model(connection, model)
     logged = False
     while not stop.is_set():

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from contracts.patterns import TypePattern, matching
+from migrations.files import GENERATION
 from query.errors import QueryTimeoutError
 from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, read_sql
 
@@ -40,6 +41,14 @@ class Snapshot:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+        self.stale = False
+        """Whether the live model is of the previous generation: frozen until its successor is shown."""
+
+    async def position(self) -> Any:
+        """Returns the row of ``position.sql``; comes before every other query about the analytics model."""
+        position = await self.row("position")
+        self.stale = position["generation"] != GENERATION
+        return position
 
     async def rows(self, name: str, *arguments: object) -> list[Any]:
         """Returns the rows of a named query."""

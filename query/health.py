@@ -64,4 +64,4 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, live_clients: Callable[[
 
 async def _ask_database(pool: "asyncpg.Pool") -> None:
     async with snapshot(pool, DATABASE_TIMEOUT) as ask:
-        await ask.row("position")
+        await ask.position()

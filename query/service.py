@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from migrations.catalogue import get_live_model
+from migrations.catalogue import list_models, live_of
+from migrations.generations import upgrade_advice
 from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
 from query.app import RULES, make_app
@@ -95,8 +96,10 @@ async def _open_pools(opened: AsyncExitStack, settings: Settings) -> Pools:
     questions = await pool(CONNECTIONS, smallest=1)
     async with questions.acquire() as connection:
         await require_current_schema(connection)
-        model = await get_live_model(connection)
-    logger.info("serving %s, %s flavour", model.name, model.flavour)
+        models = await list_models(connection)
+    logger.info("serving %s, %s flavour", live_of(models).name, live_of(models).flavour)
+    if advice := upgrade_advice(models):
+        logger.warning("%s", advice)
     return Pools(questions, await pool(TOP_CONNECTIONS), await pool(HEALTH_CONNECTIONS))
 
 

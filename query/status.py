@@ -40,6 +40,7 @@ class Status(BaseModel):
     lag_events: int | None = Field(description="Log entries that are not projected yet.")
     lag_seconds: float | None = Field(description="Age of the oldest of them in the log.")
     parked: int | None = Field(description="Log entries that cannot be projected.")
+    stale: bool | None = Field(description="As in `/stats`.")
     started_at: datetime = Field(description="When this service started.")
     problem: StatusProblem | None = Field(description="Null: both answer, and the read model belongs to this log.")
 
@@ -59,6 +60,7 @@ async def read_status(pool: "asyncpg.Pool", log: LogClient, *, live_clients: int
         lag_events=lag.events,
         lag_seconds=lag.seconds,
         parked=known.parked if known else None,
+        stale=known.stale if known else None,
         started_at=started_at,
         problem=problem,
     )

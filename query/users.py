@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from pyroaring import BitMap
 
 from migrations.user_sets import ALL, DAY, HOUR, QUARTER, SECONDS, Part, cover, unpack_users
+from query import previous_generation
 from query.database import Snapshot
 from query.parameters import Range
 
@@ -76,6 +77,9 @@ async def _read(
     ask: Snapshot, intervals: Intervals, types: list[str] | None, *, per_type: bool
 ) -> Callable[[], dict[tuple[int, str], BitMap]]:
     """Reads the sets of intervals; returns the function that merges them."""
+    if ask.stale:
+        rests = await previous_generation.users_of_ranges(ask, intervals.ranges, types)
+        return partial(_merge, intervals, [], [], rests, types, per_type)
     # no quarter hour has a set of all types
     parts = [(*part, not per_type and types is None and part.level != QUARTER) for part in intervals.parts]
     stored = await ask.rows("user_sets", *_columns(parts, 4), types)
@@ -89,11 +93,15 @@ async def _read(
 
 async def count_users_of_all_time(ask: Snapshot, types: list[str]) -> int:
     """Returns the distinct users that have an event of any of the types."""
+    if ask.stale:
+        return await previous_generation.count_users_of_all_time(ask, types)
     return len(BitMap.union(BitMap(), *(await _read_all_time(ask, types)).values()))
 
 
 async def types_of_user(ask: Snapshot, user_id: int, types: list[str] | None) -> list[str]:
     """Returns the event types, among ``types``, of a user's events."""
+    if ask.stale:
+        return await previous_generation.types_of_user(ask, user_id, types)
     ordinal = await _ordinal(ask, user_id)
     if ordinal is None:
         return []
@@ -103,6 +111,8 @@ async def types_of_user(ask: Snapshot, user_id: int, types: list[str] | None) ->
 
 async def hours_of_user(ask: Snapshot, user_id: int, types: list[str], whole: Range, limit: int) -> list[datetime]:
     """Returns the newest ``limit`` hours of a range that contain a user's events of some types, newest first."""
+    if ask.stale:
+        return await previous_generation.hours_of_user(ask, user_id, types, whole, limit)
     ordinal = await _ordinal(ask, user_id)
     if ordinal is None:
         return []

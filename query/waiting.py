@@ -8,6 +8,7 @@ import asyncpg
 
 from contracts.cursors import Cursor, fingerprints_agree
 from contracts.errors import ConflictError, UnavailableError
+from migrations.files import GENERATION
 from query.database import snapshot
 from query.errors import QueryError
 
@@ -39,7 +40,7 @@ async def read_position(pool: "asyncpg.Pool", timeout: float) -> Any:
         DatabaseUnavailableError: the database does not answer.
     """
     async with snapshot(pool, timeout) as ask:
-        return await ask.row("position")
+        return await ask.position()
 
 
 async def wait_until_projected(read: Callable[[], Awaitable[Any]], wanted: Cursor) -> None:
@@ -64,6 +65,11 @@ async def wait_until_projected(read: Callable[[], Awaitable[Any]], wanted: Curso
             )
         if projected.seq >= wanted.seq:
             return
+        if row.get("generation", GENERATION) != GENERATION:
+            raise NotYetProjectedError(
+                f"min_cursor: the read model stays at {projected.seq} while its successor is built; `tailrace status` "
+                "shows how far that is"
+            )
         if clock() > deadline:
             raise NotYetProjectedError(
                 f"min_cursor: the read model is at {projected.seq} and did not reach {wanted.seq} in {WAIT_TIMEOUT:g} s"

@@ -112,6 +112,12 @@ def _models(status: Status) -> Iterator[Finding]:
         if other["state"] == "building":
             text = f"{name} is unfinished: `tailrace replay` resumes it, `tailrace drop-old` removes it"
             yield Finding("note", "models", text)
+        elif other["state"] == "frozen":
+            text = (
+                f"{name}, which an earlier version made, is frozen: `tailrace rollback` shows it to readers, "
+                "`tailrace drop-old` removes it"
+            )
+            yield Finding("note", "models", text)
         elif other["state"] == "dropping":
             yield Finding("problem", "models", f"the drop of {name} was interrupted: run `tailrace drop-old` again")
         else:

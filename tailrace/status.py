@@ -11,6 +11,7 @@ import httpx
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError, TailraceError
 from migrations.catalogue import Model, list_models
+from migrations.generations import upgrade_advice
 from migrations.lost_log import lost_log
 from migrations.pipeline import (
     compare_with_log,
@@ -41,8 +42,8 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
     """Reads everything; ``problems`` has a sentence for each problem.
 
     Problems are: a part that does not answer, a service that is not ready, no active projector, a read model of another
-    log, a lag over ``max_lag`` seconds, more than ``max_parked`` parked events. A service that does not answer is a
-    problem only if the settings name its address: otherwise it may run elsewhere.
+    log or of an earlier version, a lag over ``max_lag`` seconds, more than ``max_parked`` parked events. A service that
+    does not answer is a problem only if the settings name its address: otherwise it may run elsewhere.
     """
     found: Status = {"version": version("tailrace"), "log": None, "read_model": None, "projections": []}
     found |= {"lag_events": None, "lag_seconds": None, "in_per_second": None, "projected_per_second": None}
@@ -60,7 +61,7 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
         minute_ago = model.pop("minute_ago")
         if minute_ago is not None and found["lag_events"] is not None:
             found |= _rates(found["log"], model, minute_ago)
-        if found["lag_events"] == 0:
+        if found["lag_events"] == 0 and not model["stale"]:
             model["projector_error"] = None  # nothing is left that it could stop at
         problems += _model_problems(model, found["lag_seconds"], max_lag, max_parked)
     return {**found, "problems": problems}
@@ -69,8 +70,9 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
 def _model_problems(model: Status, lag: float | None, max_lag: float | None, max_parked: int | None) -> list[str]:
     problems = []
     if error := model["projector_error"]:
-        problems.append(f"{model['model']} has stopped at sequence {error['seq']}: {error['message']}")
-    if not model["projectors"]["active"]:
+        stopped = "" if model["stale"] else f"{model['model']} has stopped at sequence {error['seq']}: "
+        problems.append(stopped + error["message"])
+    if not model["projectors"]["active"] and not model["stale"]:
         problems.append("no projection service is active: new events are stored in the log but not counted")
     if max_lag is not None and (lag or 0) > max_lag:
         problems.append(f"the oldest unprojected event has been in the log for {lag:,.0f} s (limit: {max_lag:g} s)")
@@ -167,7 +169,8 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         projectors = await connection.fetchrow(read_sql("tailrace", "projectors"))
         error = await read_projector_error(connection, live.name)
         minute_ago = await connection.fetchrow(read_sql("tailrace", "minute_ago"))
-        others = await _read_other_models(connection)
+        models = await list_models(connection)
+        others = await _read_other_models(connection, models)
         found["projections"], troubles = await read_projections(connection)
         problems += troubles
     finally:
@@ -186,21 +189,24 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         "users": counts["users"] if counts else 0,
         "parked": live.parked,
         "late_pending": live.late_pending,
+        "stale": live.stale,
         "projectors": {"active": projectors["active"], "standby": projectors["known"] - projectors["active"]},
         "projector_error": error._asdict() | {"occurred_at": error.occurred_at.isoformat()} if error else None,
         "other_models": others,
         "minute_ago": minute_ago,
     }
+    if advice := upgrade_advice(models):
+        problems.append(advice)
 
 
-async def _read_other_models(connection: "asyncpg.Connection") -> list[Status]:
+async def _read_other_models(connection: "asyncpg.Connection", models: list[Model]) -> list[Status]:
     """Reads the models that are not live: newer ones are candidates, older ones are previous models."""
-    models = await list_models(connection)
     live = next(model for model in models if model.live)
 
     async def read(model: Model) -> Status:
         position = await connection.fetchrow(f"select epoch, seq from {model.name}.projection_position")
         role = "candidate" if model.number > live.number else "previous"
-        return {"model": model.name, "role": role, "flavour": model.flavour, "state": model.state, **dict(position)}
+        state = model.state if model.is_current or model.state != "ready" else "frozen"
+        return {"model": model.name, "role": role, "flavour": model.flavour, "state": state, **dict(position)}
 
     return [await read(model) for model in models if not model.live]

@@ -19,6 +19,7 @@ from runtime.log.connect import connect_log
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import EmbeddedPostgres
+from tests.support.previous_version import PreviousVersion, extract
 from tests.support.servers import (
     NatsServer,
     PostgresServer,
@@ -169,3 +170,9 @@ async def of_each_flavour(
         assert (await get_live_model(connection)).flavour == "timescale"
         await connection.close()
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def previous_version(tmp_path_factory: pytest.TempPathFactory) -> PreviousVersion:
+    """The last version of the previous generation."""
+    return PreviousVersion(extract(tmp_path_factory.mktemp("previous_version")))

@@ -11,7 +11,8 @@ from pyroaring import BitMap64
 from contracts.cursors import Cursor
 from contracts.entries import Gap, merge_gaps, uncovered
 from contracts.upcasting import NO_UPCASTERS, Upcasters
-from migrations.catalogue import Model, get_live_model
+from migrations.catalogue import Model, list_models
+from migrations.generations import current_model
 from migrations.runner import require_current_schema
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
@@ -42,16 +43,17 @@ async def verify(
 ) -> Receipt:
     """Reads the log again and compares. Nothing is locked; the projector may continue.
 
-    The live model, if no other is given. ``on_read`` receives the number of entries read and their total.
+    The live model, if no other is given; if that is of an earlier generation, its successor. ``on_read`` receives the
+    number of entries read and their total.
 
     Raises:
-        SchemaError: this program doesn't know the database's schema.
+        SchemaError: this program doesn't know the database's schema, or no model is of its generation.
         ForeignHistoryError, LostEntriesError: the log is not the one the model was built from, or a part of it is gone.
         LogUnavailableError: the log does not answer.
     """
     if model is None:
         await require_current_schema(connection)
-        model = await get_live_model(connection)
+        model = current_model(await list_models(connection))
     waiting = _Waiting()
     while True:
         # in the snapshot that is compared: a look before it would say nothing of it

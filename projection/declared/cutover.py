@@ -32,6 +32,7 @@ from projection.cutover import (
 )
 from projection.declared.tables import view_sql
 from projection.store import projection_sql
+from runtime.postgres import read_sql
 
 DROP_TIMEOUT = 15.0
 
@@ -131,7 +132,7 @@ async def _swap(connection: "asyncpg.Connection", builds: Builds) -> None:
         await connection.execute(
             f"update {new.schema}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
         )
-        grants = await connection.fetch(projection_sql("view_grants"), new.name)
+        grants = await connection.fetch(read_sql("migrations", "view_grants"), new.name)
     await set_live_projection(connection, new)
     await connection.execute(f"set local lock_timeout = {READERS_TIMEOUT * 1000:.0f}")
     try:

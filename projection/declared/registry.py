@@ -6,7 +6,8 @@ import asyncpg
 import msgspec
 
 from contracts.errors import ConfigurationError, TailraceError
-from migrations.catalogue import get_live_model
+from migrations.catalogue import list_models
+from migrations.generations import current_model
 from migrations.projections import (
     DeclaredModel,
     add_projection,
@@ -49,7 +50,7 @@ async def add_build(connection: "asyncpg.Connection", declaration: Declaration) 
         ConfigurationError: the name belongs to another relation, or the database refuses the declaration.
     """
     definition = declaration.definition
-    ledger = (await get_live_model(connection)).ledger
+    ledger = current_model(await list_models(connection)).ledger
     async with connection.transaction():
         model = await add_projection(
             connection,

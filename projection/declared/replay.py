@@ -7,7 +7,8 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
-from migrations.catalogue import get_live_model
+from migrations.catalogue import list_models
+from migrations.generations import current_model
 from migrations.projections import DeclaredModel, State, add_projection, change_projection, list_projections
 from migrations.runner import migration_lock, require_current_schema
 from migrations.upcasters import load_upcasters
@@ -165,7 +166,7 @@ async def rebuild(
     connection: "asyncpg.Connection", model: DeclaredModel, ledger: str | None = None, state: State = "building"
 ) -> DeclaredModel:
     """Adds another build of the same definition, with its tables, by default on the live model's ledger."""
-    ledger = ledger or (await get_live_model(connection)).ledger
+    ledger = ledger or current_model(await list_models(connection)).ledger
     async with connection.transaction():
         added = await add_projection(
             connection, model.name, model.version, model.kind, model.definition, model.sources, ledger, state

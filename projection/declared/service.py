@@ -11,7 +11,8 @@ import asyncpg
 from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError, TailraceError
 from contracts.upcasting import Upcasters
-from migrations.catalogue import get_live_model
+from migrations.catalogue import list_models
+from migrations.generations import current_model
 from migrations.projections import WORKER, DeclaredModel, change_projection, list_projections
 from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
@@ -91,7 +92,7 @@ class _Worker:
         self.catalogue = await connect(self._settings.dsn, name=WORKER)
         ending.push_async_callback(self.catalogue.close, timeout=2)
         await require_current_schema(self.catalogue)
-        ledger = (await get_live_model(self.catalogue)).ledger
+        ledger = current_model(await list_models(self.catalogue)).ledger
         reading = await connect(self._settings.dsn, name="projections-ledger", search_path=ledger)
         ending.push_async_callback(reading.close, timeout=2)
         self._ledger = LedgerView(reading)

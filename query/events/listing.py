@@ -29,7 +29,7 @@ async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQues
         QueryTimeoutError: the database needed more than ``timeout`` seconds.
     """
     async with snapshot(pool, timeout) as ask:
-        position = await ask.row("position")
+        position = await ask.position()
         # one extra row shows whether there is a next page
         rows = await newest(ask, question, position["raw_from"], question.limit + 1)
     shown = rows[: question.limit]
@@ -41,6 +41,7 @@ async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQues
         "as_of": {
             "cursor": str(projected) if projected.epoch else None,
             "revision": position["revision"],
+            "stale": ask.stale,
             "kept_from": position["raw_from"],
         },
     }

@@ -34,7 +34,7 @@ async def find_event(pool: "asyncpg.Pool", log: LogClient, event_id: UUID, timeo
         QueryTimeoutError: the database needed more than ``timeout`` seconds.
     """
     async with snapshot(pool, timeout) as ask:
-        position = await ask.row("position")
+        position = await ask.position()
         rows = await ask.rows("event_by_id", event_id)
     projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
     if rows:
@@ -44,6 +44,7 @@ async def find_event(pool: "asyncpg.Pool", log: LogClient, event_id: UUID, timeo
     as_of = {
         "cursor": str(projected) if projected.epoch else None,
         "revision": position["revision"],
+        "stale": ask.stale,
         "lag_events": lag.events,
         "lag_seconds": lag.seconds,
     }

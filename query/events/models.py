@@ -97,6 +97,7 @@ class ModelState(BaseModel):
 
     cursor: str | None = Field(description="Its position in the log; null before the first projection.")
     revision: int = Field(description="Counts corrections of earlier projected events.")
+    stale: bool = Field(description="As in `/stats`.")
 
 
 class ListState(ModelState):
@@ -116,7 +117,7 @@ class EventsPage(BaseModel):
                 {
                     "events": [_EVENT],
                     "next": "AAZL9OFqoAAAAAAAAAAAAw",
-                    "as_of": {"cursor": _CURSOR, "revision": 0, "kept_from": "2026-02-01T00:00:00Z"},
+                    "as_of": {"cursor": _CURSOR, "revision": 0, "stale": False, "kept_from": "2026-02-01T00:00:00Z"},
                 }
             ]
         }
@@ -168,6 +169,7 @@ class FoundEvent(BaseModel):
                     "as_of": {
                         "cursor": "0a1b2c3d4e5f:7:0123456789abcdef",
                         "revision": 0,
+                        "stale": False,
                         "lag_events": 0,
                         "lag_seconds": 0.0,
                     },

@@ -43,6 +43,7 @@ class AsOf(TypedDict):
     revision: int
     lag_events: int | None
     lag_seconds: float | None
+    stale: Annotated[bool, Field(description="As in `/stats`.")]
 
 
 Retention = TypedDict(
@@ -68,7 +69,7 @@ async def answer(pool: "asyncpg.Pool", log: LogClient, question: RetentionQuesti
     buckets = _buckets(question)
     labels = [begin.astimezone(question.zone) for begin in buckets.begins]
     async with snapshot(pool, timeout) as ask:
-        position = await ask.row("position")
+        position = await ask.position()
         cohort_types = await ask.event_types(question.cohort_patterns)
         returning_types = await ask.event_types(question.returning_patterns)
         ends = [*buckets.starts[1:], buckets.end]
@@ -96,6 +97,7 @@ async def answer(pool: "asyncpg.Pool", log: LogClient, question: RetentionQuesti
             "revision": position["revision"],
             "lag_events": lag.events,
             "lag_seconds": lag.seconds,
+            "stale": ask.stale,
         },
     }
 

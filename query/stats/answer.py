@@ -59,7 +59,7 @@ async def answer(
         QueryTimeoutError: the time limit was reached.
     """
     async with snapshot(pool, timeout) as ask:
-        position = await ask.row("position")
+        position = await ask.position()
         etag = make_etag(position, question, salt)
         # while late events are pending, counts change at one and the same position
         if matches_etag(etag, if_none_match) and not position["late_pending"]:
@@ -92,6 +92,7 @@ async def answer(
             "lag_events": lag.events,
             "lag_seconds": lag.seconds,
             "late_pending": position["late_pending"],
+            "stale": ask.stale,
         },
     }
     return Answer(etag, stats)

@@ -108,6 +108,13 @@ class AsOf(TypedDict):
         int,
         Field(description="Late events that ranges and series do not include yet (TimescaleDB refreshes them)."),
     ]
+    stale: Annotated[
+        bool,
+        Field(
+            description="True after an upgrade, while the new read model is built: the answer comes from the old one, "
+            "which stays at `cursor`."
+        ),
+    ]
 
 
 EXAMPLE: Any = {
@@ -147,6 +154,7 @@ EXAMPLE: Any = {
         "lag_events": 0,
         "lag_seconds": 0.0,
         "late_pending": 0,
+        "stale": False,
     },
 }
 """The answer to ``tz=Europe/Berlin&users=series&top=event_data.path&compare=previous`` and a day of 23 hours."""

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from contracts.errors import ConflictError
-from migrations.catalogue import Model
+from migrations.catalogue import Model, get_live_model
+from migrations.streams import return_streams
 from migrations.upcasters import load_upcasters
 from projection.cutover import Direction, cut_over, roll_back
 from projection.cutover import drop_old as drop_models
@@ -39,7 +40,10 @@ def rollback(name: Name = None, check: Check = True, data_dir: DataDir = None) -
 
 
 def drop_old(name: Name = None, data_dir: DataDir = None) -> None:
-    """Drop every model except the live one."""
+    """Drop every model except the live one.
+
+    After a rollback to a model of the version before, that version can start again.
+    """
     settings = settings_for(data_dir)
     run_to_end(_drop_models(settings) if name is None else drop_builds(settings, name))
 
@@ -68,6 +72,12 @@ async def _swap(settings: Settings, direction: Direction, *, check: bool, lose: 
     if not swap.new.live:
         typer.echo(f"{swap.new.name} differs from the log: readers still see {swap.old.name}", err=True)
         raise typer.Exit(1)
+    if not swap.new.is_current:
+        typer.echo(
+            f"readers now see {swap.new.name}, which is frozen; `tailrace cutover` returns to {swap.old.name}, "
+            f"`tailrace drop-old` removes {swap.old.name}, so that the version that made {swap.new.name} can start"
+        )
+        return
     back = "rollback" if direction == "cutover" else "cutover"
     drop = ", `tailrace drop-old` removes it" if direction == "cutover" else ""
     typer.echo(f"readers now see {swap.new.name}; `tailrace {back}` returns to {swap.old.name}{drop}")
@@ -76,6 +86,9 @@ async def _swap(settings: Settings, direction: Direction, *, check: bool, lose: 
 async def _drop_models(settings: Settings) -> None:
     async with open_database(settings, "drop-old") as connection:
         dropped = await drop_models(connection)
+        if not (await get_live_model(connection)).is_current:
+            async with open_log(settings, "drop-old") as client:
+                await return_streams(client)
     if not dropped:
         raise ConflictError("nothing to drop: the live model is the only one")
     for model in dropped:

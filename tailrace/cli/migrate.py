@@ -7,13 +7,16 @@ import stamina.instrumentation
 import typer
 
 from contracts.errors import LogUnavailableError
+from migrations.catalogue import list_models
+from migrations.generations import upgrade_advice
 from migrations.roles import ensure_reader
 from migrations.runner import migrate as migrate_database
 from migrations.streams import Reconciled, ensure_streams
+from projection.offline import rebuild_offline
 from runtime.access.keys import seed_keys
 from runtime.settings import Settings
 from tailrace.cli.connections import open_database, open_log
-from tailrace.cli.options import DataDir, run_to_end
+from tailrace.cli.options import DataDir, OfflineRebuild, run_to_end
 from tailrace.endpoints import settings_for
 
 LOG_TIMEOUT = 20.0
@@ -22,19 +25,25 @@ LOG_TIMEOUT = 20.0
 
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the changes; make none.")] = False,
+    offline_rebuild: OfflineRebuild = False,
     data_dir: DataDir = None,
 ) -> None:
     """Bring the database and the log's streams up to date."""
-    run_to_end(_migrate(settings_for(data_dir), dry_run=dry_run))
+    run_to_end(_migrate(settings_for(data_dir), dry_run=dry_run, offline_rebuild=offline_rebuild))
 
 
-async def _migrate(settings: Settings, *, dry_run: bool) -> None:
+async def _migrate(settings: Settings, *, dry_run: bool, offline_rebuild: bool) -> None:
     async with open_database(settings, "migrate") as connection:
         changes = await migrate_database(connection, settings, dry_run=dry_run)
+        if offline_rebuild and not dry_run:
+            async with open_log(settings, "migrate") as client:
+                changes += await rebuild_offline(client, connection, settings)
         for change in changes:
             typer.echo(f"{'would apply' if dry_run else 'applied'} {change}")
         if not changes:
             typer.echo("the database is up to date")
+        if not dry_run and (advice := upgrade_advice(await list_models(connection))):
+            typer.echo(advice)
         if settings.reader_user and settings.reader_pass and not dry_run:
             await ensure_reader(connection, settings.reader_user, settings.reader_pass)
             typer.echo(f"the role {settings.reader_user} can read every table")

@@ -24,6 +24,13 @@ Name = Annotated[
 ]
 Rate = Annotated[float, typer.Option(min=0.01, help="Events per second, on average.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+OfflineRebuild = Annotated[
+    bool,
+    typer.Option(
+        "--offline-rebuild",
+        help="After an upgrade: drop the old read model before the new one is built, if there is no space for both.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 

@@ -112,7 +112,7 @@ async def _retry(settings: Settings, *, until: str | None, dry_run: bool) -> Non
     end = Cursor.parse(until) if until else None
     async with open_database(settings, "parked") as connection:
         await require_current_schema(connection)
-        ready = [model for model in await list_models(connection) if model.state == "ready"]
+        ready = [model for model in await list_models(connection) if model.state == "ready" and model.is_current]
         for model in ready:
             parked = await ParkedEvents.of(connection, model)
             async for one in parked.retry(upcasters, until=end, dry_run=dry_run):

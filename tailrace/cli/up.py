@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runtime.settings import load_settings
-from tailrace.cli.options import Port, Rate
+from tailrace.cli.options import OfflineRebuild, Port, Rate
 from tailrace.embedded.ports import Ports
 from tailrace.endpoints import DEFAULT_DATA_DIR
 from tailrace.up.run import run_up
@@ -19,6 +19,7 @@ def up(
     ),
     producer: Annotated[bool, typer.Option("--producer/--no-producer", help="Send mock events.")] = True,
     rate: Rate = 20.0,
+    offline_rebuild: OfflineRebuild = False,
     command_port: Port = 8081,
     query_port: Port = 8080,
     projection_port: Port = 8082,
@@ -27,4 +28,5 @@ def up(
 ) -> None:
     """Start log, database, services and a mock producer on this machine. Ctrl-C stops them; the data stays."""
     ports = Ports(command_port, query_port, projection_port, nats_port, postgres_port)
-    asyncio.run(run_up(data_dir, load_settings(), ports, rate=rate if producer else None))
+    wanted_rate = rate if producer else None
+    asyncio.run(run_up(data_dir, load_settings(), ports, rate=wanted_rate, offline_rebuild=offline_rebuild))

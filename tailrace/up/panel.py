@@ -50,6 +50,8 @@ class PlainDisplay:
     """Prints plain lines, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
+        self.progress = ""
+        """What a long piece of work has done so far; "" without one."""
         self._console = console
         self._printed = 0.0
 
@@ -86,6 +88,8 @@ class PlainDisplay:
             f"lag {_figure(status, 'lag_events')}, live clients {_figure(status, 'live_clients')}, "
             f"parked {_figure(status, 'parked')}" + (f", down: {', '.join(down)}" if down else "")
         )
+        if self.progress:
+            self.say(self.progress)
 
 
 class PanelDisplay(PlainDisplay):
@@ -125,6 +129,8 @@ class PanelDisplay(PlainDisplay):
         parts: list[Table | Text] = [where, Text(), _numbers(reading), Text(), _processes(children)]
         if reading.projections:
             parts += [Text(), _projections(reading.projections)]
+        if self.progress:
+            parts += [Text(), Text(self.progress, "cyan")]
         if self._recent:
             parts += [Text(), *(Text(line, "yellow") for line in self._recent)]
         title = Text.assemble(("Tailrace", "bold"), ("  Ctrl-C stops everything; the data stays", "dim"))

@@ -13,13 +13,18 @@ from tailrace.up.folder import claimed, end_leftovers
 from tailrace.up.full_disk import FullDisk
 from tailrace.up.panel import PlainDisplay, make_display
 from tailrace.up.system import System
+from tailrace.up.upgrade import Upgrade
 from tailrace.up.vitals import Vitals
 
 REFRESH = 0.5
 
 
-async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: float | None) -> None:
+async def run_up(
+    data_dir: Path, settings: Settings, wanted: Ports, *, rate: float | None, offline_rebuild: bool = False
+) -> None:
     """Runs everything in ``data_dir`` until SIGINT or SIGTERM. Without a ``rate`` no producer starts.
+
+    Builds a new read model if an earlier version made the live one; ``offline_rebuild`` drops the old one first.
 
     Raises:
         TailraceError: a part can't be started.
@@ -29,7 +34,7 @@ async def run_up(data_dir: Path, settings: Settings, wanted: Ports, *, rate: flo
     with claimed(data_dir), make_display() as display:
         # leftovers of an earlier run may still hold the ports
         await asyncio.to_thread(end_leftovers, data_dir)
-        system = System(data_dir, wanted.choose(), settings, rate=rate)
+        system = System(data_dir, wanted.choose(), settings, rate=rate, offline_rebuild=offline_rebuild)
         try:
             await _start(system, display, data_dir, stop)
             if not stop.is_set():
@@ -84,6 +89,8 @@ async def _watch(system: System, display: PlainDisplay, data_dir: Path, stop: as
         system.endpoints.write(data_dir)
 
     watchers = [asyncio.create_task(child.watch(stop, changed)) for child in system.children.values()]
+    upgrade = Upgrade(data_dir, system.endpoints.database, display).run()
+    watchers.append(asyncio.create_task(upgrade))
     vitals = Vitals(system.endpoints.query)
     full_disk = FullDisk(system.children["nats"], data_dir, system.endpoints.command)
     try:

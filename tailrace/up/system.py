@@ -12,15 +12,18 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from contracts.errors import LogUnavailableError, OldGenerationError, TailraceError
+from contracts.errors import LogUnavailableError, TailraceError
 from migrations.bootstrap import ensure_database
+from migrations.catalogue import get_live_model
 from migrations.projections import list_projections
 from migrations.roles import ensure_reader
 from migrations.streams import ensure_streams
 from migrations.upcasters import located
 from projection.declared.files import located as located_projections
+from projection.offline import rebuild_offline
 from runtime.log.connect import connect_nats
 from runtime.log.permissions import PERMISSIONS
+from runtime.postgres import connect
 from runtime.settings import Settings
 from tailrace.embedded.nats import EmbeddedNats, random_passwords
 from tailrace.embedded.ports import Ports, require_free
@@ -57,13 +60,16 @@ def fitting_limits(free: int, settings: Settings) -> dict[str, str]:
 class System:
     """The servers and services of one run in a data folder."""
 
-    def __init__(self, data_dir: Path, ports: Ports, settings: Settings, *, rate: float | None) -> None:
+    def __init__(
+        self, data_dir: Path, ports: Ports, settings: Settings, *, rate: float | None, offline_rebuild: bool = False
+    ) -> None:
         self.nats = EmbeddedNats(data_dir / "nats", ports.nats, passwords=random_passwords())
         self.postgres = EmbeddedPostgres(data_dir / POSTGRES, data_dir / "postgres.secret", ports.postgres)
         self._settings = settings
         self._data_dir = data_dir
         self._ports = ports
         self._rate = rate
+        self._offline_rebuild = offline_rebuild
         self._projections = located_projections(settings)
         self.children: dict[str, Child] = {}
 
@@ -100,6 +106,8 @@ class System:
         )
         await self._prepare_database()
         await self.prepare_streams()
+        if self._offline_rebuild:
+            await self._rebuild_offline()
 
     async def start_services(self) -> None:
         """Starts the services and waits until each is ready.
@@ -194,7 +202,10 @@ class System:
     async def _projector_settled(self, connection: "asyncpg.Connection") -> bool:
         # one that exited refuses this log: the operator has to decide, and needs the other services for that
         process = self.children["projection"].process
-        return (process is not None and process.returncode is not None) or await _projector_is_active(connection)
+        if process is not None and process.returncode is not None:
+            return True
+        # after an upgrade, no model is projected before its replay
+        return await _projector_is_active(connection) or not (await get_live_model(connection)).is_current
 
     async def _nats_answers(self) -> bool:
         try:
@@ -242,16 +253,21 @@ class System:
 
     async def _prepare_database(self) -> None:
         dsn = self.postgres.dsn(self._settings.db_name)
-        try:
-            await ensure_database(self._settings.model_copy(update={"database": dsn}))
-        except OldGenerationError as error:
-            advice = f"move {self.postgres.data_dir} away and start again, and up builds the tables from the log"
-            raise OldGenerationError(error.what, advice) from None
+        await ensure_database(self._settings.model_copy(update={"database": dsn}))
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
             # psql and Grafana may use the address of an existing .env
             connection = await asyncpg.connect(dsn)
             await ensure_reader(connection, self._settings.db_user, self._settings.db_pass)
             await connection.close()
+
+    async def _rebuild_offline(self) -> None:
+        client = await connect_nats(self.nats.url, "up", allow_reconnect=False)
+        connection = await connect(self.postgres.dsn(self._settings.db_name), name="up")
+        try:
+            await rebuild_offline(client, connection, self._settings)
+        finally:
+            await connection.close()
+            await client.close()
 
 
 async def _projector_is_active(connection: "asyncpg.Connection") -> bool:

@@ -19,6 +19,7 @@ from tailrace.endpoints import settings_for
 from tests.support.docs_page import Page
 from tests.support.log_damage import blocks, copy_files, damage_block, restore_files
 from tests.support.operator import UP, Follows, Operator, at, environment, needs_nats_command
+from tests.support.previous_version import PreviousVersion
 from tests.support.servers import NatsServer, running_nats
 from tests.support.up import UpRun, running_up
 
@@ -176,6 +177,22 @@ def test_a_database_of_an_older_version_is_migrated(own: Settings, operator: Ope
     operator.shows("the database is not up to date", operator.serve("projection")[0].ended(1))
     operator.follow("Upgrading 1")
     operator.shows("the database is up to date", operator.type("tailrace migrate"))
+
+
+@follows("Upgrading to other tables 1", "Upgrading to other tables 2")
+def test_a_model_of_the_version_before_is_succeeded_by_a_replay_and_can_be_returned_to(
+    own: Settings, operator: Operator, previous_version: PreviousVersion
+) -> None:
+    operator.put(20)
+    own = operator.use(own.model_copy(update={"database": f"{own.dsn}_old"}))
+    previous_version.run("replay", "--into", own.dsn, environment={"TAILRACE_NATS_URL": own.nats_url})
+    operator.type("tailrace migrate")
+    operator.serve("projection")
+    operator.put(10)
+    operator.follow("Upgrading to other tables 1")
+    assert operator.counted() == 30
+    operator.follow("Upgrading to other tables 2")
+    assert operator.counted() == 20
 
 
 def test_a_projection_stops_if_most_entries_are_invalid_or_parks_them_all(own: Settings, operator: Operator) -> None:

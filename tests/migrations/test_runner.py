@@ -11,7 +11,7 @@ import pytest
 from contracts.errors import ConfigurationError, ConflictError, SchemaError
 from migrations import runner
 from migrations.catalogue import Model, get_live_model
-from migrations.files import Migration, database_migrations, model_migrations, read_migrations
+from migrations.files import GENERATION, Migration, database_migrations, model_migrations, read_migrations
 from migrations.runner import migrate, require_current_schema
 from runtime.settings import Settings
 from tailrace.embedded.postgres import EmbeddedPostgres
@@ -100,7 +100,9 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database: s
     await connection.close()
 
 
-async def test_a_database_of_another_generation_is_refused_and_not_changed(empty_database: str) -> None:
+async def test_a_model_that_the_version_before_has_not_finished_is_refused_and_not_changed(
+    empty_database: str,
+) -> None:
     connection = await asyncpg.connect(empty_database, server_settings={"timezone": "UTC"})
     await connection.execute(
         "create schema tailrace; create schema model_1;"
@@ -115,11 +117,39 @@ async def test_a_database_of_another_generation_is_refused_and_not_changed(empty
     )
     await connection.execute("insert into tailrace.models (name, flavour, live) values ('model_1', 'postgres', true)")
     for refused in (migrate(connection, SETTINGS), require_current_schema(connection)):
-        with pytest.raises(SchemaError, match=r"model_1 has the tables of generation 1.*`tailrace replay --into`"):
+        with pytest.raises(SchemaError, match=r"model_1 .*is not up to date: start the version before"):
             await refused
     assert await connection.fetchval("select count(*) from tailrace.migrations") == 1
     assert (await get_live_model(connection)).generation == 1
     await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("generation", "sentence"),
+    [
+        (GENERATION - 2, r"model_1 has the tables of an earlier version .*`tailrace replay --into`"),
+        (GENERATION + 1, r"model_1 was made by a newer Tailrace .*: use the newer version"),
+    ],
+)
+async def test_models_of_other_generations_than_this_and_the_one_before_are_refused(
+    connection: asyncpg.Connection, generation: int, sentence: str
+) -> None:
+    await connection.execute("update tailrace.models set generation = $1", generation)
+    with pytest.raises(SchemaError, match=sentence):
+        await migrate(connection, SETTINGS)
+    with pytest.raises(SchemaError, match=sentence):
+        await require_current_schema(connection)
+
+
+async def test_migrations_that_a_generation_adds_are_recorded_apart_from_those_of_the_one_before(
+    connection: asyncpg.Connection,
+) -> None:
+    recorded = await connection.fetch("select scope, number from tailrace.migrations where scope like 'database%'")
+    assert {tuple(row) for row in recorded} >= {("database", 3), ("database_2", 4)}
+    # as the first versions of this generation recorded them
+    await connection.execute("update tailrace.migrations set scope = 'database' where scope = 'database_2'")
+    await require_current_schema(connection)
+    assert await migrate(connection, SETTINGS) == []
 
 
 async def test_a_statement_that_needs_no_transaction_gets_none_and_is_done_once(

@@ -53,7 +53,7 @@ async def test_a_page_has_the_documented_shape(
             }
         ],
         "next": IsStr(),
-        "as_of": {"cursor": await cursor_of(log, 2), "revision": 0, "kept_from": None},
+        "as_of": {"cursor": await cursor_of(log, 2), "revision": 0, "stale": False, "kept_from": None},
     }
     EventsPage.model_validate(page, extra="forbid")
     last = await get_events(query, limit=1, before=page["next"])
@@ -61,7 +61,11 @@ async def test_a_page_has_the_documented_shape(
 
 
 async def test_an_empty_read_model_has_an_empty_page_and_no_position(query: QueryService) -> None:
-    nothing: dict[str, Any] = {"events": [], "next": None, "as_of": {"cursor": None, "revision": 0, "kept_from": None}}
+    nothing: dict[str, Any] = {
+        "events": [],
+        "next": None,
+        "as_of": {"cursor": None, "revision": 0, "stale": False, "kept_from": None},
+    }
     questions: list[dict[str, Any]] = [{}, {"event_type": ">"}, {"user_id": 1}, {"from": "-24h"}]
     for question in questions:
         assert await get_events(query, **question) == nothing

@@ -86,6 +86,7 @@ async def test_a_projected_event_has_its_place_in_the_log(
         "as_of": {
             "cursor": (await place_of(log, 6))["cursor"],
             "revision": 0,
+            "stale": False,
             "lag_events": 0,
             "lag_seconds": 0.0,
         },

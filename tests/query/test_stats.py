@@ -57,6 +57,7 @@ async def test_the_answer_has_the_documented_shape(
             "lag_events": 0,
             "lag_seconds": 0.0,
             "late_pending": 0,
+            "stale": False,
         },
     }
 
@@ -227,6 +228,7 @@ async def test_the_lag_is_the_number_of_uncounted_entries(
         "lag_events": 0,
         "lag_seconds": 0.0,
         "parked": 1,
+        "stale": False,
         "started_at": IsStr(regex=r".*Z"),
         "problem": None,
     }

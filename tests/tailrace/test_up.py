@@ -269,23 +269,3 @@ async def send_and_try_the_rest(address: str) -> dict[str, str]:
         refused[subject.lower()] = str(await asyncio.wait_for(errors.get(), 10)).lower()
     await client.close()
     return {subject.lower(): reason for subject, reason in refused.items()}
-
-
-def test_tables_of_an_earlier_generation_are_built_again_once_they_are_moved_away(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
-    with running_up(data_dir, QUIET) as run:
-        endpoints = run.until_ready()
-        send(endpoints, 20)
-        run.until("the events in /stats", lambda: counted(endpoints) == 20)
-        asyncio.run(execute(endpoints["database"], "update tailrace.models set generation = 1"))
-    assert f"move {data_dir / 'postgres'} away and start again" in refusal(data_dir)
-    (data_dir / "postgres").rename(tmp_path / "postgres")
-    with running_up(data_dir, QUIET) as run:
-        endpoints = run.until_ready()
-        run.until("the events in /stats", lambda: counted(endpoints) == 20)
-
-
-async def execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(statement)
-    await connection.close()

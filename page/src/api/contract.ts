@@ -121,6 +121,7 @@ export interface Stats {
     lag_events: number | null;
     lag_seconds: number | null;
     late_pending: number;
+    stale: boolean;
   };
 }
 
@@ -141,6 +142,8 @@ export interface Status {
   lag_events: number | null;
   lag_seconds: number | null;
   parked: number | null;
+  /** After an upgrade, the old read model answers while the new one is built. */
+  stale: boolean | null;
   /** null: no problem. */
   problem: { code: string; message: string } | null;
 }

@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Status } from "../api/contract.ts";
 import { count, many, rate } from "../format/numbers.ts";
+import { dayAndTime } from "../format/times.ts";
 import { useModel } from "../model.ts";
 
 const SHOWN_LAG = 1; // s: a shorter lag is not mentioned
@@ -36,8 +37,15 @@ function summarize(status: Status | null | undefined): { tone: "live" | "wait" |
   if (status.lag_events === null) return { tone: "wait", text: "Lag unknown" };
   const seconds = status.lag_seconds ?? 0;
   const tone = seconds > LATE || status.parked ? "wait" : "live";
+  if (status.stale) return { tone: "wait", text: `Rebuilding, data as of ${asOf(seconds)}` };
   if (status.lag_events === 0 || seconds < SHOWN_LAG) return { tone, text: "Up to date" };
   return { tone, text: `${many(status.lag_events, "entry", "entries")} behind, ${rate(seconds)} s` };
+}
+
+/** When the oldest entry that is not counted was logged. */
+function asOf(seconds: number): string {
+  const now = Date.now();
+  return dayAndTime(now - 1000 * seconds, now);
 }
 
 function Details({ status }: { status: Status | null | undefined }): JSX.Element {
