@@ -13,6 +13,7 @@ from query.page.routes import page_routes
 from query.problems import answer_problems, describe_problems
 from query.projections.routes import projections_routes
 from query.retention.routes import retention_routes
+from query.stats.embed import EMBEDDABLE, embed_routes
 from query.stats.routes import stats_routes
 from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.docs_pages import docs_routes
@@ -29,6 +30,7 @@ RULES = Rules(
     default="read",
     paths={"/metrics": "metrics"},
     open=(*OPEN_PATHS, "/", "/assets/", "/icon.svg", "/theme.js", "/ping"),
+    embeddable=EMBEDDABLE,
     has_page=True,
 )
 """Which keys the paths need. The guard itself shows the login page at ``/``."""
@@ -58,6 +60,7 @@ def make_app(
     app.include_router(page_routes(command_port=command_port))
     app.include_router(health_routes(pools.health, log, lambda: clients.count))
     app.include_router(stats_routes(pools, log, stats_timeout))
+    app.include_router(embed_routes(pools.questions, log, stats_timeout))
     app.include_router(retention_routes(pools.questions, log, stats_timeout))
     app.include_router(events_routes(pools.questions, log, stats_timeout))
     app.include_router(projections_routes(pools.questions, log, stats_timeout))

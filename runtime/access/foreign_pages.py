@@ -68,8 +68,13 @@ class PagePolicy:
             sister_ports=[settings.command_port, settings.query_port],
         )
 
-    def refusal(self, method: str, headers: Headers, key_origins: frozenset[str] = frozenset()) -> Refusal | None:
-        """Returns why a request is refused; None if it is allowed. ``key_origins`` are allowed too."""
+    def refusal(
+        self, method: str, headers: Headers, key_origins: frozenset[str] = frozenset(), *, embedded: bool = False
+    ) -> Refusal | None:
+        """Returns why a request is refused; None if it is allowed. ``key_origins`` are allowed too.
+
+        ``embedded``: pages of any site may show the answer, in a frame or as an image, which they can't read.
+        """
         hosts = headers.getlist("host")
         authority = _authority(hosts[0]) if len(hosts) == 1 else None
         if hosts and (authority is None or not self._knows(authority)):
@@ -82,7 +87,7 @@ class PagePolicy:
             shown = ", ".join(origins)[:_SHOWN]
             return Refusal(403, "Foreign origin", f"the origin {shown!r} is not in TAILRACE_ALLOWED_ORIGINS")
         if headers.get("sec-fetch-site") == "cross-site":
-            if headers.get("sec-fetch-mode") == "navigate" and method in _NAVIGATION:
+            if (embedded or headers.get("sec-fetch-mode") == "navigate") and method in _NAVIGATION:
                 return None
             return Refusal(403, "Foreign origin", "a page of another site sent this request")
         return None

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.errors import LogUnavailableError
 from runtime.access.foreign_pages import PagePolicy
-from runtime.access.keys import Key, KeyRing, Kind
+from runtime.access.keys import Key, KeyRing, Kind, question_of
 from runtime.access.login import LOGIN_HEADERS, login_page
 from runtime.access.refusals import Refusal, send_refusal
 from runtime.access.sessions import COOKIE, SESSION_LIFETIME, TICKET_LIFETIME, Tickets, key_of_session, new_session
@@ -29,13 +29,14 @@ _MAX_KNOWN_HOSTS = 100
 class Rules:
     """Which kind of key a path needs. A path in ``open`` (or below one that ends in /) needs none.
 
-    Web pages of any origin may load a path in ``public``.
+    Web pages of any origin may load a path in ``public``, and show one in ``embeddable`` in a frame or as an image.
     """
 
     default: Kind
     paths: Mapping[str, Kind] = field(default_factory=dict)
     open: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
+    embeddable: tuple[str, ...] = ()
     has_page: bool = False
     """Whether the service has a web page to log in to."""
 
@@ -86,7 +87,10 @@ class AccessGuard:
         headers = Headers(scope=scope)
         refusal = None
         if not is_plain:
-            refusal = self._access.pages.refusal(scope.get("method", ""), headers, self._access.key_origins)
+            embedded = scope["path"] in self._access.rules.embeddable
+            scope["frame_ancestors"] = tuple(sorted(self._access.pages.origins))
+            method = scope.get("method", "")
+            refusal = self._access.pages.refusal(method, headers, self._access.key_origins, embedded=embedded)
         if refusal is None and self._access.ring is not None and not _is_preflight(scope, headers):
             if (own := await self._own_route(scope, receive, headers)) is not None:
                 await own(scope, receive, send)
@@ -122,14 +126,18 @@ class AccessGuard:
         if not ring.is_current:
             detail = "the keys are not known: the log does not answer"
             return Refusal(503, "Log unavailable", detail, {"Retry-After": "1"})
+        text = _take(scope, "key") if scope["path"] in self._access.rules.embeddable else ""
+        asked = question_of(scope["path"], scope["query_string"].decode("latin-1"))
         try:
-            key = await self._key_of(scope, headers, ring)
+            key = ring.find(text) if text else await self._key_of(scope, headers, ring)
         except LogUnavailableError as error:
             return Refusal(503, "Log unavailable", str(error), {"Retry-After": "1"})
         if key is None:
             detail = f"a valid {kind} key is needed: send the header Authorization: Bearer <key>"
             return Refusal(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-        if not key.permits(kind):
+        if key.kind == "embed" and key.question == asked:
+            scope["frame_ancestors"] = key.origins or ("*",)
+        elif not key.permits(kind):
             return Refusal(403, "Forbidden", f"a {key.kind} key does not permit this: a {kind} key is needed")
         origin = headers.get("origin")
         if key.origins and origin is not None and origin not in key.origins:
@@ -141,7 +149,7 @@ class AccessGuard:
             return ring.find(text)
         if cookie := _cookie(headers):
             return key_of_session(cookie, ring)
-        if self._access.tickets is not None and (ticket := _take_ticket(scope)):
+        if self._access.tickets is not None and (ticket := _take(scope, "ticket")):
             return await self._access.tickets.redeem(ticket, ring)
         return None
 
@@ -238,10 +246,10 @@ def _cookie(headers: Headers) -> str:
     return ""
 
 
-def _take_ticket(scope: Scope) -> str:
-    """Removes the ticket from a request's query, since the routes do not know the parameter."""
-    if b"ticket=" not in scope["query_string"]:
+def _take(scope: Scope, parameter: str) -> str:
+    """Removes a parameter from a request's query, since the routes do not know it."""
+    if parameter.encode() + b"=" not in scope["query_string"]:
         return ""
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    scope["query_string"] = urlencode([pair for pair in pairs if pair[0] != "ticket"]).encode()
-    return next((value for name, value in pairs if name == "ticket"), "")
+    scope["query_string"] = urlencode([pair for pair in pairs if pair[0] != parameter]).encode()
+    return next((value for name, value in pairs if name == parameter), "")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -22,7 +23,7 @@ from runtime.log.client import LogClient
 from runtime.log.errors import JetStreamApiError, StreamMissingError
 from runtime.settings import Settings
 
-Kind = Literal["write", "read", "metrics"]
+Kind = Literal["write", "read", "metrics", "embed"]
 
 POLL_INTERVAL = 1.0
 KEEP_LAST = 15 * 60.0
@@ -37,7 +38,10 @@ logger = logging.getLogger("tailrace.access")
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A key as it is stored. ``rate`` is requests per second; ``origins`` are the web pages that may send the key."""
+    """A key as it is stored. ``rate`` is requests per second; ``origins`` are the web pages that may send the key.
+
+    An embed key permits one ``question``, a path with its query, and pages of ``origins`` may show the answer.
+    """
 
     id: str
     kind: Kind
@@ -47,6 +51,7 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     origins: tuple[str, ...] = ()
     rate: float | None = None
     revoked_at: datetime | None = None
+    question: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -124,7 +129,13 @@ class KeyStore:
         return (await self._read())[0]
 
     async def create(
-        self, kind: Kind, *, name: str = "", origins: Iterable[str] = (), rate: float | None = None
+        self,
+        kind: Kind,
+        *,
+        name: str = "",
+        origins: Iterable[str] = (),
+        rate: float | None = None,
+        question: str = "",
     ) -> Created:
         """Creates and stores a key.
 
@@ -134,7 +145,7 @@ class KeyStore:
         """
         key_id = secrets.token_hex(4)
         text = f"tr_{kind}_{key_id}_{secrets.token_urlsafe(24)}"
-        key = Key(key_id, kind, hash_of(text), _now(), name, tuple(origins), rate)
+        key = Key(key_id, kind, hash_of(text), _now(), name, tuple(origins), rate, question=question)
         await self._change(lambda keys: [*keys, key])
         return Created(key, text)
 
@@ -173,7 +184,9 @@ class KeyStore:
             LogUnavailableError: the log's server does not answer.
         """
         found = await self._active(key_id)
-        return await self.create(found.kind, name=found.name, origins=found.origins, rate=found.rate)
+        return await self.create(
+            found.kind, name=found.name, origins=found.origins, rate=found.rate, question=found.question
+        )
 
     async def _active(self, key_id: str) -> Key:
         for key in await self.read():
@@ -231,6 +244,11 @@ async def watch_keys(store: KeyStore, ring: KeyRing) -> None:
 def authorization(text: str | None) -> dict[str, str]:
     """Returns the headers that send a key; none without a key."""
     return {"Authorization": f"Bearer {text}"} if text else {}
+
+
+def question_of(path: str, query: str) -> str:
+    """Returns a path and its query in one form, whatever the order of the parameters."""
+    return f"{path}?{urlencode(sorted(parse_qsl(query, keep_blank_values=True)))}"
 
 
 def hash_of(text: str) -> str:

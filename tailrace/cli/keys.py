@@ -8,8 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from contracts.errors import ConfigurationError
+from query.stats.embed import EMBEDDABLE
 from runtime.access.foreign_pages import parse_origin
-from runtime.access.keys import Created, Key, KeyStore
+from runtime.access.keys import Created, Key, KeyStore, question_of
 from runtime.printable import printable
 from runtime.settings import Settings
 from tailrace.cli.connections import open_log
@@ -25,6 +27,7 @@ class Kind(StrEnum):
     write = "write"
     read = "read"
     metrics = "metrics"
+    embed = "embed"
 
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `tailrace keys list` shows it.")]
@@ -37,7 +40,10 @@ def _group() -> None:
 
 @app.command()
 def create(
-    kind: Annotated[Kind, typer.Argument(help="write: send events. read: query and watch. metrics: only /metrics.")],
+    kind: Annotated[
+        Kind,
+        typer.Argument(help="write: send events. read: query and watch. metrics: /metrics only. embed: a --question."),
+    ],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
     origin: Annotated[
         list[str] | None,
@@ -46,11 +52,22 @@ def create(
     rate: Annotated[
         float | None, typer.Option(min=0.01, help="Requests per second that the key permits.", show_default="no limit")
     ] = None,
+    question: Annotated[
+        str,
+        typer.Option(help="What an embed key permits: '/embed?event_type=order&from=-24h'.", show_default=False),
+    ] = "",
     data_dir: DataDir = None,
 ) -> None:
     """Create a key and print it. It is shown only once."""
     origins = [parse_origin(one) for one in origin or []]
-    run_to_end(_create(settings_for(data_dir), kind, name, origins, rate))
+    path, _, query = question.partition("?")
+    if (kind is Kind.embed) != (path in EMBEDDABLE):
+        raise ConfigurationError(
+            f"--question {question!r}: an embed key, and no other, has a question that starts with "
+            + " or ".join(EMBEDDABLE)
+        )
+    asked = question_of(path, query) if question else ""
+    run_to_end(_create(settings_for(data_dir), kind, name, origins, rate, asked))
 
 
 @app.command("list")
@@ -71,9 +88,11 @@ def revoke(key: KeyId, data_dir: DataDir = None) -> None:
     run_to_end(_revoke(settings_for(data_dir), key))
 
 
-async def _create(settings: Settings, kind: Kind, name: str, origins: list[str], rate: float | None) -> None:
+async def _create(
+    settings: Settings, kind: Kind, name: str, origins: list[str], rate: float | None, question: str
+) -> None:
     async with open_log(settings, "keys") as client:
-        created = await KeyStore(client).create(kind.value, name=name, origins=origins, rate=rate)
+        created = await KeyStore(client).create(kind.value, name=name, origins=origins, rate=rate, question=question)
     _show_created(created)
 
 
@@ -102,7 +121,7 @@ async def _list(settings: Settings, *, as_json: bool) -> None:
         console.print("there are no keys")
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("id", "kind", "name", "created", "revoked", "rate", "origins"):
+    for column in ("id", "kind", "name", "created", "revoked", "rate", "origins", "question"):
         table.add_column(column, overflow="fold")
     for key in keys:
         table.add_row(*_row(key))
@@ -120,6 +139,7 @@ def _row(key: Key) -> tuple[str, ...]:
         revoked,
         rate,
         ", ".join(key.origins) or "–",
+        printable(key.question) or "–",
     )
 
 
