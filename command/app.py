@@ -61,12 +61,12 @@ def build_app(
         return answer_live()
 
     async def is_ready(request: Request) -> Response:
-        return await answer_ready({"log": ready})
+        return await answer_ready({"log": ready}, request.scope)
 
     async def counts(request: Request) -> Response:
         return _json(status())
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/events", events, methods=["POST"]),
             Route("/health", is_ready),
@@ -80,6 +80,8 @@ def build_app(
         ],
         exception_handlers={HTTPException: http_problem},
     )
+    app.router.redirect_slashes = False  # a redirect repeats the request's Host
+    return app
 
 
 def _json(value: object) -> Response:

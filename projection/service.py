@@ -85,7 +85,7 @@ def make_app(log: Check, models: Check, registry: CollectorRegistry) -> Starlett
         return answer_live()
 
     async def ready(request: Request) -> Response:
-        return await answer_ready({"log": log, "models": models})
+        return await answer_ready({"log": log, "models": models}, request.scope)
 
     app = Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready)])
     serve_metrics(app, registry)

@@ -55,6 +55,7 @@ def make_app(
     """
     # FastAPI's default pages load their scripts from a CDN
     app = FastAPI(title="Tailrace query", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app.router.redirect_slashes = False  # a redirect repeats the request's Host
     answer_problems(app)
     describe_problems(app)
     app.include_router(page_routes(command_port=command_port))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import asyncpg
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
@@ -50,9 +50,9 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, live_clients: Callable[[
         responses=documented(503),
     )
     @router.get("/health", response_model=Readiness, responses=documented(503), include_in_schema=False)
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """Answers 200 if the database and the log answer, 503 otherwise."""
-        return await answer_ready({"database": lambda: _ask_database(pool), "log": log.state})
+        return await answer_ready({"database": lambda: _ask_database(pool), "log": log.state}, request.scope)
 
     @router.get("/status", summary="State of the pipeline")
     async def status() -> Status:

@@ -98,7 +98,7 @@ def _rates(log: Status, model: Status, minute_ago: "asyncpg.Record") -> Status:
     """Returns events per second since a sample of about a minute ago."""
     seconds = minute_ago["seconds"]
     return {
-        "in_per_second": round((log["last_seq"] - minute_ago["log_last_seq"]) / seconds, 1),
+        "in_per_second": round(max(log["last_seq"] - minute_ago["log_last_seq"], 0) / seconds, 1),
         "projected_per_second": round((model["seq"] - minute_ago["projected_seq"]) / seconds, 1),
     }
 
@@ -168,7 +168,7 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         extension = await connection.fetchval("select extversion from pg_extension where extname = 'timescaledb'")
         projectors = await connection.fetchrow(read_sql("tailrace", "projectors"))
         error = await read_projector_error(connection, live.name)
-        minute_ago = await connection.fetchrow(read_sql("tailrace", "minute_ago"))
+        minute_ago = await connection.fetchrow(read_sql("tailrace", "minute_ago"), live.name)
         models = await list_models(connection)
         others = await _read_other_models(connection, models)
         found["projections"], troubles = await read_projections(connection)

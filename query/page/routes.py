@@ -10,9 +10,8 @@ from starlette.responses import Response
 from query.page.files import PageFile, built_files, not_built
 
 _HEADERS = {
-    # ws: and wss: because some browsers do not include them in 'self'
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }

@@ -18,6 +18,7 @@ from runtime.access.login import LOGIN_HEADERS, login_page
 from runtime.access.refusals import Refusal, send_refusal
 from runtime.access.sessions import COOKIE, SESSION_LIFETIME, TICKET_LIFETIME, Tickets, key_of_session, new_session
 from runtime.budget import Budget
+from runtime.health import ANONYMOUS
 
 OPEN_PATHS = ("/health", "/health/", "/docs", "/docs/", "/asyncapi", "/asyncapi.json", "/openapi.json")
 """Paths of every service that need no key: they show no events."""
@@ -122,6 +123,9 @@ class AccessGuard:
     async def _check_key(self, scope: Scope, headers: Headers, ring: KeyRing) -> Refusal | None:
         kind = self._access.rules.kind_of(scope["path"])
         if kind is None:
+            key = ring.find(text) if (text := _bearer(headers)) is not None else None
+            if key is None or not key.permits("metrics"):
+                scope.setdefault("state", {})[ANONYMOUS] = True
             return None
         if not ring.is_current:
             detail = "the keys are not known: the log does not answer"

@@ -1,9 +1,12 @@
 """One child process: its start, its restarts with growing delays, and its stop."""
 
 import asyncio
+import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +18,8 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 30.0
 STABLE_AFTER = 30.0
 """Seconds of running after which the delay starts at the first again."""
+MAX_LOG = 64 * 1024 * 1024
+"""Bytes of a log file before it is rotated; there is one rotated file of each."""
 
 _FATAL = ("FATAL: ", "PANIC: ", "[FTL] ")
 """Markers of the line in which Postgres and nats-server log why they exit."""
@@ -82,6 +87,14 @@ class Child:
             delay = min(delay * 2, LONGEST_DELAY)
             await self.start()
             changed(f"{self.name} restarted (pid {self.pid})")
+
+    def rotate_log(self) -> None:
+        """Moves the output to ``<name>.1`` if it has become large. What is written meanwhile may be lost."""
+        with suppress(OSError):
+            if self.log_file.stat().st_size > MAX_LOG:
+                rotated = self.log_file.with_name(f"{self.log_file.name}.1")
+                shutil.copy2(self.log_file, rotated)  # with its permissions
+                os.truncate(self.log_file, 0)  # the process appends to the open file
 
     async def stop(self, timeout: float) -> None:
         """Sends the stop signal, and SIGKILL after ``timeout`` seconds."""

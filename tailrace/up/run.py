@@ -96,6 +96,8 @@ async def _watch(system: System, display: PlainDisplay, data_dir: Path, stop: as
     try:
         while not stop.is_set():
             display.show(system.children, await vitals.read())
+            for child in system.children.values():
+                child.rotate_log()
             if sentence := await full_disk.check():
                 display.say(sentence)
             await sleep_until_stop(stop, REFRESH)

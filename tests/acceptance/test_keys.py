@@ -96,6 +96,16 @@ async def test_a_key_opens_what_its_kind_permits(
             assert answer.is_success or answer.status_code == 403, (url, kind)
 
 
+async def test_health_shows_no_detail_without_a_key(
+    services: Mapping[str, str], keys: dict[str, Created], http: httpx.AsyncClient
+) -> None:
+    for name in ("command", "query", "projection"):
+        url = f"{services[name]}/health/ready"
+        assert (await http.get(url)).json() == {"status": "ok"}
+        assert (await http.get(url, headers=using(keys["write"]))).json() == {"status": "ok"}
+        assert "log" in (await http.get(url, headers=using(keys["read"]))).json()
+
+
 async def test_a_stream_needs_a_read_key_or_a_ticket_which_works_once(
     services: Mapping[str, str], keys: dict[str, Created], http: httpx.AsyncClient
 ) -> None:

@@ -160,6 +160,7 @@ async def test_other_methods_and_paths_are_problems(command: Command) -> None:
     assert wrong_method.headers["allow"] == "POST"
     wrong_path = await command.http.post("/nowhere")
     assert (wrong_path.status_code, wrong_path.json()["detail"]) == (404, "there is nothing at /nowhere")
+    assert (await command.http.get("/status/")).status_code == 404  # a redirect would repeat the Host header
 
 
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read(settings: Settings, log: LogClient) -> None:

@@ -17,6 +17,8 @@ async def test_the_page_is_served_whole_without_other_origins(page_tools: Path, 
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    assert "connect-src 'self';" in policy
+    assert (await query.http.get("/stats/")).status_code == 404  # a redirect would repeat the Host header
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", page.text)
     parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert len(parts) > 5

@@ -1,6 +1,7 @@
 """Restarts of a child process of ``up``: their delays, and their order after a dependency."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tailrace.up.child import Child
+from tests.support.waiting import until
 
 
 class Watched:
@@ -82,3 +84,25 @@ async def test_a_restart_waits_for_a_dependency(tmp_path: Path, dependency: Chil
         assert delays(await watched.until(1)) == ["after server"]
         await dependency.start()
         assert "service restarted" in (await watched.until(2))[1]
+
+
+async def test_a_large_log_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailrace.up.child.MAX_LOG", 10)
+    log, rotated = tmp_path / "service.log", tmp_path / "service.log.1"
+    log.touch(mode=0o600)
+    child = Child("service", ["sh", "-c", "echo a long line; read go < go; echo short"], log, {})
+    os.mkfifo(tmp_path / "go")
+    child.command[2] = child.command[2].replace("< go", f"< {tmp_path}/go")
+    await child.start()
+
+    async def has_written() -> bool:
+        return log.stat().st_size > 10
+
+    await until(has_written)
+    child.rotate_log()
+    (tmp_path / "go").write_text("on\n")
+    assert child.process is not None
+    await child.process.wait()
+    child.rotate_log()
+    assert (rotated.read_text(), log.read_text()) == ("a long line\n", "short\n")
+    assert rotated.stat().st_mode & 0o777 == 0o600

@@ -100,6 +100,9 @@ async def test_rates_are_those_since_the_sample_a_minute_ago(
     found = json.loads(run_tailrace(settings, "status", "--json").stdout)
     assert 1 < found["in_per_second"] <= 2
     assert 0.5 < found["projected_per_second"] <= 1
+    await connection.execute("update tailrace.pipeline_samples set model = 'model_9', projected_seq = 1000")
+    found = json.loads(run_tailrace(settings, "status", "--json").stdout)
+    assert found["projected_per_second"] is None  # before a cutover, another model was live
 
 
 def test_watch_repeats_the_status_until_interrupted(settings: Settings, log: LogClient) -> None:
