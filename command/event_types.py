@@ -4,6 +4,7 @@ from typing import Any
 
 from contracts.errors import EventRejectedError
 from contracts.subjects import EVENTS, LOG_STREAM, event_type_of, subject_of
+from runtime.budget import Budget
 from runtime.log.client import LogClient
 
 
@@ -13,9 +14,12 @@ class EventTypes:
     The limit is soft: services in parallel can each accept a few more before they read each other's.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, per_minute: int = 500) -> None:
+        """``limit`` bounds all types, ``per_minute`` the new ones of each sender."""
         self._limit = limit
+        self._per_minute = per_minute
         self._subjects: dict[str, str] = {}
+        self._budgets: dict[str, Budget] = {}
 
     async def load(self, client: LogClient) -> None:
         """Replaces the known types by those of the log."""
@@ -29,11 +33,11 @@ class EventTypes:
     def __len__(self) -> int:
         return len(self._subjects)
 
-    def subject(self, event_type: str) -> str:
-        """Returns the subject of an event of this type.
+    def subject(self, event_type: str, sender: str = "") -> str:
+        """Returns the subject of an event of this type; ``sender`` is the id of its key, or empty.
 
         Raises:
-            EventRejectedError: ``too_many_event_types``: the type is new and the log is at its limit.
+            EventRejectedError: ``too_many_event_types``: the type is new, and the log or the sender is at its limit.
         """
         subject = self._subjects.get(event_type)
         if subject is None:
@@ -41,6 +45,13 @@ class EventTypes:
                 raise EventRejectedError(
                     "too_many_event_types",
                     f"event_type: {event_type!r} is new, and the log has reached its limit of {self._limit:,} types",
+                )
+            if sender not in self._budgets:
+                self._budgets[sender] = Budget(self._per_minute / 60, seconds=60)
+            if self._budgets[sender].spend():
+                raise EventRejectedError(
+                    "too_many_event_types",
+                    f"event_type: {event_type!r} is new, and a sender may add {self._per_minute:,} types a minute",
                 )
             subject = self._subjects[event_type] = subject_of(event_type)
         return subject

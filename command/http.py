@@ -16,6 +16,7 @@ from command.answers import Answer, Item, RefusedProblem, RejectedItem, Unstored
 from command.bodies import BadBodyError, split_body
 from command.ingest import Accepted, Ingest, Outcome, Refused, TooManyPendingError, Unstored
 from contracts.errors import LogFullError
+from runtime.access.guard import KEY
 from runtime.problems import problem
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -74,7 +75,7 @@ class EventsEndpoint:
         except TooManyPendingError as error:
             return problem(429, "Too many events at once", str(error), headers=RETRY_AFTER)
         with pending:
-            outcomes = await self._ingest.append_all(raws)
+            outcomes = await self._ingest.append_all(raws, scope.get("state", {}).get(KEY, ""))
         return self._account(outcomes, detail=detail)
 
     async def _read(self, length: bytes, receive: Receive, held: list[bytes]) -> None:

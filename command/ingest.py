@@ -131,14 +131,14 @@ class Ingest:
             return outcome
         raise outcome.error
 
-    async def append_all(self, raws: Sequence[bytes]) -> list[Outcome]:
-        """Validates events and appends them in order; one outcome for each, in order.
+    async def append_all(self, raws: Sequence[bytes], sender: str = "") -> list[Outcome]:
+        """Validates the events of a sender and appends them in order; one outcome for each, in order.
 
         After the first batch in which the log fails to acknowledge an event, the batches behind it are not tried.
         """
         outcomes: list[Outcome] = []
         for start in range(0, len(raws), BATCH):
-            batch = await self._append_batch(raws[start : start + BATCH])
+            batch = await self._append_batch(raws[start : start + BATCH], sender=sender)
             outcomes += batch
             for outcome in batch:
                 if isinstance(outcome, Refused):
@@ -156,6 +156,7 @@ class Ingest:
         raws: Sequence[bytes],
         new_id: Callable[[], UUID] = uuid7,
         default_created_at: datetime | None = None,
+        sender: str = "",
     ) -> list[Outcome]:
         now = datetime.now(UTC)
         read: list[Refused | Message] = []
@@ -170,7 +171,7 @@ class Ingest:
                 event = read_event(
                     raw, now=now, new_id=new_id, default_created_at=default_created_at, upcasters=self._upcasters
                 )
-                subject = self._event_types.subject(event.event_type)
+                subject = self._event_types.subject(event.event_type, sender)
             except EventRejectedError as error:
                 read.append(Refused(_readable_id(raw), error))
                 continue

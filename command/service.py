@@ -50,7 +50,7 @@ class CommandService:
         """
         self.settings = settings
         self.epochs: dict[str, str] = {}
-        self.event_types = EventTypes(settings.max_event_types)
+        self.event_types = EventTypes(settings.max_event_types, settings.max_new_event_types)
         self._tracing = tracing or Tracing()
         self._metrics = CommandMetrics()
         self._started_at = datetime.now(UTC)

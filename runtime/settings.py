@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     max_event_types: PositiveInt = Field(
         10_000, description="maximum number of event types; the log's server keeps each in memory"
     )
+    max_new_event_types: PositiveInt = Field(
+        500, description="new event types that one key, or all senders without a key, may add in a minute"
+    )
     upcasters: str | None = Field(
         None, description="upcasters for old event versions: an importable module, or a file ending in .py"
     )

@@ -35,6 +35,8 @@ Status = dict[str, Any]
 SERVICES: tuple[ServiceName, ...] = ("command", "projection", "query")
 TIMEOUT = 2.5
 """Seconds to wait for each part: longer than a service waits for the log and the database."""
+MANY_TYPES = 0.8
+"""Share of the possible event types that is a problem: the rest is refused."""
 _VERSION = re.compile(r'^tailrace_build_info\{.*?version="([^"]*)"', re.MULTILINE)
 
 
@@ -146,6 +148,11 @@ async def _read_log(settings: Settings, found: Status, problems: list[str]) -> N
     finally:
         await client.close()
     problems += [*find_losses(state), *streams.problems]
+    if state.subjects >= MANY_TYPES * settings.max_event_types:
+        problems.append(
+            f"the log has {state.subjects:,} of at most {settings.max_event_types:,} event types: find out who sends "
+            "new ones (`tailrace tail`), or raise TAILRACE_MAX_EVENT_TYPES"
+        )
     found |= {"lag_events": lag.events, "lag_seconds": lag.seconds}
     for one in found["projections"]:
         one["lag_events"] = count_entries(one["seq"] + 1, state.last_seq, state.gaps)

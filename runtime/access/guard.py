@@ -22,6 +22,8 @@ from runtime.health import ANONYMOUS
 
 OPEN_PATHS = ("/health", "/health/", "/docs", "/docs/", "/asyncapi", "/asyncapi.json", "/openapi.json")
 """Paths of every service that need no key: they show no events."""
+KEY = "tailrace.key"
+"""The id of the key that opened a request, in its ``scope["state"]``."""
 _MAX_LOGIN = 1024
 _MAX_KNOWN_HOSTS = 100
 
@@ -146,6 +148,7 @@ class AccessGuard:
         origin = headers.get("origin")
         if key.origins and origin is not None and origin not in key.origins:
             return Refusal(403, "Forbidden", "the key is bound to other origins")
+        scope.setdefault("state", {})[KEY] = key.id
         return self._spend(key)
 
     async def _key_of(self, scope: Scope, headers: Headers, ring: KeyRing) -> Key | None:

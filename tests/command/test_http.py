@@ -10,7 +10,9 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict, IsStr, IsUUID
 
+from command.event_types import EventTypes
 from contracts.cursors import Cursor, fingerprints_agree
+from contracts.errors import EventRejectedError
 from contracts.subjects import subject_of
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -223,6 +225,24 @@ async def test_the_number_of_event_types_is_limited(settings: Settings, log: Log
         assert answer.json()["accepted"] == 3
         assert answer.json()["rejected"] == [IsPartialDict(index=2, code="too_many_event_types")]
     assert (await log.state()).subjects == 2
+
+
+async def test_new_event_types_are_limited_by_the_minute(settings: Settings, log: LogClient) -> None:
+    async with running_command(settings.model_copy(update={"max_new_event_types": 2})) as command:
+        answer = await command.http.post("/events", json=[event(event_type=name) for name in "abcb"])
+        assert answer.json()["accepted"] == 3
+        message = "event_type: 'c' is new, and a sender may add 2 types a minute"
+        assert answer.json()["rejected"] == [IsPartialDict(index=2, code="too_many_event_types", message=message)]
+
+
+def test_each_sender_has_new_event_types_of_its_own() -> None:
+    types = EventTypes(100, per_minute=2)
+    for sender in ("one", "two"):
+        for name in ("a", "b"):
+            types.subject(f"{sender}.{name}", sender)
+        with pytest.raises(EventRejectedError):
+            types.subject("another", sender)
+        types.subject("one.a", sender)
 
 
 async def test_status_counts_outcomes(command: Command, log: LogClient) -> None:

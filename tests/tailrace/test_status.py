@@ -15,7 +15,7 @@ from dirty_equals import IsPartialDict
 
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tests.support.events import log_events, some_events
+from tests.support.events import event, log_event, log_events, some_events
 from tests.support.processes import NO_PROJECTION_SERVICE, run_tailrace, running_service, start_service
 from tests.support.projector import idle_projector, project
 from tests.support.waiting import until
@@ -103,6 +103,14 @@ async def test_rates_are_those_since_the_sample_a_minute_ago(
     await connection.execute("update tailrace.pipeline_samples set model = 'model_9', projected_seq = 1000")
     found = json.loads(run_tailrace(settings, "status", "--json").stdout)
     assert found["projected_per_second"] is None  # before a cutover, another model was live
+
+
+async def test_many_event_types_are_a_problem(log: LogClient, settings: Settings) -> None:
+    for number in range(4):
+        await log_event(log, event(f"type_{number}"))
+    found = run_tailrace(settings, "status", "--json", TAILRACE_MAX_EVENT_TYPES="5")
+    assert found.returncode == 1
+    assert "the log has 4 of at most 5 event types" in found.stdout
 
 
 def test_watch_repeats_the_status_until_interrupted(settings: Settings, log: LogClient) -> None:
