@@ -4,7 +4,7 @@ import asyncpg
 
 from contracts.cursors import Cursor
 from contracts.errors import ConflictError
-from migrations.catalogue import list_models, live_of
+from migrations.catalogue import Model, list_models, live_of
 from migrations.pipeline import find_losses, read_live_model
 from migrations.runner import migrate, migration_lock, require_current_schema
 from projection.cutover import drop_tables, projector_ended
@@ -16,10 +16,10 @@ LOCK_TIMEOUT = 15.0
 """Seconds to wait for projectors, and for readers of the tables."""
 
 
-async def rebuild_offline(client: LogClient, connection: "asyncpg.Connection", settings: Settings) -> list[str]:
-    """Drops every model and creates an empty live one, which the projection service fills. Returns the changes.
+async def rebuild_offline(client: LogClient, connection: "asyncpg.Connection", settings: Settings) -> list[Model]:
+    """Drops every model and creates an empty live one, which the projection service fills.
 
-    Changes nothing if the live model is of this generation.
+    Returns the dropped models: none if the live model is of this generation.
 
     Raises:
         ConflictError: the log does not have every event of the live model, or a projector is still active.
@@ -47,4 +47,5 @@ async def rebuild_offline(client: LogClient, connection: "asyncpg.Connection", s
     finally:
         for model in models:
             await connection.execute("select pg_advisory_unlock($1)", model.projector_lock)
-    return [*(f"dropped {model.name}" for model in models), *await migrate(connection, settings)]
+    await migrate(connection, settings)
+    return models

@@ -35,13 +35,14 @@ def migrate(
 async def _migrate(settings: Settings, *, dry_run: bool, offline_rebuild: bool) -> None:
     async with open_database(settings, "migrate") as connection:
         changes = await migrate_database(connection, settings, dry_run=dry_run)
-        if offline_rebuild and not dry_run:
-            async with open_log(settings, "migrate") as client:
-                changes += await rebuild_offline(client, connection, settings)
         for change in changes:
             typer.echo(f"{'would apply' if dry_run else 'applied'} {change}")
         if not changes:
             typer.echo("the database is up to date")
+        if offline_rebuild and not dry_run:
+            async with open_log(settings, "migrate") as client:
+                for model in await rebuild_offline(client, connection, settings):
+                    typer.echo(f"dropped {model.name}")
         if not dry_run and (advice := upgrade_advice(await list_models(connection))):
             typer.echo(advice)
         if settings.reader_user and settings.reader_pass and not dry_run:

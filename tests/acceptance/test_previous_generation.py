@@ -25,6 +25,7 @@ from projection.replay import replay
 from runtime.log.client import LogClient
 from runtime.postgres import read_sql
 from runtime.settings import Settings
+from tailrace.doctor import examine
 from tailrace.embedded.ports import free_port
 from tailrace.embedded.postgres import EmbeddedPostgres
 from tailrace.status import read_status
@@ -34,6 +35,7 @@ from tests.query.conftest import QueryService, running_query
 from tests.support.events import BASE, log_event, log_events, log_raw, some_events
 from tests.support.log_damage import allow_deletes, delete_entries
 from tests.support.previous_version import PreviousVersion
+from tests.support.processes import run_tailrace
 from tests.support.projector import running_projector, verifier
 from tests.support.servers import NatsServer
 from tests.support.timescale import fresh_database, timescale_servers
@@ -261,6 +263,8 @@ async def test_status_names_the_next_command(
     assert "`tailrace verify` compares it with the log, `tailrace cutover` shows it" in await problems()
     await cut_over(log, connection, verifier(log, connection))
     assert "model_1" not in await problems()
+    examined = [finding.text for finding in await examine(settings) if finding.part == "models"]
+    assert IsStr(regex="model_1, which an earlier version made, is frozen: `tailrace rollback` .*") in examined
 
 
 async def test_a_successor_with_fewer_events_is_not_shown_unless_their_loss_is_accepted(
@@ -293,7 +297,8 @@ async def test_without_space_for_both_the_old_model_stays_until_an_offline_rebui
     assert reason in (await read_status(settings))["problems"]
     assert [model.name for model in await list_models(connection)] == ["model_1"]
 
-    assert (await rebuild_offline(log, connection, settings))[0] == "dropped model_1"
+    done = await asyncio.to_thread(run_tailrace, settings, "migrate", "--offline-rebuild")
+    assert (done.returncode, "dropped model_1\n" in done.stdout) == (0, True), done.stderr
     assert live_of(await list_models(connection)).is_current
     assert await rebuild_offline(log, connection, settings) == []
     async with running_query(settings) as query, running_projector(settings):
