@@ -68,7 +68,7 @@ def test_every_command_that_the_page_names_exists() -> None:
             command = command.commands[words.pop(0)]
 
 
-@follows("Test 1", "Start 1", "Start 2", "Read 1", "Read 2", "Change 1", "Change 2")
+@follows("Test 1", "Start 1", "Start 2", "Read 1", "Read 2", "Change 1", "Change 2", "What not to do 1")
 def test_from_an_event_to_a_projection_that_is_cut_over(operator: Operator) -> None:
     first: dict[str, str] = {}
     for name, text in files():
@@ -92,6 +92,7 @@ def test_from_an_event_to_a_projection_that_is_cut_over(operator: Operator) -> N
     )
     operator.follow("Change 2")
     assert read(operator, "/revenue")["version"] == 2
+    operator.follow("What not to do 1")
     listed = json.loads(httpx.get(f"{operator.settings.query_url}/projections", trust_env=False).text)["projections"]
     assert [one["version"] for one in listed if one["name"] == "revenue"] == [2]
 
