@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from faststream import AckPolicy
@@ -41,19 +41,38 @@ _CONSUMER_NOT_FOUND = 10014
 logger = logging.getLogger("tailrace.command")
 
 
-async def consumer_exists(client: LogClient) -> bool:
-    """Returns whether the inbox's consumer exists.
+async def consumer_problem(client: LogClient) -> str | None:
+    """Returns why the inbox's consumer delivers nothing, or None.
+
+    A hard kill of the NATS server can leave it ahead of its stream (nats-server #6600): it would skip new messages.
 
     Raises:
         LogUnavailableError: the log does not answer.
     """
     try:
-        await client.api(f"CONSUMER.INFO.{INBOX_STREAM}.{CONSUMER}")
+        # first the consumer: the stream can only have grown since
+        consumer = await client.api(f"CONSUMER.INFO.{INBOX_STREAM}.{CONSUMER}")
     except JetStreamApiError as error:
         if error.err_code == _CONSUMER_NOT_FOUND:
-            return False
+            return "the inbox has no consumer"
         raise
-    return True
+    last, delivered = (await client.stream_info(INBOX_STREAM))["state"]["last_seq"], consumer["delivered"]["stream_seq"]
+    if delivered <= last:
+        return None
+    return f"the consumer {CONSUMER} is at sequence {delivered}, its stream ends at {last}: it skips new messages"
+
+
+async def repair_consumer(client: LogClient, *, publish_timeout: float) -> None:
+    """Creates the inbox's consumer again if it is gone or ahead of its stream; nothing is skipped or counted twice.
+
+    Raises:
+        LogUnavailableError: the log does not answer, or refuses.
+    """
+    if problem := await consumer_problem(client):
+        logger.warning("%s: creating it again", problem)
+        with suppress(JetStreamApiError):  # it is gone
+            await client.api(f"CONSUMER.DELETE.{INBOX_STREAM}.{CONSUMER}")
+        await make_consumer(client, publish_timeout=publish_timeout)
 
 
 async def make_consumer(client: LogClient, *, publish_timeout: float) -> None:

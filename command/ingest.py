@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from command.appender import BATCH, Message
+from command.clock import Clock
 from command.event_types import EventTypes
 from command.metrics import CommandMetrics, Counters
 from command.publishers import Publisher
@@ -83,6 +84,7 @@ class Ingest:
         max_pending: int,
     ) -> None:
         """``epochs`` has the epoch of each stream once the service runs."""
+        self.clock = Clock()
         self.counters = metrics.counters
         self._rejected = metrics.rejected
         self._log = log
@@ -158,7 +160,7 @@ class Ingest:
         default_created_at: datetime | None = None,
         sender: str = "",
     ) -> list[Outcome]:
-        now = datetime.now(UTC)
+        now = self.clock.now()
         read: list[Refused | Message] = []
         messages: list[Message] = []
         unjudged = 0

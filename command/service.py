@@ -18,13 +18,13 @@ from command.asyncapi import asyncapi_document
 from command.broker import STOP_TIMEOUT, connect_broker, make_broker
 from command.event_types import EventTypes
 from command.http import EventsEndpoint
-from command.inbox import Inbox, make_consumer, subscribe_inbox
+from command.inbox import Inbox, make_consumer, repair_consumer, subscribe_inbox
 from command.ingest import Ingest
 from command.metrics import CommandMetrics
 from command.openapi import openapi_document
 from command.publishers import declare_publishers
 from command.submit import subscribe_submit
-from command.watch import read_epochs, watch
+from command.watch import compare_clock, read_epochs, watch
 from contracts.subjects import LOG_STREAM
 from migrations.streams import ensure_streams
 from migrations.upcasters import load_upcasters
@@ -57,7 +57,7 @@ class CommandService:
         self.appender = Appender(self._metrics, self._tracing, timeout=settings.publish_timeout)
         self._broker = make_broker(settings, self._metrics, self._tracing)
         publishers = declare_publishers(self._broker, self.appender)
-        ingest = Ingest(
+        self.ingest = ingest = Ingest(
             publishers.log,
             self.event_types,
             load_upcasters(settings),
@@ -103,7 +103,9 @@ class CommandService:
             for sentence in (await ensure_streams(self.client, self.settings)).left:
                 logger.warning("%s", sentence)
             await make_consumer(self.client, publish_timeout=self.settings.publish_timeout)
+            await repair_consumer(self.client, publish_timeout=self.settings.publish_timeout)
             self.epochs.update(await read_epochs(self.client))
+            await compare_clock(self.client, self.ingest.clock)
             await self.event_types.load(self.client)
             await self._broker.start()
             logger.info("appending to the log %s", self.epochs[LOG_STREAM])
@@ -118,8 +120,14 @@ class CommandService:
 
     async def watch(self) -> None:
         """Checks the streams and the inbox's consumer until one of them is gone; see ``command.watch``."""
-        publish_timeout = self.settings.publish_timeout
-        await watch(self.client, self.epochs, self.event_types, self.appender, publish_timeout=publish_timeout)
+        await watch(
+            self.client,
+            self.epochs,
+            self.event_types,
+            self.appender,
+            self.ingest.clock,
+            publish_timeout=self.settings.publish_timeout,
+        )
 
 
 async def serve(settings: Settings) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from datetime import datetime
 
 from command.appender import Appender
+from command.clock import Clock
 from command.event_types import EventTypes
-from command.inbox import consumer_exists, make_consumer
+from command.inbox import repair_consumer
 from contracts.errors import ForeignHistoryError, LogUnavailableError
 from contracts.subjects import INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
 from runtime.log.client import LogClient
@@ -22,9 +24,15 @@ logger = logging.getLogger("tailrace.command")
 
 
 async def watch(
-    client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, appender: Appender, *, publish_timeout: float
+    client: LogClient,
+    epochs: "dict[str, str]",
+    event_types: EventTypes,
+    appender: Appender,
+    clock: Clock,
+    *,
+    publish_timeout: float,
 ) -> None:
-    """Checks every ``INTERVAL`` seconds, without end; recreates the inbox's consumer if it is gone.
+    """Checks every ``INTERVAL`` seconds, without end; repairs the inbox's consumer and corrects the clock.
 
     ``epochs`` has the epoch of each stream as it was at the start.
 
@@ -38,6 +46,7 @@ async def watch(
         appender.log_answers = False
         try:
             await _check(client, epochs, event_types, publish_timeout)
+            await compare_clock(client, clock)
             appender.log_answers = True
         except StreamMissingError as error:
             missing += 1
@@ -57,6 +66,11 @@ async def read_epochs(client: LogClient) -> "dict[str, str]":
     }
 
 
+async def compare_clock(client: LogClient, clock: Clock) -> None:
+    """Compares this machine's clock with the log server's."""
+    clock.compare(datetime.fromisoformat((await client.stream_info(LOG_STREAM))["ts"]))
+
+
 async def _check(client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, publish_timeout: float) -> None:
     for stream, epoch in (await read_epochs(client)).items():
         if epoch != epochs[stream]:
@@ -64,8 +78,6 @@ async def _check(client: LogClient, epochs: "dict[str, str]", event_types: Event
                 f"the stream {stream} is not the one this service started with (epoch {epoch or 'unknown'}, before "
                 f"{epochs[stream]}): start the service again"
             )
-    if not await consumer_exists(client):
-        logger.warning("the inbox's consumer was deleted: creating it again")
-        await make_consumer(client, publish_timeout=publish_timeout)
+    await repair_consumer(client, publish_timeout=publish_timeout)
     if (await client.state()).subjects != len(event_types):
         await event_types.load(client)

@@ -92,10 +92,11 @@ def read_event(
     Raises:
         EventRejectedError: with a code and a reason.
     """
-    incoming = _decode(_incoming, raw)
-    created_at = incoming.created_at
+    incoming, created_at = _read_incoming(raw)
     if created_at is None:
         created_at = default_created_at or now
+    if incoming.event_id is not None and not incoming.event_id.int:
+        raise EventRejectedError("invalid_event_id", "event_id: all zeros; leave it out for a new one")
     event = Event(
         incoming.event_id or new_id(),
         incoming.event_type,
@@ -108,6 +109,40 @@ def read_event(
     if upcasters is not None:
         upcast(event, upcasters)
     return event
+
+
+def _read_incoming(raw: bytes) -> tuple[IncomingEvent, datetime | None]:
+    """Decodes an event, and its time to the microsecond: rounding may move it into the next year."""
+    try:
+        incoming = _decode(_incoming, raw)
+        exact = _exact_time(raw) if _has_nanoseconds(raw) else None
+        return incoming, exact or incoming.created_at
+    except EventRejectedError as error:
+        if error.code != "invalid_created_at" or (leap_second := _exact_time(raw)) is None:
+            raise
+        fields = _fields.decode(raw) | {"created_at": Raw(b"null")}
+        return _decode(_incoming, _encoder.encode(fields)), leap_second
+
+
+def _has_nanoseconds(raw: bytes) -> bool:
+    """Whether ``created_at`` may have more than six digits of a second."""
+    key = raw.find(_CREATED_AT)
+    if key < 0:
+        return False
+    seventh = raw.find(b'"', key + len(_CREATED_AT)) + len('"2026-12-31T23:59:59.123456')
+    return raw[seventh : seventh + 1].isdigit() or raw.find(_CREATED_AT, seventh) >= 0
+
+
+def _exact_time(raw: bytes) -> datetime | None:
+    """Returns ``created_at`` cut to the microsecond, a leap second as the one before; None if it is invalid."""
+    try:
+        if (match := _TIME.fullmatch(_only_time.decode(raw).created_at)) is None:
+            return None
+        minute, second, fraction, zone = match.groups(default="")
+        time = _decode_time(f'"{minute}{"59" if second == "60" else second}{fraction}{zone}"').astimezone(UTC)
+    except (msgspec.MsgspecError, OverflowError):
+        return None
+    return time if second != "60" or (time.hour, time.minute) == (23, 59) else None
 
 
 def read_entry(payload: bytes, *, logged_at: datetime, upcasters: Upcasters) -> Event:
@@ -154,7 +189,16 @@ class _OnlyId(Struct):
     event_id: UUID
 
 
+class _OnlyTime(Struct):
+    created_at: str
+
+
 _only_id = msgspec.json.Decoder(_OnlyId)
+_only_time = msgspec.json.Decoder(_OnlyTime)
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_decode_time = msgspec.json.Decoder(datetime).decode
+_CREATED_AT = b'"created_at"'
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)(\d\d)(\.\d{1,6})?\d*([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def readable_id(payload: bytes) -> UUID | None:

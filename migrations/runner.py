@@ -94,7 +94,8 @@ async def ensure_candidate(
         if newest.live or not newest.is_current:
             flavour = await choose_flavour(connection, settings.flavour)
             ledger = await _choose_ledger(connection, epoch, log_from, gaps)
-            newest = Model(f"model_{newest.number + 1}", flavour, live=False, state="building", ledger=ledger)
+            name = await _free_schema(connection, "model", newest.number + 1)
+            newest = Model(name, flavour, live=False, state="building", ledger=ledger)
             await _register(connection, [newest])
         elif newest.state == "dropping":
             raise ConflictError(newest.half_dropped)
@@ -116,7 +117,14 @@ async def _choose_ledger(connection: "asyncpg.Connection", epoch: str, log_from:
             return ledger
         if found["epoch"] == "" and log_from == 1:
             return ledger
-    return f"ledger_{_ledger_number(ledgers[-1]) + 1}" if ledgers else "ledger_1"
+    return await _free_schema(connection, "ledger", _ledger_number(ledgers[-1]) + 1 if ledgers else 1)
+
+
+async def _free_schema(connection: "asyncpg.Connection", kind: str, number: int) -> str:
+    """Returns ``<kind>_<number>``, or the next number without a schema of that name."""
+    while await connection.fetchval("select to_regnamespace($1) is not null", f"{kind}_{number}"):
+        number += 1
+    return f"{kind}_{number}"
 
 
 async def _has_lost_ids(connection: "asyncpg.Connection", ledger: str, gaps: Sequence[Gap]) -> bool:
@@ -161,7 +169,9 @@ async def _apply_all(connection: "asyncpg.Connection", migrations: Sequence[Migr
 async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None:
     path = "public"
     if not migration.is_shared:
-        await connection.execute(f"create schema if not exists {migration.scope}")
+        if await connection.fetchval("select to_regnamespace($1) is null", migration.scope):
+            await connection.execute(f"create schema {migration.scope}")
+            await connection.execute(f"comment on schema {migration.scope} is 'Tailrace owns this schema and drops it'")
         path = f"{migration.scope}, {await extension_schema(connection)}"
     await connection.execute("select set_config('search_path', $1, $2)", path, migration.in_transaction)
     try:
@@ -173,7 +183,8 @@ async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None
 
 
 async def _first_model(connection: "asyncpg.Connection", settings: Settings) -> Model:
-    return Model("model_1", await choose_flavour(connection, settings.flavour), live=True, state="ready")
+    name, ledger = await _free_schema(connection, "model", 1), await _free_schema(connection, "ledger", 1)
+    return Model(name, await choose_flavour(connection, settings.flavour), live=True, state="ready", ledger=ledger)
 
 
 async def _register(connection: "asyncpg.Connection", models: Sequence[Model]) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import asyncpg
 
 from contracts.errors import LogUnavailableError, TailraceError
-from migrations.pipeline import compare_with_log, count_entries, read_live_model, read_streams
+from migrations.pipeline import compare_with_log, count_entries, find_losses, read_live_model, read_streams
 from migrations.projections import read_states
 from projection.store import projection_sql
 from runtime.log.client import LogClient
@@ -79,6 +80,8 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
     state, lag, _ = await compare_with_log(log, model.position, timeout=LOG_TIMEOUT)
     sample = LogSample()
     if state is not None:
+        for loss in find_losses(state):
+            _log_once(loss)
         try:
             async with asyncio.timeout(LOG_TIMEOUT):
                 streams = await read_streams(log)
@@ -102,6 +105,11 @@ async def take_sample(connection: "asyncpg.Connection", log: LogClient) -> Sampl
             if one.model.live
         },
     )
+
+
+@cache
+def _log_once(problem: str) -> None:
+    logger.error("%s", problem)
 
 
 async def store_sample(connection: "asyncpg.Connection", sample: Sample) -> None:

@@ -20,6 +20,13 @@ CAUSED_BY_DATA = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
+    # raised by triggers that someone added to the tables
+    asyncpg.PLPGSQLError,
+    asyncpg.ExternalRoutineError,
+    asyncpg.SQLRoutineError,
+    asyncpg.TriggeredActionError,
+    asyncpg.TriggeredDataChangeViolationError,
+    asyncpg.WithCheckOptionViolationError,
 )
 """Database errors that an event's content causes; every other error is retried."""
 

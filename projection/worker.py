@@ -18,7 +18,7 @@ from projection.parked_limit import ParkedLimit
 from projection.projector import Observer, Projector
 from projection.store import PositionMovedError, Store
 from runtime.log.client import LogClient
-from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, close, connect
+from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, as_sentence, close, connect
 from runtime.settings import Settings
 from runtime.supervise import Outage, retry, sleep_until_stop
 
@@ -120,7 +120,7 @@ async def _record(settings: Settings, model: Model, error: Exception) -> None:
     with suppress(TailraceError, asyncpg.PostgresError, *UNAVAILABLE):
         connection = await connect(settings.dsn, name="projection-errors", limit=5)
         try:
-            await record_projector_error(connection, model.name, str(error))
+            await record_projector_error(connection, model.name, str(as_sentence(error) or error))
         finally:
             await close(connection)
 

@@ -39,7 +39,8 @@ def parse_timestamp(text: object, now: datetime | None = None) -> datetime:
             local, utc, sign, offset = match.groups()
             # in a URL, a + that is not escaped as %2B arrives as a space
             zone = "+00:00" if utc else f"{'-' if sign == '-' else '+'}{offset}"
-            return datetime.fromisoformat(local.upper() + zone).astimezone(UTC)
+            # a leap second counts as the one before
+            return datetime.fromisoformat(local.upper().replace(":60", ":59") + zone).astimezone(UTC)
     except OverflowError:
         raise ValueError("out of range") from None
     raise ValueError("expected RFC 3339 with a zone, such as 2026-03-01T12:00:00Z, or a relative time such as -5m")

@@ -1,8 +1,10 @@
 """Errors as problem+json (RFC 9457), including the framework's own."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -12,8 +14,10 @@ from starlette.responses import Response
 from contracts.errors import LogUnavailableError, TailraceError
 from query.errors import QueryError
 from runtime.log.errors import JetStreamApiError
-from runtime.postgres import DatabaseUnavailableError
+from runtime.postgres import DatabaseUnavailableError, as_sentence
 from runtime.problems import http_problem, problem
+
+logger = logging.getLogger("tailrace.query")
 
 _UNAVAILABLE: dict[type[TailraceError], tuple[str, dict[str, str]]] = {
     LogUnavailableError: ("Log unavailable", {"Retry-After": "1"}),
@@ -82,6 +86,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(QueryError, _query_error)
     for kind in _UNAVAILABLE:
         app.add_exception_handler(kind, _unavailable)
+    app.add_exception_handler(asyncpg.PostgresError, _database_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, http_problem)
 
@@ -95,6 +100,12 @@ async def _query_error(request: Request, error: Exception) -> Response:
 async def _unavailable(request: Request, error: Exception) -> Response:
     title, headers = next(known for kind, known in _UNAVAILABLE.items() if isinstance(error, kind))
     return problem(503, title, str(error), headers=headers)
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    sentence = str(as_sentence(error))
+    logger.error("%s %s: %s", request.method, request.url.path, sentence)
+    return problem(500, "Database error", sentence)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

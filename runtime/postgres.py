@@ -50,6 +50,7 @@ _REFUSED = (
     asyncpg.InsufficientPrivilegeError,
     ValueError,
 )
+_DAMAGED = (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError, asyncpg.PostgresIOError)
 _NOT_ALLOWED = (asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError)
 
 
@@ -66,6 +67,11 @@ def as_sentence(error: Exception) -> TailraceError | None:
         return ConfigurationError(
             f"the database's user may not do that: {error.args[0]}; grant it the right, or use the tables' owner"
         )
+    if isinstance(error, _DAMAGED):
+        return TailraceError(
+            f"the database's files are damaged: {error.args[0]}; check its disk, and build the tables again from the "
+            "log: `tailrace replay` and `tailrace cutover`, or `tailrace replay --into` another database"
+        )
     return TailraceError(f"the database refuses: {error.args[0]}; see its own log for more")
 
 
@@ -80,6 +86,8 @@ async def connect(
     **session: str,
 ) -> "asyncpg.Connection":
     """Opens a connection in UTC, with ``name`` as its application name.
+
+    It does not inherit the ``search_path`` and ``role`` that someone set for the user or the database.
 
     ``database`` overrides the database of ``dsn``; ``limit`` is the timeout of each statement, in seconds. The
     server ends the session, and gives up its locks, after ``idle`` seconds without a statement. ``session`` are further
@@ -150,13 +158,15 @@ def _refusal(error: Exception) -> ConfigurationError:
 
 
 def _session(name: str) -> dict[str, str]:
-    silence = {
+    settings = {
+        "search_path": "public",
+        "role": "none",
         "tcp_keepalives_idle": "10",
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
         "tcp_user_timeout": "25000",
     }
-    return {"application_name": f"tailrace-{name}", "timezone": "UTC", **silence}
+    return {"application_name": f"tailrace-{name}", "timezone": "UTC", **settings}
 
 
 @cache

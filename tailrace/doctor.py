@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from command.inbox import CONSUMER
+from command.inbox import consumer_problem
 from contracts.errors import TailraceError
 from contracts.subjects import INBOX_STREAM
 from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.log.errors import JetStreamApiError
 from runtime.settings import Settings, find_misspelt
 from tailrace.status import Status, read_status
 
@@ -38,20 +37,6 @@ async def examine(settings: Settings) -> list[Finding]:
         *(Finding("problem", "status", problem) for problem in status["problems"]),
     ]
     return sorted(findings, key=lambda finding: finding.level == "problem")
-
-
-def inbox_problem(stream: dict[str, Any], consumer: dict[str, Any]) -> str | None:
-    """Returns a sentence if the inbox's consumer is ahead of its stream: it would skip new messages.
-
-    A hard kill of the NATS server can leave them so (nats-server #6600).
-    """
-    last, delivered = stream["state"]["last_seq"], consumer["delivered"]["stream_seq"]
-    if delivered <= last:
-        return None
-    return (
-        f"the consumer {CONSUMER} is at sequence {delivered}, its stream ends at {last}: it skips new messages; run "
-        f"`nats consumer rm {INBOX_STREAM} {CONSUMER}` and restart the command service, which recreates it"
-    )
 
 
 def _settings() -> Iterator[Finding]:
@@ -85,14 +70,10 @@ async def _streams(settings: Settings) -> list[Finding]:
 
 
 async def _inbox(client: LogClient) -> Finding:
-    try:
-        consumer = await client.api(f"CONSUMER.INFO.{INBOX_STREAM}.{CONSUMER}")
-    except JetStreamApiError:
-        return Finding("problem", "inbox", "it has no consumer: start the command service, which creates it")
-    stream = await client.stream_info(INBOX_STREAM)
-    if problem := inbox_problem(stream, consumer):
-        return Finding("problem", "inbox", problem)
-    return Finding("ok", "inbox", f"{stream['state']['messages']:,} messages waiting")
+    if problem := await consumer_problem(client):
+        return Finding("problem", "inbox", f"{problem}; start the command service, which creates it again")
+    waiting = (await client.stream_info(INBOX_STREAM))["state"]["messages"]
+    return Finding("ok", "inbox", f"{waiting:,} messages waiting")
 
 
 def _database(status: Status) -> Iterator[Finding]:

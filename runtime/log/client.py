@@ -25,6 +25,8 @@ REQUEST_TIMEOUT = 5.0
 READER_LEASE = 30.0
 """Seconds until the server deletes the idle consumer of a reader, such as one that crashed."""
 
+_FIRST_TIME, _LAST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""Bounds of log times: the server's count of nanoseconds overflows in 2262 and before 1678."""
 _UNAVAILABLE = 503
 _NO_MESSAGE = 10037
 _STORE_FAILED = 10077
@@ -156,6 +158,9 @@ class LogClient:
 
     async def first_since(self, time: datetime) -> LogEntry | None:
         """Returns the first entry with a log time of ``time`` or later; None if there is none."""
+        if time >= _LAST_TIME:
+            return None
+        time = max(time, _FIRST_TIME)
         body = {"start_time": time.astimezone(UTC).isoformat(), "next_by_subj": EVENTS}
         return await self._get(LOG_STREAM, body) or await self._get_of_leader(LOG_STREAM, body)
 

@@ -40,6 +40,7 @@ PERMISSIONS: dict[str, dict[str, Any]] = {
             *_ALL_INFO,
             f"$JS.API.CONSUMER.INFO.{INBOX_STREAM}.>",
             f"$JS.API.CONSUMER.CREATE.{INBOX_STREAM}.>",
+            f"$JS.API.CONSUMER.DELETE.{INBOX_STREAM}.>",
             f"$JS.ACK.{INBOX_STREAM}.>",
             *_READ_LOG,
             *_READ_KEYS,

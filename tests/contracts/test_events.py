@@ -87,6 +87,24 @@ def test_created_at_keeps_its_microseconds_in_any_zone(timestamp: datetime) -> N
     assert read(with_fields(created_at=timestamp.isoformat())).created_at == timestamp
 
 
+@pytest.mark.parametrize("data", [b"{}", b'{"created_at":"2001-01-01T00:00:00.99999999Z"}'])
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [
+        ("2024-12-31T23:59:59.9999999Z", "2024-12-31T23:59:59.999999+00:00"),
+        ("2024-12-31T23:59:59.123456789+00:00", "2024-12-31T23:59:59.123456+00:00"),
+        ("2024-12-31T23:59:59.1234565Z", "2024-12-31T23:59:59.123456+00:00"),
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59+00:00"),
+        ("2017-01-01T05:29:60.25+05:30", "2016-12-31T23:59:59.250000+00:00"),
+    ],
+)
+def test_nanoseconds_are_cut_and_a_leap_second_is_the_one_before(text: str, read_as: str, data: bytes) -> None:
+    raw = b'{"event_data":%b,"created_at":"%b","event_type":"x","user_id":1}' % (data, text.encode())
+    event = read(raw)
+    assert event.created_at.isoformat() == read_as
+    assert bytes(event.event_data) == data
+
+
 @given(
     st.text(st.characters().filter(str.isprintable), min_size=1, max_size=128),
     st.integers(-(2**63), 2**63 - 1),
@@ -130,6 +148,9 @@ def test_the_stored_bytes_are_stable_and_omit_version_1() -> None:
         (with_fields(user_id=True), "invalid_user_id", "got bool"),
         (with_fields(created_at="2025-10-10T10:00:00"), "invalid_created_at", "timezone"),
         (with_fields(created_at="yesterday"), "invalid_created_at", "RFC3339"),
+        (with_fields(created_at="2016-12-31T22:59:60Z"), "invalid_created_at", "RFC3339"),
+        (with_fields(created_at="2016-12-31T23:59:61Z"), "invalid_created_at", "RFC3339"),
+        (with_fields(event_id="00000000-0000-0000-0000-000000000000"), "invalid_event_id", "all zeros"),
         (with_fields(created_at="1999-12-31T23:59:59.999999Z"), "invalid_created_at", "before 2000-01-01"),
         (with_fields(created_at="9999-12-31T23:59:59-01:00"), "invalid_created_at", "out of range"),
         (

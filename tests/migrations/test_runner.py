@@ -89,12 +89,21 @@ async def test_a_database_that_is_behind_is_refused_with_what_to_do(connection: 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database: str) -> None:
     connection = await asyncpg.connect(empty_database)
-    await connection.execute("create schema model_1; create table model_1.user_sets (something_else int)")
-    with pytest.raises(ConflictError, match=r'refuses a migration.*relation "user_sets" already exists'):
+    await connection.execute(
+        """
+        create function refuse() returns event_trigger language plpgsql as $$ begin
+            if exists (select from pg_event_trigger_ddl_commands() where object_identity = 'model_1.user_sets') then
+                raise 'not this table';
+            end if;
+        end $$;
+        create event trigger refuse on ddl_command_end execute function refuse()
+        """
+    )
+    with pytest.raises(ConflictError, match=r"refuses a migration.*not this table"):
         await migrate(connection, SETTINGS)
     assert await connection.fetchval("select to_regclass('model_1.all_time')") is None
     assert await connection.fetchval("select to_regclass('model_1.parked_events')") is None
-    await connection.execute("drop table model_1.user_sets")
+    await connection.execute("drop event trigger refuse")
     assert (await migrate(connection, SETTINGS))[0] == "model_1/0004_users"
     assert (await get_live_model(connection)).name == "model_1"
     await connection.close()

@@ -51,7 +51,19 @@ async def test_from_a_time_starts_with_the_first_entry_logged_then(query: QueryS
 
 
 @pytest.mark.parametrize(
-    ("start", "count"), [("-1h", 5), ("-0s", 0), ("2100-01-01T00:00:00Z", 0), ("1970-01-01T00:00:00Z", 5)]
+    ("start", "count"),
+    [
+        ("-1h", 5),
+        ("-0s", 0),
+        ("2100-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:00Z", 5),
+        # beyond what fits the server's count of nanoseconds
+        ("2262-04-12T00:00:00Z", 0),
+        ("9999-12-31T23:59:59Z", 0),
+        ("1677-01-01T00:00:00Z", 5),
+        ("0001-01-01T00:00:00Z", 5),
+        ("2016-12-31T23:59:60Z", 5),
+    ],
 )
 async def test_from_a_relative_time_or_any_time(query: QueryService, log: LogClient, start: str, count: int) -> None:
     await log_events(log, some_events(5))

@@ -14,7 +14,6 @@ from command.inbox import CONSUMER, make_consumer
 from contracts.subjects import INBOX_STREAM
 from runtime.log.client import LogClient
 from runtime.settings import Settings
-from tailrace.doctor import inbox_problem
 from tests.support.processes import run_tailrace
 from tests.support.projector import idle_projector
 from tests.support.servers import remove_streams
@@ -49,12 +48,11 @@ async def test_a_missing_consumer_of_the_inbox_is_a_problem(log: LogClient, sett
     assert (await examine(settings))["problem"] == [("inbox", IsStr(regex=".*start the command service.*"))]
 
 
-def test_a_consumer_ahead_of_the_inbox_is_a_problem() -> None:
-    stream = {"state": {"last_seq": 10}}
-    assert inbox_problem(stream, {"delivered": {"stream_seq": 10}}) is None
-    problem = inbox_problem(stream, {"delivered": {"stream_seq": 12}}) or ""
-    assert "is at sequence 12, its stream ends at 10" in problem
-    assert f"`nats consumer rm {INBOX_STREAM} {CONSUMER}`" in problem
+async def test_a_consumer_ahead_of_the_inbox_is_a_problem(log: LogClient, inbox: None, settings: Settings) -> None:
+    await log.api(f"CONSUMER.RESET.{INBOX_STREAM}.{CONSUMER}", {"seq": 50})
+    assert (await examine(settings))["problem"] == [
+        ("inbox", IsStr(regex=r".*is at sequence 49, its stream ends at 0.*start the command service.*"))
+    ]
 
 
 async def test_missing_streams_are_a_problem_and_are_not_created(log: LogClient, settings: Settings) -> None:

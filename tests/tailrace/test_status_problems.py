@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from contextlib import suppress
 
 import asyncpg
@@ -16,7 +17,7 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import append, log_events, log_raw, some_events
 from tests.support.log_damage import allow_deletes, change_stream, delete_entries
-from tests.support.processes import run_tailrace, running_service, start_service
+from tests.support.processes import TailraceProcess, run_tailrace, running_service, start_service
 from tests.support.projector import idle_projector
 from tests.support.waiting import until
 
@@ -39,6 +40,16 @@ async def set_position(connection: asyncpg.Connection, log: LogClient) -> None:
     assert entry is not None
     moved = "update model_1.projection_position set (epoch, seq, fingerprint) = ($1, $2, $3)"
     await connection.execute(moved, *entry.cursor(state.epoch))
+
+
+def said(process: TailraceProcess, text: str) -> bool:
+    """Waits until a service logs a text, and ends the service."""
+    assert process.stderr is not None
+    try:
+        return any(text in line.decode() for line in process.stderr)
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +123,8 @@ async def test_missing_entries_within_the_log_are_a_problem_until_they_are_accep
     await set_position(connection, log)
     await delete_entries(log, Gap(4, 5))
     assert await problems(settings) == [IsStr(regex="2 entries of the log are gone.*`tailrace verify` names them.*")]
+    process = start_service(settings, "serve", "projection", stderr=subprocess.PIPE)
+    assert await asyncio.to_thread(said, process, "2 entries of the log are gone")
     await accept_gap(log, Gap(4, 5))
     assert await problems(settings) == []
 
@@ -132,7 +145,7 @@ async def test_an_error_that_the_projector_retries_is_a_problem_until_it_is_fixe
     await log_events(log, some_events(5))
     await connection.execute(
         """
-        create function fail() returns trigger language plpgsql as $$ begin raise 'no disk for audits'; end $$;
+        create function fail() returns trigger language plpgsql as $$ begin perform audit_disk(); return new; end $$;
         create trigger audit before insert on model_1.analytics_events execute function fail();
         """
     )
@@ -141,7 +154,7 @@ async def test_an_error_that_the_projector_retries_is_a_problem_until_it_is_fixe
         async def named() -> bool:
             found = run_tailrace(settings, "status", "--json")
             return any(
-                "model_1 has stopped at sequence 0" in problem and "no disk for audits" in problem
+                "model_1 has stopped at sequence 0" in problem and "audit_disk() does not exist" in problem
                 for problem in json.loads(found.stdout)["problems"]
             )
 
