@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     projections: str | None = Field(
         None, description="your own projections: a folder, a file or a module; ./projections if it is there"
     )
+    projections_dev: bool = Field(
+        False, description="build a projection that was changed under its old version again, and show it at once"
+    )
 
     publish_timeout: PositiveFloat = Field(5.0, description="timeout for the log's acknowledgement of an event")
     max_connections: PositiveInt = Field(

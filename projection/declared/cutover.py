@@ -123,7 +123,7 @@ async def _swap(connection: "asyncpg.Connection", builds: Builds) -> None:
     if old is not None:
         held = await _position(connection, old)
         deadline = time.monotonic() + CATCH_UP_TIMEOUT
-        while (await _position(connection, new, lock=False))["seq"] < held["seq"]:
+        while _behind(await _position(connection, new, lock=False), held):
             if time.monotonic() > deadline:
                 raise NotSwappedError(f"{new} is behind {old}; is the worker of projections running?")
             await asyncio.sleep(POLL_INTERVAL)
@@ -155,11 +155,17 @@ def _check_ready(model: DeclaredModel) -> None:
         raise ConflictError(f"{model} is {model.state}, not ready: `tailrace replay {model.name}` builds it")
 
 
+def _behind(position: Any, held: Any) -> bool:
+    if held["epoch"] not in ("", position["epoch"]):
+        return bool(position["epoch"] == "")  # the live build is of an earlier epoch of the log and never moves again
+    return bool(position["seq"] < held["seq"])
+
+
 async def _position(connection: "asyncpg.Connection", model: DeclaredModel, *, lock: bool = True) -> Any:
     """Reads a position; by default it stays there until the transaction ends."""
     try:
         return await connection.fetchrow(
-            f"select seq, revision from {model.schema}.projection_position {'for update' if lock else ''}"
+            f"select epoch, seq, revision from {model.schema}.projection_position {'for update' if lock else ''}"
         )
     except asyncpg.LockNotAvailableError:
         raise NotSwappedError(f"a batch for {model} takes longer than {BATCH_TIMEOUT:g} s to commit") from None

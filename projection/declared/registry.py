@@ -21,18 +21,18 @@ from projection.declared.loading import Declaration, Loaded, Sources
 from projection.declared.tables import create_tables
 
 
-async def register(connection: "asyncpg.Connection", loaded: Loaded) -> dict[str, str]:
+async def register(connection: "asyncpg.Connection", loaded: Loaded, *, rebuild: bool = False) -> dict[str, str]:
     """Adds a build for each new version, and marks those orphaned whose class is gone from every file.
 
-    Returns a sentence for each name whose declaration can't be used. ``tailrace status`` shows them and the problems of
-    the files.
+    With ``rebuild``, a change under an old version gets a build, too. Returns a sentence for each name whose
+    declaration can't be used; ``tailrace status`` shows them and the problems of the files.
     """
     refused: dict[str, str] = {}
     async with migration_lock(connection):
         builds = [model for model in await list_projections(connection) if model.state != "dropping"]
         for name, declaration in loaded.declarations.items():
             try:
-                await _register(connection, declaration, [model for model in builds if model.name == name])
+                await _register(connection, declaration, [model for model in builds if model.name == name], rebuild)
             except TailraceError as error:
                 refused[name] = str(error)
         for model in builds:
@@ -74,13 +74,16 @@ def find_change(declaration: Declaration, model: DeclaredModel) -> bool:
 
 
 async def _register(
-    connection: "asyncpg.Connection", declaration: Declaration, builds: Sequence[DeclaredModel]
+    connection: "asyncpg.Connection", declaration: Declaration, builds: Sequence[DeclaredModel], rebuild: bool
 ) -> None:
     version, class_name = declaration.definition.version, declaration.class_name
     same = [model for model in builds if model.version == version]
     if same:
         newest = same[-1]
         if find_change(declaration, newest):
+            if rebuild:
+                await add_build(connection, declaration)
+                return
             raise ConfigurationError(
                 f"{class_name} was changed, but is still version {version}: its rows would be of both; set version = "
                 f"{max(model.version for model in builds) + 1}, and the new one is built beside, or undo the change"

@@ -56,7 +56,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 worker = _Worker(client, settings, upcasters)
                 await worker.open(ending)
                 if not registered:
-                    refused = await register(worker.catalogue, loaded)
+                    refused = await register(worker.catalogue, loaded, rebuild=settings.projections_dev)
                     for problem in (*loaded.problems, *refused.values()):
                         logger.error("%s", problem)
                     await worker.clear_errors()
@@ -198,14 +198,16 @@ class _Worker:
             await self._change(model, error=message)
 
     async def _caught_up(self, model: DeclaredModel) -> None:
-        """Notes that a build is ready; the first build of a name is shown at once."""
+        """Notes that a build is ready; the first build of a name is shown at once, and in development each."""
         await self._change(model, state="ready")
         connection = await connect(self._settings.dsn, name="projections-cutover")
         try:
             builds = await list_projections(connection, model.name)
             found = next((one for one in builds if one.number == model.number), None)
-            if found is not None and not any(one.live for one in builds):
-                await swap(connection, Builds(None, found))
+            live = next((one for one in builds if one.live), None)
+            newest = found is not None and found.number == builds[-1].number
+            if found is not None and (live is None or (self._settings.projections_dev and newest and not found.live)):
+                await swap(connection, Builds(live, found))
                 logger.info("readers now see %s", model)
         finally:
             await connection.close(timeout=2)

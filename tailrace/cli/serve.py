@@ -13,7 +13,7 @@ def serve(service: Service, data_dir: DataDir = None) -> None:
     if service is Service.command:
         from command.service import serve as run
     elif service is Service.projection:
-        from projection.service import serve as run
+        from tailrace.worker import serve_projections as run
     elif service is Service.projections:
         from projection.declared.service import serve as run
     else:

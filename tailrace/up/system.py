@@ -15,7 +15,6 @@ import httpx
 from contracts.errors import LogUnavailableError, TailraceError
 from migrations.bootstrap import ensure_database
 from migrations.catalogue import get_live_model
-from migrations.projections import list_projections
 from migrations.roles import ensure_reader
 from migrations.streams import ensure_streams
 from migrations.upcasters import located
@@ -34,10 +33,6 @@ from tailrace.up.folder import POSTGRES
 
 READY_TIMEOUT = 60.0
 SERVERS = ("nats", "postgres")
-WORKER = "projections"
-"""The process of the projections that users declare."""
-_USERS = {name: name for name in PERMISSIONS} | {WORKER: "projection"}
-"""The log's user of each service; clients that send events are ``producer``."""
 _OURS = ("TAILRACE_", "DB_PASS", "GRAF_")
 """Variables that servers do not need, since they may hold passwords."""
 _POLL_INTERVAL = 0.05
@@ -117,15 +112,12 @@ class System:
         """
         program = [sys.executable, "-P", "-m", "tailrace"]  # -P: the working directory can hide no package
         services = ["command", "projection", "query"]
+        for service in services:
+            self._add(service, [*program, "serve", service])
+        await self._start(services)
         endpoints = self.endpoints
         connection = await asyncpg.connect(endpoints.database)
         try:
-            # projections of an earlier run, whose files may be gone, count too
-            if self._projections is not None or await list_projections(connection):
-                services.append(WORKER)
-            for service in services:
-                self._add(service, [*program, "serve", service])
-            await self._start(services)
             async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
                 await asyncio.gather(
                     self._until("command", lambda: _healthy(http, f"{endpoints.command}/health/ready")),
@@ -140,7 +132,7 @@ class System:
 
     async def stop(self) -> None:
         """Stops everything in the order of the data flow within 5 s; kills what has not exited by then."""
-        for names, timeout in ((["producer"], 0.7), (["command"], 1.3), (["projection", WORKER, "query"], 1.3)):
+        for names, timeout in ((["producer"], 0.7), (["command"], 1.3), (["projection", "query"], 1.3)):
             await self._stop(names, timeout)
         await self._stop(SERVERS, 1.5)
 
@@ -157,7 +149,7 @@ class System:
 
     def _service_environment(self, name: str, endpoints: Endpoints) -> dict[str, str]:
         return {
-            "TAILRACE_NATS_URL": self.nats.url_of(_USERS.get(name, "producer")),
+            "TAILRACE_NATS_URL": self.nats.url_of(name if name in PERMISSIONS else "producer"),
             "TAILRACE_DATABASE": endpoints.database,
             "TAILRACE_COMMAND_PORT": str(self._ports.command),
             "TAILRACE_QUERY_PORT": str(self._ports.query),

@@ -67,6 +67,7 @@ def running_compose(postgres_server: EmbeddedPostgres, folder: Path) -> Iterator
         "0.0.0.0": "127.0.0.1",
         "timescaledb": "127.0.0.1",
         "5432": str(postgres_server.port),
+        "/projections": str(folder),
     }
     reader = f"postgresql://grafana_reader:r@127.0.0.1:{postgres_server.port}/seed_db"
     running = Running(Host(folder, addresses), services, {}, [], ports, reader)

@@ -137,3 +137,20 @@ async def test_a_file_that_does_not_load_is_named_with_its_line_and_harms_no_oth
     problems = [row[0] for row in await connection.fetch("select message from tailrace.projection_problems order by 1")]
     assert problems[0].startswith(f"{folder(shop)}/broken.py, line 3: Broken.")
     assert problems[1] == f"{folder(shop)}/syntax.py, line 1: invalid syntax"
+
+
+async def test_in_development_a_change_is_built_and_shown_at_once(
+    log: LogClient, shop: Settings, connection: asyncpg.Connection
+) -> None:
+    sent = await log_events(log, shop_events(50))
+    async with running_projector(shop):
+        async with running_projections(shop) as task:
+            await until_shown(connection, SHOP_NAMES, 50, task)
+        declare(folder(shop), FEWER)
+        async with running_projections(shop.model_copy(update={"projections_dev": True})) as task:
+            async with asyncio.timeout(60):
+                while [model.live for model in await builds(connection, "cart")] != [False, True]:
+                    await asyncio.sleep(0.02)
+            await until_shown(connection, SHOP_NAMES, 50, task)
+    tenfold = {user: (10 * items, since) for user, (items, since) in naive_carts(sent).items()}
+    assert await shown_carts(connection) == tenfold
