@@ -35,7 +35,7 @@ def decode_plain(entries: Sequence[LogEntry], upcasters: Upcasters) -> list[Even
     latest = datetime.fromtimestamp(oldest // 1_000_000_000, UTC) + LOG_FUTURE_TOLERANCE
     versions: dict[str, int] = {}
     events: list[Event | None] = []
-    datas: list[bytes] = []
+    datas: list[msgspec.Raw] = []
     for entry in entries:
         try:
             event = _event.decode(entry.payload)
@@ -51,13 +51,13 @@ def decode_plain(entries: Sequence[LogEntry], upcasters: Upcasters) -> list[Even
             events.append(None)
             continue
         events.append(event)
-        datas.append(bytes(event.event_data))
+        datas.append(event.event_data)
     if not _are_plain(datas):
-        return [event if event and _are_plain([bytes(event.event_data)]) else None for event in events]
+        return [event if event and _are_plain([event.event_data]) else None for event in events]
     return events
 
 
-def _are_plain(datas: list[bytes]) -> bool:
+def _are_plain(datas: list[msgspec.Raw]) -> bool:
     """Whether each of the JSON values is an object without anything that needs a closer look."""
     if not datas:
         return True
@@ -69,7 +69,7 @@ def _are_plain(datas: list[bytes]) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     nested = joined.count(b"{") + joined.count(b"[") - len(datas)
-    if nested >= MAX_DEPTH and max(data.count(b"{") + data.count(b"[") for data in datas) > MAX_DEPTH:
+    if nested >= MAX_DEPTH and any(_may_be_too_deep(bytes(data)) for data in datas if len(data) > 2 * MAX_DEPTH):
         return False
     if b"\\u0000" in joined:
         return False
@@ -79,6 +79,10 @@ def _are_plain(datas: list[bytes]) -> bool:
     if b"0e000" not in numbers and b"0e-000" not in numbers:
         return True
     return not any(_is_number(joined, hit.start() + 1) for hit in _LARGE_EXPONENT.finditer(numbers))
+
+
+def _may_be_too_deep(data: bytes) -> bool:
+    return data.count(b"{") + data.count(b"[") > MAX_DEPTH
 
 
 def _is_number(joined: bytes, end: int) -> bool:

@@ -1,10 +1,12 @@
 """The numbered SQL files. A file that differs between the flavours exists twice: ``0003_name.<flavour>.sql``.
 
 A file runs in a transaction of its own, unless its first line is ``-- transaction: none``: then it is one statement
-that Postgres refuses in a transaction, and running it twice does no harm.
+that Postgres refuses in a transaction, and running it twice does no harm. The files are read once: the projection
+service compares them with the database every second.
 """
 
 import hashlib
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
@@ -47,10 +49,11 @@ class Migration(NamedTuple):
         return f"{self.scope}/{self.name}"
 
 
-def database_migrations() -> list[Migration]:
+@cache
+def database_migrations() -> tuple[Migration, ...]:
     """Returns the files for the tables that all models share, in order."""
     found = read_migrations(files("migrations") / "database", "database")
-    return [migration._replace(scope=shared_scope(migration.number)) for migration in found]
+    return tuple(migration._replace(scope=shared_scope(migration.number)) for migration in found)
 
 
 def shared_scope(number: int) -> str:
@@ -58,14 +61,16 @@ def shared_scope(number: int) -> str:
     return max((first, scope) for scope, first in _SHARED_SCOPES.items() if first <= number)[1]
 
 
-def ledger_migrations(name: str) -> list[Migration]:
+@cache
+def ledger_migrations(name: str) -> tuple[Migration, ...]:
     """Returns the files of a ledger, in order."""
-    return read_migrations(files("migrations") / "ledger", name)
+    return tuple(read_migrations(files("migrations") / "ledger", name))
 
 
-def model_migrations(name: str, flavour: str) -> list[Migration]:
+@cache
+def model_migrations(name: str, flavour: str) -> tuple[Migration, ...]:
     """Returns the files of a model of a flavour, in order."""
-    return read_migrations(files("migrations") / "model" / str(GENERATION), name, flavour)
+    return tuple(read_migrations(files("migrations") / "model" / str(GENERATION), name, flavour))
 
 
 def read_migrations(folder: Traversable, scope: str, flavour: str = "") -> list[Migration]:

@@ -196,7 +196,7 @@ async def _register(connection: "asyncpg.Connection", models: Sequence[Model]) -
 
 async def _pending(connection: "asyncpg.Connection", models: Sequence[Model]) -> list[Migration]:
     models = [model for model in models if model.is_current]
-    wanted = database_migrations()
+    wanted = [*database_migrations()]
     shared = {migration.scope for migration in wanted}
     ledgers = sorted({model.ledger for model in models})
     for ledger in ledgers:

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 def event_row(event: Event, seq: int) -> Row:
     """Returns the row of an event."""
-    data = bytes(event.event_data).decode()
+    data = str(event.event_data, "utf-8")
     return event.event_id, event.event_type, event.user_id, event.created_at, data, seq
 
 
