@@ -16,7 +16,10 @@ from tools.chaos.system import SERVERS, SERVICES, ChaosSystem
 Action = Callable[[ChaosSystem], Awaitable[None]]
 KILL_SHARE = 0.6
 """Of all faults: most of the rest of the world's troubles look like the end of a process to the others."""
+SECOND_SHARE = 0.25
+"""Of all faults: with these, a process is killed at the same time."""
 LONGEST = 4.0
+"""Seconds that a fault lasts."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,12 @@ OTHERS = [
 ]
 
 
-def schedule(chance: random.Random) -> tuple[Fault, float]:
-    """Returns the next fault, and how long it lasts, s."""
-    faults = KILLS if chance.random() < KILL_SHARE else OTHERS
-    return chance.choice(faults), chance.uniform(0.2, LONGEST)
+def schedule(chance: random.Random) -> tuple[list[Fault], float]:
+    """Returns the next one or two faults, which happen at the same time, and how long they last, s."""
+    faults = [chance.choice(KILLS if chance.random() < KILL_SHARE else OTHERS)]
+    if faults[0].stores and chance.random() < SECOND_SHARE:
+        faults.append(chance.choice(KILLS))
+    return faults, chance.uniform(0.2, LONGEST)
 
 
 async def cause(fault: Fault, system: ChaosSystem, meanwhile: Awaitable[Any]) -> None:

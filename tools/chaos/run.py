@@ -99,28 +99,31 @@ class Run:
         deadline = time.monotonic() + self.result.seconds
         while time.monotonic() < deadline:
             await self._rest()
-            fault, seconds = schedule(self._chance)
-            await cause(fault, system, asyncio.gather(asyncio.sleep(seconds), self._check_named(fault, folder)))
-            took = await self._recovery(fault, system, workload, folder)
-            found = occurred[fault.name]
-            found.times, found.slowest = found.times + 1, max(found.slowest, took)
-            self.result.kills += fault in KILLS
-            self._say(f"{fault.name} for {seconds:.1f} s: recovered in {took:.1f} s")
+            faults, seconds = schedule(self._chance)
+            await asyncio.gather(*(cause(one, system, self._last(one, seconds, folder)) for one in faults))
+            name = " and ".join(one.name for one in faults)
+            took = await self._recovery(name, system, workload, folder)
+            for one in faults:
+                found = occurred[one.name]
+                found.times, found.slowest = found.times + 1, max(found.slowest, round(took, 2))
+                self.result.kills += one in KILLS
+            self._say(f"{name} for {seconds:.1f} s: recovered in {took:.1f} s")
 
     async def _rest(self) -> None:
         self._calm = True
         await asyncio.sleep(CALM)
         self._calm = False
 
-    async def _check_named(self, fault: Fault, folder: Path) -> None:
-        """While no event can be stored, ``tailrace status`` must name it."""
+    async def _last(self, fault: Fault, seconds: float, folder: Path) -> None:
+        """Waits; while no event can be stored, ``tailrace status`` must name it."""
+        await asyncio.sleep(seconds)
         if fault.stores:
             return
         code, output = await run_command("status", folder)
         if code == 0:
             self.result.differences.append(f"{fault.name}: `tailrace status` says that all is well: {output}")
 
-    async def _recovery(self, fault: Fault, system: ChaosSystem, workload: Workload, folder: Path) -> float:
+    async def _recovery(self, name: str, system: ChaosSystem, workload: Workload, folder: Path) -> float:
         """Returns the seconds until an event is stored and counted."""
         began = time.monotonic()
         async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
@@ -130,7 +133,7 @@ class Run:
                         return time.monotonic() - began
                 await asyncio.sleep(0.1)
         _, status = await run_command("status", folder)
-        self.result.differences.append(f"{fault.name}: no recovery within {RECOVERY:.0f} s; status says: {status}")
+        self.result.differences.append(f"{name}: no recovery within {RECOVERY:.0f} s; status says: {status}")
         return time.monotonic() - began
 
     async def _until_settled(self, workload: Workload, folder: Path) -> None:
