@@ -25,6 +25,8 @@ BUILT_IN = frozenset(
         "late_ranges",
         "log_gaps",
         "parked_events",
+        "pipeline_samples",
+        "users_by_type",
         "pages",
         "projections",
     ]
