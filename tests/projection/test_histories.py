@@ -173,7 +173,9 @@ async def test_an_older_log_that_has_grown_is_refused_and_a_new_epoch_gets_its_o
         assert (await verify(log, connection)).differences == []
     replayed = run_tailrace(own, "replay")
     assert replayed.returncode == 0, replayed.stderr
-    swapped = run_tailrace(own, "cutover")
+    refused = run_tailrace(own, "cutover")
+    assert "lacks 50 events" in refused.stderr
+    swapped = run_tailrace(own, "cutover", "--lose", "50")
     assert swapped.returncode == 0, swapped.stderr
     assert await model_of(own) == model
 
