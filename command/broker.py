@@ -9,13 +9,14 @@ import nats.errors
 from faststream.nats import NatsBroker
 from faststream.nats.opentelemetry import NatsTelemetryMiddleware
 from faststream.nats.prometheus import NatsPrometheusMiddleware
-from faststream.security import SASLPlaintext
+from faststream.nats.security import NatsCredentials
+from faststream.security import BaseSecurity, SASLPlaintext
 from nats.aio.client import Client
 
 from command.metrics import CommandMetrics
 from contracts.errors import LogUnavailableError
 from runtime.log.addresses import MAX_PINGS, PING_INTERVAL, read_address, shown_address
-from runtime.log.connect import connect_timeout
+from runtime.log.connect import connect_timeout, security
 from runtime.settings import Settings
 from runtime.tracing import Tracing
 
@@ -43,7 +44,7 @@ def make_broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -
     address = read_address(settings.nats_url)
     return _Broker(
         address.servers,
-        security=SASLPlaintext(address.user, address.password, use_ssl=False) if address.user else None,
+        security=_security(settings),
         name="tailrace-command",
         inbox_prefix=address.inbox_prefix,
         error_cb=quiet,
@@ -61,6 +62,16 @@ def make_broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -
             *([NatsTelemetryMiddleware(tracer_provider=tracing.provider)] if tracing.is_on else []),
         ],
     )
+
+
+def _security(settings: Settings) -> BaseSecurity | None:
+    address, options = read_address(settings.nats_url), security(settings)
+    context = options.get("tls")
+    if settings.nats_creds is not None:
+        return NatsCredentials(settings.nats_creds, ssl_context=context, use_ssl=context is not None)
+    if address.user:
+        return SASLPlaintext(address.user, address.password, ssl_context=context, use_ssl=context is not None)
+    return None if context is None else BaseSecurity(ssl_context=context, use_ssl=True)
 
 
 async def connect_broker(broker: NatsBroker, settings: Settings) -> Client:
@@ -86,6 +97,7 @@ async def connect_broker(broker: NatsBroker, settings: Settings) -> Client:
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0.1,
                 error_cb=remember,
+                **security(settings),
             )
             await probe.close()
             return await broker.connect()

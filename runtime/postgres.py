@@ -153,8 +153,9 @@ def _unavailable(dsn: str, error: Exception) -> DatabaseUnavailableError:
 
 def _refusal(error: Exception) -> ConfigurationError:
     kind = DatabaseMissingError if isinstance(error, asyncpg.InvalidCatalogNameError) else ConfigurationError
-    # only the first line: a detail and a hint may follow
-    return kind(f"the database refuses the connection: {error.args[0] if error.args else error}")
+    # of Postgres' errors only the first line: a detail and a hint may follow
+    reason = error.args[0] if isinstance(error, asyncpg.PostgresError) else error
+    return kind(f"the database refuses the connection: {reason}")
 
 
 def _session(name: str) -> dict[str, str]:

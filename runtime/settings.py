@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     nats_url: str = Field(
         "nats://127.0.0.1:4222", description="address of the log's server; several of a cluster, with commas"
     )
+    nats_ca: str | None = Field(
+        None, description="file of the certificate authority of the log's servers, for addresses as tls://host:4222"
+    )
+    nats_creds: str | None = Field(None, description="credentials file of the log's user (JWT and nkey)")
     database: str | None = Field(None, description="the database as postgresql://…; wins over the parts below")
     database_host: str = Field("127.0.0.1", description="the database server's host")
     database_port: int = Field(5432, ge=1, le=65535, description="the database server's port")

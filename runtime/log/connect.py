@@ -1,11 +1,13 @@
 """Connects to the log's server."""
 
 import asyncio
+import ssl
+from pathlib import Path
 from typing import Any
 
 import nats
 
-from contracts.errors import LogUnavailableError
+from contracts.errors import ConfigurationError, LogUnavailableError
 from runtime.log.addresses import MAX_PINGS, PING_INTERVAL, SERVER_TIMEOUT, Address, read_address, shown_address
 from runtime.log.client import LogClient
 from runtime.log.errors import UNREACHABLE, PermissionErrors
@@ -16,8 +18,26 @@ CONNECT_TIMEOUT = 5.0
 
 
 async def connect_log(settings: Settings, name: str) -> LogClient:
-    """Connects to the log's server of the settings; raises the errors of ``connect_nats``."""
-    return await connect_nats(settings.nats_url, name)
+    """Connects to the log's server of the settings; raises the errors of ``security`` and ``connect_nats``."""
+    return await connect_nats(settings.nats_url, name, **security(settings))
+
+
+def security(settings: Settings) -> dict[str, Any]:
+    """Returns nats-py's options for the certificate authority and the credentials of the settings.
+
+    Raises:
+        ConfigurationError: one of the files can't be used.
+    """
+    options: dict[str, Any] = {}
+    try:
+        if settings.nats_ca is not None:
+            options["tls"] = ssl.create_default_context(cadata=Path(settings.nats_ca).read_text())
+        if settings.nats_creds is not None:
+            Path(settings.nats_creds).read_bytes()
+            options["user_credentials"] = settings.nats_creds
+    except OSError as error:
+        raise ConfigurationError(f"a file of TAILRACE_NATS_CA or TAILRACE_NATS_CREDS can't be used: {error}") from None
+    return options
 
 
 async def connect_nats(url: str, name: str, **options: Any) -> LogClient:

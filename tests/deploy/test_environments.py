@@ -80,7 +80,8 @@ def test_every_variable_is_a_setting_and_every_setting_is_unset_variables(file: 
         if service["image"].startswith("tailrace:"):
             assert unset_variables(file) <= service["environment"].keys(), name
             given |= own
-    only_here = {"TAILRACE_DATABASE", *(f"TAILRACE_{name}_PORT" for name in ("COMMAND", "QUERY", "PROJECTION"))}
+    ports = {f"TAILRACE_{name}_PORT" for name in ("COMMAND", "QUERY", "PROJECTION")}
+    only_here = {"TAILRACE_DATABASE", "TAILRACE_NATS_CA", "TAILRACE_NATS_CREDS", *ports}
     seeds = {"TAILRACE_DB_USER", "TAILRACE_DB_PASS", "TAILRACE_DB_NAME"}
     assert settings - given == only_here | seeds, "these would not fit the files' own addresses"
     assert traces <= unset_variables(file)
