@@ -7,10 +7,17 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 
 from runtime.log.client import LogClient
+from runtime.settings import Settings
 from tests.query.conftest import LiveSocket, QueryService, events_of, seqs_of, until_closed
 from tests.support.events import BASE, event, log_event, log_events, some_events
 
 pytestmark = pytest.mark.writes_no_table
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings with which a client may send messages faster than they are applied."""
+    return settings.model_copy(update={"max_frames_per_second": 100_000.0})
 
 
 def after_the_last_state(socket: LiveSocket) -> list[int]:
