@@ -5,10 +5,11 @@ know; such differences are returned as sentences. A NATS user without the right 
 as long as nothing has to change.
 """
 
+import asyncio
 import secrets
 from typing import Any, NamedTuple
 
-from contracts.errors import ConfigurationError, ConflictError, LogUnavailableError
+from contracts.errors import ConfigurationError, ConflictError, LogLostError, LogUnavailableError
 from contracts.subjects import (
     ACCESS_BUCKET,
     ACCESS_STREAM,
@@ -31,6 +32,8 @@ _LIMITS = ("max_bytes", "max_msgs", "max_age", "max_msgs_per_subject")  # -1 or 
 _GROWING = (*_LIMITS, "duplicate_window", "num_replicas")
 _MANAGED = (*_GROWING, "discard", "subjects", "allow_direct", "deny_delete", "deny_purge")
 
+RECHECK = 2.0
+"""Seconds until a missing log counts as lost."""
 FULL = 0.95
 """Share of a stream's bytes from which on it is reported: early enough to act."""
 _TITLES = {
@@ -152,9 +155,7 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
                 found.done.append(f"the stream {name} is created")
                 if dry_run:
                     continue
-                if name == LOG_STREAM:
-                    await require_no_position(settings)
-                info = await _create(client, config)
+                info = await _create_unless_lost(client, settings, config)
             update, left = _differences(config, info)
             found.left.extend(left)
             if update:
@@ -197,6 +198,19 @@ async def _find(client: LogClient, name: str) -> dict[str, Any] | None:
         return await client.stream_info(name)
     except StreamMissingError:
         return None
+
+
+async def _create_unless_lost(client: LogClient, settings: Settings, config: dict[str, Any]) -> dict[str, Any]:
+    if config["name"] == LOG_STREAM:
+        try:
+            await require_no_position(settings)
+        except LogLostError:
+            # a server that has just started may not know all of its streams yet
+            await asyncio.sleep(RECHECK)
+            if info := await _find(client, LOG_STREAM):
+                return info
+            raise
+    return await _create(client, config)
 
 
 async def _create(client: LogClient, config: dict[str, Any]) -> dict[str, Any]:
