@@ -25,7 +25,7 @@ from tests.support.compose import ROOT, read_compose
 from tests.support.engine import Engine, EngineUnavailableError, running_engine
 from tests.support.stand_ins import build_stand_ins
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 WITHOUT_GRAFANA = "services:\n  grafana: !reset null\n"
 """Grafana's image cannot be made from packages."""
