@@ -120,7 +120,7 @@ def _read_incoming(raw: bytes) -> tuple[IncomingEvent, datetime | None]:
     except EventRejectedError as error:
         if error.code != "invalid_created_at" or (leap_second := _exact_time(raw)) is None:
             raise
-        fields = _fields.decode(raw) | {"created_at": Raw(b"null")}
+        fields = _decode(_fields, raw) | {"created_at": Raw(b"null")}
         return _decode(_incoming, _encoder.encode(fields)), leap_second
 
 
@@ -140,7 +140,7 @@ def _exact_time(raw: bytes) -> datetime | None:
             return None
         minute, second, fraction, zone = match.groups(default="")
         time = _decode_time(f'"{minute}{"59" if second == "60" else second}{fraction}{zone}"').astimezone(UTC)
-    except (msgspec.MsgspecError, OverflowError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
         return None
     return time if second != "60" or (time.hour, time.minute) == (23, 59) else None
 
@@ -209,7 +209,7 @@ def readable_id(payload: bytes) -> UUID | None:
         return None
 
 
-_T = TypeVar("_T", Event, IncomingEvent)
+_T = TypeVar("_T")
 
 
 def _decode(decoder: "msgspec.json.Decoder[_T]", raw: bytes) -> _T:

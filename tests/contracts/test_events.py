@@ -150,6 +150,8 @@ def test_the_stored_bytes_are_stable_and_omit_version_1() -> None:
         (with_fields(created_at="yesterday"), "invalid_created_at", "RFC3339"),
         (with_fields(created_at="2016-12-31T22:59:60Z"), "invalid_created_at", "RFC3339"),
         (with_fields(created_at="2016-12-31T23:59:61Z"), "invalid_created_at", "RFC3339"),
+        (SEED.replace(b"2025-10-10T10:00:00Z", b"\x80"), "invalid_created_at", "RFC3339"),
+        (with_fields(created_at="2016-12-31T23:59:60Z")[:-1] + b',"\x80":1}', "invalid_json", "UTF-8"),
         (with_fields(event_id="00000000-0000-0000-0000-000000000000"), "invalid_event_id", "all zeros"),
         (with_fields(created_at="1999-12-31T23:59:59.999999Z"), "invalid_created_at", "before 2000-01-01"),
         (with_fields(created_at="9999-12-31T23:59:59-01:00"), "invalid_created_at", "out of range"),

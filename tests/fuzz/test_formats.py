@@ -89,7 +89,7 @@ def projected(event: bytes) -> Any:
 @settings(max_examples=EXAMPLES)
 def test_what_the_command_service_accepts_is_projected(payload: bytes) -> None:
     try:
-        event = read_event(payload, now=NOW, new_id=new_id)
+        event = read_event(payload, now=NOW, new_id=new_id, upcasters=Upcasters({}))
     except EventRejectedError as error:
         check_refusal(error)
         return

@@ -41,6 +41,13 @@ ROWS = {
         "raw publisher, 3 copies",
     ],
     "live": ["1 client: Tailrace", "1 client: send_json", "5 clients: Tailrace", "5 clients: send_json"],
+    "projections": [
+        "built-in model, replay",
+        "Rollup, replay",
+        "Fold, replay",
+        "Sql, replay",
+        "20 rollups, together",
+    ],
     "replay": ["projector", "replay", "verify", "nats-py, fetch"],
     "scale": ["1,000", "5,000"],
     "trickle": ["20 events/s", *(f"batches of one, quarter {quarter}" for quarter in range(1, 5))],

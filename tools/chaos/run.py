@@ -169,10 +169,11 @@ class Run:
                 await asyncio.sleep(0.2)
                 with suppress(psutil.Error, httpx.HTTPError):
                     process = psutil.Process(system.children[name].pid)
-                    result.memory[name] = max(result.memory.get(name, 0), process.memory_info().rss)
-                    result.files[name] = max(result.files.get(name, 0), process.num_fds())
                     began, calm = time.monotonic(), self._calm
                     await http.get(url)
+                    # before it answers, a process that was just forked still has this program's memory
+                    result.memory[name] = max(result.memory.get(name, 0), process.memory_info().rss)
+                    result.files[name] = max(result.files.get(name, 0), process.num_fds())
                     if calm and self._calm:
                         took = round((time.monotonic() - began) * 1e3, 1)
                         result.answers_ms[name] = max(result.answers_ms.get(name, 0), took)

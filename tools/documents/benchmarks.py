@@ -24,7 +24,7 @@ before the run counts. [Plots](benchmark-plots.md) show the figures of this page
 
 
 class Goal(NamedTuple):
-    """An upper limit of a figure, or with ``least`` a lower one."""
+    """An upper limit of a figure, or with ``least`` a lower one; ``record`` says why it is missed, if it is."""
 
     what: str
     benchmark: str
@@ -32,6 +32,7 @@ class Goal(NamedTuple):
     column: str
     limit: float
     least: bool = False
+    record: str = ""
 
 
 GOALS = (
@@ -95,7 +96,8 @@ def _goals(results: Results) -> str:
         with suppress(ConfigurationError):
             measured = figure(results, goal.benchmark, goal.row, goal.column)
             met = measured >= goal.limit if goal.least else measured <= goal.limit
-            row |= {"measured": measured, "met": "yes" if met else "no"}
+            why = f": [{goal.record[:4]}](decisions/{goal.record}.md)" if goal.record else ""
+            row |= {"measured": measured, "met": "yes" if met else f"no{why}"}
         rows.append(row | {"benchmark": goal.benchmark})
     return f"\n## Goals\n\n{table(rows)}\n"
 
