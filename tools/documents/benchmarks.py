@@ -32,7 +32,7 @@ class Goal(NamedTuple):
     column: str
     limit: float
     least: bool = False
-    record: str = ""
+    record: str = "0154-goals-that-are-missed"
 
 
 GOALS = (
