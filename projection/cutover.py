@@ -95,7 +95,7 @@ async def _drop(connection: "asyncpg.Connection", model: Model, timeout: float) 
         if before is None:
             return
         await change_state(connection, model.name, before.state, "dropping")
-    if not await projector_ended(connection, model, timeout):
+    if not await projector_ended(connection, model.projector_lock, timeout):
         await change_state(connection, model.name, "dropping", before.state)
         raise ConflictError(f"{model.name} is still being projected into; stop its replay first")
     try:
@@ -157,7 +157,11 @@ async def _swap_models(
     if verify is not None and new.is_current and (differences := await verify(new)):
         return Swap(old, new, differences)
     async with migration_lock(connection):
-        await _swap_with_retries(connection, old, new, lose)
+        await swap_with_retries(
+            connection,
+            lambda: _swap(connection, old, new, lose),
+            f"readers still see {old.name} after {TIMEOUT:g} s of attempts",
+        )
     return Swap(old, new._replace(live=True))
 
 
@@ -182,26 +186,34 @@ def _check_ready(model: Model) -> None:
         raise ConflictError(f"{model.name} is not finished: run `tailrace replay` again to resume it")
 
 
-async def _swap_with_retries(connection: "asyncpg.Connection", old: Model, new: Model, lose: int | None) -> None:
+async def swap_with_retries(
+    connection: "asyncpg.Connection", swap: Callable[[], Awaitable[None]], blocked: str
+) -> None:
+    """Runs ``swap`` in a transaction, again while batches or readers block it; ``blocked`` starts the error's text.
+
+    Raises:
+        NotSwappedError: they still do after ``TIMEOUT`` seconds.
+    """
     deadline = time.monotonic() + TIMEOUT
     while True:
         try:
             async with connection.transaction():
-                await _swap(connection, old, new, lose)
+                await swap()
             return
         except NotSwappedError as error:
             reason = str(error)
         if time.monotonic() > deadline:
-            raise NotSwappedError(f"readers still see {old.name} after {TIMEOUT:g} s of attempts: {reason}")
+            raise NotSwappedError(f"{blocked}: {reason}")
         await asyncio.sleep(RETRY_INTERVAL)
 
 
 async def _swap(connection: "asyncpg.Connection", old: Model, new: Model, lose: int | None) -> None:
     await connection.execute(f"set local lock_timeout = {BATCH_TIMEOUT * 1000:.0f}")
     await _check_again(connection, old, new)
-    held = await _lock_position(connection, old)
+    held = await lock_position(connection, old.name, old.name)
     if new.is_current:
-        await _catch_up(connection, old, new, held)
+        behind = f"{new.name} is behind {old.name}; is the projection service running?"
+        await catch_up(connection, new.name, new.name, held, behind)
         if lose is not None and old.ledger == new.ledger:
             _check_loss(old, new, await _events(connection, old) - await _events(connection, new), lose)
     await set_live(connection, new.name)
@@ -211,17 +223,21 @@ async def _swap(connection: "asyncpg.Connection", old: Model, new: Model, lose: 
         raise NotSwappedError("a transaction keeps reading the tables") from None
 
 
-async def _catch_up(connection: "asyncpg.Connection", old: Model, new: Model, held: Any) -> None:
-    """Waits for the new model to reach the old one's position, and locks it there."""
+async def catch_up(connection: "asyncpg.Connection", schema: str, label: str, held: Any, behind: str) -> None:
+    """Waits for a new model to reach ``held``, the locked position of the old one, and locks it there.
+
+    Raises:
+        NotSwappedError: it does not in ``CATCH_UP_TIMEOUT`` seconds (``behind``), or a batch blocks its position.
+    """
     deadline = time.monotonic() + CATCH_UP_TIMEOUT
-    while _behind(await _position(connection, new), held):
+    while _behind(await _position(connection, schema), held):
         if time.monotonic() > deadline:
-            raise NotSwappedError(f"{new.name} is behind {old.name}; is the projection service running?")
+            raise NotSwappedError(behind)
         await asyncio.sleep(POLL_INTERVAL)
-    await _lock_position(connection, new)
+    await lock_position(connection, schema, label)
     # (position, revision) must not name a state of the new model that a reader has seen of the old one
     await connection.execute(
-        f"update {new.name}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
+        f"update {schema}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
     )
 
 
@@ -238,13 +254,17 @@ async def _check_again(connection: "asyncpg.Connection", old: Model, new: Model)
         )
 
 
-async def _lock_position(connection: "asyncpg.Connection", model: Model) -> Any:
-    """Stops a model at its position until the transaction ends, after the batch that is being committed."""
+async def lock_position(connection: "asyncpg.Connection", schema: str, label: str) -> Any:
+    """Stops a model at its position until the transaction ends, after the batch that is being committed.
+
+    Raises:
+        NotSwappedError: the batch takes longer than ``BATCH_TIMEOUT`` seconds, which the transaction has to set.
+    """
     try:
-        return await _position(connection, model, "for update")
+        return await _position(connection, schema, "for update")
     except asyncpg.LockNotAvailableError:
         raise NotSwappedError(
-            f"a batch for {model.name} takes longer than {BATCH_TIMEOUT:g} s to commit; is the database very busy?"
+            f"a batch for {label} takes longer than {BATCH_TIMEOUT:g} s to commit; is the database very busy?"
         ) from None
 
 
@@ -268,14 +288,14 @@ def _behind(position: Any, held: Any) -> bool:
     return bool(position["seq"] < held["seq"])
 
 
-async def _position(connection: "asyncpg.Connection", model: Model, lock: str = "") -> Any:
-    return await connection.fetchrow(f"select epoch, seq, revision from {model.name}.projection_position {lock}")
+async def _position(connection: "asyncpg.Connection", schema: str, lock: str = "") -> Any:
+    return await connection.fetchrow(f"select epoch, seq, revision from {schema}.projection_position {lock}")
 
 
-async def projector_ended(connection: "asyncpg.Connection", model: Model, timeout: float) -> bool:
-    """Takes the model's projector lock; returns False if a projector still holds it after ``timeout`` seconds."""
+async def projector_ended(connection: "asyncpg.Connection", projector_lock: int, timeout: float) -> bool:
+    """Takes a model's projector lock; returns False if a projector still holds it after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
-    while not await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", projector_lock):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(POLL_INTERVAL)

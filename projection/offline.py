@@ -37,7 +37,7 @@ async def rebuild_offline(client: LogClient, connection: "asyncpg.Connection", s
     if losses := find_losses(state):
         raise ConflictError(f"the old model is not dropped, since it can't be rebuilt: {'; '.join(losses)}")
     for model in models:
-        if not await projector_ended(connection, model, LOCK_TIMEOUT):
+        if not await projector_ended(connection, model.projector_lock, LOCK_TIMEOUT):
             raise ConflictError(f"{model.name} is being projected into; stop its projector or replay first")
     try:
         async with migration_lock(connection), connection.transaction():

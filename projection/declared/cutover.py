@@ -4,8 +4,6 @@ The transaction stops the live build at its position until the other one has cau
 reader's transaction locks the view before its snapshot, so it sees one build only.
 """
 
-import asyncio
-import time
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -22,13 +20,13 @@ from migrations.projections import (
 from migrations.runner import migration_lock
 from projection.cutover import (
     BATCH_TIMEOUT,
-    CATCH_UP_TIMEOUT,
-    POLL_INTERVAL,
     READERS_TIMEOUT,
-    RETRY_INTERVAL,
-    TIMEOUT,
     Direction,
     NotSwappedError,
+    catch_up,
+    lock_position,
+    projector_ended,
+    swap_with_retries,
 )
 from projection.declared.tables import view_sql
 from projection.store import projection_sql
@@ -79,17 +77,9 @@ async def swap(connection: "asyncpg.Connection", builds: Builds) -> None:
         NotSwappedError: the build stays behind the live one, or batches or readers block the swap.
     """
     async with migration_lock(connection):
-        deadline = time.monotonic() + TIMEOUT
-        while True:
-            try:
-                async with connection.transaction():
-                    await _swap(connection, builds)
-                return
-            except NotSwappedError as error:
-                reason = str(error)
-            if time.monotonic() > deadline:
-                raise NotSwappedError(f"readers of {builds.new.name} still see the old rows: {reason}")
-            await asyncio.sleep(RETRY_INTERVAL)
+        await swap_with_retries(
+            connection, lambda: _swap(connection, builds), f"readers of {builds.new.name} still see the old rows"
+        )
 
 
 async def drop_old(
@@ -121,17 +111,9 @@ async def _swap(connection: "asyncpg.Connection", builds: Builds) -> None:
         raise ConflictError(f"another build of {new.name} became live in the meantime")
     grants: list[Any] = []
     if old is not None:
-        held = await _position(connection, old)
-        deadline = time.monotonic() + CATCH_UP_TIMEOUT
-        while _behind(await _position(connection, new, lock=False), held):
-            if time.monotonic() > deadline:
-                raise NotSwappedError(f"{new} is behind {old}; is the worker of projections running?")
-            await asyncio.sleep(POLL_INTERVAL)
-        await _position(connection, new)
-        # (position, revision) must not name a state of the new build that a reader has seen of the old one
-        await connection.execute(
-            f"update {new.schema}.projection_position set revision = greatest(revision, $1) + 1", held["revision"]
-        )
+        held = await lock_position(connection, old.schema, str(old))
+        behind = f"{new} is behind {old}; is the worker of projections running?"
+        await catch_up(connection, new.schema, str(new), held, behind)
         grants = await connection.fetch(read_sql("migrations", "view_grants"), new.name)
     await set_live_projection(connection, new)
     await connection.execute(f"set local lock_timeout = {READERS_TIMEOUT * 1000:.0f}")
@@ -155,26 +137,10 @@ def _check_ready(model: DeclaredModel) -> None:
         raise ConflictError(f"{model} is {model.state}, not ready: `tailrace replay {model.name}` builds it")
 
 
-def _behind(position: Any, held: Any) -> bool:
-    if held["epoch"] not in ("", position["epoch"]):
-        return bool(position["epoch"] == "")  # the live build is of an earlier epoch of the log and never moves again
-    return bool(position["seq"] < held["seq"])
-
-
-async def _position(connection: "asyncpg.Connection", model: DeclaredModel, *, lock: bool = True) -> Any:
-    """Reads a position; by default it stays there until the transaction ends."""
-    try:
-        return await connection.fetchrow(
-            f"select epoch, seq, revision from {model.schema}.projection_position {'for update' if lock else ''}"
-        )
-    except asyncpg.LockNotAvailableError:
-        raise NotSwappedError(f"a batch for {model} takes longer than {BATCH_TIMEOUT:g} s to commit") from None
-
-
 async def _drop(connection: "asyncpg.Connection", model: DeclaredModel, timeout: float) -> None:
     before = model.state
     await change_projection(connection, model, state="dropping", error=model.error)
-    if not await _projector_ended(connection, model, timeout):
+    if not await projector_ended(connection, model.projector_lock, timeout):
         await _undo(connection, model)
         raise ConflictError(f"{model} is still being projected into; stop its replay first")
     try:
@@ -204,12 +170,3 @@ async def _undo(connection: "asyncpg.Connection", model: DeclaredModel) -> None:
     await connection.execute(
         "update tailrace.projections set state = $2 where number = $1 and state = 'dropping'", model.number, model.state
     )
-
-
-async def _projector_ended(connection: "asyncpg.Connection", model: DeclaredModel, timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
-    while not await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock):
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(POLL_INTERVAL)
-    return True
