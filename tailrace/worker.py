@@ -12,7 +12,7 @@ from contracts.errors import TailraceError
 from migrations.projections import list_projections
 from projection.declared.files import find_files, located
 from projection.service import serve
-from runtime.postgres import UNAVAILABLE, connect
+from runtime.postgres import UNAVAILABLE, close, connect
 from runtime.settings import Settings
 from tailrace.embedded.lifetime import die_with_parent
 
@@ -83,6 +83,6 @@ async def _has_builds(settings: Settings) -> bool:
         try:
             return bool(await list_projections(connection))
         finally:
-            await connection.close(timeout=2)
+            await close(connection)
     except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE):
         return False

@@ -19,7 +19,7 @@ from projection.declared.tables import create_tables
 from projection.declared.work import Work, make_member
 from projection.replay import Step
 from runtime.log.client import LogClient
-from runtime.postgres import connect
+from runtime.postgres import close, connect
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop
 
@@ -55,7 +55,7 @@ async def replay_projection(
         build = _build if locked else _follow
         return await build(client, connection, settings, model, stop, on_step)
     finally:
-        await connection.close(timeout=2)
+        await close(connection)
 
 
 async def build_to(
@@ -95,7 +95,7 @@ async def build_to(
             await source.close()
         return last
     finally:
-        await reading.close(timeout=2)
+        await close(reading)
         await work.close()
 
 

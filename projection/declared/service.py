@@ -25,7 +25,7 @@ from projection.declared.work import TRANSIENT, Work, make_member
 from projection.store import PositionMovedError
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.postgres import connect
+from runtime.postgres import close, connect
 from runtime.settings import Settings
 from runtime.supervise import Outage, retry, stop_on_signals
 
@@ -90,11 +90,11 @@ class _Worker:
 
         # the connection of the catalogue holds all locks
         self.catalogue = await connect(self._settings.dsn, name=WORKER)
-        ending.push_async_callback(self.catalogue.close, timeout=2)
+        ending.push_async_callback(close, self.catalogue)
         await require_current_schema(self.catalogue)
         ledger = current_model(await list_models(self.catalogue)).ledger
         reading = await connect(self._settings.dsn, name="projections-ledger", search_path=ledger)
-        ending.push_async_callback(reading.close, timeout=2)
+        ending.push_async_callback(close, reading)
         self._ledger = LedgerView(reading)
         for _ in range(CONNECTIONS):
             self._works.append(await Work.open(self._settings, ledger))
@@ -210,11 +210,11 @@ class _Worker:
                 await swap(connection, Builds(live, found))
                 logger.info("readers now see %s", model)
         finally:
-            await connection.close(timeout=2)
+            await close(connection)
 
     async def _change(self, model: DeclaredModel, *, state: str | None = None, error: str | None = None) -> None:
         connection = await connect(self._settings.dsn, name="projections-state")
         try:
             await change_projection(connection, model, state=state, error=error)  # type: ignore[arg-type]
         finally:
-            await connection.close(timeout=2)
+            await close(connection)

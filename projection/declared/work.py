@@ -15,7 +15,7 @@ from projection.declared.store import DeclaredStore
 from projection.declared.watchdog import BATCH_TIMEOUT
 from projection.ledger import Ledger
 from projection.parked_limit import ParkedLimit
-from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, connect
+from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, close, connect
 from runtime.settings import Settings
 from tailrace.declared import FoldDefinition, RollupDefinition, decode_definition
 
@@ -55,7 +55,7 @@ class Work:
 
     async def close(self) -> None:
         """Closes the connection."""
-        await self.connection.close(timeout=2)
+        await close(self.connection)
 
 
 def make_member(model: DeclaredModel, work: Work, settings: Settings, *, share: float) -> Member:
