@@ -13,9 +13,10 @@ from query.page.routes import page_routes
 from query.problems import answer_problems, describe_problems
 from query.projections.routes import projections_routes
 from query.retention.routes import retention_routes
-from query.stats.embed import EMBEDDABLE, embed_routes
+from query.stats.embed import embed_routes
 from query.stats.routes import stats_routes
 from runtime.access.guard import OPEN_PATHS, Rules
+from runtime.access.keys import EMBEDDABLE
 from runtime.docs_pages import docs_routes
 from runtime.log.client import LogClient
 from runtime.metrics import serve_metrics

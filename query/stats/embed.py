@@ -18,7 +18,6 @@ from query.stats.models import Stats
 from query.stats.question import StatsQuestion
 from runtime.log.client import LogClient
 
-EMBEDDABLE = ("/badge.svg", "/embed")
 REFRESH = 30
 """Seconds after which an embedded answer is asked for again."""
 _DIGIT = 6.6

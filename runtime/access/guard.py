@@ -91,7 +91,8 @@ class AccessGuard:
         refusal = None
         if not is_plain:
             embedded = scope["path"] in self._access.rules.embeddable
-            scope["frame_ancestors"] = tuple(sorted(self._access.pages.origins))
+            if embedded:
+                scope["frame_ancestors"] = tuple(sorted(self._access.pages.origins))
             method = scope.get("method", "")
             refusal = self._access.pages.refusal(method, headers, self._access.key_origins, embedded=embedded)
         if refusal is None and self._access.ring is not None and not _is_preflight(scope, headers):
@@ -133,7 +134,6 @@ class AccessGuard:
             detail = "the keys are not known: the log does not answer"
             return Refusal(503, "Log unavailable", detail, {"Retry-After": "1"})
         text = _take(scope, "key") if scope["path"] in self._access.rules.embeddable else ""
-        asked = question_of(scope["path"], scope["query_string"].decode("latin-1"))
         try:
             key = ring.find(text) if text else await self._key_of(scope, headers, ring)
         except LogUnavailableError as error:
@@ -141,7 +141,7 @@ class AccessGuard:
         if key is None:
             detail = f"a valid {kind} key is needed: send the header Authorization: Bearer <key>"
             return Refusal(401, "Unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-        if key.kind == "embed" and key.question == asked:
+        if key.kind == "embed" and key.question == _question(scope):
             scope["frame_ancestors"] = key.origins or ("*",)
         elif not key.permits(kind):
             return Refusal(403, "Forbidden", f"a {key.kind} key does not permit this: a {kind} key is needed")
@@ -251,6 +251,10 @@ def _cookie(headers: Headers) -> str:
         if name == COOKIE:
             return value
     return ""
+
+
+def _question(scope: Scope) -> str:
+    return question_of(scope["path"], scope["query_string"].decode("latin-1"))
 
 
 def _take(scope: Scope, parameter: str) -> str:

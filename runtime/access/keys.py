@@ -25,6 +25,8 @@ from runtime.settings import Settings
 
 Kind = Literal["write", "read", "metrics", "embed"]
 
+EMBEDDABLE = ("/badge.svg", "/embed")
+"""The paths that embed keys permit."""
 POLL_INTERVAL = 1.0
 KEEP_LAST = 15 * 60.0
 """Seconds for which the last known keys count while the log's server does not answer."""

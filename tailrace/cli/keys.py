@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.errors import ConfigurationError
-from query.stats.embed import EMBEDDABLE
 from runtime.access.foreign_pages import parse_origin
-from runtime.access.keys import Created, Key, KeyStore, question_of
+from runtime.access.keys import EMBEDDABLE, Created, Key, KeyStore, question_of
 from runtime.printable import printable
 from runtime.settings import Settings
 from tailrace.cli.connections import open_log
