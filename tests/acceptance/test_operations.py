@@ -18,7 +18,7 @@ from tailrace.embedded.ports import free_port
 from tailrace.endpoints import settings_for
 from tests.support.docs_page import Page
 from tests.support.log_damage import blocks, copy_files, damage_block, restore_files
-from tests.support.operator import UP, Follows, Operator, at, environment, needs_nats_command
+from tests.support.operator import UP, Follows, Operator, environment, needs_nats_command, operating
 from tests.support.previous_version import PreviousVersion
 from tests.support.servers import NatsServer, running_nats
 from tests.support.up import UpRun, running_up
@@ -34,12 +34,8 @@ DATABASE = "Backing up and restoring the database"
 @pytest.fixture
 def operator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Operator]:
     """A terminal in which the test executes the blocks that it declares."""
-    failed = request.session.testsfailed
-    operator = at(tmp_path / "here", PAGE)
-    yield operator
-    operator.terminal.close()
-    if request.session.testsfailed == failed:
-        assert operator.followed == getattr(request.function, "follows", set())
+    with operating(request, tmp_path / "here", PAGE) as operator:
+        yield operator
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from tailrace.cli.main import app
 from tests.support.docs_page import DOCS, Page
-from tests.support.operator import Follows, Operator, at
+from tests.support.operator import Follows, Operator, operating
 from tests.support.terminal import until
 
 PAGE = Page.read("projections.md")
@@ -36,12 +36,8 @@ def files() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def operator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Operator]:
-    failed = request.session.testsfailed
-    operator = at(tmp_path / "here", PAGE)
-    yield operator
-    operator.terminal.close()
-    if request.session.testsfailed == failed:
-        assert operator.followed == getattr(request.function, "follows", set())
+    with operating(request, tmp_path / "here", PAGE) as operator:
+        yield operator
 
 
 def write(operator: Operator, name: str, text: str) -> None:

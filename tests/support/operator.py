@@ -6,7 +6,8 @@ import re
 import shutil
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -228,3 +229,14 @@ def at(folder: Path, page: Page) -> Operator:
         "14333": str(free_port()),
     }
     return Operator(page, Terminal(folder, environment()), own)
+
+
+@contextmanager
+def operating(request: pytest.FixtureRequest, folder: Path, page: Page) -> Iterator[Operator]:
+    """An operator who, unless the test fails, has followed each section that the test declares."""
+    failed = request.session.testsfailed
+    operator = at(folder, page)
+    yield operator
+    operator.terminal.close()
+    if request.session.testsfailed == failed:
+        assert operator.followed == getattr(request.function, "follows", set())
