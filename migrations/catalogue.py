@@ -134,20 +134,23 @@ async def set_live(connection: "asyncpg.Connection", name: str) -> None:
     await connection.execute("update tailrace.models set live = true where name = $1", name)
 
 
-async def remove_model(connection: "asyncpg.Connection", model: Model) -> bool:
-    """Removes a model and its migrations from the catalogue; call it in the transaction that drops the schema.
-
-    Returns True if no other model and no projection uses its ledger: then the ledger's migrations are removed too.
-    """
+async def remove_model(connection: "asyncpg.Connection", model: Model) -> None:
+    """Removes a model and its migrations from the catalogue; call it in the transaction that drops the schema."""
     await connection.execute("delete from tailrace.models where name = $1", model.name)
+    await connection.execute("delete from tailrace.migrations where scope = $1", model.name)
+    await drop_unused_ledger(connection, model.ledger)
+
+
+async def drop_unused_ledger(connection: "asyncpg.Connection", ledger: str) -> None:
+    """Drops a ledger and its migrations if no model and no projection uses it; "" is the ledger of none."""
     used = await connection.fetchval(
         "select exists (select from tailrace.models where ledger = $1)"
         " or exists (select from tailrace.projections where ledger = $1)",
-        model.ledger,
+        ledger,
     )
-    scopes = [model.name] if used else [model.name, model.ledger]
-    await connection.execute("delete from tailrace.migrations where scope = any ($1)", scopes)
-    return not used and bool(model.ledger)
+    if ledger and not used:
+        await connection.execute("delete from tailrace.migrations where scope = $1", ledger)
+        await connection.execute(f"drop schema if exists {ledger} cascade")
 
 
 async def use_model(connection: "asyncpg.Connection", model: Model) -> None:

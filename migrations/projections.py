@@ -9,6 +9,8 @@ from zlib import crc32
 
 import asyncpg
 
+from migrations.catalogue import drop_unused_ledger
+
 WORKER = "projections-catalogue"
 """The name of the worker's connection that holds the locks of all of its projections."""
 
@@ -134,9 +136,10 @@ async def set_live_projection(connection: "asyncpg.Connection", model: DeclaredM
 
 
 async def remove_projection(connection: "asyncpg.Connection", model: DeclaredModel) -> None:
-    """Drops the schema of a build and removes it from the catalogue; call it in a transaction."""
+    """Drops a build, and its ledger if nothing else uses it; call it in a transaction."""
     await connection.execute(f"drop schema if exists {model.schema} cascade")
     await connection.execute("delete from tailrace.projections where number = $1", model.number)
+    await drop_unused_ledger(connection, model.ledger)
 
 
 class BuildState(NamedTuple):

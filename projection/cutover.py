@@ -123,8 +123,7 @@ async def drop_tables(connection: "asyncpg.Connection", model: Model) -> None:
     # the table first: dropping only the schema leaves a hypertable's compressed chunks behind
     await connection.execute(f"drop table if exists {model.name}.analytics_events cascade")
     await connection.execute(f"drop schema if exists {model.name} cascade")
-    if await remove_model(connection, model):
-        await connection.execute(f"drop schema if exists {model.ledger} cascade")
+    await remove_model(connection, model)
 
 
 async def _lock_old(connection: "asyncpg.Connection", model: Model) -> Model | None:

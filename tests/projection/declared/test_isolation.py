@@ -159,17 +159,3 @@ async def test_statements_that_the_database_finds_wrong_are_refused_at_definitio
     assert len(problems) == 1
     assert problems[0].startswith("lengths: ")
     assert reason in problems[0]
-
-
-async def test_an_id_that_was_first_logged_under_another_type_counts_for_that_one(
-    log: LogClient, shop: Settings, connection: asyncpg.Connection
-) -> None:
-    first = event("page_view", 1)
-    again = event("order.completed", 1, data='{"country":"DE","amount":{"cents":5}}', event_id=first.event_id)
-    other = event("order.completed", 2, data='{"country":"DE","amount":{"cents":7}}')
-    await log_event(log, first)
-    await log_event(log, again, "again")
-    await log_event(log, other)
-    async with running_projector(shop), running_projections(shop) as task:
-        await until_shown(connection, SHOP_NAMES, 3, task)
-    assert await connection.fetch("select orders, cents::int from revenue where level = 'day'") == [(1, 7)]
