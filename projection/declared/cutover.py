@@ -133,7 +133,8 @@ async def _swap(connection: "asyncpg.Connection", builds: Builds) -> None:
 def _check_ready(model: DeclaredModel) -> None:
     if model.error is not None:
         raise ConflictError(f"{model} has failed: {model.error}")
-    if model.state != "ready":
+    # one whose class is gone is finished if it reaches the live one's position
+    if model.state not in ("ready", "orphaned"):
         raise ConflictError(f"{model} is {model.state}, not ready: `tailrace replay {model.name}` builds it")
 
 

@@ -31,8 +31,13 @@ async def register(connection: "asyncpg.Connection", loaded: Loaded, *, rebuild:
     async with migration_lock(connection):
         builds = [model for model in await list_projections(connection) if model.state != "dropping"]
         for name, declaration in loaded.declarations.items():
+            of_name = [model for model in builds if model.name == name]
+            for model in of_name:
+                if model.state == "orphaned":
+                    # every version of it continues, the live one too
+                    await change_projection(connection, model, state="building", error=model.error)
             try:
-                await _register(connection, declaration, [model for model in builds if model.name == name], rebuild)
+                await _register(connection, declaration, of_name, rebuild)
             except TailraceError as error:
                 refused[name] = str(error)
         for model in builds:
@@ -88,8 +93,6 @@ async def _register(
                 f"{class_name} was changed, but is still version {version}: its rows would be of both; set version = "
                 f"{max(model.version for model in builds) + 1}, and the new one is built beside, or undo the change"
             )
-        if newest.state == "orphaned":
-            await change_projection(connection, newest, state="building")
     elif any(model.version > version for model in builds):
         newest_version = max(model.version for model in builds)
         raise ConfigurationError(

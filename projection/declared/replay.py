@@ -12,6 +12,8 @@ from migrations.generations import current_model
 from migrations.projections import DeclaredModel, State, add_projection, change_projection, list_projections
 from migrations.runner import migration_lock, require_current_schema
 from migrations.upcasters import load_upcasters
+from projection.cutover import projector_ended
+from projection.declared.cutover import Builds
 from projection.declared.loading import load_projections
 from projection.declared.registry import register
 from projection.declared.source import LedgerView, Source
@@ -24,6 +26,7 @@ from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop
 
 FOLLOW_INTERVAL = 0.2
+LOCK_TIMEOUT = 5.0
 
 
 async def replay_projection(
@@ -97,6 +100,26 @@ async def build_to(
     finally:
         await close(reading)
         await work.close()
+
+
+async def finish_orphan(
+    client: LogClient, settings: Settings, connection: "asyncpg.Connection", builds: Builds
+) -> None:
+    """Projects a build whose class is gone to the live build's position, before a swap; no worker does.
+
+    Raises:
+        ConflictError: another command projects it, or it belongs to another epoch of the log.
+        TailraceError, asyncpg.PostgresError: it can't be built.
+    """
+    if builds.old is None or builds.new.state != "orphaned":
+        return
+    if not await projector_ended(connection, builds.new.projector_lock, LOCK_TIMEOUT):
+        raise ConflictError(f"{builds.new} is still being projected into")
+    try:
+        end = await connection.fetchrow(f"select epoch, seq, fingerprint from {builds.old.schema}.projection_position")
+        await build_to(client, settings, builds.new, Cursor(*end), asyncio.Event(), lambda step: None)
+    finally:
+        await connection.execute("select pg_advisory_unlock($1)", builds.new.projector_lock)
 
 
 async def _build(

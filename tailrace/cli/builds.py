@@ -12,6 +12,7 @@ from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
 from projection.cutover import Direction
 from projection.declared.cutover import choose, drop_old, swap, unknown
+from projection.declared.replay import finish_orphan
 from projection.declared.verify import Verified, verify_projection
 from projection.replay import Step
 from runtime.log.client import LogClient
@@ -46,6 +47,7 @@ async def swap_builds(settings: Settings, name: str, direction: Direction, check
     async with open_log(settings, direction) as client, open_database(settings, direction) as connection:
         await require_current_schema(connection)
         builds = await choose(connection, name, direction)
+        await finish_orphan(client, settings, connection, builds)
         if check and not await _agrees(client, settings, connection, builds.new, as_json=False):
             typer.echo(f"{builds.new} differs from the log: readers still see the build before", err=True)
             raise typer.Exit(1)

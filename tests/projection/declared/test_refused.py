@@ -37,9 +37,9 @@ REFUSED = {
     ),
 }
 REPEATED = SQL.format(
-    name="Repeated",
-    table="repeated",
-    apply="insert into repeated select user_id, 1, created_at from batch "
+    name="Newest",
+    table="newest",
+    apply="insert into newest select user_id, 1, created_at from batch "
     "on conflict (user_id) do update set at = excluded.at",
 )
 """Lacks a ``group by``, which only a batch with two events of a user shows."""
@@ -82,15 +82,15 @@ async def test_a_group_by_that_only_a_batch_misses_stops_that_projection_only(
     log: LogClient, shop: Settings, connection: asyncpg.Connection
 ) -> None:
     assert shop.projections is not None
-    declare(Path(shop.projections), REPEATED, "repeated")
+    declare(Path(shop.projections), REPEATED, "newest")
     for _ in range(2):
         await log_event(log, event("page_view", 7))
     async with running_projector(shop), running_projections(shop) as task:
-        reason = await until_failed(connection, "repeated")
+        reason = await until_failed(connection, "newest")
         await log_event(log, event("page_view", 8))
         await until_shown(connection, SHOP_NAMES, 3, task)
         await until_projected(connection, log)
         problems = json.loads((await run(shop, "status", "--json"))[1])["problems"]
     assert "cannot affect row a second time" in reason
-    assert any(one.startswith("repeated version 1 has stopped at sequence 0: ") and reason in one for one in problems)
+    assert any(one.startswith("newest version 1 has stopped at sequence 0: ") and reason in one for one in problems)
     assert await connection.fetch("select seq from projection_position") == [(3,)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import asyncpg
 
+from projection.declared.replay import rebuild
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events
@@ -124,6 +125,36 @@ async def test_a_projection_whose_class_is_gone_stays_readable_until_it_is_dropp
         async with running_projections(shop) as task:
             await until_shown(connection, SHOP_NAMES, 120, task)
         assert (await live(connection, "cart")).status == "live"
+
+
+async def test_versions_of_a_class_that_is_gone_can_be_swapped_and_all_continue_when_it_returns(
+    log: LogClient, shop: Settings, connection: asyncpg.Connection
+) -> None:
+    sent = await log_events(log, shop_events(60))
+    text = FEWER.replace('version = 1\n    events = ["cart.*"', 'version = 2\n    events = ["cart.*"')
+    async with running_projector(shop):
+        async with running_projections(shop) as task:
+            await until_shown(connection, SHOP_NAMES, 60, task)
+        declare(folder(shop), text)
+        async with running_projections(shop), asyncio.timeout(60):
+            while [one.status for one in await builds(connection, "cart")] != ["live", "ready"]:
+                await asyncio.sleep(0.02)
+        await rebuild(connection, (await builds(connection, "cart"))[1])  # not built when the class goes
+        declare(folder(shop), SHOP[: SHOP.index("class Cart")] + SHOP[SHOP.index("class LastSeen") :])
+        async with running_projections(shop) as task:
+            await log_events(log, shop_events(20, seed=2))
+            await until_shown(connection, ["revenue", "last_seen"], 80, task)
+            assert "readers now see cart version 2" in await tailrace(shop, "cutover", "cart")
+            tenfold = {user: (10 * items, since) for user, (items, since) in naive_carts(sent).items()}
+            assert await shown_carts(connection) == tenfold
+            await tailrace(shop, "rollback", "cart")
+            assert "readers now see cart version 1" in await tailrace(shop, "rollback", "cart")
+        assert [model.status for model in await builds(connection, "cart")] == ["orphaned"] * 3
+        assert await shown_carts(connection) == naive_carts(sent)
+        declare(folder(shop), text)
+        async with running_projections(shop) as task:
+            await until_shown(connection, SHOP_NAMES, 80, task)
+    assert await shown_carts(connection) == naive_carts([*sent, *shop_events(20, seed=2)])
 
 
 async def test_a_file_that_does_not_load_is_named_with_its_line_and_harms_no_other(
