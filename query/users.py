@@ -6,7 +6,7 @@ A thread merges the sets: those of a long range, and many recent batches, would 
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from math import ceil
@@ -20,6 +20,8 @@ from query import previous_generation
 from query.database import Snapshot
 from query.parameters import Range
 
+OTHER = "\0"
+"""Stands for the event types that an answer does not name; no event type has this name."""
 MAX_TYPES = 1_000
 """Event types of a range up to which users are counted per type: more types have too many sets."""
 
@@ -59,11 +61,13 @@ async def cover_ranges(ranges: Sequence[Range], numbers: Sequence[int]) -> Inter
     return await asyncio.to_thread(_cover, ranges, numbers)
 
 
-async def count_users(ask: Snapshot, intervals: Intervals, types: list[str] | None, *, per_type: bool) -> UserCounts:
-    """Counts the distinct users of intervals."""
+async def count_users(
+    ask: Snapshot, intervals: Intervals, types: list[str] | None, named: Set[str] | None, *, per_type: bool
+) -> UserCounts:
+    """Counts the distinct users of intervals; those of types that are not ``named`` (None: all are) under ``OTHER``."""
     if not intervals.ranges:
         return UserCounts({"": 0}, {}, per_type)
-    merge = await _read(ask, intervals, types, per_type=per_type)
+    merge = await _read(ask, intervals, types, per_type=per_type, named=named)
     return await asyncio.to_thread(lambda: _count(merge(), per_type))
 
 
@@ -74,12 +78,18 @@ async def read_users(ask: Snapshot, intervals: Intervals, types: list[str] | Non
 
 
 async def _read(
-    ask: Snapshot, intervals: Intervals, types: list[str] | None, *, per_type: bool
+    ask: Snapshot, intervals: Intervals, types: list[str] | None, *, per_type: bool, named: Set[str] | None = None
 ) -> Callable[[], dict[tuple[int, str], BitMap]]:
     """Reads the sets of intervals; returns the function that merges them."""
+
+    def label(event_type: str) -> str:
+        if not per_type:
+            return ""
+        return event_type if named is None or event_type in named else OTHER
+
     if ask.stale:
         rests = await previous_generation.users_of_ranges(ask, intervals.ranges, types)
-        return partial(_merge, intervals, [], [], rests, types, per_type)
+        return partial(_merge, intervals, [], [], rests, types, label)
     # no quarter hour has a set of all types
     parts = [(*part, not per_type and types is None and part.level != QUARTER) for part in intervals.parts]
     stored = await ask.rows("user_sets", *_columns(parts, 4), types)
@@ -88,7 +98,7 @@ async def _read(
     if intervals.rests:
         starts = [one.start for one in intervals.ranges]
         rests = await ask.rows("users_of_rows", *_columns(intervals.rests, 2), types, starts)
-    return partial(_merge, intervals, stored, recent, rests, types, per_type)
+    return partial(_merge, intervals, stored, recent, rests, types, label)
 
 
 async def count_users_of_all_time(ask: Snapshot, types: list[str]) -> int:
@@ -215,14 +225,14 @@ def _merge(
     recent: Sequence[Any],
     rests: Sequence[Any],
     types: list[str] | None,
-    per_type: bool,
+    label: Callable[[str], str],
 ) -> dict[tuple[int, str], BitMap]:
-    """Returns the users per bucket and event type; "" instead of the type unless ``per_type``."""
+    """Returns the users per bucket and the ``label`` of their event type."""
     starts, ends = ([time.timestamp() for time in times] for times in zip(*intervals.ranges, strict=True))
     sets: Sets = defaultdict(list)
 
     def add(place: int, event_type: str, users: BitMap) -> None:
-        sets[intervals.numbers[place], event_type if per_type else ""].append(users)
+        sets[intervals.numbers[place], label(event_type)].append(users)
 
     for row in stored:
         add(bisect_right(starts, row["bucket"]) - 1, row["event_type"], BitMap.deserialize(row["members"]))

@@ -14,6 +14,9 @@ test("a stack has a layer for each frequent type, by name, and one for the other
   const stack = layers(new Map([...byType].map(([type, values]) => [type, [...values]])));
   assert.equal(stack.length, 11);
   assert.deepEqual(stack.at(-1), { type: null, name: "other types", values: [0 + 1 + 2, 3] });
+  const copied = new Map([...byType].map(([type, values]) => [type, [...values]]));
+  assert.deepEqual(layers(copied, [10, 20]).at(-1)?.values, [13, 23]);
+  assert.deepEqual(layers(new Map([["a", [1]]]), [2]).at(-1), { type: null, name: "other types", values: [2] });
   const names = stack.slice(0, -1).map(({ type }) => type as string);
   assert.deepEqual(names, names.toSorted());
 });

@@ -53,7 +53,7 @@ test("a series has every bucket of its range and marks the incomplete ones", () 
   ];
   const minutes = ["00", "01", "02", "03", "04"].map((minute) => `2026-11-24T10:${minute}:00+01:00`);
   const [from, to] = [at("2026-11-24T10:00:30+01:00"), at("2026-11-24T10:05:00+01:00")];
-  const series = wholeSeries(points, minutes, null, "minute", from, to);
+  const series = wholeSeries(points, [], minutes, null, "minute", from, to);
   assert.deepEqual(series.totals, [0, 3, 0, 0, 5]);
   assert.deepEqual(series.byType.get("b"), [0, 1, 0, 0, 0]);
   assert.deepEqual([series.cutFirst, series.cutLast], [true, false]);
@@ -66,7 +66,7 @@ test("a point outside the buckets is counted", () => {
     events: 1,
   }));
   const buckets = ["2026-10-24T00:00:00+02:00", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"];
-  const series = wholeSeries(points, buckets, [2, 0, 0], "day", null, null);
+  const series = wholeSeries(points, [], buckets, [2, 0, 0], "day", null, null);
   assert.deepEqual(
     [series.totals, series.users],
     [
@@ -74,7 +74,21 @@ test("a point outside the buckets is counted", () => {
       [2, 0, 0, 0],
     ],
   );
-  assert.deepEqual(wholeSeries([], [], null, "day", null, null).starts, []);
+  assert.deepEqual(wholeSeries([], [], [], null, "day", null, null).starts, []);
+});
+
+test("events of types without a name are in the totals", () => {
+  const day = "2026-11-24T00:00:00Z";
+  const series = wholeSeries(
+    [{ bucket: day, event_type: "a", events: 2 }],
+    [{ bucket: day, events: 3 }],
+    [day],
+    null,
+    "day",
+    null,
+    null,
+  );
+  assert.deepEqual([series.totals, series.others, series.byType.get("a")], [[5], [3], [2]]);
 });
 
 test("a day without a midnight has a label", () => {

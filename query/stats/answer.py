@@ -14,7 +14,7 @@ from query.errors import BadParameterError
 from query.parameters import Bucket, Range, bucket_start, closed_range
 from query.stats.counting import Counts, count_all_time, count_range, count_series, count_values, series_points
 from query.stats.etag import make_etag, matches_etag
-from query.stats.models import Previous, SeriesPoint, Stats, Top
+from query.stats.models import OtherPoint, Previous, SeriesPoint, Stats, Top
 from query.stats.question import StatsQuestion
 from query.users import Intervals, cover_ranges
 from runtime.log.client import LogClient
@@ -35,6 +35,7 @@ class _Counted(NamedTuple):
     bucket: Bucket
     buckets: list[str]
     series: list[SeriesPoint]
+    other_series: list[OtherPoint]
     users_per_bucket: list[int] | None
     counts: Counts
     top: Top | None
@@ -73,6 +74,7 @@ async def answer(
             measuring.cancel()
             raise
     lag = await measuring
+    others = counted.counts.other_types
     stats: Stats = {
         "from": question.start,
         "to": question.end,
@@ -82,6 +84,7 @@ async def answer(
         "totals": counted.counts.totals,
         "by_type": counted.counts.by_type,
         "series": counted.series,
+        "other_types": {**others, "series": counted.other_series} if others else None,
         "users_per_bucket": counted.users_per_bucket,
         "users_per_type": counted.counts.users_per_type,
         "top": counted.top,
@@ -121,21 +124,25 @@ async def _count(ask: Snapshot, question: StatsQuestion, raw_from: datetime | No
     bucket, buckets = await _buckets(ask, question, whole)
     labels = buckets.formatted(question.zone)
     covered = _covered(question, whole, buckets)
-    series = await count_series(ask, covered, buckets, types)
     is_all_time = question.start is None and question.end is None
+    of_all_time = None
+    if is_all_time:
+        of_all_time = await count_all_time(ask, types, question.type_limit, users=question.users is not False)
+    first = of_all_time.named if of_all_time else []
+    series = await count_series(ask, covered, buckets, types, question.type_limit, first)
     intervals = None
     if question.users == "series":
         intervals = await _intervals(covered, buckets, raw_from)
     elif question.users and not is_all_time:
         intervals = await cover_ranges([whole], [0])
-    counts, users = await count_range(ask, intervals, types, series)
-    if is_all_time:
-        counts = await count_all_time(ask, types, users=question.users is not False)
+    of_range, users = await count_range(ask, intervals, types, series)
+    counts = of_all_time or of_range
     of_series = users if question.users == "series" else None
-    points = series_points(series, labels, of_series)
+    points, others = series_points(series, labels, of_series)
     per_bucket = [of_series.by_bucket.get((number, ""), 0) for number in range(len(labels))] if of_series else None
     top = await count_values(ask, whole, types, question.top, question.top_limit) if question.top else None
-    return _Counted(bucket, labels, points, per_bucket, counts, top, await _count_previous(ask, question, types))
+    previous = await _count_previous(ask, question, types, counts.named)
+    return _Counted(bucket, labels, points, others, per_bucket, counts, top, previous)
 
 
 async def _intervals(covered: Range, buckets: Buckets, raw_from: datetime | None) -> Intervals:
@@ -181,12 +188,22 @@ def _covered(question: StatsQuestion, whole: Range, buckets: Buckets) -> Range:
     )
 
 
-async def _count_previous(ask: Snapshot, question: StatsQuestion, types: list[str] | None) -> Previous | None:
+async def _count_previous(
+    ask: Snapshot, question: StatsQuestion, types: list[str] | None, first: list[str]
+) -> Previous | None:
+    """Counts the period before, if requested; names the types ``first`` that the range names."""
     before = question.previous()
     if before is None:
         return None
     whole = closed_range(*before)
-    series = await count_series(ask, whole, Buckets([whole.start], [whole.start], [0], whole.end), types)
+    bucket = Buckets([whole.start], [whole.start], [0], whole.end)
+    series = await count_series(ask, whole, bucket, types, question.type_limit, first)
     intervals = await cover_ranges([whole], [0]) if question.users else None
     counts, _ = await count_range(ask, intervals, types, series)
-    return {"from": before.start, "to": before.end, "totals": counts.totals, "by_type": counts.by_type}
+    return {
+        "from": before.start,
+        "to": before.end,
+        "totals": counts.totals,
+        "by_type": counts.by_type,
+        "other_types": counts.other_types,
+    }

@@ -157,6 +157,7 @@ def _page(question: EmbedQuestion, found: Stats) -> str:
 def _events_per_bucket(found: Stats) -> list[int]:
     places = {bucket: number for number, bucket in enumerate(found["buckets"])}
     events = [0] * len(places)
-    for point in found["series"]:
+    others = found["other_types"]
+    for point in [*found["series"], *(others["series"] if others else ())]:
         events[places[point["bucket"]]] += point["events"]
     return events

@@ -52,6 +52,34 @@ class SeriesPoint(TypedDict):
     ]
 
 
+_OTHER_USERS = (
+    "Distinct users of all these types together: a user of several of them counts once. "
+    f"Null if the range has more than {MAX_TYPES:,} event types, or all time more than {MAX_TYPES:,} other types"
+)
+
+
+class OtherPoint(TypedDict):
+    """Events of all other types in one bucket; a bucket without any has no point."""
+
+    bucket: BucketBegin
+    events: int
+    users: Annotated[int | None, Field(description=f"{_OTHER_USERS}, and without `users=series`.")]
+
+
+class OtherTotals(TypedDict):
+    """The counts of the event types that are not named."""
+
+    types: Annotated[int, Field(description="The number of these types.")]
+    events: int
+    users: Annotated[int | None, Field(description=f"{_OTHER_USERS}, and with `users=false`.")]
+
+
+class OtherTypes(OtherTotals):
+    """The event types that are not among the `type_limit` most frequent, together."""
+
+    series: Annotated[list[OtherPoint], Field(description="Sorted by bucket.")]
+
+
 class TopValue(TypedDict):
     """One value of the property."""
 
@@ -88,7 +116,13 @@ class Previous(_PreviousEnds):
     """The previous period (UTC)."""
 
     totals: Totals
-    by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]
+    by_type: Annotated[
+        list[TypeTotals],
+        Field(
+            description="Sorted by event type. If there are more than `type_limit`, those that the range names come first."
+        ),
+    ]
+    other_types: Annotated[OtherTotals | None, Field(description="All other types together; null: `by_type` has all.")]
 
 
 class AsOf(TypedDict):
@@ -132,6 +166,7 @@ EXAMPLE: Any = {
         {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "click", "events": 1, "users": 1},
         {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "page_view", "events": 2, "users": 2},
     ],
+    "other_types": None,
     "users_per_bucket": [2],
     "users_per_type": True,
     "top": {
@@ -147,6 +182,7 @@ EXAMPLE: Any = {
         "to": "2026-03-28T23:00:00Z",
         "totals": {"events": 1, "users": 1},
         "by_type": [{"event_type": "page_view", "events": 1, "users": 1}],
+        "other_types": None,
     },
     "as_of": {
         "cursor": "0a1b2c3d4e5f:4:89abcdef01234567",
@@ -174,8 +210,20 @@ class Stats(_Ends):
     ]
     tz: Annotated[str, Field(description="As requested.")]
     totals: Totals
-    by_type: Annotated[list[TypeTotals], Field(description="Sorted by event type.")]
-    series: Annotated[list[SeriesPoint], Field(description="Sorted by bucket, then by event type.")]
+    by_type: Annotated[
+        list[TypeTotals],
+        Field(description="The most frequent types, at most `type_limit`. Sorted by event type."),
+    ]
+    series: Annotated[
+        list[SeriesPoint], Field(description="The same types as in `by_type`. Sorted by bucket, then by event type.")
+    ]
+    other_types: Annotated[
+        OtherTypes | None,
+        Field(
+            description="All other types together; null: `by_type` has all. With it, `by_type` and `series` each add up "
+            "to `totals.events`."
+        ),
+    ]
     users_per_bucket: Annotated[
         list[int] | None,
         Field(

@@ -52,6 +52,13 @@ class StatsQuestion(BaseModel):
         examples=["Europe/Berlin"],
     )
     event_type: EventTypeFilter = Field([], examples=[["page_view", "checkout.*"]])
+    type_limit: int = Field(
+        100,
+        ge=1,
+        le=1_000,
+        description="Maximum number of event types in `by_type` and `series`, most frequent first. `other_types` counts "
+        "the others together.",
+    )
     users: bool | Literal["series"] = Field(
         True,
         description="`false`: unique users are not counted, and every `users` is null. `series`: they are also counted "

@@ -128,11 +128,13 @@ async def ask(query: QueryService) -> Answers:
 
 def numbers(answers: Answers) -> Answers:
     """Answers without their positions, and without what the version before did not say."""
-    new = {"as_of", "users_per_bucket", "users_per_type"}
+    new = {"as_of", "users_per_bucket", "users_per_type", "other_types"}
     kept = [{key: value for key, value in answer.items() if key not in new} for answer in answers]
     for answer in kept:
         if answer.get("top"):
             answer["top"] = {key: answer["top"][key] for key in ("property", "values", "other", "missing")}
+        if answer.get("previous"):
+            answer["previous"] = {key: answer["previous"][key] for key in ("from", "to", "totals", "by_type")}
         if "series" in answer:
             answer["series"] = [{**point, "users": None} for point in answer["series"]]
     return kept

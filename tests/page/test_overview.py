@@ -14,7 +14,7 @@ from tests.page.browsing import expect_state, paths, recent_event
 from tests.page.conftest import Visitor
 from tests.query.conftest import QueryService
 from tests.support.events import log_events
-from tests.support.projector import running_projector, until_projected
+from tests.support.projector import project, running_projector, until_projected
 
 HOUR = 3_600.0
 
@@ -57,6 +57,21 @@ async def test_types_and_paths_are_ranked_and_a_type_filters(counted: QueryServi
         await expect(page.locator(".key-figure").first).to_contain_text("Events1")
         await expect(types).to_have_count(3)  # the other types can still be selected
         await expect(page).to_have_url(re.compile(r"\?range=24h&type=sign_up$"))
+
+
+async def test_types_beyond_the_most_frequent_are_shown_together(
+    query: QueryService, log: LogClient, settings: Settings, connection: "asyncpg.Connection", visitor: Visitor
+) -> None:
+    await log_events(log, [recent_event("often", 1, "/", ago=600 + seconds) for seconds in range(3)])
+    await log_events(log, [recent_event(f"seldom.{number}", number % 4, "/", ago=600) for number in range(104)])
+    await project(settings, log, connection)
+    async with visitor.visit(f"{query.url}/?range=24h") as page:
+        types = page.get_by_role("region", name="By type")
+        await expect(types.locator("tbody tr")).to_have_count(100)
+        await expect(types.locator("tbody tr").first).to_contain_text("often33%")
+        await expect(types.locator(".rest")).to_have_text("5 events of 5 other types · 4 users")
+        chart = page.get_by_role("img", name=re.compile("Events per hour .*: 107 in total"))
+        await expect(chart).to_be_visible()
 
 
 async def test_the_chart_shows_unique_users_per_bucket(counted: QueryService, visitor: Visitor) -> None:

@@ -47,6 +47,7 @@ async def test_the_answer_has_the_documented_shape(
             {"bucket": "2026-03-01T12:00:00Z", "event_type": "click", "events": 1, "users": None},
             {"bucket": "2026-03-01T12:00:00Z", "event_type": "page_view", "events": 2, "users": None},
         ],
+        "other_types": None,
         "users_per_bucket": None,
         "users_per_type": True,
         "top": None,

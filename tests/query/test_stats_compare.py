@@ -36,7 +36,13 @@ def midnight(day: str) -> datetime:
 
 def counted(events: list[Event], start: datetime, end: datetime) -> dict[str, Any]:
     found = recount(in_range(events, start, end), "minute")
-    return {"from": rfc3339(start), "to": rfc3339(end), "totals": found["totals"], "by_type": found["by_type"]}
+    return {
+        "from": rfc3339(start),
+        "to": rfc3339(end),
+        "totals": found["totals"],
+        "by_type": found["by_type"],
+        "other_types": None,
+    }
 
 
 async def test_whole_local_days_are_compared_with_the_same_number_of_local_days(

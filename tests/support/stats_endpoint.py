@@ -1,7 +1,8 @@
 """Requests to /stats, and a naive count to compare with."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ from tests.query.conftest import QueryService
 from tests.support.events import TYPES
 
 MINUTE = timedelta(minutes=1)
+OTHER = "\0"
+"""Stands for the types that are not named; no event has this type."""
 
 
 async def get_stats(query: QueryService, **question: Any) -> dict[str, Any]:
@@ -70,40 +73,71 @@ def _first_shown(shown: datetime, bucket: str, zone: str) -> datetime:
     return at
 
 
-def recount(events: Iterable[Event], bucket: str, zone: str = "UTC") -> dict[str, Any]:
-    """Returns totals, types and series, counted one event at a time."""
-    users: dict[str, set[int]] = {"": set()}
-    numbers: dict[str, int] = {"": 0}
-    series: dict[tuple[datetime, str], int] = {}
+def recount(
+    events: Iterable[Event],
+    bucket: str,
+    zone: str = "UTC",
+    *,
+    limit: int = 100,
+    first: Collection[str] = (),
+    of_series: bool = False,
+) -> dict[str, Any]:
+    """Returns totals, types, series and other types, counted one event at a time.
+
+    ``of_series``: with the users of the series. ``limit`` types are named: those of ``first``, then the most frequent.
+    """
+    events = list(events)
+    kinds = Counter(one.event_type for one in events)
+    ranked = sorted(kinds, key=lambda kind: (kind not in first, -kinds[kind], kind))
+    found: dict[tuple[datetime | None, str], list[int]] = {}
     for one in events:
-        for scope in ("", one.event_type):
-            users.setdefault(scope, set()).add(one.user_id)
-            numbers[scope] = numbers.get(scope, 0) + 1
-        point = local_begin(one.created_at, bucket, zone), one.event_type
-        series[point] = series.get(point, 0) + 1
+        kind = one.event_type if one.event_type in ranked[:limit] else OTHER
+        for at in (None, local_begin(one.created_at, bucket, zone)):
+            found.setdefault((at, kind), []).append(one.user_id)
+    totals = [
+        {"event_type": kind, "events": len(users), "users": len(set(users))}
+        for (at, kind), users in sorted(found.items(), key=lambda row: row[0][1])
+        if at is None
+    ]
+    points = [
+        {
+            "bucket": local_rfc3339(at, zone),
+            "event_type": kind,
+            "events": len(users),
+            "users": len(set(users)) if of_series else None,
+        }
+        for (at, kind), users in sorted((row for row in found.items() if row[0][0]), key=lambda row: row[0])
+        if at
+    ]
+    others = [total for total in map(_without_type, totals) if total]
     return {
-        "totals": {"events": numbers.pop(""), "users": len(users.pop(""))},
-        "by_type": [
-            {"event_type": kind, "events": numbers[kind], "users": len(users[kind])} for kind in sorted(numbers)
-        ],
-        "series": [
-            {"bucket": local_rfc3339(at, zone), "event_type": kind, "events": count, "users": None}
-            for (at, kind), count in sorted(series.items())
-        ],
+        "totals": {"events": len(events), "users": len({one.user_id for one in events})},
+        "by_type": [total for total in totals if total["event_type"] != OTHER],
+        "series": [point for point in points if point["event_type"] != OTHER],
+        "other_types": {
+            "types": len(ranked[limit:]),
+            **others[0],
+            "series": [*filter(None, map(_without_type, points))],
+        }
+        if others
+        else None,
     }
 
 
-def recount_series(events: Iterable[Event], bucket: str, zone: str, buckets: Sequence[str]) -> dict[str, Any]:
+def _without_type(counted: dict[str, Any]) -> dict[str, Any] | None:
+    return {name: counted[name] for name in counted if name != "event_type"} if counted["event_type"] == OTHER else None
+
+
+def recount_series(
+    events: Iterable[Event], bucket: str, zone: str, buckets: Sequence[str], *, limit: int = 100
+) -> dict[str, Any]:
     """Returns what ``recount`` does, with the users of each of ``buckets`` and of each point of the series."""
     events = list(events)
-    counted = recount(events, bucket, zone)
-    found: dict[tuple[str, str], set[int]] = {}
+    found: dict[str, set[int]] = {}
     for one in events:
-        at = local_rfc3339(local_begin(one.created_at, bucket, zone), zone)
-        for scope in ("", one.event_type):
-            found.setdefault((at, scope), set()).add(one.user_id)
-    series = [point | {"users": len(found[point["bucket"], point["event_type"]])} for point in counted["series"]]
-    return counted | {"series": series, "users_per_bucket": [len(found.get((one, ""), ())) for one in buckets]}
+        found.setdefault(local_rfc3339(local_begin(one.created_at, bucket, zone), zone), set()).add(one.user_id)
+    counted = recount(events, bucket, zone, limit=limit, of_series=True)
+    return counted | {"users_per_bucket": [len(found.get(one, ())) for one in buckets]}
 
 
 def is_in_order(shown: Iterable[str], buckets: Sequence[str]) -> bool:
@@ -146,6 +180,8 @@ async def check_random_ranges(
             question["event_type"] = types
         if of_series := chance.random() < 0.5:
             question["users"] = "series"
+        limit = chance.choice((1, 3, 100))
+        question["type_limit"] = limit
         found = await query.http.get("/stats", params=question)
         if found.status_code == 422 and "buckets" in found.json()["detail"]:
             continue  # the range is too long for the bucket
@@ -153,9 +189,9 @@ async def check_random_ranges(
         answer = found.json()
         wanted = in_range(events, start if "from" in question else None, end if "to" in question else None)
         wanted = [one for one in wanted if not types or one.event_type in types]
-        counted = recount(wanted, answer["bucket"], zone)
+        counted = recount(wanted, answer["bucket"], zone, limit=limit)
         if of_series:
-            counted = recount_series(wanted, answer["bucket"], zone, answer["buckets"])
+            counted = recount_series(wanted, answer["bucket"], zone, answer["buckets"], limit=limit)
         assert answer == IsPartialDict(counted), question
         assert is_in_order([point["bucket"] for point in answer["series"]], answer["buckets"]), question
         assert question["bucket"] in ("auto", answer["bucket"])

@@ -85,10 +85,18 @@ export interface TypeTotals extends Totals {
   event_type: string;
 }
 
-export interface SeriesPoint {
+/** Event types that are not named, together. */
+export interface OtherTotals extends Totals {
+  types: number;
+}
+
+export interface OtherPoint {
   bucket: string;
-  event_type: string;
   events: number;
+}
+
+export interface SeriesPoint extends OtherPoint {
+  event_type: string;
 }
 
 export interface TopValues {
@@ -111,6 +119,8 @@ export interface Stats {
   /** Start of every bucket of the range, empty ones included. */
   buckets: string[];
   series: SeriesPoint[];
+  /** null: all types are named. */
+  other_types: (OtherTotals & { series: OtherPoint[] }) | null;
   /** Of each of `buckets`; null: not requested. */
   users_per_bucket: number[] | null;
   top: TopValues | null;

@@ -16,6 +16,7 @@ const EMPTY: Series = {
   bucket: "minute",
   starts: [],
   byType: new Map(),
+  others: null,
   totals: [],
   users: null,
   cutFirst: false,
@@ -25,7 +26,7 @@ const EMPTY: Series = {
 export function HistoryChart(): JSX.Element {
   const { stats, stream, view } = useModel();
   const found = stats.series.value ?? EMPTY;
-  const { bucket, starts, totals, byType } = found;
+  const { bucket, starts, totals, byType, others } = found;
   // until the users have arrived, the events stay
   const users = stats.showsUsers.value ? found.users : null;
   const shown = users ?? totals;
@@ -50,7 +51,7 @@ export function HistoryChart(): JSX.Element {
       }
       data={{
         size: starts.length,
-        layers: users ? [{ type: null, name: "unique users", values: users }] : layers(byType),
+        layers: users ? [{ type: null, name: "unique users", values: users }] : layers(byType, others),
         ticks: (width) => timeTicks(starts, bucket, Math.max(2, Math.floor(width / 80))),
         title: name,
         partial,

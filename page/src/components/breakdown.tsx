@@ -13,7 +13,8 @@ export function TypesPanel(): JSX.Element {
   const { stats, view } = useModel();
   const toggleType = useToggleType();
   const types = stats.types.value;
-  const total = types?.reduce((sum, type) => sum + type.events, 0) ?? 0;
+  const others = stats.otherTypes.value;
+  const total = types?.reduce((sum, type) => sum + type.events, others?.events ?? 0) ?? 0;
   const chosen = view.selection.value.types;
   return (
     <section class="panel breakdown" aria-labelledby="types-title">
@@ -59,6 +60,12 @@ export function TypesPanel(): JSX.Element {
           ))}
         </tbody>
       </table>
+      {others && (
+        <p class="rest">
+          {many(others.events, "event")} of {many(others.types, "other type")}
+          {others.users !== null && <> · {many(others.users, "user")}</>}
+        </p>
+      )}
       <Empty when={types !== null && types.length === 0} />
     </section>
   );

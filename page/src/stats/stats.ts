@@ -1,7 +1,7 @@
 // The numbers of the read model for the chosen range and types.
 
 import { computed, effect, signal, untracked } from "@preact/signals";
-import type { Stats, TopValues } from "../api/contract.ts";
+import type { OtherTotals, Stats, TopValues } from "../api/contract.ts";
 import type { Get } from "../api/http.ts";
 import type { Lookups } from "../api/lookups.ts";
 import { type Failure, poll } from "../api/polling.ts";
@@ -30,8 +30,10 @@ export class StatsStore {
   /** Why `answer` is not current; null: it is. */
   readonly failure = signal<Failure | null>(null);
   readonly paths = signal<Paths | null>(null);
-  /** All types of the range, the most frequent first, regardless of the filter. */
+  /** The types of the range, the most frequent first, regardless of the filter. */
   readonly types = signal<Stats["by_type"] | null>(null);
+  /** The types of the range that are not among `types`; null: none. */
+  readonly otherTypes = signal<OtherTotals | null>(null);
   /** Why the period before is not available; null: it is. */
   readonly comparisonFailure = signal<string | null>(null);
   /** For an empty range: the time of the newest event, ms; null: none, or unknown. */
@@ -46,7 +48,8 @@ export class StatsStore {
     const { stats } = this.answer.value;
     const from = stats.from === null ? null : Date.parse(stats.from);
     const to = stats.to === null ? null : Date.parse(stats.to);
-    return wholeSeries(stats.series, stats.buckets, stats.users_per_bucket, stats.bucket, from, to);
+    const rest = stats.other_types?.series ?? [];
+    return wholeSeries(stats.series, rest, stats.buckets, stats.users_per_bucket, stats.bucket, from, to);
   });
 
   readonly #get: Get;
@@ -152,6 +155,7 @@ export class StatsStore {
   }
 
   #showTypes(stats: Stats): void {
+    this.otherTypes.value = stats.other_types;
     this.types.value = stats.by_type.toSorted((one, other) => other.events - one.events);
   }
 }

@@ -26,8 +26,11 @@ export interface Layer {
   values: number[];
 }
 
-/** Returns the layers of a stack by name: one for each of the most frequent types, and one for the others. */
-export function layers(byType: ReadonlyMap<string, number[]>): Layer[] {
+/**
+ * Returns the layers of a stack by name: one for each of the most frequent types, and one for the others, those
+ * without a name included.
+ */
+export function layers(byType: ReadonlyMap<string, number[]>, others: number[] | null = null): Layer[] {
   const ranked = [...byType].map(([type, values]) => ({
     type,
     name: type,
@@ -36,9 +39,10 @@ export function layers(byType: ReadonlyMap<string, number[]>): Layer[] {
   }));
   ranked.sort((one, other) => other.total - one.total || compare(one.type, other.type));
   const named: Layer[] = ranked.slice(0, MOST_LAYERS).sort((one, other) => compare(one.type, other.type));
-  const rest = ranked.slice(MOST_LAYERS);
+  const rest = ranked.slice(MOST_LAYERS).map(({ values }) => values);
+  if (others) rest.push(others);
   if (rest.length === 0) return named;
-  const values = rest[0]?.values.map((_, index) => rest.reduce((sum, one) => sum + (one.values[index] ?? 0), 0)) ?? [];
+  const values = rest[0]?.map((_, index) => rest.reduce((sum, one) => sum + (one[index] ?? 0), 0)) ?? [];
   return [...named, { type: null, name: "other types", values }];
 }
 
