@@ -119,7 +119,8 @@ class Previous(_PreviousEnds):
     by_type: Annotated[
         list[TypeTotals],
         Field(
-            description="Sorted by event type. If there are more than `type_limit`, those that the range names come first."
+            description="Sorted by event type. If there are more than `type_limit`, those that the range names come "
+            "first."
         ),
     ]
     other_types: Annotated[OtherTotals | None, Field(description="All other types together; null: `by_type` has all.")]
@@ -220,8 +221,8 @@ class Stats(_Ends):
     other_types: Annotated[
         OtherTypes | None,
         Field(
-            description="All other types together; null: `by_type` has all. With it, `by_type` and `series` each add up "
-            "to `totals.events`."
+            description="All other types together; null: `by_type` has all. With it, `by_type` and `series` each add "
+            "up to `totals.events`."
         ),
     ]
     users_per_bucket: Annotated[

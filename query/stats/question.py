@@ -56,8 +56,8 @@ class StatsQuestion(BaseModel):
         100,
         ge=1,
         le=1_000,
-        description="Maximum number of event types in `by_type` and `series`, most frequent first. `other_types` counts "
-        "the others together.",
+        description="Maximum number of event types in `by_type` and `series`, most frequent first. `other_types` "
+        "counts the others together.",
     )
     users: bool | Literal["series"] = Field(
         True,

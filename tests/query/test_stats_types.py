@@ -38,9 +38,7 @@ async def test_an_answer_about_thousands_of_types_stays_small(
     assert len(found.content) < 200_000
     answer = found.json()
     assert len(answer["by_type"]) == 100
-    assert {"event_type": "order", "events": 3} == {
-        name: answer["by_type"][-1][name] for name in ("event_type", "events")
-    }
+    assert answer["by_type"][-1] == IsPartialDict(event_type="order", events=3)
     assert answer["other_types"] == IsPartialDict(types=1_901, events=3_802)
     for counted in (answer["by_type"], answer["series"]):
         others = answer["other_types"]["series"] if counted is answer["series"] else [answer["other_types"]]
