@@ -22,7 +22,7 @@ _DESCRIPTION = (
 _REPLY = f"{SUBMIT}:reply"
 _REPLIES: tuple[dict[str, Any], ...] = (
     {"event_id": FULL_EVENT["event_id"], "cursor": "3f9c1a7be204:41:5d41402a", "duplicate": False},
-    {"error": {"code": "missing_field", "message": "user_id is missing", "retryable": False}},
+    {"error": {"code": "missing_field", "message": "event_type is missing", "retryable": False}},
 )
 _PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     LOGGED: {

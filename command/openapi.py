@@ -49,7 +49,7 @@ _STATUS = Status(
 )
 _ID = FULL_EVENT["event_id"]
 _ITEMS = [Item(_ID, UNSET, UNSET), Item(None, UNSET, UNSET)]
-_REJECTED = RejectedItem(1, None, "missing_field", "user_id is missing")
+_REJECTED = RejectedItem(1, None, "missing_field", "event_type is missing")
 _CURSOR = "3f9c1a7be204:41:5d41402a"
 _SCHEMAS = (Answer, Status, Alive, Ready, Problem, UnreadyProblem, RefusedProblem, UnstoredProblem)
 
@@ -64,7 +64,7 @@ _REFUSED = RefusedProblem(
     type="about:blank",
     title="Refused",
     status=422,
-    detail="user_id is missing",
+    detail="event_type is missing",
     accepted=0,
     rejected=[msgspec.structs.replace(_REJECTED, index=0)],
     items=_ITEMS[1:],

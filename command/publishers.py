@@ -21,13 +21,13 @@ REFUSED = f"{REJECTED_PREFIX}{{code}}"
 
 _REFUSAL: dict[str, Any] = {
     "code": "missing_field",
-    "message": "user_id is missing",
+    "message": "event_type is missing",
     "source": "inbox",
     "inbox_seq": 7,
     "received_at": "2025-10-10T10:00:00.125Z",
-    "payload": '{"event_type":"page_view","event_data":{}}',
+    "payload": '{"user_id":123,"event_data":{"path":"/home"}}',
     "payload_encoding": "utf-8",
-    "payload_bytes": 42,
+    "payload_bytes": 45,
 }
 RefusedBody = Annotated[bytes, WithJsonSchema(schema_of(Rejected, _REFUSAL))]
 

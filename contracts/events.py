@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
 from contracts.errors import EventRejectedError
 from contracts.upcasting import Upcasters, upcast_failure
@@ -38,27 +38,29 @@ EventType = Annotated[
     Meta(min_length=1, max_length=MAX_EVENT_TYPE, description="1 to 128 printable characters", examples=["page_view"]),
 ]
 UserId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="a signed 64-bit integer")]
+NO_DATA = Raw(b"{}")
+"""The ``event_data`` of an event that has none."""
 CreatedAt = Annotated[datetime, Meta(tz=True, description="when it happened: RFC 3339 with a zone")]
 EventVersion = Annotated[int, Meta(ge=1, le=2**31 - 1, description="the version of event_data's shape")]
 
 
-class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False, kw_only=True):
     """A validated event. ``event_data`` is a JSON object, stored as the text its sender wrote."""
 
     event_id: UUID
     event_type: EventType
-    user_id: UserId
+    user_id: UserId | None = None
     created_at: CreatedAt
-    event_data: Raw
+    event_data: Raw = field(default_factory=lambda: NO_DATA)
     event_version: EventVersion = 1
 
 
 class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
-    """An event as a sender writes it. If ``event_id`` or ``created_at`` is missing, the service generates it."""
+    """An event as a sender writes it. The service fills in ``event_id``, ``created_at`` and ``event_data``."""
 
     event_type: EventType
-    user_id: UserId
-    event_data: Raw
+    user_id: UserId | None = None
+    event_data: Raw = field(default_factory=lambda: NO_DATA)
     created_at: CreatedAt | None = None
     event_id: UUID | None = None
     event_version: EventVersion = 1
@@ -98,12 +100,12 @@ def read_event(
     if incoming.event_id is not None and not incoming.event_id.int:
         raise EventRejectedError("invalid_event_id", "event_id: all zeros; leave it out for a new one")
     event = Event(
-        incoming.event_id or new_id(),
-        incoming.event_type,
-        incoming.user_id,
-        _utc(created_at),
-        incoming.event_data,
-        incoming.event_version,
+        event_id=incoming.event_id or new_id(),
+        event_type=incoming.event_type,
+        user_id=incoming.user_id,
+        created_at=_utc(created_at),
+        event_data=incoming.event_data,
+        event_version=incoming.event_version,
     )
     _check(event, latest=now + FUTURE_TOLERANCE)
     if upcasters is not None:
@@ -183,7 +185,7 @@ def upcast(event: Event, upcasters: Upcasters) -> Event:
     except EventRejectedError as error:
         reason = error.message.removeprefix("event_data: ")
         raise upcast_failure(event.event_type, version, current, reason) from None
-    return Event(event.event_id, event.event_type, event.user_id, event.created_at, Raw(data), current)
+    return msgspec.structs.replace(event, event_data=Raw(data), event_version=current)
 
 
 class _OnlyId(Struct):

@@ -7,6 +7,7 @@ A quarter hour, an hour and a day are the levels of a range; ``ALL`` is all time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import compress
 from typing import NamedTuple
 
 from pyroaring import BitMap
@@ -43,15 +44,24 @@ class Cover(NamedTuple):
     rests: list[tuple[datetime, datetime]]
 
 
+def known_users(ordinals: Sequence[int | None]) -> Sequence[int]:
+    """Returns the ordinals of events without those that have no user."""
+    return [one for one in ordinals if one is not None]
+
+
 def pack_users(
-    created_at: Sequence[datetime], event_types: Sequence[str], ordinals: Sequence[int]
+    created_at: Sequence[datetime], event_types: Sequence[str], ordinals: Sequence[int | None]
 ) -> tuple[list[str], bytes]:
-    """Packs the users of a batch's events: the types, and 12 bytes per event."""
+    """Packs the users of a batch's events: the types, and 12 bytes per event. Events without a user are left out."""
+    users = known_users(ordinals)
+    if len(users) < len(ordinals):
+        has_user = [one is not None for one in ordinals]
+        created_at, event_types = list(compress(created_at, has_user)), list(compress(event_types, has_user))
     numbers = {event_type: number for number, event_type in enumerate(dict.fromkeys(event_types))}
     columns = (
         array("I", [int(time.timestamp()) // SECONDS[QUARTER] for time in created_at]),
         array("I", [numbers[event_type] for event_type in event_types]),
-        array("I", ordinals),
+        array("I", users),
     )
     return list(numbers), b"".join(columns)
 

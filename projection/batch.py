@@ -9,7 +9,7 @@ from contracts.cursors import Cursor
 from contracts.entries import Gap, LogEntry, gaps_between
 from contracts.events import Event
 
-Row = tuple[UUID, str, int, datetime, str, int]
+Row = tuple[UUID, str, int | None, datetime, str, int]
 """A row of ``analytics_events``: event_id, event_type, user_id, created_at, event_data (JSON text), seq."""
 
 

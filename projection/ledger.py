@@ -76,14 +76,14 @@ class Ledger:
         if self._position.epoch not in ("", behind.epoch):
             raise ForeignHistoryError(f"the ledger belongs to the log {self._position.epoch}, not to {behind.epoch}")
 
-    async def ordinals(self, users: Collection[int]) -> Mapping[int, int]:
-        """Returns the ordinals of users and of others; new users get the next ones."""
-        unknown = {user for user in users if user not in self._ordinals}
+    async def ordinals(self, users: Collection[int | None]) -> Mapping[int, int]:
+        """Returns the ordinals of users and of others; new users get the next ones. None is no user."""
+        unknown = {user for user in users if user not in self._ordinals} - {None}
         if not unknown:
             return self._ordinals
         if len(self._ordinals) + len(unknown) > CACHED_USERS:
             # the caller needs all of its users
-            unknown, self._ordinals = set(users), {}
+            unknown, self._ordinals = {*users} - {None}, {}
         in_transaction = self._connection.is_in_transaction()
         async with nullcontext() if in_transaction else self._connection.transaction():
             first = await self._connection.fetchval("select users from ledger_position for update")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import asyncpg
 from pyroaring import BitMap
 
-from migrations.user_sets import ALL, ALL_TYPES, Cell, Cells, cells_of, pack_users, unpack_users
+from migrations.user_sets import ALL, ALL_TYPES, Cell, Cells, cells_of, known_users, pack_users, unpack_users
 from projection.batch import Row
 from runtime.postgres import read_sql
 
@@ -56,14 +56,14 @@ class UserSets:
         """
         if revision != self._revision or behind != self._committed_seq:
             await self._load(revision)
-        found = [ordinals[row[2]] for row in rows]
-        by_type: dict[str, list[int]] = {}
+        found = [None if row[2] is None else ordinals[row[2]] for row in rows]
+        by_type: dict[str, list[int | None]] = {}
         for row, ordinal in zip(rows, found, strict=True):
             if row[1] in by_type:
                 by_type[row[1]].append(ordinal)
             else:
                 by_type[row[1]] = [ordinal]
-        self._added = {event_type: BitMap(members) for event_type, members in by_type.items()}
+        self._added = {event_type: BitMap(known_users(members)) for event_type, members in by_type.items()}
         self._added[ALL_TYPES] = BitMap.union(*self._added.values())
         self._waiting += len(rows)
         nobody = BitMap()

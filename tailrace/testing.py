@@ -46,7 +46,7 @@ class Draft(NamedTuple):
     """An event of ``event``, which has no place in a log yet."""
 
     event_type: str
-    user_id: int
+    user_id: int | None
     created_at: datetime
     logged_at: datetime
     event_data: bytes
@@ -57,7 +57,7 @@ def event(
     event_type: str,
     event_data: Mapping[str, Any] | None = None,
     *,
-    user_id: int = 1,
+    user_id: int | None = 1,
     created_at: datetime | str = START,
     logged_at: datetime | str | None = None,
     event_id: UUID | str | None = None,

@@ -31,7 +31,7 @@ def value_at(event: Event, data: dict[str, Any], path: str) -> Any:
     if path == "event_type":
         return event.event_type
     if path == "user_id":
-        return Literal(event.user_id)
+        return None if event.user_id is None else Literal(event.user_id)
     value: Any = data
     for key in path.removeprefix("event_data.").split("."):
         try:

@@ -149,7 +149,7 @@ class _Counted:
             number = number_of(value_at(event, data, path))
             if number is not None:
                 one.numbers[name] = [number, number, number]
-        if self._users:
+        if self._users and event.user_id is not None:
             one.users.add(event.user_id)
         self._finest.setdefault((second // self._seconds * self._seconds, dims), Sum()).add(one)
 

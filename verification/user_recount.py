@@ -101,6 +101,8 @@ class UserRecount:
     def add(self, events: Iterable[Event]) -> None:
         """Counts the users of events."""
         for event in events:
+            if event.user_id is None:
+                continue
             key = int(event.created_at.timestamp()) // 900, event.event_type
             users = self._quarters.get(key)
             if users is None:

@@ -10,6 +10,6 @@ class LastSeen(Sql):
     events = ["*"]
     tables = "create table last_seen (user_id bigint primary key, at timestamptz not null)"
     apply = """
-        insert into last_seen select user_id, max(created_at) from batch group by user_id
+        insert into last_seen select user_id, max(created_at) from batch where user_id is not null group by user_id
         on conflict (user_id) do update set at = greatest(last_seen.at, excluded.at)
     """

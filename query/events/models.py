@@ -87,7 +87,9 @@ class ShownEvent(BaseModel):
     )
     event_id: UUID
     event_type: str
-    user_id: int = Field(description="A signed 64-bit integer: digits beyond 2^53 matter.")
+    user_id: int | None = Field(
+        description="A signed 64-bit integer: digits beyond 2^53 matter. Null: an event without a user."
+    )
     created_at: datetime = Field(description="When it happened, according to its sender (UTC).")
     event_data: dict[str, Any]
 

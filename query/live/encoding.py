@@ -10,7 +10,7 @@ from contracts.cursors import Cursor, full_fingerprint
 from contracts.decoding import decode_plain
 from contracts.entries import Gap, LogEntry
 from contracts.errors import EventRejectedError
-from contracts.events import Event, read_stored, upcast
+from contracts.events import NO_DATA, Event, read_stored, upcast
 from contracts.upcasting import Upcasters
 from query.live.frames import Item, LoggedEvent
 from query.parameters import cursor_text
@@ -24,7 +24,7 @@ def encode_entries(entries: Sequence[LogEntry], gaps: Sequence[Gap], epoch: str,
         return []
     events = decode_plain(entries, upcasters) if entries else []
     items = [
-        _splice(entry, epoch, event) if event else encode_entry(entry, epoch, upcasters)
+        _splice(entry, epoch, event) if event and _is_shown_as_stored(event) else encode_entry(entry, epoch, upcasters)
         for entry, event in zip(entries, events, strict=True)
     ]
     if not gaps:
@@ -43,10 +43,15 @@ def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
         event = upcast(stored, upcasters)
     except EventRejectedError as error:
         return Item(cursor, b"", f"the entry is not a valid event: {error.message}", entry.time_ns)
-    if event is stored:
+    if event is stored and _is_shown_as_stored(event):
         return _splice(entry, epoch, event)
     logged = LoggedEvent(cursor_text(cursor), entry.logged_at, *msgspec.structs.astuple(event))
     return Item(cursor, _encoder.encode(logged), "", entry.time_ns, event.event_type, event.user_id, event.created_at)
+
+
+def _is_shown_as_stored(event: Event) -> bool:
+    """Whether the stored JSON has every member that clients get."""
+    return event.user_id is not None and event.event_data is not NO_DATA
 
 
 def _splice(entry: LogEntry, epoch: str, event: Event) -> Item:

@@ -37,7 +37,7 @@ class LoggedEvent(Struct, frozen=True, omit_defaults=True):
     logged_at: LoggedAt
     event_id: Annotated[UUID, Meta(description="From the sender. Deduplicate by it: a sender may repeat an event.")]
     event_type: EventType
-    user_id: UserId
+    user_id: Annotated[UserId | None, Meta(description="Null: an event without a user.")]
     created_at: CreatedAt
     event_data: Annotated[dict[str, Any], Meta(description="Any JSON object, as its sender wrote it.")]
     event_version: EventVersion = 1
@@ -125,7 +125,7 @@ class Item(NamedTuple):
     refusal: str
     time_ns: int = 0
     event_type: str = ""
-    user_id: int = 0
+    user_id: int | None = None
     created_at: datetime | None = None
 
 

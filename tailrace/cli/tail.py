@@ -96,7 +96,7 @@ def _line(event: dict[str, Any]) -> Text:
     return Text.assemble(
         (f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} ", "dim"),
         (f"{printable(event_type):<{TYPE_WIDTH}} ", COLOURS[crc32(event_type.encode()) % len(COLOURS)]),
-        (f"{event['user_id']:>{USER_WIDTH}}  ", "bold"),
+        (f"{'-' if event['user_id'] is None else event['user_id']:>{USER_WIDTH}}  ", "bold"),
         _compact_json(event["event_data"]),
     )
 

@@ -13,13 +13,14 @@ class Event(Struct, frozen=True):
     """One event of the log.
 
     ``seq`` is its place in the log. ``created_at`` says when it happened, ``logged_at`` when the log stored it; both
-    are aware datetimes in UTC. Numbers in ``event_data`` are int or Decimal, never float.
+    are aware datetimes in UTC. ``user_id`` is None for an event without a user. Numbers in ``event_data`` are int or
+    Decimal, never float.
     """
 
     seq: int
     event_id: UUID
     event_type: str
-    user_id: int
+    user_id: int | None
     created_at: datetime
     logged_at: datetime
     event_data: dict[str, Any]

@@ -23,7 +23,8 @@ class Sql(Projection):
         version = 1
         events = ["*"]
         tables = "create table last_seen (user_id bigint primary key, at timestamptz not null)"
-        apply = \"\"\"insert into last_seen select user_id, max(created_at) from batch group by 1
+        apply = \"\"\"insert into last_seen
+                   select user_id, max(created_at) from batch where user_id is not null group by 1
                    on conflict (user_id) do update set at = greatest(last_seen.at, excluded.at)\"\"\"
     ```
 

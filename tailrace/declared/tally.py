@@ -30,12 +30,12 @@ class Reading(NamedTuple):
     numbers: tuple[Number | None, ...]
 
 
-def reader(definition: RollupDefinition) -> Callable[[str, int, dict[str, Any]], Reading]:
+def reader(definition: RollupDefinition) -> Callable[[str, int | None, dict[str, Any]], Reading]:
     """Returns the function that reads an event's type, user and data (as of ``decode_event_data``)."""
     dimensions = [find_by(path) for path in definition.by.values()]
     numbers: list[Finder | None] = [find_by(one.path) if one.path else None for one in definition.measures.values()]
 
-    def read(event_type: str, user_id: int, data: dict[str, Any]) -> Reading:
+    def read(event_type: str, user_id: int | None, data: dict[str, Any]) -> Reading:
         return Reading(
             tuple([as_text(find(event_type, user_id, data)) for find in dimensions]),
             tuple([None if find is None else as_number(find(event_type, user_id, data)) for find in numbers]),
@@ -61,8 +61,8 @@ class Tally:
             for level in definition.every
         ]
 
-    def add(self, reading: Reading, user_id: int, created_at: datetime) -> None:
-        """Counts one event."""
+    def add(self, reading: Reading, user_id: int | None, created_at: datetime) -> None:
+        """Counts one event; without a user it adds nobody to ``Users``."""
         second = int(created_at.timestamp() // 1)
         dimensions = self._admit(second // DAY, reading.dimensions)
         for level, seconds, kept in self._levels:
@@ -86,14 +86,14 @@ class Tally:
             for kind, keeps in zip(self._kinds, kept, strict=True)
         ]
 
-    def _count(self, cell: list[Value], numbers: tuple[Number | None, ...], user_id: int) -> None:
+    def _count(self, cell: list[Value], numbers: tuple[Number | None, ...], user_id: int | None) -> None:
         for index, kind in enumerate(self._kinds):
             before: Any = cell[index]
             number = numbers[index]
             if kind == "count":
                 cell[index] = before + 1
             elif kind == "users":
-                if before is not None:
+                if before is not None and user_id is not None:
                     before.add(user_id)
             elif number is not None:
                 cell[index] = merge(kind, before, number)

@@ -34,7 +34,7 @@ def check_path(owner: str, attribute: str, path: object, *, fields: bool) -> str
     return path
 
 
-Finder = Callable[[str, int, dict[str, Any]], Any]
+Finder = Callable[[str, int | None, dict[str, Any]], Any]
 """Returns a value, or None, from an event's type, user and data."""
 
 

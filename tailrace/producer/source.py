@@ -55,11 +55,11 @@ class EventSource(Iterator[Event]):
         user_id, (event_type, data) = self._next_step()
         late = random.uniform(1, _LATEST) if random.random() < _LATE_SHARE else random.uniform(0, 0.25)
         event = Event(
-            self._new_id(),
-            event_type,
-            user_id,
-            self.clock - timedelta(seconds=late),
-            Raw(msgspec.json.encode(data)),
+            event_id=self._new_id(),
+            event_type=event_type,
+            user_id=user_id,
+            created_at=self.clock - timedelta(seconds=late),
+            event_data=Raw(msgspec.json.encode(data)),
         )
         self.clock += timedelta(seconds=random.expovariate(1) / (self._rate * day_factor(self.clock)))
         return event

@@ -97,9 +97,9 @@ async def old_model(
 ) -> None:
     """A log with duplicates and an entry to park, which the version before has projected; this one has migrated it."""
     await allow_deletes(log)
-    events = await log_events(log, some_events(EVENTS))
-    for one in events[:20]:
-        await log_event(log, msgspec.structs.replace(one, user_id=one.user_id + 1), message_id=str(uuid4()))
+    events = await log_events(log, some_events(EVENTS, users=range(50)))
+    for number, one in enumerate(events[:20]):
+        await log_event(log, msgspec.structs.replace(one, user_id=number), message_id=str(uuid4()))
     await log_raw(log, b"not an event")
     await asyncio.to_thread(previous_version.run, "replay", "--into", settings.dsn, environment=environment)
     connection = await asyncpg.connect(settings.dsn)

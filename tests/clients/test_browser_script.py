@@ -55,7 +55,7 @@ async def shop(browser: Browser, port: int, script: str) -> AsyncIterator[Page]:
     assert errors == []
 
 
-async def sent(log: LogClient, count: int) -> list[tuple[str, int, dict[str, Any]]]:
+async def sent(log: LogClient, count: int) -> list[tuple[str, int | None, dict[str, Any]]]:
     """The type, user and data of each event, once there are ``count``."""
     await until_logged(log, count)
     return [
@@ -94,6 +94,7 @@ async def test_a_shops_page_sends_views_and_events_with_a_key_that_is_bound_to_i
             events = await sent(log, 8)
             assert [kind for kind, _, _ in events[5:]].count("left") == 1
             [visitor] = {user for _, user, _ in events}
+            assert visitor is not None
             assert 0 < visitor < 2**53
             assert await page.evaluate("document.cookie") == ""
 

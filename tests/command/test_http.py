@@ -95,7 +95,12 @@ async def test_refused_events_are_listed_and_do_not_affect_the_others(command: C
         "accepted": 2,
         "rejected": [
             {"index": 1, "event_id": None, "code": "invalid_json", "message": IsStr(regex="the text is not valid.*")},
-            {"index": 2, "event_id": mine, "code": "invalid_user_id", "message": "user_id: expected int, got str"},
+            {
+                "index": 2,
+                "event_id": mine,
+                "code": "invalid_user_id",
+                "message": IsStr(regex="user_id: expected int.*got str"),
+            },
         ],
         "items": [{"event_id": IsUUID}, {"event_id": None}, {"event_id": mine}, {"event_id": IsUUID}],
         "cursor": IsStr(regex=".*:2:.*"),
@@ -103,7 +108,7 @@ async def test_refused_events_are_listed_and_do_not_affect_the_others(command: C
     assert (await log.state()).last_seq == 2
 
 
-@pytest.mark.parametrize("body", [event(user_id=None), [event(user_id=None), 5]])
+@pytest.mark.parametrize("body", [event(user_id=True), [event(user_id=True), 5]])
 async def test_a_body_of_refused_events_is_a_problem_with_the_reasons(
     command: Command, log: LogClient, body: Any
 ) -> None:

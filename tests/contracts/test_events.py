@@ -117,6 +117,21 @@ def test_a_log_entry_reads_as_the_accepted_event(event_type: str, user_id: int, 
     assert readable_id(payload) == event_id
 
 
+@pytest.mark.parametrize("raw", [with_fields(user_id=None), SEED.replace(b"123", b"null")])
+def test_an_event_may_be_without_a_user(raw: bytes) -> None:
+    stored = encode_event(read(raw))
+    assert b"user_id" not in stored
+    for payload in (stored, stored[:-1] + b',"user_id":null}'):
+        assert read_entry(payload, logged_at=NOW, upcasters=NO_UPCASTERS).user_id is None
+
+
+def test_missing_event_data_is_an_empty_object() -> None:
+    stored = encode_event(read(b'{"event_type":"x"}'))
+    assert stored.endswith(b',"event_data":{}}')
+    missing = stored.replace(b',"event_data":{}', b"")
+    assert bytes(read_entry(missing, logged_at=NOW, upcasters=NO_UPCASTERS).event_data) == b"{}"
+
+
 def test_the_stored_bytes_are_stable_and_omit_version_1() -> None:
     stored = b'{"event_id":"%s","event_type":"page_view","user_id":123,"created_at":"2025-10-10T10:00:00Z",%%b}' % (
         str(ID).encode()
@@ -134,8 +149,7 @@ def test_the_stored_bytes_are_stable_and_omit_version_1() -> None:
         (b"\xff", "invalid_json", "not valid"),
         (b"[1]", "invalid_event", "expected object, got array"),
         (with_fields(event_type=None), "missing_field", "event_type is missing"),
-        (with_fields(user_id=None), "missing_field", "user_id is missing"),
-        (with_fields(event_data=None), "missing_field", "event_data is missing"),
+        (with_fields(created_at=None, event_type=None), "missing_field", "event_type is missing"),
         (with_fields(extra=1), "unknown_field", "extra is not a field of an event"),
         (with_fields(event_id="x"), "invalid_event_id", "event_id: invalid UUID"),
         (with_fields(event_type=""), "invalid_event_type", "length >= 1"),

@@ -22,7 +22,11 @@ ORDER = "order_completed"
 
 
 def payload(data: str, version: int | None = None, event_type: str = ORDER) -> bytes:
-    return encode_event(Event(ID, event_type, 1, NOW, Raw(data.encode()), version or 1))
+    return encode_event(event(event_type, Raw(data.encode()), version or 1))
+
+
+def event(event_type: str, data: Raw, version: int) -> Event:
+    return Event(event_id=ID, event_type=event_type, user_id=1, created_at=NOW, event_data=data, event_version=version)
 
 
 def read(raw: bytes, upcasters: Upcasters) -> Event:
@@ -73,12 +77,12 @@ def test_a_chain_composes_its_functions_from_the_events_version_on(
     chain: list[Upcaster], sent: dict[str, Any], data: st.DataObject
 ) -> None:
     version = data.draw(st.integers(1, len(chain) + 1))
-    event = read(payload(json.dumps(sent), version), Upcasters({(ORDER, n): f for n, f in enumerate(chain, start=1)}))
+    found = read(payload(json.dumps(sent), version), Upcasters({(ORDER, n): f for n, f in enumerate(chain, start=1)}))
     expected = sent
     for function in chain[version - 1 :]:
         expected = function(dict(expected))
-    assert data_of(event) == expected
-    assert event == Event(ID, ORDER, 1, NOW, event.event_data, len(chain) + 1)
+    assert data_of(found) == expected
+    assert found == event(ORDER, found.event_data, len(chain) + 1)
 
 
 @hypothesis_settings(deadline=None)

@@ -17,6 +17,7 @@ from contracts.events import MAX_EVENT_DATA, read_entry
 from contracts.upcasting import Upcasters
 from projection.decode import decode
 
+MISSING = "(missing)"
 LOGGED = datetime(2026, 3, 1, tzinfo=UTC)
 UPCASTERS = Upcasters({("order", 1): lambda data: {**data, "total": data["total"] * 2}})
 
@@ -56,7 +57,9 @@ def payload(data: str, **fields: object) -> bytes:
         "created_at": "2026-02-28T12:00:00Z",
         **fields,
     }
-    return (json.dumps(event)[:-1] + f', "event_data": {data}}}').encode("utf-8", "surrogatepass")
+    shown = {name: value for name, value in event.items() if value != MISSING}
+    text = json.dumps(shown)[:-1] + ("}" if data is MISSING else f', "event_data": {data}}}')
+    return text.encode("utf-8", "surrogatepass")
 
 
 NUMBERS = st.sampled_from(
@@ -79,7 +82,7 @@ TEXTS = st.sampled_from(
 )
 VALUES = st.one_of(NUMBERS, TEXTS, st.integers(0, 80).map(lambda depth: "[" * depth + "]" * depth or "null"))
 DATA = st.one_of(
-    st.sampled_from(["{}", " {}", "[]", "null", '"{}"', "{", '{"a":1,}', "{} ", '{"a":{"b":[1,{"c":2}]}}']),
+    st.sampled_from([MISSING, "{}", " {}", "[]", "null", '"{}"', "{", '{"a":1,}', "{} ", '{"a":{"b":[1,{"c":2}]}}']),
     VALUES.map(lambda value: f'{{"a":{value}}}'),
     VALUES.map(lambda value: f'{{"a":1,"a":{value},"b":[{value}]}}'),
     st.sampled_from(['{"total":3}', '{"total":"x"}', f'{{"a":"{"x" * (MAX_EVENT_DATA - 8)}"}}']),
@@ -90,7 +93,7 @@ FIELDS = st.fixed_dictionaries(
     optional={
         "event_id": st.integers(0, 3).map(lambda number: str(UUID(int=number))) | st.sampled_from(["", 7, None]),
         "event_type": st.sampled_from(["click", "order", "a\u200bb", "\n", "", "x" * 128, "x" * 129, "é"]),
-        "user_id": st.sampled_from([0, -1, 2**63 - 1, 2**63, "7", 1.0, 1.5, None, True]),
+        "user_id": st.sampled_from([0, -1, 2**63 - 1, 2**63, "7", 1.0, 1.5, None, MISSING, True]),
         "created_at": st.sampled_from(
             [
                 "2026-03-02T23:59:59Z",

@@ -92,7 +92,7 @@ async def test_an_unprojectable_event_is_parked_with_its_reason_and_the_others_a
     bad_id = uuid4()
     await log_events(log, some_events(20))
     await log_raw(log, b"\xff not even text")
-    await log_raw(log, b'{"event_id":"%s","event_type":"x"}' % str(bad_id).encode())
+    await log_raw(log, b'{"event_id":"%s","event_type":"x","user_id":"x"}' % str(bad_id).encode())
     await log_raw(log, b'{"nul \\u0000 in a name":1}')
     await log_events(log, some_events(20, seed=2))
     async with running_projector(settings):
@@ -102,7 +102,9 @@ async def test_an_unprojectable_event_is_parked_with_its_reason_and_the_others_a
         IsPartialDict(
             seq=21, event_id=None, code="invalid_json", reason=IsStr(min_length=5), payload=b"\xff not even text"
         ),
-        IsPartialDict(seq=22, event_id=bad_id, code="missing_field", reason=IsStr(regex="user_id is missing")),
+        IsPartialDict(
+            seq=22, event_id=bad_id, code="invalid_user_id", reason=IsStr(regex="user_id: expected int.*got str")
+        ),
         IsPartialDict(seq=23, event_id=None, code="unknown_field", reason=IsStr(min_length=5)),
     ]
     assert await read_model(connection) == await recount_log(log)

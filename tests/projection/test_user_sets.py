@@ -18,7 +18,7 @@ from projection.store import Store
 from runtime.log.client import LogClient
 from runtime.log.reader import LogReader
 from runtime.settings import Settings
-from tests.support.events import log_events, some_events
+from tests.support.events import event, log_events, some_events
 from tests.support.projector import merge_user_sets, running_projector, until_projected
 from verification.run import verify
 
@@ -69,11 +69,29 @@ async def test_hours_and_days_have_their_distinct_users_in_sql(
         for one in events:
             seconds = length.total_seconds()
             start = datetime.fromtimestamp(one.created_at.timestamp() // seconds * seconds, UTC)
-            expected[start, one.event_type].add(one.user_id)
-            expected[start, ""].add(one.user_id)
+            if one.user_id is not None:
+                expected[start, one.event_type].add(one.user_id)
+                expected[start, ""].add(one.user_id)
         rows = await connection.fetch(f"select bucket, event_type, users, seq from {view}")
         assert {(row[0], row[1]): row[2] for row in rows} == {key: len(users) for key, users in expected.items()}
         assert {row["seq"] for row in rows} == {200}
+
+
+async def test_an_event_without_a_user_counts_as_an_event_and_belongs_to_no_set(
+    log: LogClient, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await log_events(log, [event("signed", 7), event("signed", None), event("unsigned", None)])
+    for batch in (600, 1):  # copied, and sent as arrays
+        await log_events(log, [event("unsigned", None) for _ in range(batch)])
+    async with running_projector(settings) as task:
+        await until_projected(connection, log, task)
+    counts = {row["event_type"]: tuple(row)[1:] for row in await connection.fetch("select * from all_time")}
+    assert counts == {"": (604, 1), "signed": (2, 1), "unsigned": (602, 0)}
+    await merge_user_sets(settings.dsn)
+    assert await connection.fetchval("select array_agg(user_id) from users") == [7]
+    types = await connection.fetchval("select array_agg(distinct event_type) from user_sets")
+    assert types == ["", "signed"]
+    assert (await verify(log, connection)).differences == []
 
 
 async def test_a_projector_that_another_one_replaced_merges_without_its_stale_sets(

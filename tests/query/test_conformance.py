@@ -124,7 +124,7 @@ def again(one: Event, number: int) -> Event:
     """Another event with the same id and other fields; on timescale in another chunk, too."""
     moved = one.created_at + timedelta(days=number % 5 - 2, hours=number % 3)
     event_type = one.event_type if number % 2 else "never counted"
-    return event(event_type, one.user_id + number % 4 * 1_000, moved, '{"path":"/again"}', one.event_id)
+    return event(event_type, (one.user_id or 0) + number % 4 * 1_000, moved, '{"path":"/again"}', one.event_id)
 
 
 async def test_the_first_entry_of_an_id_counts_whatever_its_duplicates_contain(

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from dirty_equals import IsStr
@@ -18,7 +19,7 @@ from query.live.frames import Item
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import Frame, LiveSocket, QueryService, events_of, running_query, seqs_of
-from tests.support.events import event, log_event, log_events, some_events
+from tests.support.events import event, log_event, log_events, log_raw, some_events
 from tests.support.log_damage import allow_deletes, delete_and_accept
 from tests.support.waiting import until
 
@@ -144,6 +145,26 @@ async def test_any_user_id_can_be_selected(query: QueryService, log: LogClient) 
         async with query.socket("earliest", user_id=user) as socket:
             await socket.until("caught_up")
             assert seqs_of(events_of(socket.frames)) == wanted
+
+
+async def test_events_without_a_user_or_data_are_sent_with_null_and_an_empty_object(
+    query: QueryService, log: LogClient
+) -> None:
+    start = b'{"event_id":"%b","event_type":"a","created_at":"2026-03-01T12:00:00Z"'
+    for rest in (b"}", b',"user_id":null,"event_data":{}}', b',"user_id":5}', b',"event_data":{"a":1}}'):
+        await log_raw(log, start % str(uuid4()).encode() + rest)
+    async with query.socket("earliest") as socket:
+        await socket.until("caught_up")
+        events = events_of(socket.frames)
+        assert [(one["user_id"], one["event_data"]) for one in events] == [
+            (None, {}),
+            (None, {}),
+            (5, {}),
+            (None, {"a": 1}),
+        ]
+    async with query.socket("earliest", user_id=5) as socket:
+        await socket.until("caught_up")
+        assert seqs_of(events_of(socket.frames)) == [3]
 
 
 async def test_batch_limits_the_events_of_a_frame(query: QueryService, log: LogClient) -> None:

@@ -129,7 +129,7 @@ async def shop(settings: Settings, log: LogClient, connection: asyncpg.Connectio
         yield Shop(query, sent, settings)
 
 
-def of_sales(sent: Sequence[Event]) -> list[tuple[datetime, str | None, str, Decimal | None, int]]:
+def of_sales(sent: Sequence[Event]) -> list[tuple[datetime, str | None, str, Decimal | None, int | None]]:
     """Returns time, country, plan, total and user of each order."""
     found = []
     for one in sent:
@@ -243,7 +243,7 @@ async def check_order(shop: Shop) -> None:
 
 async def check_other(shop: Shop) -> None:
     days: dict[Any, list[str | None]] = defaultdict(list)
-    expected: dict[Any, list[int]] = defaultdict(list)
+    expected: dict[Any, list[int | None]] = defaultdict(list)
     for at, country, _, _, user in of_sales(shop.sent):
         seen = days[at.date()]
         if country not in seen and len(seen) < 2:

@@ -52,11 +52,11 @@ def recount(returning: set[str], bucket: str, zone: str) -> list[tuple[int, list
     first, last = local_begin(START, bucket, zone), END + 2 * DAY
     times = [*(START + half_days * DAY / 2 for half_days in range(112)), END - timedelta(minutes=1)]
     begins = sorted({local_begin(time, bucket, zone) for time in times})
-    cohorts: dict[int, datetime] = {}
+    cohorts: dict[int | None, datetime] = {}
     for visit in sorted(visits, key=lambda one: one.created_at):
         if visit.event_type == "sign_up" and first <= visit.created_at < last:
             cohorts.setdefault(visit.user_id, local_begin(visit.created_at, bucket, zone))
-    active: dict[datetime, set[int]] = {begin: set() for begin in begins}
+    active: dict[datetime, set[int | None]] = {begin: set() for begin in begins}
     for visit in visits:
         if visit.event_type in returning:
             active[local_begin(visit.created_at, bucket, zone)].add(visit.user_id)

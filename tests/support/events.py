@@ -1,7 +1,7 @@
 """Creates events, and appends them to the log without the command service."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -13,25 +13,32 @@ from contracts.subjects import subject_of
 from runtime.log.client import LogClient, read_ack
 
 BASE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+USERS = (*range(49), None)
 TYPES = ("page_view", "click", "checkout.completed", "Order Completed", "页面")
 
 
 def event(
     event_type: str = "page_view",
-    user_id: int = 1,
+    user_id: int | None = 1,
     created_at: datetime = BASE,
     data: str = '{"path":"/home"}',
     event_id: UUID | None = None,
 ) -> Event:
-    return Event(event_id or uuid4(), event_type, user_id, created_at, msgspec.Raw(data.encode()))
+    return Event(
+        event_id=event_id or uuid4(),
+        event_type=event_type,
+        user_id=user_id,
+        created_at=created_at,
+        event_data=msgspec.Raw(data.encode()),
+    )
 
 
-def some_events(count: int, seed: int = 1) -> Iterator[Event]:
-    """Yields events of several types and users within three days; only their ids are random."""
+def some_events(count: int, seed: int = 1, users: Sequence[int | None] = USERS) -> Iterator[Event]:
+    """Yields events of several types, and of users or none, within three days; only their ids are random."""
     chance = random.Random(seed)
     for number in range(count):
         at = BASE + timedelta(seconds=chance.randrange(3 * 86_400), microseconds=chance.randrange(1_000_000))
-        yield event(chance.choice(TYPES), chance.randrange(50), at, f'{{"n":{number}}}')
+        yield event(chance.choice(TYPES), chance.choice(users), at, f'{{"n":{number}}}')
 
 
 async def append(client: LogClient, subject: str, payload: bytes, message_id: str) -> Appended:

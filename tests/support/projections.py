@@ -172,7 +172,8 @@ def naive_revenue(events: Iterable[Event]) -> dict[tuple[str, datetime, str | No
         for cell in (("hour", hour, data.get("country")), ("day", hour.replace(hour=0), data.get("country"))):
             orders[cell] += 1
             cents[cell] += data["amount"]["cents"]
-            buyers[cell].add(one.user_id)
+            if one.user_id is not None:
+                buyers[cell].add(one.user_id)
     return {
         cell: (count, cents[cell], len(buyers[cell]) if cell[0] == "day" else None) for cell, count in orders.items()
     }
@@ -182,6 +183,8 @@ def naive_carts(events: Iterable[Event]) -> dict[int, tuple[int, datetime]]:
     """Returns the carts: user id to (items, since)."""
     carts: dict[int, tuple[int, datetime]] = {}
     for one in events:
+        if one.user_id is None:
+            continue
         if one.event_type == "checkout.completed":
             carts.pop(one.user_id, None)
         elif one.event_type.startswith("cart."):
@@ -194,7 +197,8 @@ def naive_last_seen(events: Iterable[Event]) -> dict[int, datetime]:
     """Returns when each user was last seen."""
     seen: dict[int, datetime] = {}
     for one in events:
-        seen[one.user_id] = max(seen.get(one.user_id, one.created_at), one.created_at)
+        if one.user_id is not None:
+            seen[one.user_id] = max(seen.get(one.user_id, one.created_at), one.created_at)
     return seen
 
 

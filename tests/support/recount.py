@@ -17,7 +17,7 @@ from runtime.log.client import LogClient
 class Recount:
     """The contents of a read model; ``rows`` by event id as (type, user, time, data, seq)."""
 
-    rows: dict[str, tuple[str, int, datetime, Any, int]] = field(default_factory=dict)
+    rows: dict[str, tuple[str, int | None, datetime, Any, int]] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
     by_minute: Counter[tuple[datetime, str]] = field(default_factory=Counter)
     by_hour: Counter[tuple[datetime, str]] = field(default_factory=Counter)
@@ -25,7 +25,7 @@ class Recount:
     all_time: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def count(self) -> "Recount":
-        users: dict[str, set[int]] = {"": set()}
+        users: dict[str, set[int | None]] = {"": set()}
         events: Counter[str] = Counter()
         for kind, user, at, _, _ in self.rows.values():
             self.by_minute[at.replace(second=0, microsecond=0), kind] += 1
@@ -33,7 +33,7 @@ class Recount:
             self.by_day[at.replace(hour=0, minute=0, second=0, microsecond=0), kind] += 1
             for scope in ("", kind):
                 events[scope] += 1
-                users.setdefault(scope, set()).add(user)
+                users.setdefault(scope, set()).update({user} - {None})
         self.all_time = {scope: (events[scope], len(users[scope])) for scope in events}
         return self
 
@@ -66,8 +66,9 @@ async def recount_log(client: LogClient, read: Callable[[dict[str, Any]], Any] =
         seen.add(event_id)
         try:
             at = datetime.fromisoformat(event["created_at"]).astimezone(UTC)
+            event.setdefault("event_data", {})
             assert isinstance(event["event_data"], dict)
-            found.rows[event_id] = (event["event_type"], event["user_id"], at, read(event), seq)
+            found.rows[event_id] = (event["event_type"], event.get("user_id"), at, read(event), seq)
         except (AssertionError, ValueError, TypeError, KeyError):
             found.parked.add(seq)
     return found.count()

@@ -89,13 +89,13 @@ def recount(
     events = list(events)
     kinds = Counter(one.event_type for one in events)
     ranked = sorted(kinds, key=lambda kind: (kind not in first, -kinds[kind], kind))
-    found: dict[tuple[datetime | None, str], list[int]] = {}
+    found: dict[tuple[datetime | None, str], list[int | None]] = {}
     for one in events:
         kind = one.event_type if one.event_type in ranked[:limit] else OTHER
         for at in (None, local_begin(one.created_at, bucket, zone)):
             found.setdefault((at, kind), []).append(one.user_id)
     totals = [
-        {"event_type": kind, "events": len(users), "users": len(set(users))}
+        {"event_type": kind, "events": len(users), "users": len(set(users) - {None})}
         for (at, kind), users in sorted(found.items(), key=lambda row: row[0][1])
         if at is None
     ]
@@ -104,14 +104,14 @@ def recount(
             "bucket": local_rfc3339(at, zone),
             "event_type": kind,
             "events": len(users),
-            "users": len(set(users)) if of_series else None,
+            "users": len(set(users) - {None}) if of_series else None,
         }
         for (at, kind), users in sorted((row for row in found.items() if row[0][0]), key=lambda row: row[0])
         if at
     ]
     others = [total for total in map(_without_type, totals) if total]
     return {
-        "totals": {"events": len(events), "users": len({one.user_id for one in events})},
+        "totals": {"events": len(events), "users": len({one.user_id for one in events} - {None})},
         "by_type": [total for total in totals if total["event_type"] != OTHER],
         "series": [point for point in points if point["event_type"] != OTHER],
         "other_types": {
@@ -135,7 +135,8 @@ def recount_series(
     events = list(events)
     found: dict[str, set[int]] = {}
     for one in events:
-        found.setdefault(local_rfc3339(local_begin(one.created_at, bucket, zone), zone), set()).add(one.user_id)
+        if one.user_id is not None:
+            found.setdefault(local_rfc3339(local_begin(one.created_at, bucket, zone), zone), set()).add(one.user_id)
     counted = recount(events, bucket, zone, limit=limit, of_series=True)
     return counted | {"users_per_bucket": [len(found.get(one, ())) for one in buckets]}
 

@@ -52,7 +52,7 @@ def seqs_of(lines: str) -> list[int]:
 
 async def test_selected_events_are_shown_as_lines_or_as_json(settings: Settings, log: LogClient) -> None:
     await allow_deletes(log)
-    await log_events(log, some_events(20))
+    await log_events(log, [*some_events(19), event("nobody", user_id=None)])
     long = event("order placed", user_id=2**63 - 1, data='{"note":"%s [bold] :100:\x9b"}' % ("ä" * 300))
     await log_event(log, long)
     await delete_and_accept(log, Gap(3, 4))
@@ -60,7 +60,8 @@ async def test_selected_events_are_shown_as_lines_or_as_json(settings: Settings,
         lines = await run(settings, "--from", "earliest", "--no-follow")
         assert (lines.returncode, lines.stderr, len(lines.stdout.splitlines())) == (0, "", 20)
         assert lines.stdout.splitlines()[2] == "gap: the log's entries 3 to 4 are gone, and recorded as lost"
-        last = lines.stdout.splitlines()[-1]
+        nobody, last = lines.stdout.splitlines()[-2:]
+        assert nobody == IsStr(regex=r"2026-03-01 .*\.000 nobody +-  .*")
         assert last == IsStr(regex=r"2026-03-01 .*\.000 order placed +9223372036854775807  .*")
         assert last.endswith('{"note":"%s [bold] :100:\\u009b"}' % ("ä" * 300))
 

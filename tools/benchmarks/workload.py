@@ -91,7 +91,8 @@ def stamped(random: Random) -> Message:
 
 def _message(random: Random, kind: str, user: int, at: datetime, data: msgspec.Raw) -> Message:
     event_id = UUID(int=random.getrandbits(128), version=4)
-    return Message(subject_of(kind), encode_event(Event(event_id, kind, user, at, data)), str(event_id))
+    event = Event(event_id=event_id, event_type=kind, user_id=user, created_at=at, event_data=data)
+    return Message(subject_of(kind), encode_event(event), str(event_id))
 
 
 class Publisher:

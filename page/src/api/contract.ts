@@ -17,7 +17,7 @@ export interface LogEvent {
   logged_at?: string;
   event_id: string;
   event_type: string;
-  /** A 64-bit integer. */
+  /** A 64-bit integer; null: an event without a user. */
   user_id: Json;
   created_at: string;
   event_data: Json;

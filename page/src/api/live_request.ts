@@ -15,7 +15,9 @@ export interface Selection {
 }
 
 export function isSelected({ types, user }: Selection, event: LogEvent): boolean {
-  return matches(types, event.event_type) && (user === null || user === plain(event.user_id));
+  return (
+    matches(types, event.event_type) && (user === null || (event.user_id !== null && user === plain(event.user_id)))
+  );
 }
 
 export interface Pace {

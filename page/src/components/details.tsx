@@ -43,7 +43,7 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
   const { stream, view } = useModel();
   const { event } = row;
   const created = Date.parse(event.created_at);
-  const user = plain(event.user_id);
+  const user = event.user_id === null ? null : plain(event.user_id);
   const place = usePlace(event.event_id);
   const logged = event.logged_at ?? place.value.loggedAt;
   const json = JSON.stringify(event, null, 2);
@@ -67,17 +67,23 @@ function Content({ row, close }: { row: EventRow; close: () => void }): JSX.Elem
           <Appended at={logged} happened={created} />
         </Fact>
         <Fact name="User">
-          <code>{user}</code>
-          <button
-            type="button"
-            class="link"
-            onClick={() => {
-              close();
-              stream.select({ ...view.selection.value, user });
-            }}
-          >
-            show only this user
-          </button>
+          {user === null ? (
+            "none"
+          ) : (
+            <>
+              <code>{user}</code>
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  close();
+                  stream.select({ ...view.selection.value, user });
+                }}
+              >
+                show only this user
+              </button>
+            </>
+          )}
         </Fact>
         <Fact name="Event id">
           <code>{event.event_id}</code>

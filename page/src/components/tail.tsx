@@ -141,7 +141,7 @@ function Line({ event }: { event: LogEvent }): JSX.Element {
       </span>
       <span class="row-user">
         <span class="unseen">user </span>
-        {plain(event.user_id)}
+        {event.user_id === null ? "–" : plain(event.user_id)}
       </span>
       <span class="row-data">{summarize(event)}</span>
     </>

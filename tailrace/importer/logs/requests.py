@@ -58,7 +58,13 @@ def encode_request(request: Request, new_id: Callable[[], UUID]) -> bytes:
         data["host"] = host
     if no_http is not None:
         data["request"] = no_http
-    event = Event(new_id(), EVENT_TYPE, user_of(address), at, Raw(msgspec.json.encode(data)))
+    event = Event(
+        event_id=new_id(),
+        event_type=EVENT_TYPE,
+        user_id=user_of(address),
+        created_at=at,
+        event_data=Raw(msgspec.json.encode(data)),
+    )
     payload = encode_event(event)
     read_event(payload, now=datetime.now(UTC), new_id=new_id)
     return payload

@@ -32,6 +32,7 @@ class Kind:
     version: int | None = None
     user: int | None = None
     spoil: Callable[[Data], bytes] | None = None
+    has_user: bool = True
 
 
 def _plain(number: int) -> Data:
@@ -77,12 +78,13 @@ VALID = {
     "order with a total": Kind(_total, (_cents, _cents, _amount)),
     "order with a sum": Kind(_sum, (None, _cents, _amount), version=1),
     "order in cents": Kind(_cents, (_cents, _cents, _amount), version=2),
+    "without a user": Kind(_plain, (_plain, _plain, _plain), "click", has_user=False),
     "order with an amount": Kind(_amount, (None, None, _amount), version=3),
 }
 INVALID = {
     "of an unknown version": Kind(_plain, (None, None, None), "click", version=9),
     "refused by the database": Kind(_plain, (None, _plain, _plain), "click", user=UNSTORABLE_USER),
-    "without a user": _spoiled(lambda event: _encode({key: event[key] for key in event if key != "user_id"})),
+    "without a type": _spoiled(lambda event: _encode({key: event[key] for key in event if key != "event_type"})),
     "with a text as the user": _spoiled(_with(user_id="x")),
     "of the year 2999": _spoiled(_with(created_at="2999-01-01T00:00:00Z")),
     "with an unknown field": _spoiled(_with(colour="red")),
@@ -112,12 +114,15 @@ class Draft:
         return KINDS[self.kind].event_type
 
     @property
-    def user_id(self) -> int:
-        return KINDS[self.kind].user or self.user
+    def user_id(self) -> int | None:
+        kind = KINDS[self.kind]
+        return (kind.user or self.user) if kind.has_user else None
 
     def payload(self, number: int) -> bytes:
         kind = KINDS[self.kind]
-        event: Data = {"event_type": kind.event_type, "user_id": self.user_id, "event_data": kind.sent(number)}
+        event: Data = {"event_type": kind.event_type, "event_data": kind.sent(number)}
+        if self.user_id is not None:
+            event["user_id"] = self.user_id
         if kind.version is not None:
             event = {"event_version": kind.version, **event}
         if self.minutes is not None:
@@ -159,9 +164,11 @@ def naive_reader(release: int) -> Callable[[Data], Data]:
         data, version = dict(event["event_data"]), event.get("event_version", 1)
         if event.keys() - {"event_id", "event_type", "user_id", "created_at", "event_data", "event_version"}:
             raise ValueError("an unknown field")
-        if not isinstance(event["user_id"], int) or event["created_at"] > "2100":
+        if not isinstance(event["event_type"], str):
+            raise ValueError("not a type")
+        if not isinstance(event.get("user_id"), int | None) or event["created_at"] > "2100":
             raise ValueError("not a user, or not a time")
-        if event["user_id"] == UNSTORABLE_USER and release == FIRST:
+        if event.get("user_id") == UNSTORABLE_USER and release == FIRST:
             raise ValueError("refused by the database")
         newest = (2, 2, 3)[release] if event["event_type"] == "order_completed" else 1
         if version > newest:

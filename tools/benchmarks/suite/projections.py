@@ -42,7 +42,7 @@ class {name}(Sql):
     version = 1
     events = ["*"]
     tables = "create table latest (user_id bigint primary key, at timestamptz not null)"
-    apply = """insert into latest select user_id, max(created_at) from batch group by 1
+    apply = """insert into latest select user_id, max(created_at) from batch where user_id is not null group by 1
                on conflict (user_id) do update set at = greatest(latest.at, excluded.at)"""
 '''
 KINDS = {"Rollup": ("Paths", ROLLUP), "Fold": ("Visitor", FOLD), "Sql": ("Latest", SQL)}
