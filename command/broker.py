@@ -51,7 +51,7 @@ def make_broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -
         ping_interval=PING_INTERVAL,  # type: ignore[arg-type]  # nats-py accepts any number
         max_outstanding_pings=MAX_PINGS,
         max_reconnect_attempts=-1,
-        reconnect_time_wait=1,
+        reconnect_time_wait=0.2,  # type: ignore[arg-type]
         graceful_timeout=STOP_TIMEOUT / 2,
         specification_url=shown_address(settings.nats_url),
         protocol_version=None,

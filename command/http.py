@@ -65,6 +65,7 @@ class EventsEndpoint:
                 shown = encoding.decode("latin-1")
                 raise BadBodyError(415, f"the body is encoded with {shown}: send it without an encoding", _ENCODING)
             detail = _asks_for_detail(scope["query_string"])
+            self._ingest.require_room()
             await self._read(length, receive, held)
             raws = await split_body(b"".join(held), content_type.decode("latin-1"))
             pending = self._ingest.admit(len(raws))

@@ -33,7 +33,7 @@ WORKERS = MAX_IN_FLIGHT = 256
 many are delivered and not acknowledged over all instances, each of up to the server's ``max_payload`` in memory."""
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of messages that are validated and published at once: HTTP shares the connection and never waits for more."""
-FIRST_RETRY, LAST_RETRY = 0.5, 5.0
+FIRST_RETRY, LAST_RETRY = 0.5, 2.0
 """Seconds until a message that could not be stored is delivered again: the delay doubles from first to last."""
 
 _CONSUMER_NOT_FOUND = 10014

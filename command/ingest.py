@@ -24,6 +24,10 @@ SLICE, OVERHEAD = 128 * 1024, 512
 """Bytes that are validated before other requests get a turn; each event counts as ``OVERHEAD`` more than it has."""
 
 
+FEW = 16
+"""Events of a request that are validated at once; larger requests take turns."""
+
+
 class TooManyPendingError(UnavailableError):
     """More events are pending than ``max_pending_events``: retry a little later."""
 
@@ -92,6 +96,7 @@ class Ingest:
         self._upcasters = upcasters
         self._epochs = epochs
         self._max_pending = max_pending
+        self._validating = asyncio.Lock()
 
     def admit(self, events: int) -> "Pending":
         """Counts events as pending until the returned block ends.
@@ -103,10 +108,21 @@ class Ingest:
         """
         pending = self.counters.pending
         if pending and pending + events > self._max_pending:
-            raise TooManyPendingError(
-                f"{pending:,} events are on their way into the log; send this again a little later"
-            )
+            raise self._too_many()
         return Pending(self.counters, events)
+
+    def require_room(self) -> None:
+        """Checks whether any further event can be admitted: cheap, and possible before a body is read.
+
+        Raises:
+            TooManyPendingError: none can.
+        """
+        if self.counters.pending >= self._max_pending:
+            raise self._too_many()
+
+    def _too_many(self) -> TooManyPendingError:
+        pending = self.counters.pending
+        return TooManyPendingError(f"{pending:,} events are on their way into the log; send this again a little later")
 
     def cursor(self, event: Accepted) -> Cursor:
         """Returns the event's position in the log."""
@@ -160,6 +176,20 @@ class Ingest:
         default_created_at: datetime | None = None,
         sender: str = "",
     ) -> list[Outcome]:
+        if len(raws) <= FEW:
+            read, messages = await self._validate(raws, new_id, default_created_at, sender)
+        else:
+            # one after the other, with a turn for other requests in between: they are refused or admitted soon
+            async with self._validating:
+                read, messages = await self._validate(raws, new_id, default_created_at, sender)
+                await asyncio.sleep(0)
+        appended = iter(await self._log.publish(messages))
+        return [item if isinstance(item, Refused) else self._outcome(item.message_id, next(appended)) for item in read]
+
+    async def _validate(
+        self, raws: Sequence[bytes], new_id: Callable[[], UUID], default_created_at: datetime | None, sender: str
+    ) -> tuple[list[Refused | Message], list[Message]]:
+        """Returns a refusal or a message for each event, in order, and the messages."""
         now = self.clock.now()
         read: list[Refused | Message] = []
         messages: list[Message] = []
@@ -182,8 +212,7 @@ class Ingest:
             message = Message(subject, payload, payload[13:49].decode())
             read.append(message)
             messages.append(message)
-        appended = iter(await self._log.publish(messages))
-        return [item if isinstance(item, Refused) else self._outcome(item.message_id, next(appended)) for item in read]
+        return read, messages
 
     def _outcome(self, event_id: str, outcome: Appended | LogUnavailableError) -> Accepted | Unstored:
         if isinstance(outcome, LogUnavailableError):

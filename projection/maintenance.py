@@ -31,7 +31,6 @@ ADVANCE_INTERVAL = 60.0
 """Seconds after which the materialized part grows even without late events."""
 RETENTION_INTERVAL = 3600.0
 """Seconds between checks for rows that are old enough to be dropped."""
-RETRY_INTERVAL = 5.0
 
 REFRESH = (
     "call refresh_continuous_aggregate($1::text::regclass, $2::timestamptz, $3::timestamptz,"
@@ -72,8 +71,6 @@ async def maintain(settings: Settings, model: Model) -> None:
             asyncio.Event(),
             on=(TailraceError, asyncpg.PostgresError, *UNAVAILABLE),
             outage=Outage(logger, f"the maintenance of {model.name} waits"),
-            first=RETRY_INTERVAL,
-            longest=RETRY_INTERVAL,
         )
 
 

@@ -29,8 +29,8 @@ STATEMENT_TIMEOUT = 30.0
 IDLE_TIMEOUT = 60.0
 """Seconds after which the server gives up the lock of a projector that it has lost; a live one is never idle."""
 FIRST_DELAY = 0.2
-MAX_DELAY = 1.5
-"""Seconds between tries: projecting continues within 2 s of the return of a server."""
+LONGEST_DELAY = 1.0
+"""Seconds between tries."""
 COLLECT_AFTER = 50_000
 """New objects after which Python searches for garbage in cycles. A batch makes thousands of objects, but no cycles: by
 default, the searches take a tenth of the projector's time."""
@@ -111,7 +111,7 @@ async def project(
         on=(PositionMovedError, LogUnavailableError, DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE),
         outage=outage,
         first=FIRST_DELAY,
-        longest=MAX_DELAY,
+        longest=LONGEST_DELAY,
     )
 
 

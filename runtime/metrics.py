@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from runtime.loop_turns import TURNS
+
 HTTP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Histogram bounds: from a cached count to the longest query."""
 UNMEASURED = ("/health", "/metrics")
@@ -31,6 +33,7 @@ def new_registry() -> CollectorRegistry:
         collector(registry=registry)
     build = Gauge("tailrace_build_info", "Always 1; the label is the version.", ["version"], registry=registry)
     build.labels(version("tailrace")).set(1)
+    registry.register(TURNS)
     return registry
 
 

@@ -18,6 +18,7 @@ from runtime.access.setup import open_access
 from runtime.connections import Connections, fit_open_files
 from runtime.http_protocol import bounded_protocol, limit_warnings
 from runtime.log.client import LogClient
+from runtime.loop_turns import measure_turns
 from runtime.peer import UNSENT
 from runtime.settings import Settings
 from runtime.websocket_protocol import writing_protocol
@@ -86,7 +87,7 @@ async def serve_http(
     )
     host, port = listening.getsockname()[:2]
     logger.info("listening at http://%s:%d", f"[{host}]" if ":" in host else host, port)
-    tasks = [asyncio.create_task(coroutine) for coroutine in background or []]
+    tasks = [asyncio.create_task(coroutine) for coroutine in (measure_turns(), *(background or []))]
     if stop is not None:
         tasks.append(asyncio.create_task(_until_set(stop)))
     serving = asyncio.create_task(server.serve([listening]))

@@ -6,9 +6,11 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from contracts.errors import UnavailableError
+
 FIRST_DELAY = 0.2
-LONGEST_DELAY = 5.0
-"""Seconds between retries: the delay doubles from the first to the longest."""
+LONGEST_DELAY = 1.0
+"""Seconds between retries: the delay doubles. Work continues within 2 s of the return of what it needs."""
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -78,3 +80,24 @@ async def retry(
             outage.report(error)
         await sleep_until_stop(stop, delay)
         delay = min(delay * 2, longest)
+
+
+async def run_through_outages(work: Callable[[], Awaitable[None]], outage: Outage) -> None:
+    """Runs a service, and runs it again after each ``UnavailableError``, until it returns.
+
+    SIGINT and SIGTERM end the waits in between. While the service runs, they are its own.
+    """
+    while True:
+        try:
+            await work()
+            return
+        except UnavailableError as error:
+            outage.report(error)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        stop = stop_on_signals()
+        await sleep_until_stop(stop, LONGEST_DELAY)
+        for number, handler in before.items():
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, handler)
+        if stop.is_set():
+            return

@@ -8,6 +8,17 @@ The packages next to it, in the order of the data flow: ``command`` validates ev
 them. Neither imports more than the standard library and msgspec.
 """
 
-from tailrace.declared import Count, Event, Fold, Key, Max, Min, Rollup, Sql, Sum, Users
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tailrace.declared import Count, Event, Fold, Key, Max, Min, Rollup, Sql, Sum, Users
 
 __all__ = ["Count", "Event", "Fold", "Key", "Max", "Min", "Rollup", "Sql", "Sum", "Users"]
+
+
+def __getattr__(name: str) -> object:
+    # loaded when first used: until `main` runs, Ctrl-C shows a traceback
+    if name in __all__:
+        from tailrace import declared
+
+        return getattr(declared, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

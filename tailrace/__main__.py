@@ -1,20 +1,21 @@
 """The program ``tailrace``, and ``python -m tailrace``."""
 
+import signal
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 PACKAGES = ("contracts", "runtime", "migrations", "command", "projection", "verification", "query")
 """Top-level packages of this program. ``python -m`` finds those of the working directory first."""
 
 
 def main() -> None:
-    """Runs the command line; Ctrl-C ends it quietly from the first import on."""
-    try:
-        if shadow := find_shadow():
-            sys.exit(shadow)
-        from tailrace.cli.main import main as run
+    """Runs the command line; Ctrl-C ends it quietly, during imports as well."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if shadow := find_shadow():
+        sys.exit(shadow)
+    from tailrace.cli.main import main as run
 
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         run()
     except KeyboardInterrupt:
         sys.exit(130)
@@ -22,6 +23,9 @@ def main() -> None:
 
 def find_shadow() -> str | None:
     """Returns an error message if one of ``PACKAGES`` resolves to code of someone else."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
     root = Path(__file__).resolve().parent.parent
     for name in PACKAGES:
         spec = find_spec(name)

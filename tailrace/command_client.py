@@ -120,7 +120,7 @@ class CommandClient:
             attempts=None,
             timeout=self._retry_timeout,
             wait_initial=0.2,
-            wait_max=5,
+            wait_max=2,
             wait_jitter=0.2,
         )
         try:

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from contracts.errors import TailraceError, UnavailableError
 from runtime.access.keys import authorization
 
-LONGEST_DELAY = 5.0
+LONGEST_DELAY = 2.0
 """Seconds between attempts to reconnect."""
 MAX_FRAME = 4 * 1024 * 1024
 """Bytes of a frame: one event can be larger than a usual frame."""

@@ -15,6 +15,7 @@ from projection.service import serve
 from runtime.postgres import UNAVAILABLE, close, connect
 from runtime.settings import Settings
 from tailrace.embedded.lifetime import die_with_parent
+from tailrace.up.child import LONGEST_AFTER_KILL
 
 WORKER = (sys.executable, "-P", "-m", "tailrace", "serve", "projections")
 """-P: the working directory can hide no package."""
@@ -53,8 +54,9 @@ async def _keep_worker(settings: Settings) -> None:
             if process.returncode is None:
                 await _stop(process)
         delay = FIRST_DELAY if loop.time() - began > STABLE_AFTER else min(2 * delay, LONGEST_DELAY)
-        logger.error("the worker of projections exited with code %d; restarting in %g s", code, delay)
-        await asyncio.sleep(delay)
+        wait = delay if code >= 0 else min(delay, LONGEST_AFTER_KILL)
+        logger.error("the worker of projections exited with code %d; restarting in %g s", code, wait)
+        await asyncio.sleep(wait)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from contracts.errors import ConfigurationError
 from runtime.access.foreign_pages import parse_origin
@@ -16,6 +14,7 @@ from runtime.settings import Settings
 from tailrace.cli.connections import open_log
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
+from tailrace.terminal import list_table, plain_console
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -111,20 +110,15 @@ async def _revoke(settings: Settings, key_id: str) -> None:
 async def _list(settings: Settings, *, as_json: bool) -> None:
     async with open_log(settings, "keys") as client:
         keys = await KeyStore(client).read()
-    console = Console()
     if as_json:
         for key in keys:
-            console.print(msgspec.json.encode(key).decode(), markup=False, highlight=False, soft_wrap=True)
+            typer.echo(printable(msgspec.json.encode(key).decode()))
         return
     if not keys:
-        console.print("there are no keys")
+        typer.echo("there are no keys")
         return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("id", "kind", "name", "created", "revoked", "rate", "origins", "question"):
-        table.add_column(column, overflow="fold")
-    for key in keys:
-        table.add_row(*_row(key))
-    console.print(table, markup=False)
+    columns = ("id", "kind", "name", "created", "revoked", "rate", "origins", "question")
+    plain_console().print(list_table(columns, map(_row, keys)))
 
 
 def _row(key: Key) -> tuple[str, ...]:

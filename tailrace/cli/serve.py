@@ -1,6 +1,9 @@
 """``tailrace serve``."""
 
+import logging
+
 from runtime.logs import configure_logging
+from runtime.supervise import Outage, run_through_outages
 from tailrace.cli.options import DataDir, Service, run_to_end
 from tailrace.endpoints import settings_for
 
@@ -18,4 +21,5 @@ def serve(service: Service, data_dir: DataDir = None) -> None:
         from projection.declared.service import serve as run
     else:
         from query.service import serve as run
-    run_to_end(run(settings))
+    outage = Outage(logging.getLogger(f"tailrace.{service}"), f"the {service} service waits")
+    run_to_end(run_through_outages(lambda: run(settings), outage))

@@ -16,6 +16,8 @@ from tailrace.embedded.lifetime import die_with_parent
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 30.0
+LONGEST_AFTER_KILL = 1.0
+"""Seconds until the restart of a server, or of what did not exit by itself, at most: the others need it."""
 STABLE_AFTER = 30.0
 """Seconds of running after which the delay starts at the first again."""
 MAX_LOG = 64 * 1024 * 1024
@@ -77,11 +79,12 @@ class Child:
             if down or restarted or time.monotonic() - self.started_at > STABLE_AFTER:
                 delay = FIRST_DELAY
             self.state = "restarting"
-            when = f"after {' and '.join(down)}" if down else f"in {delay:g} s"
+            wait = delay if code >= 0 and self.depends_on else min(delay, LONGEST_AFTER_KILL)
+            when = f"after {' and '.join(down)}" if down else f"in {wait:g} s"
             changed(f"{self.name} exited ({describe_exit(code)}{self.last_words()}); restarting {when}")
             while not stop.is_set() and any(child.pid is None for child in self.depends_on):
                 await sleep_until_stop(stop, FIRST_DELAY)
-            await sleep_until_stop(stop, delay)
+            await sleep_until_stop(stop, wait)
             if stop.is_set():
                 return
             delay = min(delay * 2, LONGEST_DELAY)

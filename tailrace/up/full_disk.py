@@ -20,6 +20,7 @@ class FullDisk:
     """Watches the command service for a log that stores nothing."""
 
     def __init__(self, nats: Child, data_dir: Path, command_url: str) -> None:
+        """``data_dir`` has the files of the server ``nats``."""
         self._nats = nats
         self._data_dir = data_dir
         self._url = f"{command_url}/health/ready"

@@ -9,6 +9,7 @@ from migrations.upcasters import load_upcasters
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals
 from tailrace.embedded.ports import Ports
+from tailrace.endpoints import endpoints_file
 from tailrace.up.folder import claimed, end_leftovers
 from tailrace.up.full_disk import FullDisk
 from tailrace.up.panel import PlainDisplay, make_display
@@ -86,18 +87,21 @@ async def _watch(system: System, display: PlainDisplay, data_dir: Path, stop: as
 
     def changed(sentence: str) -> None:
         display.say(sentence)
-        system.endpoints.write(data_dir)
+        with suppress(OSError):  # on a full disk, the restarts continue
+            system.endpoints.write(data_dir)
 
     watchers = [asyncio.create_task(child.watch(stop, changed)) for child in system.children.values()]
     upgrade = Upgrade(data_dir, system.endpoints.database, display).run()
     watchers.append(asyncio.create_task(upgrade))
     vitals = Vitals(system.endpoints.query)
-    full_disk = FullDisk(system.children["nats"], data_dir, system.endpoints.command)
+    full_disk = FullDisk(system.children["nats"], system.nats.data_dir, system.endpoints.command)
     try:
         while not stop.is_set():
             display.show(system.children, await vitals.read())
             for child in system.children.values():
                 child.rotate_log()
+            if not endpoints_file(data_dir).exists():
+                changed(f"{endpoints_file(data_dir)} is gone: writing it again")
             if sentence := await full_disk.check():
                 display.say(sentence)
             await sleep_until_stop(stop, REFRESH)

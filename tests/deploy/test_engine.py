@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 WITHOUT_GRAFANA = "services:\n  grafana: !reset null\n"
 """Grafana's image cannot be made from packages."""
 QUERY, COMMAND = "http://127.0.0.1:8080", "http://127.0.0.1:8081"
-NATS = "nats://{user}:{user}@127.0.0.1:4222"
+NATS = "nats://{user}:{password}@127.0.0.1:4222"
 EVENT_TYPE = "engine_test"
 
 
@@ -57,17 +57,21 @@ class Containers:
     def tailrace(self, *arguments: str) -> str:
         return self.compose("run", "--rm", "-T", "tailrace", *arguments)
 
+    def secret(self, name: str) -> str:
+        """Returns a key or password that the first start wrote."""
+        found = dotenv_values(self.clone / ".env")[name]
+        assert found is not None
+        return found
+
     def get(self, path: str, **parameters: str) -> httpx.Response:
         """Returns an answer of the query service."""
-        key = dotenv_values(self.clone / ".env")["TAILRACE_READ_KEY"]
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {self.secret('TAILRACE_READ_KEY')}"}
         answer = httpx.get(f"{QUERY}{path}", params=parameters, headers=headers, timeout=20, trust_env=False)
         assert answer.status_code == 200, answer.text
         return answer
 
     def post(self, content: bytes, content_type: str = "application/json") -> httpx.Response:
-        key = dotenv_values(self.clone / ".env")["TAILRACE_WRITE_KEY"]
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
+        headers = {"Authorization": f"Bearer {self.secret('TAILRACE_WRITE_KEY')}", "Content-Type": content_type}
         return httpx.post(f"{COMMAND}/events", content=content, headers=headers, timeout=20, trust_env=False)
 
     def counted(self) -> int:
@@ -126,13 +130,13 @@ def event(**fields: object) -> dict[str, object]:
     return made | fields
 
 
-async def send_over_nats() -> None:
-    producer = await nats.connect(NATS.format(user="producer"))
+async def send_over_nats(containers: Containers) -> None:
+    producer = await nats.connect(NATS.format(user="producer", password="producer"))
     await producer.jetstream().publish(INBOX, json.dumps(event()).encode())
     reply = await producer.request(SUBMIT, json.dumps(event()).encode(), timeout=5)
     assert json.loads(reply.data)["duplicate"] is False
     await producer.close()
-    admin = await nats.connect(NATS.format(user="admin"))
+    admin = await nats.connect(NATS.format(user="admin", password=containers.secret("NATS_ADMIN_PASS")))
     await admin.jetstream().publish(subject_of(EVENT_TYPE), json.dumps(event(event_id=str(uuid4()))).encode())
     await admin.close()
 
@@ -151,7 +155,7 @@ def test_events_of_every_way_in_are_counted(containers: Containers) -> None:
     assert containers.post(json.dumps(event()).encode()).status_code == 202
     lines = b"".join(json.dumps(event(user_id=user)).encode() + b"\n" for user in range(100))
     assert containers.post(lines, "application/x-ndjson").json()["accepted"] == 100
-    asyncio.run(send_over_nats())
+    asyncio.run(send_over_nats(containers))
     containers.compose("run", "--rm", "-T", "tailrace", "import", "-", given=lines)
     containers.until_counted(1 + 100 + 3 + 100)
 

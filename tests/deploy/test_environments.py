@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 from pydantic import AliasChoices
 
 from runtime.log.addresses import read_address
@@ -182,6 +183,27 @@ def test_a_password_that_is_invalid_in_an_address_is_refused_before_the_start(
     assert ("up --build" in started.stdout, started.returncode == 0) == (accepted, accepted), started.stderr
     if not accepted:
         assert "may contain only letters, digits and - . _ ~" in started.stderr
+
+
+@pytest.mark.parametrize(("exists", "written"), [(True, 2), (False, 9)])
+def test_the_first_start_writes_random_secrets_and_keeps_those_of_a_database_that_exists(
+    tmp_path: Path, exists: bool, written: int
+) -> None:
+    """A stand-in for Docker knows only whether the database's volume exists."""
+    (tmp_path / "docker").write_text(f"#!/bin/sh\n[ $1 != volume ] || {str(exists).lower()}\n")
+    (tmp_path / "docker").chmod(0o755)
+    (tmp_path / "just").write_bytes((ROOT / "just").read_bytes())
+    (tmp_path / ".env").write_text("DB_NAME=mine")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    for _ in range(2):  # the second start changes nothing
+        subprocess.run(["sh", tmp_path / "just", "up", "docker"], env=environment, capture_output=True, check=True)
+        found = dotenv_values(tmp_path / ".env")
+        assert found.pop("DB_NAME") == "mine"
+        assert len(set(found.values())) == len(found) == written
+        assert all(value and len(value) == 48 for value in found.values())
+    assert ("DB_PASS" in found) != exists
+    assert "NATS_PRODUCER_PASS" not in found
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o644
 
 
 def test_every_service_of_the_cluster_has_all_three_nats_addresses() -> None:

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from contracts.errors import ConfigurationError, LogUnavailableError, UnavailableError
-from runtime.supervise import Outage, retry, sleep_until_stop, stop_on_signals
+from runtime.supervise import Outage, retry, run_through_outages, sleep_until_stop, stop_on_signals
 
 logger = logging.getLogger("tailrace.test")
 
@@ -26,6 +26,28 @@ async def test_work_is_retried_until_it_returns_and_a_repeated_message_is_logged
     await retry(work, asyncio.Event(), on=(UnavailableError, OSError), outage=outage, first=0)
     outage.end()
     assert caplog.messages == ["waiting: a", "waiting: b", "waiting: OSError", "recovered"]
+
+
+async def test_no_wait_is_longer_than_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def note(stop: asyncio.Event, seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 20:
+            stop.set()
+
+    async def work() -> None:
+        raise LogUnavailableError("gone")
+
+    monkeypatch.setattr("runtime.supervise.sleep_until_stop", note)
+    outage = Outage(logger, "waiting")
+    await retry(work, asyncio.Event(), on=UnavailableError, outage=outage)
+    assert max(waits) < 2
+    waits.clear()
+    before = signal.getsignal(signal.SIGTERM)
+    await run_through_outages(work, outage)
+    assert max(waits) < 2
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 async def test_other_errors_are_raised() -> None:

@@ -79,7 +79,7 @@ def fork_projector(settings: Settings) -> ForkServerProcess:
 
 
 def _serve_fast(settings: Settings) -> None:
-    service.MODELS_INTERVAL = worker.STANDBY_INTERVAL = worker.FIRST_DELAY = worker.MAX_DELAY = FAST_POLL
+    service.MODELS_INTERVAL = worker.STANDBY_INTERVAL = worker.FIRST_DELAY = worker.LONGEST_DELAY = FAST_POLL
     logging.disable(logging.WARNING)
     asyncio.run(service.serve(settings))
 

@@ -71,6 +71,13 @@ async def test_the_delays_of_a_failing_child_double(tmp_path: Path) -> None:
     assert delays(sentences) == ["in 0.2 s", "in 0.4 s", "in 0.8 s"]
 
 
+async def test_a_child_that_is_killed_again_and_again_is_back_after_a_second(tmp_path: Path) -> None:
+    child = Child("service", ["sh", "-c", "kill -9 $$"], tmp_path / "service.log", {})
+    async with watching(Watched(child), child) as watched:
+        sentences = await watched.until(11)
+    assert delays(sentences) == ["in 0.2 s", "in 0.4 s", "in 0.8 s", "in 1 s", "in 1 s", "in 1 s"]
+
+
 async def test_a_restart_of_a_dependency_does_not_lengthen_the_delay(tmp_path: Path, dependency: Child) -> None:
     await dependency.start()
     child = failing(tmp_path, dependency)

@@ -1,8 +1,13 @@
 """The command line with its servers set by the environment: output, errors and exit codes."""
 
+import asyncio
 import json
+import os
 import re
+import signal
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -10,12 +15,16 @@ import httpx
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
+from migrations.streams import ensure_streams
 from runtime.log.addresses import shown_address
 from runtime.log.client import LogClient
+from runtime.log.connect import connect_nats
 from runtime.settings import Settings
+from tailrace.embedded.nats import EmbeddedNats
+from tailrace.embedded.ports import free_port
 from tests.support.events import log_events, some_events
 from tests.support.processes import NO_PROJECTION_SERVICE, run_tailrace, running_service, start_service
-from tests.support.servers import remove_streams
+from tests.support.servers import NatsServer, remove_streams
 from tests.support.waiting import until
 
 
@@ -73,13 +82,44 @@ def test_status_names_a_server_that_does_not_answer_and_exits_with_1(settings: S
 
 
 @pytest.mark.parametrize("service", ["command", "projection", "query"])
-def test_a_service_without_its_log_exits_with_one_sentence(settings: Settings, service: str) -> None:
-    away = settings.model_copy(update={"nats_url": "nats://someone:secret@127.0.0.1:1"})
-    result = run_tailrace(away, "serve", service)
-    assert result.returncode == 1
-    assert "tailrace: no NATS server answers at nats://127.0.0.1:1" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert "secret" not in result.stderr
+async def test_a_service_without_its_log_names_it_once_waits_and_starts(
+    settings: Settings, service: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    away = settings.model_copy(update={"nats_url": f"nats://someone:secret@127.0.0.1:{port}"})
+    process = start_service(away, "serve", service, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    named = process.stderr.readline().decode()
+    assert f"service waits: no NATS server answers at nats://127.0.0.1:{port}" in named
+    folder = tmp_path / "nats"
+    with tempfile.TemporaryFile() as output:
+        server = NatsServer(EmbeddedNats(folder, port), output)
+        await asyncio.to_thread(server.start)
+        client = await connect_nats(server.url, "test")
+        await ensure_streams(client, settings)
+        await client.close()
+        lines = [named]
+        while "listening at" not in lines[-1]:
+            lines.append(process.stderr.readline().decode())
+            assert lines[-1], lines
+        process.terminate()
+        _, rest = process.communicate()
+        server.stop()
+    output_of_service = "".join(lines) + rest.decode()
+    assert output_of_service.count("no NATS server answers") == 1
+    assert "Traceback" not in output_of_service
+    assert "secret" not in output_of_service
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_waits_for_its_log_stops_on_a_signal(settings: Settings, number: signal.Signals) -> None:
+    away = settings.model_copy(update={"nats_url": "nats://127.0.0.1:1"})
+    process = start_service(away, "serve", "command", stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    process.stderr.readline()
+    os.kill(process.pid, number)
+    _, rest = process.communicate(timeout=30)
+    assert "Traceback" not in rest.decode()
 
 
 @pytest.mark.parametrize("service", ["command", "projection", "query"])

@@ -2,16 +2,25 @@
 
 import asyncio
 import json
+import os
+import random
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from contracts.entries import LogEntry
 from tools.chaos.checker import compare
+from tools.chaos.disks import LEFT, mounted
+from tools.chaos.faults import KILLS, Fault, nothing
+from tools.chaos.measuring import beyond_bounds, longest_turn
 from tools.chaos.proxy import Mode, Proxy
+from tools.chaos.result import Result
 from tools.chaos.run import Run
+from tools.chaos.schedule import COSTLY_EVERY, Schedule
 from tools.chaos.workload import History
 
 SECONDS = 60.0
@@ -117,3 +126,39 @@ def test_every_broken_promise_is_named() -> None:
     assert "1 ids are counted more than once" in found(rows=[*ROWS, ROWS[0]])
     assert "1 ids of the log have no row" in found(rows=ROWS[:1])
     assert "/stats says" in found(events=3)
+
+
+def test_a_seed_determines_the_faults_and_a_long_run_has_all_costly_ones() -> None:
+    costly = [Fault(name, nothing, nothing, seconds=20) for name in "abc"]
+    schedules = [Schedule(random.Random(4), costly) for _ in range(2)]
+    first, second = ([schedule.next() for _ in range(3 * COSTLY_EVERY)] for schedule in schedules)
+    assert first == second
+    assert {one.name for faults, _ in first for one in faults if one.seconds} == {"a", "b", "c"}
+    assert sum(one in KILLS for faults, _ in first for one in faults) > len(first) / 2
+
+
+def test_figures_beyond_their_bounds_are_differences() -> None:
+    bucket = 'tailrace_event_loop_blocked_seconds_bucket{le="%s"} %d.0\n'
+    metrics = "".join(bucket % one for one in (("0.1", 5), ("0.25", 7), ("0.5", 8), ("+Inf", 8)))
+    assert (longest_turn(metrics), longest_turn("")) == (0.5, 0.0)
+    assert list(beyond_bounds(Result(1, 60, blocked={"query": 0.25}, memory={"query": 90_000_000}))) == []
+    result = Result(1, 60, blocked={"query": 0.5}, memory={"command": 900_000_000}, files={"projection": 500})
+    assert list(beyond_bounds(result)) == [
+        "command used 900,000,000 bytes of memory",
+        "projection had 500 open files",
+        "the event loop of query was blocked for up to 0.5 s",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="a file system of its own needs root")
+def test_a_disk_becomes_full_and_gets_its_room_back(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk") as disk:
+        (disk.folder / "kept").write_bytes(b"x" * 1_000_000)
+        disk.fill()
+        with pytest.raises(OSError, match="No space left"):
+            (disk.folder / "more").write_bytes(b"x" * 2 * LEFT)
+        (disk.folder / "more").unlink()
+        disk.empty()
+        (disk.folder / "more").write_bytes(b"x" * 2 * LEFT)
+        assert (disk.folder / "kept").stat().st_size == 1_000_000
+    assert list((tmp_path / "disk").iterdir()) == []

@@ -1,6 +1,5 @@
-"""What can go wrong: each fault begins, lasts for some seconds, and ends."""
+"""What can go wrong: each fault begins, lasts for some seconds, and ends. These faults are cheap."""
 
-import random
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,25 +13,23 @@ from tools.chaos.proxy import Mode
 from tools.chaos.system import SERVERS, SERVICES, ChaosSystem
 
 Action = Callable[[ChaosSystem], Awaitable[None]]
-KILL_SHARE = 0.6
-"""Of all faults: most of the rest of the world's troubles look like the end of a process to the others."""
-SECOND_SHARE = 0.25
-"""Of all faults: with these, a process is killed at the same time."""
-LONGEST = 4.0
-"""Seconds that a fault lasts."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """``begin`` and ``end`` are some seconds apart; ``stores`` is false if no event can be stored in between."""
+    """``begin`` and ``end`` are ``seconds`` apart, or a few if it is None.
+
+    ``works`` is false if no event can be stored or counted in between.
+    """
 
     name: str
     begin: Action
     end: Action
-    stores: bool = True
+    works: bool = True
+    seconds: float | None = None
 
 
-async def _nothing(_: ChaosSystem) -> None:
+async def nothing(_: ChaosSystem) -> None:
     """A killed process is restarted by its supervision."""
 
 
@@ -65,8 +62,8 @@ async def _update(client: LogClient, config: dict[str, Any]) -> None:
 
 
 KILLS = [
-    *(Fault(f"kill -9 of {name}", partial(_signal, signal.SIGKILL, name), _nothing) for name in (*SERVERS, *SERVICES)),
-    Fault("kill -9 of nats and postgres", _kill_both, _nothing),
+    *(Fault(f"kill -9 of {name}", partial(_signal, signal.SIGKILL, name), nothing) for name in (*SERVERS, *SERVICES)),
+    Fault("kill -9 of nats and postgres", _kill_both, nothing),
 ]
 OTHERS = [
     *(
@@ -87,16 +84,8 @@ OTHERS = [
         for mode in Mode
         if mode is not Mode.PASS
     ),
-    Fault("log full", partial(_limit_log, None), partial(_limit_log, -1), stores=False),
+    Fault("log full", partial(_limit_log, None), partial(_limit_log, -1), works=False),
 ]
-
-
-def schedule(chance: random.Random) -> tuple[list[Fault], float]:
-    """Returns the next one or two faults, which happen at the same time, and how long they last, s."""
-    faults = [chance.choice(KILLS if chance.random() < KILL_SHARE else OTHERS)]
-    if faults[0].stores and chance.random() < SECOND_SHARE:
-        faults.append(chance.choice(KILLS))
-    return faults, chance.uniform(0.2, LONGEST)
 
 
 async def cause(fault: Fault, system: ChaosSystem, meanwhile: Awaitable[Any]) -> None:

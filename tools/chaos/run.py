@@ -7,58 +7,23 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import httpx
-import psutil
-from msgspec import Struct, field
 
 from tools.chaos.checker import examine, run_command
-from tools.chaos.faults import KILLS, Fault, cause, schedule
-from tools.chaos.system import SERVICES, ChaosSystem, running_system
+from tools.chaos.faults import KILLS, Fault, cause
+from tools.chaos.measuring import beyond_bounds, measured
+from tools.chaos.overload import overload
+from tools.chaos.recovery import LONGEST, Seconds, measure_recovery
+from tools.chaos.result import Occurrences, Result
+from tools.chaos.schedule import OVERLOAD, Schedule, costly_faults
+from tools.chaos.system import ChaosSystem, running_system
 from tools.chaos.workload import Workload
 
-RECOVERY = 60.0
-"""Seconds within which an event must be stored and counted after a fault."""
 CALM = 1.0
 """Seconds between a recovery and the next fault."""
-MOST_MEMORY, MOST_FILES = 700_000_000, 400
-"""Bounds of a service: bytes of resident memory, open files and sockets."""
-TURN = 0.25
-"""Seconds that the event loop of a service should not be blocked."""
-
-
-class Occurrences(Struct):
-    """A fault's part in a run: ``slowest`` is the longest time, s, from its end to a stored and counted event."""
-
-    times: int = 0
-    slowest: float = 0.0
-
-
-class Result(Struct):
-    """What a run did and found; ``docs/chaos.json`` keeps it."""
-
-    seed: int
-    seconds: float
-    faults: dict[str, Occurrences] = field(default_factory=dict)
-    kills: int = 0
-    sent: int = 0
-    acknowledged: int = 0
-    lost: int = 0
-    """Acknowledged events that are not in the log."""
-    doubled: int = 0
-    """Ids that are counted more than once."""
-    refused: int = 0
-    streamed: int = 0
-    memory: dict[str, int] = field(default_factory=dict)
-    """The most bytes of resident memory, by service."""
-    files: dict[str, int] = field(default_factory=dict)
-    answers_ms: dict[str, float] = field(default_factory=dict)
-    """The slowest answer of ``/health/live`` while nothing was disturbed, by service."""
-    differences: list[str] = field(default_factory=list)
+LONG = 240.0
+"""Seconds from which a run has the costly faults, too."""
 
 
 class Run:
@@ -66,79 +31,81 @@ class Run:
 
     def __init__(self, seed: int, seconds: float, say: Callable[[str], None]) -> None:
         self.result = Result(seed, seconds)
-        self._chance = random.Random(seed)
         self._say = say
-        self._calm = False
 
     async def run(self) -> Result:
-        """Runs everything; the folder stays if something differs."""
-        folder = make_folder()
-        async with running_system(folder) as system:
+        """Runs everything; the services' output stays if something differs."""
+        folder, result = make_folder(), self.result
+        async with running_system(folder / "data", own_disks=result.seconds >= LONG) as system:
             endpoints = system.endpoints
-            workload = Workload(endpoints.command, endpoints.query, system.nats.url_of("producer"), self.result.seed)
-            async with workload.running(), self._measured(system):
-                await self._disturb(system, workload, folder)
+            workload = Workload(endpoints.command, endpoints.query, system.nats.url_of("producer"), result.seed)
+            async with workload.running(), measured(system, result):
+                await self._disturb(system, workload, folder / "data")
                 workload.stop_producing()
-                await self._until_settled(workload, folder)
+                await self._until_settled(workload, folder / "data")
             history = workload.history
-            findings = await examine(system, history, folder)
-        self.result.lost, self.result.doubled = findings.lost, findings.doubled
-        self.result.differences += findings.differences
-        self.result.sent, self.result.acknowledged = history.sent, len(history.acknowledged)
-        self.result.refused, self.result.streamed = history.refused, sum(map(len, history.streams))
-        self._check_bounds()
-        if self.result.differences:
-            self._say(f"the files stay in {folder}")
+            findings = await examine(system, history, folder / "data")
+            shutil.copytree(folder / "data" / "logs", folder / "logs")  # a file system of its own is gone later
+        result.lost, result.doubled = findings.lost, findings.doubled
+        result.differences += [*findings.differences, *beyond_bounds(result)]
+        result.sent, result.acknowledged = history.sent, len(history.acknowledged)
+        result.refused, result.streamed = history.refused, sum(map(len, history.streams))
+        if result.differences:
+            (folder / "logs" / "supervision.log").write_text("\n".join(system.said) + "\n")
+            self._say(f"the output of all processes stays in {folder / 'logs'}")
         else:
             shutil.rmtree(folder)
-        return self.result
+        return result
 
     async def _disturb(self, system: ChaosSystem, workload: Workload, folder: Path) -> None:
         occurred: defaultdict[str, Occurrences] = defaultdict(Occurrences)
         self.result.faults = occurred
+        costly: list[Fault] = []
+        if self.result.seconds >= LONG:
+            costly, self.result.skipped = costly_faults(system)
+        for sentence in self.result.skipped:
+            self._say(f"skipped: {sentence}")
+        schedule = Schedule(random.Random(self.result.seed), costly)
         deadline = time.monotonic() + self.result.seconds
         while time.monotonic() < deadline:
-            await self._rest()
-            faults, seconds = schedule(self._chance)
-            await asyncio.gather(*(cause(one, system, self._last(one, seconds, folder)) for one in faults))
+            await asyncio.sleep(CALM)
+            faults, seconds = schedule.next()
+            await asyncio.gather(
+                *(cause(one, system, self._last(one, seconds, system, workload, folder)) for one in faults)
+            )
             name = " and ".join(one.name for one in faults)
             took = await self._recovery(name, system, workload, folder)
             for one in faults:
-                found = occurred[one.name]
-                found.times, found.slowest = found.times + 1, max(found.slowest, round(took, 2))
+                occurred[one.name].note(took)
                 self.result.kills += one in KILLS
-            self._say(f"{name} for {seconds:.1f} s: recovered in {took:.1f} s")
+            self._say(f"{name} for {seconds:.1f} s: {took}")
 
-    async def _rest(self) -> None:
-        self._calm = True
-        await asyncio.sleep(CALM)
-        self._calm = False
-
-    async def _last(self, fault: Fault, seconds: float, folder: Path) -> None:
-        """Waits; while no event can be stored, ``tailrace status`` must name it."""
+    async def _last(self, fault: Fault, seconds: float, system: ChaosSystem, workload: Workload, folder: Path) -> None:
+        """Waits; while no event can be stored or counted, ``tailrace status`` must name it."""
+        if fault.name == OVERLOAD:
+            work = overload(system.endpoints.command, workload, self.result.overload)
+            await asyncio.wait([task := asyncio.create_task(work)], timeout=seconds)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return
         await asyncio.sleep(seconds)
-        if fault.stores:
+        if fault.works:
             return
         code, output = await run_command("status", folder)
         if code == 0:
             self.result.differences.append(f"{fault.name}: `tailrace status` says that all is well: {output}")
 
-    async def _recovery(self, name: str, system: ChaosSystem, workload: Workload, folder: Path) -> float:
-        """Returns the seconds until an event is stored and counted."""
-        began = time.monotonic()
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
-            while time.monotonic() < began + RECOVERY:
-                with suppress(httpx.HTTPError):
-                    if await _is_counted(http, system, workload):
-                        return time.monotonic() - began
-                await asyncio.sleep(0.1)
-        _, status = await run_command("status", folder)
-        self.result.differences.append(f"{name}: no recovery within {RECOVERY:.0f} s; status says: {status}")
-        return time.monotonic() - began
+    async def _recovery(self, name: str, system: ChaosSystem, workload: Workload, folder: Path) -> Seconds:
+        try:
+            return await measure_recovery(system, workload)
+        except TimeoutError:
+            _, status = await run_command("status", folder)
+            self.result.differences.append(f"{name}: no recovery within {LONGEST:.0f} s; status says: {status}")
+            return {}
 
     async def _until_settled(self, workload: Workload, folder: Path) -> None:
         """Waits until everything in the log is counted, and every client has it."""
-        deadline = time.monotonic() + RECOVERY
+        deadline = time.monotonic() + LONGEST
         while time.monotonic() < deadline:
             _, output = await run_command("status", folder, "--json")
             status = json.loads(output)
@@ -150,40 +117,7 @@ class Run:
             ):
                 return
             await asyncio.sleep(0.2)
-        self.result.differences.append(f"not everything is counted and streamed {RECOVERY:.0f} s after the end")
-
-    @asynccontextmanager
-    async def _measured(self, system: ChaosSystem) -> AsyncIterator[None]:
-        measuring = [asyncio.create_task(self._measure(system, name)) for name in SERVICES]
-        try:
-            yield
-        finally:
-            for one in measuring:
-                one.cancel()
-
-    async def _measure(self, system: ChaosSystem, name: str) -> None:
-        url = f"{getattr(system.endpoints, name)}/health/live"
-        result = self.result
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
-            while True:
-                await asyncio.sleep(0.2)
-                with suppress(psutil.Error, httpx.HTTPError):
-                    process = psutil.Process(system.children[name].pid)
-                    began, calm = time.monotonic(), self._calm
-                    await http.get(url)
-                    # before it answers, a process that was just forked still has this program's memory
-                    result.memory[name] = max(result.memory.get(name, 0), process.memory_info().rss)
-                    result.files[name] = max(result.files.get(name, 0), process.num_fds())
-                    if calm and self._calm:
-                        took = round((time.monotonic() - began) * 1e3, 1)
-                        result.answers_ms[name] = max(result.answers_ms.get(name, 0), took)
-
-    def _check_bounds(self) -> None:
-        for name in SERVICES:
-            if (memory := self.result.memory.get(name, 0)) > MOST_MEMORY:
-                self.result.differences.append(f"{name} used {memory:,} bytes of memory")
-            if (files := self.result.files.get(name, 0)) > MOST_FILES:
-                self.result.differences.append(f"{name} had {files} open files")
+        self.result.differences.append(f"not everything is counted and streamed {LONGEST:.0f} s after the end")
 
 
 def make_folder() -> Path:
@@ -191,14 +125,3 @@ def make_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="tailrace-chaos-"))
     folder.chmod(0o755)
     return folder
-
-
-async def _is_counted(http: httpx.AsyncClient, system: ChaosSystem, workload: Workload) -> bool:
-    event_id, event = workload.make_event()
-    workload.history.sent += 1
-    answer = await http.post(f"{system.endpoints.command}/events", content=event)
-    if answer.status_code != 202:
-        return False
-    workload.history.acknowledged.add(event_id)
-    asked: dict[str, Any] = {"min_cursor": answer.json()["cursor"], "event_type": "page_view"}
-    return (await http.get(f"{system.endpoints.query}/stats", params=asked)).status_code == 200

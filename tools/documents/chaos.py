@@ -5,11 +5,12 @@ from pathlib import Path
 
 import msgspec
 
-from tools.chaos.run import Result
+from tools.chaos.result import Result
 from tools.documents.marks import with_figures
 from tools.documents.tables import table
 
 SOURCE = "docs/chaos.json"
+STEPS = {"append": "stored", "projected": "counted", "frame": "received", "stats": "`/stats`"}
 
 
 def read_run(docs: Path) -> Result:
@@ -33,19 +34,32 @@ def _figures(run: Result) -> Iterator[str]:
         f"{run.acknowledged:,} of {run.sent:,} events acknowledged; **lost {run.lost}, doubled {run.doubled}**; "
         f"{run.streamed:,} events received over `/ws`.\n"
     )
+    for sentence in run.skipped:
+        yield f"Skipped: {sentence}.\n"
     rows = [
-        {"fault": name, "times": fault.times, "slowest recovery, s": fault.slowest}
+        {"fault": name, "times": fault.times} | {text: fault.slowest.get(key) for key, text in STEPS.items()}
         for name, fault in sorted(run.faults.items())
     ]
     yield table(rows)
-    yield "\nThe recovery ends when a new event is stored and counted.\n"
+    yield (
+        "\nThe four columns are the slowest recoveries in seconds, from when both servers accept connections: until an "
+        "event is stored, counted, and received by every client of `/ws`, and until `/stats` answers. Where a service "
+        "was killed, its start is part of them.\n"
+    )
+    if run.overload.requests:
+        overload = run.overload
+        yield (
+            f"While 64 connections sent 500 events each, again and again: {overload.requests:,} requests, "
+            f"{overload.refused:,} of them refused with 429, the slowest after {overload.slowest_refusal:.2f} s. "
+            f"The slowest answer of all came after {overload.slowest_answer:.2f} s.\n"
+        )
     yield table(
         [
             {
                 "service": name,
                 "memory, MB": round(run.memory[name] / 1e6),
                 "open files": run.files[name],
-                "slowest `/health/live` between faults, ms": run.answers_ms.get(name),
+                "event loop blocked for at most, s": run.blocked.get(name),
             }
             for name in sorted(run.memory)
         ]
