@@ -50,8 +50,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     upcasters = load_upcasters(settings)
     tracing = start_tracing("query")
     async with AsyncExitStack() as opened:
-        pools = await _open_pools(opened, settings)
         log = await opened.enter_async_context(_log(settings))
+        pools = await _open_pools(opened, settings)
         tail = Tail(log, settings.live_ring, upcasters)
         clients = LiveClients(log, tail)
         opened.callback(tracing.close)
