@@ -157,7 +157,7 @@ async def test_frames_of_ws_and_sse_pass_at_once(proxy: Proxy) -> None:
         lines = source.aiter_lines()
         assert "hello" in await _line(lines)
         assert json.loads(await socket.recv())["kind"] == "hello"
-        for _ in range(2):  # each arrives while the answer goes on
+        for _ in range(2):  # each arrives while the answer continues
             stored = (await sending.post("/events", json=EVENT, headers=proxy.write)).json()
             event_id = stored["items"][0]["event_id"]
             while event_id not in await _line(lines):
