@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import compress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pyroaring import BitMap
 
@@ -27,6 +27,7 @@ class Cell(NamedTuple):
 
 
 Cells = dict[Cell, BitMap]
+_Key = TypeVar("_Key")
 
 
 class Part(NamedTuple):
@@ -85,23 +86,26 @@ def cells_of(users: Iterable[tuple[int, str, int]]) -> Cells:
         else:
             quarters[key] = [ordinal]
     cells: Cells = {}
-    for (bucket, event_type), ordinals in quarters.items():
-        members = BitMap(ordinals)
-        day, hour = (bucket - bucket % SECONDS[level] for level in (DAY, HOUR))
-        for cell in (
-            Cell(QUARTER, bucket, event_type),
-            Cell(HOUR, hour, event_type),
-            Cell(HOUR, hour, ALL_TYPES),
-            Cell(DAY, day, event_type),
-            Cell(DAY, day, ALL_TYPES),
-            Cell(ALL, 0, event_type),
-            Cell(ALL, 0, ALL_TYPES),
-        ):
-            if cell in cells:
-                cells[cell] |= members
-            else:
-                cells[cell] = members.copy()
+    sets = {key: BitMap(ordinals) for key, ordinals in quarters.items()}
+    cells.update((Cell(QUARTER, *key), members) for key, members in sets.items())
+    # each level from the finer one, which has far fewer sets than there are quarter hours
+    for level in (HOUR, DAY, ALL):
+        seconds = SECONDS.get(level)
+        sets = _united(
+            (((bucket - bucket % seconds if seconds else 0), kind), one) for (bucket, kind), one in sets.items()
+        )
+        together = _united((bucket, one) for (bucket, _), one in sets.items())
+        cells.update((Cell(level, *key), members) for key, members in sets.items())
+        cells.update((Cell(level, bucket, ALL_TYPES), members) for bucket, members in together.items())
     return cells
+
+
+def _united(sets: Iterable[tuple[_Key, BitMap]]) -> dict[_Key, BitMap]:
+    """Returns the union of the sets of each key, as sets of their own."""
+    found: dict[_Key, list[BitMap]] = {}
+    for key, members in sets:
+        found.setdefault(key, []).append(members)
+    return {key: BitMap.union(*several) for key, several in found.items()}
 
 
 def cover(start: datetime, end: datetime) -> Cover:

@@ -5,9 +5,11 @@ entry at the same time, one claims its id and the other waits and reads the resu
 its batch, after it has locked its own position.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -24,10 +26,7 @@ class Ledger:
     """The ledger of a model, through a connection whose ``search_path`` has its schema (``use_model``)."""
 
     def __init__(self, connection: "asyncpg.Connection") -> None:
-        self._connection = connection
-        claim_ids = read_sql("projection", "claim_ids")
-        self._claim_ids = claim_ids.format(batch="")
-        self._claim_copied = claim_ids.format(batch="select event_id, seq from pg_temp.batch union all ")
+        self.connection = connection
         self._add_users = read_sql("projection", "add_users")
         self._read_duplicates = read_sql("projection", "read_duplicates")
         self._position = Cursor("", -1)
@@ -35,7 +34,7 @@ class Ledger:
 
     async def position(self) -> Cursor:
         """Returns the ledger's position; its epoch is empty before the first claim."""
-        row = await self._connection.fetchrow("select epoch, seq, fingerprint from ledger_position")
+        row = await self.connection.fetchrow("select epoch, seq, fingerprint from ledger_position")
         self._position = Cursor(*row)
         return self._position
 
@@ -68,7 +67,7 @@ class Ledger:
             else:
                 await self.position()
         self._check_epoch(behind)
-        for first, end in await self._connection.fetch(self._read_duplicates, behind.seq + 1, last.seq):
+        for first, end in await self.connection.fetch(self._read_duplicates, behind.seq + 1, last.seq):
             found.update(range(first, end + 1))
         return found
 
@@ -76,7 +75,11 @@ class Ledger:
         if self._position.epoch not in ("", behind.epoch):
             raise ForeignHistoryError(f"the ledger belongs to the log {self._position.epoch}, not to {behind.epoch}")
 
-    async def ordinals(self, users: Collection[int | None]) -> Mapping[int, int]:
+    def known(self, users: Iterable[int | None]) -> Mapping[int, int] | None:
+        """Returns the ordinals of users and of others; None if one of the users may be new."""
+        return self._ordinals if all(user is None or user in self._ordinals for user in users) else None
+
+    async def ordinals(self, users: Collection[int | None], first: int | None = None) -> Mapping[int, int]:
         """Returns the ordinals of users and of others; new users get the next ones. None is no user."""
         unknown = {user for user in users if user not in self._ordinals} - {None}
         if not unknown:
@@ -84,10 +87,11 @@ class Ledger:
         if len(self._ordinals) + len(unknown) > CACHED_USERS:
             # the caller needs all of its users
             unknown, self._ordinals = {*users} - {None}, {}
-        in_transaction = self._connection.is_in_transaction()
-        async with nullcontext() if in_transaction else self._connection.transaction():
-            first = await self._connection.fetchval("select users from ledger_position for update")
-            self._ordinals.update(await self._connection.fetch(self._add_users, list(unknown), first))
+        in_transaction = self.connection.is_in_transaction()
+        async with nullcontext() if in_transaction else self.connection.transaction():
+            if first is None:
+                first = await self.connection.fetchval("select users from ledger_position for update")
+            self._ordinals.update(await self.connection.fetch(self._add_users, list(unknown), first))
         return self._ordinals
 
     async def _claim(self, batch: Batch, last: Cursor, behind: Cursor, *, copied: bool) -> Any:
@@ -97,8 +101,27 @@ class Ledger:
                 f"the ledger is at log entry {position.seq}, behind the model at {behind.seq}: "
                 "someone changed it; build a new model with `tailrace replay`"
             )
-        claims = [] if copied else [(row[0], row[5]) for row in batch.rows]
-        claims += [(one.event_id, one.entry.seq) for one in batch.parked if one.event_id is not None]
-        ids, seqs = zip(*claims, strict=True) if claims else ((), ())
-        sql = self._claim_copied if copied else self._claim_ids
-        return await self._connection.fetchrow(sql, *last, position.seq, ids, seqs)
+        return await self.connection.fetchrow(
+            claim_ids(copied=copied), *last, position.seq, *claims_of(batch, copied=copied)
+        )
+
+
+@cache
+def claim_ids(*, copied: bool, model: bool = False) -> str:
+    """Returns the statement that claims ids; ``model``: and moves the model, if it is at the ledger's position."""
+    move, claim = read_sql("projection", "move_position"), read_sql("projection", "claim_ids")
+    claim = claim[claim.index("with {model}") :]  # the comments name the parts
+    return claim.format(
+        batch="select event_id, seq from pg_temp.batch union all " if copied else "",
+        model=move[move.index("model as") :] if model else "",
+        only_if=" and exists (select from model)" if model else "",
+        columns=", (select raw_from from model), (select revision from model)" if model else "",
+    )
+
+
+def claims_of(batch: Batch, *, copied: bool) -> tuple[Sequence[UUID], Sequence[int]]:
+    """Returns the ids that a batch claims, and their sequences; those of ``copied`` rows are in the temporary table."""
+    claims = [] if copied else [(row[0], row[5]) for row in batch.rows]
+    claims += [(one.event_id, one.entry.seq) for one in batch.parked if one.event_id is not None]
+    ids, seqs = zip(*claims, strict=True) if claims else ((), ())
+    return ids, seqs

@@ -140,6 +140,8 @@ class ParkedEvents:
             return f"log entry {claimed} counts for its event_id"
         row = event_row(event, parked.seq)
         ordinals = await Ledger(self._connection).ordinals([event.user_id])
-        users = await UserSets(self._connection).add([row], ordinals, revision)
+        sets = UserSets(self._connection)
+        await sets.refresh(revision)
+        users = sets.add([row], ordinals)
         await project_rows(self._connection, self.model.flavour, [row], parked.seq, users)
         return None

@@ -18,6 +18,8 @@ from runtime.log.reader import LogReader
 from runtime.supervise import sleep_until_stop
 
 READ_TIMEOUT = 1.0
+DECODED_AT_ONCE = 1_000
+"""Entries decoded without a pause: some 2 ms, in which the database may wait for its next statement."""
 
 logger = logging.getLogger("tailrace.projection")
 
@@ -67,6 +69,7 @@ class Projector:
         self._share = share
         self._observer = observer
         self._on_read = on_read
+        self._ahead = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Projects until ``stop`` is set or the model is at entry ``until``; finishes the current batch first.
@@ -87,45 +90,69 @@ class Projector:
             return
         reader = LogReader(self._client, position)
         stopping = asyncio.create_task(stop.wait())
-        reading = asyncio.create_task(self._read(reader))
+        self._reading = asyncio.create_task(self._read(reader))
+        following = asyncio.create_task(self._next(reader))
         try:
             while True:
-                await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
                 if stopping.done():
                     break
-                batch = reading.result()
+                batch = following.result()
                 self._on_read()
-                reading = asyncio.create_task(self._read(reader))
+                merge = self._store.sets.is_due(idle=batch is None, more=len(batch.rows) if batch else 0)
+                self._ahead = not merge and self._share == 1
+                following = asyncio.create_task(self._next(reader))
                 if batch is None:
                     await self._store.position()  # the server ends idle sessions, and this one notices a dead server
-                    await self._store.sets.merge_if_due(idle=True)
+                    if merge:
+                        await self._store.sets.merge()
                 else:
                     began = time.monotonic()
                     self._limit.check(batch)
                     position = await self._commit(batch, position)
-                    await self._store.sets.merge_if_due(idle=False)
+                    if merge:
+                        await self._store.sets.merge()
                     if self._arrived(position):
                         break
                     if self._share < 1:
                         await sleep_until_stop(stop, (time.monotonic() - began) * (1 / self._share - 1))
         finally:
-            stopping.cancel()
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            for task in (stopping, following, self._reading):
+                task.cancel()
+            await asyncio.gather(following, self._reading, return_exceptions=True)
             await reader.close()
-        if not reading.cancelled() and not isinstance(reading.exception(), TailraceError):
-            reading.result()  # an unexpected error must not get lost while the projector stops
+        if not following.cancelled() and not isinstance(following.exception(), TailraceError):
+            following.result()  # an unexpected error must not get lost while the projector stops
 
     def _arrived(self, position: Cursor) -> bool:
         self._observer.at(position)
         return self._until is not None and position.seq >= self._until
 
+    async def _next(self, reader: LogReader) -> Batch | None:
+        """Sends the next batch, and begins to read the one after it, while the database works on the one before."""
+        batch = await self._reading
+        self._reading = asyncio.create_task(self._read(reader))
+        if batch is not None and self._ahead:
+            try:
+                await self._store.prepare(batch)
+            except CAUSED_BY_DATA:
+                await self._store.discard()  # committing it shows the error again
+        return batch
+
     async def _read(self, reader: LogReader) -> Batch | None:
-        """Reads and decodes the next entries while the database works on the previous batch."""
+        """Reads and decodes entries; between parts of a large batch, answers of the database have their turn."""
         entries = await reader.read(self._batch_size, READ_TIMEOUT)
         if self._until is not None:
             entries = [entry for entry in entries if entry.seq <= self._until]
-        return decode(entries, self._upcasters) if entries else None
+        if not entries:
+            return None
+        batch = decode(entries[:DECODED_AT_ONCE], self._upcasters)
+        for first in range(DECODED_AT_ONCE, len(entries), DECODED_AT_ONCE):
+            await asyncio.sleep(0)
+            part = decode(entries[first : first + DECODED_AT_ONCE], self._upcasters)
+            batch.rows.extend(part.rows)
+            batch.parked.extend(part.parked)
+        return batch._replace(entries=entries)
 
     async def _commit(self, batch: Batch, position: Cursor) -> Cursor:
         """Commits a batch; bisects it to find and park an entry whose content the database refuses."""
@@ -135,6 +162,8 @@ class Projector:
         except CAUSED_BY_DATA as error:
             if not batch.rows:
                 raise
+            self._ahead = False
+            await self._store.discard()
             if len(batch.entries) == 1:
                 reason = f"the database refuses it: {error.args[0]}"
                 refused = Batch(batch.entries, [], [park_entry(batch.entries[0], "database_refused", reason)])

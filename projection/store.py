@@ -1,18 +1,21 @@
 """Commits a batch to the ledger and the read model: all of its changes in one transaction."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import cache, partial
 from typing import NamedTuple
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from contracts.cursors import Cursor
 from contracts.errors import TailraceError
 from migrations.catalogue import Model
 from migrations.flavours import Flavour
 from projection.batch import Batch, Parked, Row, park_entry
-from projection.ledger import Ledger
+from projection.ledger import Ledger, claim_ids, claims_of
 from projection.user_sets import BatchUsers, UserSets
 from runtime.postgres import read_sql
 
@@ -56,6 +59,14 @@ class PositionMovedError(TailraceError):
     """
 
 
+class _Prepared(NamedTuple):
+    """A batch whose rows are in the temporary table of an open transaction."""
+
+    batch: Batch
+    connection: "asyncpg.Connection"
+    transaction: Transaction
+
+
 class Committed(NamedTuple):
     """The outcome of a batch: entries stored as rows, parked, and duplicates."""
 
@@ -68,23 +79,50 @@ projection_sql = partial(read_sql, "projection")
 """Returns the text of one of this package's statements."""
 
 
-class Store:
-    """One read model, through one connection whose ``search_path`` is the model's schema (``use_model``)."""
+_ADD_BATCH_USERS = f"with {projection_sql('add_batch_users')} select"
 
-    def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
+
+class Store:
+    """One read model, through connections whose ``search_path`` is the model's schema (``use_model``)."""
+
+    def __init__(
+        self, connection: "asyncpg.Connection", model: Model, spare: "asyncpg.Connection | None" = None
+    ) -> None:
+        """``spare`` receives a large batch while ``connection`` commits the one before, and the other way around.
+
+        Other work is done through ``connection``.
+        """
         self.model = model
         self.ledger = Ledger(connection)
         self.sets = UserSets(connection)
-        self._connection = connection
+        self._connection, self._main, self._spare = connection, connection, spare
+        self._preparing = asyncio.Lock()
+        self._prepared: _Prepared | None = None
         self._read_position = projection_sql("read_position")
-        self._move_position = projection_sql("move_position")
         self._park_events = projection_sql("park_events")
         self._note_gap = projection_sql("note_gap")
 
     async def position(self) -> Cursor | None:
         """Returns the model's position; None before the first batch."""
-        row = await self._connection.fetchrow(self._read_position)
+        row = await self._main.fetchrow(self._read_position)
         return Cursor(row["epoch"], row["seq"], row["fingerprint"]) if row["epoch"] else None
+
+    async def prepare(self, batch: Batch) -> None:
+        """Sends the rows of a large batch, for the next ``commit``, while the batch before is committed."""
+        if self._spare is None or len(batch.rows) < COPY_FROM:
+            return
+        async with self._preparing:
+            connection = self._spare if self._connection is self._main else self._main
+            self._prepared = _Prepared(batch, connection, connection.transaction())
+            await self._prepared.transaction.start()
+            await _copy(connection, batch)
+
+    async def discard(self) -> None:
+        """Rolls back what was prepared: another batch is next."""
+        async with self._preparing:
+            if self._prepared is not None:
+                prepared, self._prepared = self._prepared, None
+                await prepared.transaction.rollback()
 
     async def commit(self, batch: Batch, expected: Cursor) -> Committed:
         """Projects a batch that begins right behind ``expected``; on any error the model does not change.
@@ -95,37 +133,92 @@ class Store:
         """
         self.sets.discard()
         try:
-            async with self._connection.transaction():
-                done = await self._project(batch, expected, batch.position(expected.epoch))
+            if self._prepared is None and (done := await self._commit_at_once(batch, expected)) is not None:
+                return done
+            async with AsyncExitStack() as ending:
+                prepared, self._prepared = self._prepared, None
+                self._connection = self._main if prepared is None else prepared.connection
+                self.ledger.connection = self.sets.connection = self._connection
+                if prepared is None:
+                    await ending.enter_async_context(self._connection.transaction())
+                else:
+                    assert prepared.batch is batch  # before another one, `discard` is called
+                    ending.push_async_exit(prepared.transaction)
+                copied = prepared is not None or len(batch.rows) >= COPY_FROM
+                if prepared is None and copied:
+                    await _copy(self._connection, batch)
+                done = await self._project(batch, expected, copied=copied)
         except BaseException:
             self.ledger.forget()
             raise
         self.sets.committed(batch.entries[-1].seq)
         return done
 
-    async def _project(self, batch: Batch, expected: Cursor, position: Cursor) -> Committed:
-        logged_at = batch.entries[-1].logged_at
-        moved = await self._connection.fetchrow(self._move_position, *position, logged_at, expected.seq)
-        if moved is None:
+    async def _commit_at_once(self, batch: Batch, expected: Cursor) -> Committed | None:
+        """Commits a small batch in one statement. None: nothing changed, since it needs more, or it did not succeed."""
+        rows, revision = batch.rows, self.sets.revision_at(expected.seq)
+        if revision is None or not 0 < len(rows) == len(batch.entries) < COPY_FROM or batch.gaps(expected.seq):
+            return None
+        if (ordinals := self.ledger.known([row[2] for row in rows])) is None:
+            return None
+        position, last = batch.position(expected.epoch), batch.entries[-1]
+        users = self.sets.add(rows, ordinals)
+        moves = (
+            position.epoch,
+            position.fingerprint,
+            last.logged_at,
+            expected.seq,
+            revision,
+            min(row[3] for row in rows),
+        )
+        sql = _project_at_once(self.model.flavour)
+        try:
+            await self._main.execute(sql, last.seq, len(rows), *users, *zip(*rows, strict=True), *moves)
+        except asyncpg.DivisionByZeroError:
+            self.sets.discard()
+            return None
+        self.sets.committed(last.seq)
+        return Committed(len(rows), 0, 0)
+
+    async def _project(self, batch: Batch, expected: Cursor, *, copied: bool) -> Committed:
+        last, claims = batch.entries[-1], claims_of(batch, copied=copied)
+        claim = await self._connection.fetchrow(
+            claim_ids(copied=copied, model=True), *batch.position(expected.epoch), expected.seq, *claims, last.logged_at
+        )
+        if claim["revision"] is None:
             raise PositionMovedError(f"the read model is no longer at {expected}")
-        copied = len(batch.rows) >= COPY_FROM
-        if copied:
-            await self._connection.execute(_CREATE_BATCH)
-            await self._connection.copy_records_to_table("batch", schema_name="pg_temp", records=batch.rows)
-        duplicates = await self.ledger.find_duplicates(batch, expected, copied=copied)
-        rows, parked = _select(batch, duplicates, moved["raw_from"])
+        if claim["moved"]:
+            duplicates = set(claim["duplicates"])
+        else:  # the ledger is not at the model's position
+            duplicates = await self.ledger.find_duplicates(batch, expected, copied=copied)
+        rows, parked = _select(batch, duplicates, claim["raw_from"])
         if copied and len(rows) < len(batch.rows):
             kept = {row[5] for row in rows}
             await self._connection.execute(_DELETE_ROWS, [row[5] for row in batch.rows if row[5] not in kept])
         if rows:
-            ordinals = await self.ledger.ordinals([row[2] for row in rows])
-            users = await self.sets.add(rows, ordinals, moved["revision"], behind=expected.seq)
-            await project_rows(self._connection, self.model.flavour, rows, position.seq, users, copied=copied)
+            ordinals = await self.ledger.ordinals([row[2] for row in rows], claim["users"])
+            await self.sets.refresh(claim["revision"], behind=expected.seq)
+            if copied:
+                await self._project_copied(rows, last.seq, ordinals)
+            else:
+                users = self.sets.add(rows, ordinals)
+                await project_rows(self._connection, self.model.flavour, rows, last.seq, users)
         if parked:
             await self._park(parked)
         if gaps := batch.gaps(expected.seq):
             await self._connection.executemany(self._note_gap, gaps)
         return Committed(len(rows), len(parked), len(batch.entries) - len(rows) - len(parked))
+
+    async def _project_copied(self, rows: list[Row], seq: int, ordinals: Mapping[int, int]) -> None:
+        """Stores the rows in the temporary table; their users are counted while the database works on that."""
+
+        async def add_meanwhile() -> BatchUsers:
+            await asyncio.sleep(0)  # the statement is sent first
+            return self.sets.add(rows, ordinals)
+
+        storing = self._connection.execute(_project_copied(self.model.flavour))
+        _, users = await asyncio.gather(storing, add_meanwhile())
+        await self._connection.execute(_ADD_BATCH_USERS, seq, len(rows), *users)
 
     async def _park(self, parked: list[Parked]) -> None:
         await self._connection.execute(
@@ -137,6 +230,11 @@ class Store:
             [item.entry.payload for item in parked],
             [item.entry.logged_at for item in parked],
         )
+
+
+async def _copy(connection: "asyncpg.Connection", batch: Batch) -> None:
+    await connection.execute(_CREATE_BATCH)
+    await connection.copy_records_to_table("batch", schema_name="pg_temp", records=batch.rows)
 
 
 def _select(batch: Batch, duplicates: set[int], raw_from: datetime | None) -> tuple[list[Row], list[Parked]]:
@@ -159,26 +257,43 @@ def _select(batch: Batch, duplicates: set[int], raw_from: datetime | None) -> tu
 
 
 async def project_rows(
-    connection: "asyncpg.Connection",
-    flavour: Flavour,
-    rows: Sequence[Row],
-    seq: int,
-    users: BatchUsers,
-    *,
-    copied: bool = False,
+    connection: "asyncpg.Connection", flavour: Flavour, rows: Sequence[Row], seq: int, users: BatchUsers
 ) -> None:
-    """Stores rows of a batch that ends at ``seq`` and adds them to every count; call it in a transaction.
-
-    ``copied``: they are in the temporary table ``batch``.
-    """
-    columns = [] if copied else zip(*rows, strict=True)
-    await connection.execute(_project_events(flavour, copied=copied), seq, len(rows), *users, *columns)
+    """Stores rows of a batch that ends at ``seq`` and adds them to every count; call it in a transaction."""
+    await connection.execute(_project_events(flavour), seq, len(rows), *users, *zip(*rows, strict=True))
 
 
 @cache
-def _project_events(flavour: Flavour, *, copied: bool) -> str:
-    sql = projection_sql("project_events").replace("\n{roll_up}\n", "\n" + projection_sql(f"roll_up.{flavour}"))
-    sql = sql[sql.index("with new") :]  # the comments name the parts
-    if copied:
-        return sql.format(batch="pg_temp.batch", materialized="not materialized")
-    return sql.format(batch=_ARRAYS, materialized="materialized")
+def _project_events(flavour: Flavour) -> str:
+    users = _part("add_batch_users", "add_all_time as")
+    return _part("project_events", "with new").format(
+        batch=_ARRAYS, materialized="materialized", users=f"{users},", roll_up=_roll_up(flavour)
+    )
+
+
+@cache
+def _project_at_once(flavour: Flavour) -> str:
+    claim, users = _part("claim_at_once", "model as"), _part("add_batch_users", "add_all_time as")
+    return (
+        _part("project_events", "with new").format(
+            batch=_ARRAYS, materialized="materialized", users=f"{claim},{users},", roll_up=_roll_up(flavour)
+        )
+        + " 1 / ((select count(*) from claimed) = $2)::int"
+    )
+
+
+@cache
+def _project_copied(flavour: Flavour) -> str:
+    return _part("project_events", "with new").format(
+        batch="pg_temp.batch", materialized="not materialized", users="", roll_up=_roll_up(flavour)
+    )
+
+
+def _roll_up(flavour: Flavour) -> str:
+    return projection_sql(f"roll_up.{flavour}")
+
+
+def _part(name: str, start: str) -> str:
+    """Returns a statement, or a part of one, without the comment before it, which names parts."""
+    sql = projection_sql(name)
+    return sql[sql.index(start) :]

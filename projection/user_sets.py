@@ -38,24 +38,29 @@ class UserSets:
     """The sets of one model, through the connection that projects into it."""
 
     def __init__(self, connection: "asyncpg.Connection") -> None:
-        self._connection = connection
+        self.connection = connection
         self._revision = self._committed_seq = -1
         self._seen: dict[str, BitMap] = {}  # the users of all time per type, recent batches included
         self._merged: Cells = {}  # the sets of the last merge
         self._merged_seq = -1
         self._added: dict[str, BitMap] = {}
-        self._waiting = 0
+        self._waiting = self._added_events = 0
         self._merged_at = time.monotonic()
 
-    async def add(
-        self, rows: Sequence[Row], ordinals: Mapping[int, int], revision: int, *, behind: int = -1
-    ) -> BatchUsers:
-        """Returns the users of new rows; call it in the batch's transaction, which holds the position's row.
+    def revision_at(self, seq: int) -> int | None:
+        """Returns the revision for an ``add`` behind ``seq`` without ``refresh``; None if that has to come first."""
+        return self._revision if seq == self._committed_seq else None
+
+    async def refresh(self, revision: int, *, behind: int = -1) -> None:
+        """Prepares ``add``; call it in the batch's transaction, which holds the position's row.
 
         The caches are valid if the model is still ``behind`` the last committed batch, at the same revision.
         """
         if revision != self._revision or behind != self._committed_seq:
             await self._load(revision)
+
+    def add(self, rows: Sequence[Row], ordinals: Mapping[int, int]) -> BatchUsers:
+        """Returns the users of a batch's new rows."""
         found = [None if row[2] is None else ordinals[row[2]] for row in rows]
         by_type: dict[str, list[int | None]] = {}
         for row, ordinal in zip(rows, found, strict=True):
@@ -65,7 +70,7 @@ class UserSets:
                 by_type[row[1]] = [ordinal]
         self._added = {event_type: BitMap(known_users(members)) for event_type, members in by_type.items()}
         self._added[ALL_TYPES] = BitMap.union(*self._added.values())
-        self._waiting += len(rows)
+        self._added_events = len(rows)
         nobody = BitMap()
         new = [
             len(users) - users.intersection_cardinality(self._seen.get(event_type, nobody))
@@ -77,31 +82,35 @@ class UserSets:
 
     def discard(self) -> None:
         """Forgets the users of an ``add`` whose transaction was rolled back."""
-        self._added = {}
+        self._added, self._added_events = {}, 0
 
     def committed(self, seq: int) -> None:
         """Confirms that the batch up to ``seq`` was committed, with the users of the last ``add``."""
         self._committed_seq = seq
+        self._waiting += self._added_events
         for event_type, users in self._added.items():
             if event_type in self._seen:
                 self._seen[event_type] |= users
             else:
                 self._seen[event_type] = users
-        self._added = {}
+        self.discard()
 
-    async def merge_if_due(self, *, idle: bool) -> None:
-        """Merges the users of recent batches if there are enough, or if they have waited long enough."""
+    def is_due(self, *, idle: bool = False, more: int = 0) -> bool:
+        """Whether the users of recent batches should be merged: there are enough, or they have waited long enough.
+
+        ``more`` is the number of events that the next batch adds.
+        """
+        waiting = self._waiting + more
         overdue = time.monotonic() - self._merged_at >= MERGE_INTERVAL
-        if self._waiting >= (IDLE_EVENTS if idle else MERGE_EVENTS) or (overdue and self._waiting):
-            await self.merge()
+        return waiting >= (IDLE_EVENTS if idle else MERGE_EVENTS) or (overdue and waiting > 0)
 
     async def merge(self) -> None:
         """Merges the users of recent batches into the sets."""
-        async with self._connection.transaction():
-            seq, sets_seq, revision = await self._connection.fetchrow(
+        async with self.connection.transaction():
+            seq, sets_seq, revision = await self.connection.fetchrow(
                 "select seq, sets_seq, revision from projection_position for update"
             )
-            logged = await self._connection.fetch("delete from set_log returning event_types, packed")
+            logged = await self.connection.fetch("delete from set_log returning event_types, packed")
             known = self._merged if (sets_seq, revision) == (self._merged_seq, self._revision) else {}
             cells = cells_of(chain.from_iterable(unpack_users(*row) for row in logged))
             for cell, members in (await self._read([cell for cell in cells if cell not in known])).items():
@@ -109,16 +118,16 @@ class UserSets:
             for cell in cells.keys() & known.keys():
                 cells[cell] |= known[cell]
             await self._write(cells)
-            await self._connection.execute("update projection_position set sets_seq = $1", seq)
+            await self.connection.execute("update projection_position set sets_seq = $1", seq)
         self._merged, self._merged_seq = cells, seq
         self._waiting, self._merged_at = 0, time.monotonic()
 
     async def _load(self, revision: int) -> None:
         """Reads the users of all time, and how many events wait."""
-        rows = await self._connection.fetch("select event_type, members from user_sets where level = $1", ALL)
+        rows = await self.connection.fetch("select event_type, members from user_sets where level = $1", ALL)
         self._seen = {row["event_type"]: BitMap.deserialize(row["members"]) for row in rows}
         self._waiting = 0
-        for row in await self._connection.fetch("select events, event_types, packed from set_log"):
+        for row in await self.connection.fetch("select events, event_types, packed from set_log"):
             self._waiting += row["events"]
             for cell, members in cells_of(unpack_users(row["event_types"], row["packed"])).items():
                 if cell.level == ALL:
@@ -126,13 +135,13 @@ class UserSets:
         self._merged, self._revision = {}, revision
 
     async def _read(self, cells: list[Cell]) -> Cells:
-        rows = await self._connection.fetch(read_sql("projection", "read_user_sets"), *_columns(cells))
+        rows = await self.connection.fetch(read_sql("projection", "read_user_sets"), *_columns(cells))
         return {Cell(*row[:3]): BitMap.deserialize(row["members"]) for row in rows}
 
     async def _write(self, cells: Cells) -> None:
         ordered = sorted(cells)
         sets = [cells[cell] for cell in ordered]
-        await self._connection.execute(
+        await self.connection.execute(
             read_sql("projection", "write_user_sets"),
             *_columns(ordered),
             [len(members) for members in sets],

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 from contextlib import suppress
+from functools import partial
 
 import asyncpg
 
@@ -61,22 +62,22 @@ async def project(
     gc.set_threshold(COLLECT_AFTER)
     outage = Outage(logger, f"{model.name} waits", recovered=f"{model.name} is projected again")
 
+    # no wait for the disk: a server crash loses the position together with the counts
+    opened = partial(connect, settings.dsn, limit=STATEMENT_TIMEOUT, synchronous_commit="off")
+
     async def once() -> None:
-        # no wait for the disk: a server crash loses the position together with the counts
-        connection = await connect(
-            settings.dsn,
-            name="projection",
-            limit=STATEMENT_TIMEOUT,
-            idle=IDLE_TIMEOUT if replay_to is None else None,  # a replay rests between its batches
-            synchronous_commit="off",
-        )
+        # a replay rests between its batches
+        connection = await opened(name="projection", idle=IDLE_TIMEOUT if replay_to is None else None)
+        spare = None
         try:
             if not await acquire(connection, model, stop, standby=replay_to is None, observer=observer):
                 return
             observer.active()
+            spare = await opened(name="projection-ahead", idle_in_transaction_session_timeout=f"{IDLE_TIMEOUT:g}s")
+            await use_model(spare, model)
             projector = Projector(
                 client,
-                Store(connection, model),
+                Store(connection, model, spare),
                 upcasters,
                 batch_size=settings.batch_size,
                 limit=ParkedLimit(settings.parked_stop_ratio, settings.parked_stop_minimum),
@@ -92,6 +93,8 @@ async def project(
         finally:
             observer.ended()
             await close(connection)
+            if spare is not None:
+                await close(spare)
 
     async def recorded() -> None:
         try:

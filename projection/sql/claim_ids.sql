@@ -1,10 +1,12 @@
 -- Compare-and-set: moves the ledger from $4 to the position $1, $2, $3 and claims the ids of the entries after $4: those in
 -- {batch}, a temporary table, and the ids $5 of the entries $6. Records and returns the entries whose ids an earlier entry
--- has claimed. Sorted, because neighbours in an index cost less.
-with moved as (
+-- has claimed, and the number of users. Sorted, because neighbours in an index cost less. {model} is move_position.sql, which
+-- moves a model from the same position first, or nothing.
+with {model}
+moved as (
     update ledger_position set epoch = $1, seq = $2, fingerprint = $3
-    where seq = $4 and epoch in ('', $1)
-    returning true
+    where seq = $4 and epoch in ('', $1){only_if}
+    returning users
 ),
 claim as materialized (
     select event_id, seq from ({batch}select * from unnest($5::uuid[], $6::bigint[])) as claim (event_id, seq)
@@ -25,4 +27,6 @@ recorded as (
     from (select seq, seq - row_number() over (order by seq) as island from duplicate) as numbered
     group by island
 )
-select exists (select from moved) as moved, array(select seq from duplicate) as duplicates
+select
+    exists (select from moved) as moved, (select users from moved) as users,
+    array(select seq from duplicate) as duplicates{columns}

@@ -127,7 +127,7 @@ async def test_two_projectors_with_other_batches_find_the_same_duplicates(
     ledgers: list[Ledger], ids: list[int], sizes: list[tuple[int, int]]
 ) -> None:
     entries = entries_of(ids)
-    [connection] = {ledgers[0]._connection}
+    [connection] = {ledgers[0].connection}
     await connection.execute(
         "truncate event_ids, duplicates; update ledger_position set epoch = '', seq = 0, fingerprint = ''"
     )
