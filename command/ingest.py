@@ -19,6 +19,7 @@ from contracts.errors import EventRejectedError, LogUnavailableError, Unavailabl
 from contracts.events import encode_event, read_event, readable_id
 from contracts.subjects import LOG_STREAM
 from contracts.upcasting import Upcasters
+from contracts.users import no_user_key
 
 SLICE, OVERHEAD = 128 * 1024, 512
 """Bytes that are validated before other requests get a turn; each event counts as ``OVERHEAD`` more than it has."""
@@ -86,8 +87,9 @@ class Ingest:
         epochs: "dict[str, str]",
         *,
         max_pending: int,
+        identify: Callable[[str], int] = no_user_key,
     ) -> None:
-        """``epochs`` has the epoch of each stream once the service runs."""
+        """``epochs`` has the epoch of each stream once the service runs. ``identify`` is that of ``read_event``."""
         self.clock = Clock()
         self.counters = metrics.counters
         self._rejected = metrics.rejected
@@ -95,6 +97,7 @@ class Ingest:
         self._event_types = event_types
         self._upcasters = upcasters
         self._epochs = epochs
+        self._identify = identify
         self._max_pending = max_pending
         self._validating = asyncio.Lock()
 
@@ -201,7 +204,12 @@ class Ingest:
             unjudged += len(raw) + OVERHEAD
             try:
                 event = read_event(
-                    raw, now=now, new_id=new_id, default_created_at=default_created_at, upcasters=self._upcasters
+                    raw,
+                    now=now,
+                    new_id=new_id,
+                    default_created_at=default_created_at,
+                    upcasters=self._upcasters,
+                    identify=self._identify,
                 )
                 subject = self._event_types.subject(event.event_type, sender)
             except EventRejectedError as error:

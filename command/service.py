@@ -33,6 +33,7 @@ from runtime.metrics import serve_metrics
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from runtime.tracing import Tracing, start_tracing
+from runtime.user_key import UserIds
 
 logger = logging.getLogger("tailrace.command")
 
@@ -46,10 +47,11 @@ class CommandService:
         """Builds the parts without connecting to anything.
 
         Raises:
-            ConfigurationError: the upcasters can't be loaded.
+            ConfigurationError: the upcasters, or the file of the key of user ids, can't be loaded.
         """
         self.settings = settings
         self.epochs: dict[str, str] = {}
+        self.users = UserIds(settings)
         self.event_types = EventTypes(settings.max_event_types, settings.max_new_event_types)
         self._tracing = tracing or Tracing()
         self._metrics = CommandMetrics()
@@ -64,6 +66,7 @@ class CommandService:
             self._metrics,
             self.epochs,
             max_pending=settings.max_pending_events,
+            identify=self.users.identify,
         )
         subscribe_inbox(self._broker, Inbox(ingest, publishers.rejected, self.epochs, self.appender.max_payload))
         subscribe_submit(self._broker, ingest)
@@ -107,6 +110,7 @@ class CommandService:
             self.epochs.update(await read_epochs(self.client))
             await compare_clock(self.client, self.ingest.clock)
             await self.event_types.load(self.client)
+            await self.users.refresh(self.client)
             await self._broker.start()
             logger.info("appending to the log %s", self.epochs[LOG_STREAM])
             yield
@@ -148,5 +152,5 @@ async def serve(settings: Settings) -> None:
             rules=RULES,
             log=service.client,
             on_stop=service.appender.finish,
-            background=[service.watch()],
+            background=[service.watch(), service.users.watch(service.client)],
         )

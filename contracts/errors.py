@@ -47,6 +47,10 @@ class EventRejectedError(TailraceError):
         self.message = message
 
 
+class UserKeyError(TailraceError):
+    """The id of a user that a string names can't be found, because the log's key is not known: tell its sender."""
+
+
 class BadCursorError(TailraceError):
     """The text is not a cursor: tell its sender."""
 

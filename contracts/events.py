@@ -15,8 +15,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from contracts.errors import EventRejectedError
+from contracts.errors import EventRejectedError, UserKeyError
 from contracts.upcasting import Upcasters, upcast_failure
+from contracts.users import MAX_USER_TEXT, no_user_key
 
 MAX_EVENT_TYPE = 128
 """Characters of an event type."""
@@ -38,6 +39,10 @@ EventType = Annotated[
     Meta(min_length=1, max_length=MAX_EVENT_TYPE, description="1 to 128 printable characters", examples=["page_view"]),
 ]
 UserId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="a signed 64-bit integer")]
+UserText = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_USER_TEXT, description="1 to 200 characters; only their keyed hash is stored"),
+]
 NO_DATA = Raw(b"{}")
 """The ``event_data`` of an event that has none."""
 CreatedAt = Annotated[datetime, Meta(tz=True, description="when it happened: RFC 3339 with a zone")]
@@ -59,7 +64,7 @@ class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
     """An event as a sender writes it. The service fills in ``event_id``, ``created_at`` and ``event_data``."""
 
     event_type: EventType
-    user_id: UserId | None = None
+    user_id: UserId | UserText | None = None
     event_data: Raw = field(default_factory=lambda: NO_DATA)
     created_at: CreatedAt | None = None
     event_id: UUID | None = None
@@ -84,9 +89,11 @@ def read_event(
     new_id: Callable[[], UUID],
     default_created_at: datetime | None = None,
     upcasters: Upcasters | None = None,
+    identify: Callable[[str], int] = no_user_key,
 ) -> Event:
     """Parses and validates what a sender wrote.
 
+    ``identify`` returns the id of a user that a string names, or raises UserKeyError.
     ``now`` bounds ``created_at``. A missing ``event_id`` comes from ``new_id``, a missing ``created_at`` is
     ``default_created_at`` or ``now``. With ``upcasters``, an older version must be convertible; the event itself keeps
     the version it was sent in.
@@ -99,10 +106,16 @@ def read_event(
         created_at = default_created_at or now
     if incoming.event_id is not None and not incoming.event_id.int:
         raise EventRejectedError("invalid_event_id", "event_id: all zeros; leave it out for a new one")
+    user_id = incoming.user_id
+    if isinstance(user_id, str):
+        try:
+            user_id = identify(user_id)
+        except UserKeyError as error:
+            raise EventRejectedError("no_user_key", f"user_id: {error}") from None
     event = Event(
         event_id=incoming.event_id or new_id(),
         event_type=incoming.event_type,
-        user_id=incoming.user_id,
+        user_id=user_id,
         created_at=_utc(created_at),
         event_data=incoming.event_data,
         event_version=incoming.event_version,

@@ -35,7 +35,7 @@ async def accept_gap(client: LogClient, gap: Gap) -> tuple[Gap, ...]:
             raise ConflictError(f"the log's entry {seq} can be read: accept only the gap that was reported")
     gaps = merge_gaps([*state.gaps, gap])
     if gaps != state.gaps:
-        await _set_metadata(client, await client.stream_info(LOG_STREAM), GAPS_KEY, gaps_text(gaps))
+        await set_metadata(client, await client.stream_info(LOG_STREAM), GAPS_KEY, gaps_text(gaps))
     return gaps
 
 
@@ -47,11 +47,16 @@ async def new_epoch(client: LogClient) -> tuple[str, str]:
     """
     info = await client.stream_info(LOG_STREAM)
     epoch = secrets.token_hex(6)
-    await _set_metadata(client, info, EPOCH_KEY, epoch)
+    await set_metadata(client, info, EPOCH_KEY, epoch)
     return epoch_of(info), epoch
 
 
-async def _set_metadata(client: LogClient, info: dict[str, Any], key: str, value: str) -> None:
+async def set_metadata(client: LogClient, info: dict[str, Any], key: str, value: str) -> None:
+    """Changes one value of the log's metadata; ``info`` describes its stream.
+
+    Raises:
+        LogUnavailableError: the log does not answer, or does not let this user change it.
+    """
     config = info["config"]
     metadata = {**(config.get("metadata") or {}), key: value}
     await client.api(f"STREAM.UPDATE.{LOG_STREAM}", {**config, "metadata": metadata})

@@ -1,8 +1,8 @@
-"""The streams of the log, the inbox, the rejected messages and the keys: definition, creation and reconciliation.
+"""The streams of the log, the inbox, the rejected messages, the keys and the key of user ids.
 
-Reconciliation only raises limits. It never shrinks one, lets the log or the inbox discard, or touches what it does not
-know; such differences are returned as sentences. A NATS user without the right to create or change streams can run it
-as long as nothing has to change.
+They are defined, created and reconciled here. Reconciliation only raises limits. It never shrinks one, lets the log or
+the inbox discard, or touches what it does not know; such differences are returned as sentences. A NATS user without the
+right to create or change streams can run it as long as nothing has to change.
 """
 
 import asyncio
@@ -19,8 +19,11 @@ from contracts.subjects import (
     LOG_STREAM,
     REJECTED,
     REJECTED_STREAM,
+    USERS_BUCKET,
+    USERS_STREAM,
 )
 from migrations.lost_log import require_no_position
+from migrations.user_key import ensure_user_key
 from runtime.log.client import LogClient
 from runtime.log.errors import JetStreamApiError, JetStreamUnavailableError, StreamMissingError
 from runtime.log.metadata import EPOCH_KEY, epoch_of, removed_from
@@ -98,6 +101,16 @@ def stream_configs(settings: Settings) -> list[dict[str, Any]]:
             "allow_msg_ttl": True,
             "deny_delete": True,
         },
+        {
+            **common,
+            "name": USERS_STREAM,
+            "description": "Tailrace: the key of user ids. Nobody but the command and query services may read it.",
+            "subjects": [f"$KV.{USERS_BUCKET}.>"],
+            "retention": "limits",
+            "max_msgs_per_subject": 1,
+            "deny_delete": True,
+            "deny_purge": True,
+        },
     ]
 
 
@@ -171,16 +184,20 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
             ) from None
         except JetStreamApiError as error:
             raise ConfigurationError(f"the stream {name} can't be set up: {error.description}") from None
+    if not (dry_run and await _find(client, LOG_STREAM) is None):
+        found.done.extend(await ensure_user_key(client, settings, dry_run=dry_run))
     return found
 
 
 async def create_log(client: LogClient, settings: Settings) -> str:
-    """Creates an empty log, whatever the database was built from, and returns its epoch.
+    """Creates an empty log, whatever the database was built from, and returns its epoch. It gets a key of user ids.
 
     Raises:
         LogUnavailableError: the log does not answer, or does not let this user create a stream.
     """
-    return epoch_of(await _create(client, stream_configs(settings)[0]))
+    epoch = epoch_of(await _create(client, stream_configs(settings)[0]))
+    await ensure_user_key(client, settings)
+    return epoch
 
 
 async def return_streams(client: LogClient) -> None:

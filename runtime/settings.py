@@ -86,6 +86,10 @@ class Settings(BaseSettings):
         None, description="addresses of reverse proxies whose X-Forwarded-* headers count, separated by commas"
     )
 
+    user_key_file: str | None = Field(
+        None, description="file of the key that turns strings into user ids; by default it is in a NATS bucket"
+    )
+
     replicas: int = Field(1, ge=1, le=5, description="replicas of each stream, in a cluster of NATS servers")
     log_max_bytes: int = Field(
         -1, ge=-1, description="size at which the log refuses new events; -1: the disk is the limit"

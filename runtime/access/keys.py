@@ -18,9 +18,9 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from contracts.errors import ConfigurationError, ConflictError, TailraceError
-from contracts.subjects import ACCESS_BUCKET, ACCESS_STREAM
+from contracts.subjects import ACCESS_BUCKET
+from runtime.log.buckets import read_value, write_value
 from runtime.log.client import LogClient
-from runtime.log.errors import JetStreamApiError, StreamMissingError
 from runtime.settings import Settings
 
 Kind = Literal["write", "read", "metrics", "embed"]
@@ -32,8 +32,7 @@ KEEP_LAST = 15 * 60.0
 """Seconds for which the last known keys count while the log's server does not answer."""
 MIN_LENGTH = 20
 """Characters of a key that settings give: fewer could be guessed."""
-SUBJECT = f"$KV.{ACCESS_BUCKET}.keys"
-_WRONG_LAST_SEQUENCE = 10071
+KEYS = "keys"
 _TRIES = 5
 
 logger = logging.getLogger("tailrace.access")
@@ -197,27 +196,15 @@ class KeyStore:
         raise ConflictError(f"no active key has the id {key_id}: `tailrace keys list` shows them")
 
     async def _read(self) -> tuple[list[Key], int]:
-        reply = await self._client.request(f"$JS.API.DIRECT.GET.{ACCESS_STREAM}", _LAST)
-        if reply.status == 404:
-            return [], 0
-        if reply.status:
-            raise StreamMissingError(f"the bucket {ACCESS_BUCKET} does not answer: has `tailrace migrate` created it?")
-        return msgspec.json.decode(reply.payload, type=list[Key]), int(reply.headers["Nats-Sequence"])
+        found, last = await read_value(self._client, ACCESS_BUCKET, KEYS)
+        return msgspec.json.decode(found or b"[]", type=list[Key]), last
 
     async def _change(self, change: Callable[[list[Key]], list[Key]]) -> None:
         for _ in range(_TRIES):
             keys, last = await self._read()
-            headers = {"Nats-Expected-Last-Subject-Sequence": str(last)}
-            reply = await self._client.request(SUBJECT, msgspec.json.encode(change(keys)), headers)
-            answer = msgspec.json.decode(reply.payload) if reply.payload else {}
-            if not (error := answer.get("error")):
+            if await write_value(self._client, ACCESS_BUCKET, KEYS, msgspec.json.encode(change(keys)), last):
                 return
-            if error.get("err_code") != _WRONG_LAST_SEQUENCE:
-                raise JetStreamApiError(error.get("err_code", 0), error.get("description", "unknown"))
         raise ConflictError("other processes keep changing the keys: try again")
-
-
-_LAST = msgspec.json.encode({"last_by_subj": SUBJECT})
 
 
 async def seed_keys(client: LogClient, settings: Settings) -> list[Key]:

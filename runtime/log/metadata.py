@@ -1,4 +1,4 @@
-"""What the streams' metadata stores: the log's epoch and recorded gaps, and removed messages."""
+"""What the streams' metadata stores: the log's epoch, recorded gaps and key of user ids, and removed messages."""
 
 from typing import Any
 
@@ -8,11 +8,17 @@ from contracts.errors import ConfigurationError
 EPOCH_KEY = "tailrace-epoch"
 GAPS_KEY = "tailrace-gaps"
 REMOVED_KEY = "tailrace-removed"
+USER_KEY = "tailrace-user-key"
 
 
 def epoch_of(info: dict[str, Any]) -> str:
     """Returns the epoch in a stream's description; "" if another program created the stream."""
     return _value(info, EPOCH_KEY)
+
+
+def user_key_of(info: dict[str, Any]) -> str:
+    """Returns the fingerprint of the key of user ids; "" if the log has none yet."""
+    return _value(info, USER_KEY)
 
 
 def gaps_of(info: dict[str, Any]) -> tuple[Gap, ...]:

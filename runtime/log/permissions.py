@@ -15,6 +15,7 @@ from contracts.subjects import (
     REJECTED,
     REJECTED_STREAM,
     SUBMIT,
+    USERS_STREAM,
 )
 from runtime.log.addresses import REPLIES
 
@@ -29,7 +30,9 @@ _FOLLOW_LOG = [
     *_READ_LOG,
 ]
 _READ_KEYS = [f"$JS.API.DIRECT.GET.{ACCESS_STREAM}"]
-_ALL_INFO = [f"{_INFO}{stream}" for stream in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM, ACCESS_STREAM)]
+_READ_USER_KEY = [f"$JS.API.DIRECT.GET.{USERS_STREAM}"]
+_STREAMS = (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM, ACCESS_STREAM, USERS_STREAM)
+_ALL_INFO = [f"{_INFO}{stream}" for stream in _STREAMS]
 
 PERMISSIONS: dict[str, dict[str, Any]] = {
     "admin": {"publish": [">"], "subscribe": [">"]},
@@ -44,13 +47,14 @@ PERMISSIONS: dict[str, dict[str, Any]] = {
             f"$JS.ACK.{INBOX_STREAM}.>",
             *_READ_LOG,
             *_READ_KEYS,
+            *_READ_USER_KEY,
         ],
         "subscribe": [f"{REPLIES}.command.>", DELIVERIES, SUBMIT],
         "allow_responses": True,
     },
     "projection": {"publish": [*_ALL_INFO, *_FOLLOW_LOG, *_READ_KEYS], "subscribe": [f"{REPLIES}.projection.>"]},
     "query": {
-        "publish": [*_FOLLOW_LOG, *_READ_KEYS, f"$KV.{ACCESS_BUCKET}.tickets.>"],
+        "publish": [*_FOLLOW_LOG, *_READ_KEYS, *_READ_USER_KEY, f"$KV.{ACCESS_BUCKET}.tickets.>"],
         "subscribe": [f"{REPLIES}.query.>"],
     },
     "producer": {"publish": [INBOX, SUBMIT], "subscribe": ["_INBOX.>"]},

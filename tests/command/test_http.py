@@ -3,21 +3,24 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from dirty_equals import IsPartialDict, IsStr, IsUUID
+from nats.aio.client import Client
 
 from command.event_types import EventTypes
 from contracts.cursors import Cursor, fingerprints_agree
 from contracts.errors import EventRejectedError
-from contracts.subjects import subject_of
+from contracts.subjects import INBOX, SUBMIT, USERS_BUCKET, subject_of
+from runtime.log.buckets import read_value
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.api_documents import check_response
-from tests.support.command import Command, log_entries, logged_events, running_command
+from tests.support.command import Command, log_entries, logged_events, running_command, until_logged
 from tests.support.events import append
 
 SEED = {
@@ -128,6 +131,40 @@ async def test_a_duplicate_is_accepted_at_the_position_of_the_first(command: Com
     assert same == item | {"duplicate": True}
     assert refused == {"event_id": None, "cursor": None, "duplicate": None}
     assert (again.status_code, again.json()["accepted"], again.json()["cursor"]) == (207, 1, item["cursor"])
+
+
+async def test_a_string_is_one_user_at_every_door_and_service_and_only_its_hash_is_stored(
+    command: Command, settings: Settings, nats: Client, log: LogClient
+) -> None:
+    await command.http.post("/events", json=[event(user_id="alice"), event(user_id="Alice"), event(user_id="123")])
+    async with running_command(settings) as other:
+        await other.http.post("/events", json=event(user_id="alice"))
+    await nats.publish(INBOX, json.dumps(event(user_id="alice")).encode())
+    await nats.request(SUBMIT, json.dumps(event(user_id="alice")).encode(), timeout=10)
+    await until_logged(log, 6)
+    alice, other_case, number, *more = [stored.user_id for stored in await logged_events(log)]
+    assert (set(more), number) == ({alice}, 123)
+    assert alice is not None
+    assert other_case is not None
+    assert max(alice, other_case) < 0
+    assert alice != other_case
+    assert not any(b"lice" in entry.payload for entry in await log_entries(log))
+
+
+async def test_with_another_key_strings_are_refused_and_integers_are_not(
+    command: Command, settings: Settings, log: LogClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "user.key"
+    file.write_text("another key of some forty random characters")
+    async with running_command(settings.model_copy(update={"user_key_file": str(file)})) as other:
+        answer = await other.http.post("/events", json=[event(user_id="alice"), event()])
+    assert answer.json() == IsPartialDict(accepted=1)
+    [refused] = answer.json()["rejected"]
+    assert refused == IsPartialDict(index=0, code="no_user_key", message=IsStr(regex="user_id: the key .*"))
+    assert "alice" not in refused["message"]
+    file.write_bytes((await read_value(log, USERS_BUCKET, "key"))[0])
+    async with running_command(settings.model_copy(update={"user_key_file": str(file)})) as other:
+        assert (await other.http.post("/events", json=event(user_id="alice"))).status_code == 202
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"hello", b'{"event_type":', b"[{}"])

@@ -27,6 +27,7 @@ from contracts.events import (
     readable_id,
 )
 from contracts.upcasting import NO_UPCASTERS
+from contracts.users import UserKey
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = UUID("0199cd9c-5a10-7c3e-9d2b-6a1f0c2b1177")
@@ -117,6 +118,21 @@ def test_a_log_entry_reads_as_the_accepted_event(event_type: str, user_id: int, 
     assert readable_id(payload) == event_id
 
 
+def test_a_user_that_is_a_string_is_identified_and_the_string_is_not_kept() -> None:
+    key = UserKey(b"a secret")
+    event = read_event(with_fields(user_id="alice"), now=NOW, new_id=lambda: ID, identify=key.hash)
+    assert event.user_id == key.hash("alice")
+    assert b"alice" not in encode_event(event)
+    assert refusal(with_fields(user_id="alice")).code == "no_user_key"
+    assert read(with_fields(user_id="-123")).user_id == -123
+
+
+def test_a_string_in_the_log_itself_is_refused() -> None:
+    payload = encode_event(read(SEED)).replace(b":123,", b':"alice",')
+    with pytest.raises(EventRejectedError, match="user_id: expected int"):
+        read_entry(payload, logged_at=NOW, upcasters=NO_UPCASTERS)
+
+
 @pytest.mark.parametrize("raw", [with_fields(user_id=None), SEED.replace(b"123", b"null")])
 def test_an_event_may_be_without_a_user(raw: bytes) -> None:
     stored = encode_event(read(raw))
@@ -158,7 +174,8 @@ def test_the_stored_bytes_are_stable_and_omit_version_1() -> None:
         (with_fields(event_type="\u200b"), "invalid_event_type", "printable"),
         (with_fields(user_id=2**63), "invalid_user_id", "user_id: expected int"),
         (with_fields(user_id=-(2**63) - 1), "invalid_user_id", "user_id: expected int"),
-        (with_fields(user_id="1"), "invalid_user_id", "got str"),
+        (with_fields(user_id=""), "invalid_user_id", "length >= 1"),
+        (with_fields(user_id="é" * 201), "invalid_user_id", "length <= 200"),
         (with_fields(user_id=True), "invalid_user_id", "got bool"),
         (with_fields(created_at="2025-10-10T10:00:00"), "invalid_created_at", "timezone"),
         (with_fields(created_at="yesterday"), "invalid_created_at", "RFC3339"),

@@ -2,15 +2,15 @@
 
 import asyncio
 
-import msgspec
 import pytest
 
 from contracts.errors import ConfigurationError, ConflictError
-from contracts.subjects import ACCESS_STREAM
+from contracts.subjects import ACCESS_BUCKET
 from runtime.access.guard import OPEN_PATHS, Rules
-from runtime.access.keys import SUBJECT, KeyRing, KeyStore, seed_keys
+from runtime.access.keys import KeyRing, KeyStore, seed_keys
 from runtime.access.sessions import Tickets, key_of_session, new_session
 from runtime.access.setup import needs_keys
+from runtime.log.buckets import read_value
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 
@@ -26,9 +26,9 @@ async def test_a_key_is_found_by_its_text_and_stored_as_a_hash(log: LogClient) -
     assert ring.find(read.text) == read.key
     for wrong in ("", write.text[:-1], write.key.hash, "tr_write_"):
         assert ring.find(wrong) is None
-    stored = await log.request(f"$JS.API.DIRECT.GET.{ACCESS_STREAM}", msgspec.json.encode({"last_by_subj": SUBJECT}))
-    assert write.text.encode() not in stored.payload
-    assert write.text.split("_", 3)[3].encode() not in stored.payload
+    stored, _ = await read_value(log, ACCESS_BUCKET, "keys")
+    assert write.text.encode() not in stored
+    assert write.text.split("_", 3)[3].encode() not in stored
 
 
 async def test_a_revoked_key_is_not_found_and_stays_listed(log: LogClient) -> None:

@@ -16,7 +16,7 @@ import asyncpg
 import psutil
 
 from contracts.errors import LogUnavailableError
-from contracts.subjects import ACCESS_STREAM, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM
+from contracts.subjects import ACCESS_STREAM, INBOX_STREAM, LOG_STREAM, REJECTED_STREAM, USERS_STREAM
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_nats
 from runtime.log.errors import JetStreamApiError, StreamMissingError
@@ -176,7 +176,7 @@ async def database_from(server: EmbeddedPostgres, template: str) -> AsyncIterato
 
 
 async def remove_streams(client: LogClient) -> None:
-    for stream in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM, ACCESS_STREAM):
+    for stream in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM, ACCESS_STREAM, USERS_STREAM):
         try:
             await client.api(f"STREAM.DELETE.{stream}")
         except (JetStreamApiError, StreamMissingError):
