@@ -60,7 +60,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
     event_version: EventVersion = 1
 
 
-class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
+class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An event as a sender writes it. The service fills in ``event_id``, ``created_at`` and ``event_data``."""
 
     event_type: EventType
@@ -124,6 +124,24 @@ def read_event(
     if upcasters is not None:
         upcast(event, upcasters)
     return event
+
+
+def complete_event(raw: bytes, *, now: datetime, new_id: Callable[[], UUID]) -> bytes:
+    """Returns what a sender wrote, validated and with the missing fields; a user that is a string stays one.
+
+    Raises:
+        EventRejectedError: with a code and a reason.
+    """
+    names: list[str] = []
+
+    def keep(name: str) -> int:
+        names.append(name)
+        return 0
+
+    event = read_event(raw, now=now, new_id=new_id, identify=keep)
+    if not names:
+        return encode_event(event)
+    return _encoder.encode(msgspec.structs.asdict(event) | {"user_id": names[0]})
 
 
 def _read_incoming(raw: bytes) -> tuple[IncomingEvent, datetime | None]:

@@ -10,6 +10,7 @@ from query.health import health_routes
 from query.live.routes import live_routes
 from query.live.sending import LiveClients
 from query.page.routes import page_routes
+from query.parameters import Identify
 from query.problems import answer_problems, describe_problems
 from query.projections.routes import projections_routes
 from query.retention.routes import retention_routes
@@ -45,6 +46,7 @@ def make_app(
     pools: Pools,
     log: LogClient,
     clients: LiveClients,
+    identify: Identify,
     registry: CollectorRegistry,
     *,
     stats_timeout: float,
@@ -52,7 +54,8 @@ def make_app(
 ) -> FastAPI:
     """Returns the app.
 
-    ``stats_timeout`` limits the database time of one request, in seconds. The page shows ``command_port``.
+    ``stats_timeout`` limits the database time of one request, in seconds. The page shows ``command_port``; ``identify``
+    returns the id of the user that a string names.
     """
     # FastAPI's default pages load their scripts from a CDN
     app = FastAPI(title="Tailrace query", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
@@ -64,8 +67,8 @@ def make_app(
     app.include_router(stats_routes(pools, log, stats_timeout))
     app.include_router(embed_routes(pools.questions, log, stats_timeout))
     app.include_router(retention_routes(pools.questions, log, stats_timeout))
-    app.include_router(events_routes(pools.questions, log, stats_timeout))
-    app.include_router(projections_routes(pools.questions, log, stats_timeout))
+    app.include_router(events_routes(pools.questions, log, stats_timeout, identify))
+    app.include_router(projections_routes(pools.questions, log, stats_timeout, identify))
     app.include_router(live_routes(clients))
     app.router.routes.extend(docs_routes("Tailrace query"))
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=6)

@@ -1,19 +1,30 @@
 """Parameters that several endpoints share: timestamps and ranges of them, event types, users, cursors."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from contracts.cursors import Cursor
-from contracts.errors import BadCursorError
+from contracts.errors import BadCursorError, UserKeyError
 from contracts.events import EARLIEST, MAX_EVENT_TYPE
 from contracts.patterns import BadPatternError, TypePattern
+from contracts.users import MAX_USER_TEXT, integer_id
+from query.errors import BadParameterError
 
 Bucket = Literal["minute", "hour", "day", "week", "month"]
 MAX_TYPES = 100
+Identify = Callable[[str], int]
+"""Returns the id of the user that a string names; raises UserKeyError."""
 INT64 = 2**63
+EXACT = 2**53 - 1
+"""Integers up to here are exact in JavaScript."""
+USER = (
+    "A signed 64-bit integer; beyond 2^53 a string with its digits, since JavaScript would round a number. Negative "
+    "for a user whose id is a string. Null: an event without a user."
+)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """The end of an open range; the log rejects events that are more than two days ahead."""
 UNKNOWN_FINGERPRINT = "00000000"
@@ -101,6 +112,35 @@ def _check_pattern(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _check_user(user: object) -> object:
+    if isinstance(user, str):
+        number = integer_id(user)
+        if number is not None:
+            return number
+        if 1 <= len(user) <= MAX_USER_TEXT:
+            return user
+    elif user is None or (type(user) is int and -INT64 <= user < INT64):
+        return user
+    raise ValueError(f"expected a 64-bit integer, or a string of 1 to {MAX_USER_TEXT} characters")
+
+
+def user_id_of(user: int | str | None, identify: Identify) -> int | None:
+    """Returns the id of the user that a client named.
+
+    Raises:
+        BadParameterError: it is a string, and the key of user ids is not known.
+    """
+    try:
+        return identify(user) if isinstance(user, str) else user
+    except UserKeyError as error:
+        raise BadParameterError(f"user_id: {error}") from None
+
+
+def shown_user(user: int | str | None) -> int | str | None:
+    """Returns a user id as clients get it: beyond 2^53 a string, since JavaScript would round the number."""
+    return str(user) if isinstance(user, int) and not -EXACT <= user <= EXACT else user
+
+
 Timestamp = Annotated[AwareDatetime, BeforeValidator(parse_timestamp)]
 CursorText = Annotated[str, AfterValidator(_check_cursor)]
 EventTypeFilter = Annotated[
@@ -117,4 +157,8 @@ EventTypeFilter = Annotated[
         "matches one token after the dot, `checkout.>` one or more.",
     ),
 ]
-UserFilter = Annotated[int | None, Field(ge=-INT64, lt=INT64, description="Only events of this user.")]
+UserFilter = Annotated[
+    Annotated[int, Field(ge=-INT64, lt=INT64)] | Annotated[str, Field(min_length=1, max_length=MAX_USER_TEXT)] | None,
+    BeforeValidator(_check_user),
+    Field(description="Only events of this user: an integer, or the string that its sender used."),
+]

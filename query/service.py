@@ -24,6 +24,7 @@ from runtime.postgres import connect_pool
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from runtime.tracing import start_tracing
+from runtime.user_key import UserIds
 
 CONNECTIONS = 8
 TOP_CONNECTIONS = 3
@@ -44,7 +45,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         LogUnavailableError: the log does not answer at the start.
         DatabaseUnavailableError: the database does not answer at the start.
         SchemaError: this program does not support the schema of the database.
-        ConfigurationError: an address is invalid, or the upcasters cannot be loaded.
+        ConfigurationError: an address is invalid, or the upcasters or the file of the key of user ids cannot be loaded.
         ConflictError: another process listens on the port.
     """
     upcasters = load_upcasters(settings)
@@ -53,13 +54,16 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         log = await opened.enter_async_context(_log(settings))
         pools = await _open_pools(opened, settings)
         tail = Tail(log, settings.live_ring, upcasters)
-        clients = LiveClients(log, tail)
+        users = UserIds(settings)
+        await users.refresh(log)
+        clients = LiveClients(log, tail, users.identify)
         opened.callback(tracing.close)
         metrics = QueryMetrics(pools, tail, clients)
         app = make_app(
             pools,
             log,
             clients,
+            users.identify,
             metrics.registry,
             stats_timeout=settings.stats_timeout,
             command_port=_command_port(settings),
@@ -72,7 +76,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             port=settings.query_port,
             rules=RULES,
             log=log,
-            background=[tail.run()],
+            background=[tail.run(), users.watch(log)],
             on_stop=clients.stop,
             stop=stop,
         )

@@ -54,38 +54,46 @@ class UserIds:
     async def refresh(self, client: LogClient) -> None:
         """Compares the key with the fingerprint in the log's metadata; reads it again if they differ.
 
-        Raises:
-            LogUnavailableError: the log does not answer.
+        While the server is away, the last known key stays.
         """
-        wanted = user_key_of(await client.stream_info(LOG_STREAM))
-        if self._key is not None and self._key.fingerprint == wanted:
+        try:
+            wanted = user_key_of(await client.stream_info(LOG_STREAM))
+            if self._key is not None and self._key.fingerprint == wanted:
+                return
+            key = self._from_file or await stored_key(client)
+        except TailraceError as error:
+            if self._key is None:
+                self._refuse(f"the key of user ids can't be read: {error}")
             return
-        key = self._from_file or await stored_key(client)
-        problem = ""
-        if not wanted:
-            problem = "the log names no key of user ids: run `tailrace migrate`"
-        elif key is None:
-            problem = (
-                f"the key of user ids is missing, its fingerprint is {wanted}: restore the bucket {USERS_BUCKET}, or "
-                "name the key's file in TAILRACE_USER_KEY_FILE"
-            )
-        elif key.fingerprint != wanted:
-            problem = (
-                f"the key of user ids has the fingerprint {key.fingerprint}, but the log's ids were made with the key "
-                f"{wanted}: restore that, in the bucket {USERS_BUCKET} or in the file that TAILRACE_USER_KEY_FILE names"
-            )
-        if problem and problem != self._problem:
+        if key is not None and key.fingerprint == wanted:
+            self._key = key
+        else:
+            self._refuse(_mismatch(wanted, key))
+
+    def _refuse(self, problem: str) -> None:
+        if problem != self._problem:
             logger.warning("%s; until then events and questions with a string as user_id are refused", problem)
-        self._key, self._problem = (None if problem else key), problem
+        self._key, self._problem = None, problem
 
     async def watch(self, client: LogClient) -> None:
-        """Refreshes until it is cancelled. While the server is away, the last known key stays."""
+        """Refreshes until it is cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
-            try:
-                await self.refresh(client)
-            except TailraceError as error:
-                logger.debug("the key of user ids could not be read: %s", error)
+            await self.refresh(client)
+
+
+def _mismatch(wanted: str, key: UserKey | None) -> str:
+    if not wanted:
+        return "the log names no key of user ids: run `tailrace migrate`"
+    if key is None:
+        return (
+            f"the key of user ids is missing, its fingerprint is {wanted}: restore the bucket {USERS_BUCKET}, or name "
+            "the key's file in TAILRACE_USER_KEY_FILE"
+        )
+    return (
+        f"the key of user ids has the fingerprint {key.fingerprint}, but the log's ids were made with the key "
+        f"{wanted}: restore that, in the bucket {USERS_BUCKET} or in the file that TAILRACE_USER_KEY_FILE names"
+    )
 
 
 def key_of_file(settings: Settings) -> UserKey | None:

@@ -19,8 +19,8 @@ export interface ClientOptions {
 }
 
 export interface EventOptions {
-  /** An integer; default 0. */
-  userId?: number;
+  /** An integer, or a string of up to 200 characters, of which only a hash is stored; default: no user. */
+  userId?: number | string | null;
   /** A UUID; an event with the id of an earlier one counts once. Default: a new one. */
   eventId?: string;
   /** Default: now. */

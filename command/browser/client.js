@@ -20,7 +20,7 @@ export function createClient({ url, key, linger = 500, maxQueue = 1000, onReject
   let wait = 1000;
   const client = { send, flush, dropped: 0 };
 
-  function send(type, data = {}, { userId = 0, eventId = newId(), createdAt = new Date() } = {}) {
+  function send(type, data = {}, { userId = null, eventId = newId(), createdAt = new Date() } = {}) {
     if (queue.length >= maxQueue) {
       client.dropped += 1;
       return eventId;

@@ -27,7 +27,7 @@ test("requests keep every digit of a user id", () => {
   );
   assert.equal(
     filterMessage(selection),
-    '{"kind":"filter","event_type":["checkout.*","页面"],"user_id":9223372036854775807}',
+    '{"kind":"filter","event_type":["checkout.*","页面"],"user_id":"9223372036854775807"}',
   );
   assert.equal(filterMessage({ types: [], user: null }), '{"kind":"filter","event_type":[],"user_id":null}');
   assert.equal(

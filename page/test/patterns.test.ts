@@ -28,13 +28,11 @@ test("choosing a type twice takes it away again", () => {
   assert.deepEqual(toggled(toggled(["a"], "b"), "b"), ["a"]);
 });
 
-test("user ids are whole numbers of at most 64 bits", () => {
-  for (const good of ["0", "-1", "9223372036854775807", "-9223372036854775808", "007"]) {
+test("user ids are integers or strings of at most 200 characters", () => {
+  for (const good of ["0", "-9223372036854775808", "alice@shop.example", "é".repeat(200)]) {
     assert.equal(userError(good), null, good);
   }
-  for (const bad of ["9223372036854775808", "-9223372036854775809", "1.5", "1e3", "x", "", "١٢"]) {
-    assert.ok(userError(bad), bad);
-  }
+  assert.ok(userError("x".repeat(201)));
 });
 
 test("event types are printable and not longer than the service takes", () => {

@@ -13,6 +13,7 @@ from query.events.log_entries import find_entries
 from query.events.models import EventsQuestion
 from query.events.page_token import PageStart
 from query.events.windows import Wanted, narrow, windows
+from query.parameters import shown_user
 from query.users import types_of_user
 from runtime.log.client import LogClient
 
@@ -21,8 +22,12 @@ MAX_SCANNED = 1_000
 found through the counts."""
 
 
-async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQuestion, timeout: float) -> dict[str, Any]:
-    """Returns a page as ``EventsPage`` describes it; while the log is away its cursors have no fingerprints.
+async def list_events(
+    pool: "asyncpg.Pool", log: LogClient, question: EventsQuestion, user: int | None, timeout: float
+) -> dict[str, Any]:
+    """Returns a page of the events of a user, or of all, as ``EventsPage`` describes it.
+
+    While the log is away, its cursors have no fingerprints.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
@@ -31,7 +36,7 @@ async def list_events(pool: "asyncpg.Pool", log: LogClient, question: EventsQues
     async with snapshot(pool, timeout) as ask:
         position = await ask.position()
         # one extra row shows whether there is a next page
-        rows = await newest(ask, question, position["raw_from"], question.limit + 1)
+        rows = await newest(ask, question, user, position["raw_from"], question.limit + 1)
     shown = rows[: question.limit]
     entries = await find_entries(log, position["epoch"], ((row["seq"], row["event_id"]) for row in shown))
     projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
@@ -53,15 +58,17 @@ def show(row: Any, event_id: Any, cursor: str) -> dict[str, Any]:
         "cursor": cursor,
         "event_id": event_id,
         "event_type": row["event_type"],
-        "user_id": row["user_id"],
+        "user_id": shown_user(row["user_id"]),
         "created_at": row["created_at"],
         "event_data": msgspec.Raw(row["event_data"].encode()),
     }
 
 
-async def newest(ask: Snapshot, question: EventsQuestion, raw_from: datetime | None, count: int) -> list[Any]:
+async def newest(
+    ask: Snapshot, question: EventsQuestion, user: int | None, raw_from: datetime | None, count: int
+) -> list[Any]:
     """Returns the first ``count`` rows of the page; ``raw_from`` is the start of the retained events."""
-    wanted = await _wanted(ask, question)
+    wanted = await _wanted(ask, question, user)
     rows: list[Any] = []
     if wanted.types == []:
         return rows
@@ -85,9 +92,9 @@ async def newest(ask: Snapshot, question: EventsQuestion, raw_from: datetime | N
     return rows
 
 
-async def _wanted(ask: Snapshot, question: EventsQuestion) -> Wanted:
+async def _wanted(ask: Snapshot, question: EventsQuestion, user: int | None) -> Wanted:
     """Returns the requested types that the read model has; with a user, only the types of that user's events."""
     types = await ask.event_types([TypePattern(text) for text in question.event_type])
-    if question.user_id is not None:
-        types = await types_of_user(ask, question.user_id, types)
-    return Wanted(types, question.user_id)
+    if user is not None:
+        types = await types_of_user(ask, user, types)
+    return Wanted(types, user)

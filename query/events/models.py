@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from query.events.page_token import BadTokenError, PageStart
-from query.parameters import EventTypeFilter, Timestamp, UserFilter, closed_range
+from query.parameters import USER, EventTypeFilter, Timestamp, UserFilter, closed_range
 
 LIMIT = 50
 MAX_LIMIT = 500
@@ -87,9 +87,7 @@ class ShownEvent(BaseModel):
     )
     event_id: UUID
     event_type: str
-    user_id: int | None = Field(
-        description="A signed 64-bit integer: digits beyond 2^53 matter. Null: an event without a user."
-    )
+    user_id: int | str | None = Field(description=USER)
     created_at: datetime = Field(description="When it happened, according to its sender (UTC).")
     event_data: dict[str, Any]
 

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from query.events.listing import list_events
 from query.events.lookup import find_event
 from query.events.models import EventsPage, EventsQuestion, FoundEvent
+from query.parameters import Identify, user_id_of
 from query.problems import documented
 from runtime.log.client import LogClient
 
 
-def events_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRouter:
+def events_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float, identify: Identify) -> APIRouter:
     """Returns the two routes; ``timeout`` limits the database time of one request, in seconds."""
     router = APIRouter(tags=["events"])
 
@@ -29,7 +30,7 @@ def events_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRo
         older than the current page appear on a later page. The `cursor` of an event is its position in the log:
         `/ws?from=<cursor>` continues from there. This endpoint also works while the log does not answer.
         """
-        return _json(await list_events(pool, log, question, timeout))
+        return _json(await list_events(pool, log, question, user_id_of(question.user_id, identify), timeout))
 
     @router.get(
         "/events/{event_id}",

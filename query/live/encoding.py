@@ -13,7 +13,7 @@ from contracts.errors import EventRejectedError
 from contracts.events import NO_DATA, Event, read_stored, upcast
 from contracts.upcasting import Upcasters
 from query.live.frames import Item, LoggedEvent
-from query.parameters import cursor_text
+from query.parameters import EXACT, cursor_text, shown_user
 
 _encoder = msgspec.json.Encoder()
 
@@ -24,7 +24,7 @@ def encode_entries(entries: Sequence[LogEntry], gaps: Sequence[Gap], epoch: str,
         return []
     events = decode_plain(entries, upcasters) if entries else []
     items = [
-        _splice(entry, epoch, event) if event and _is_shown_as_stored(event) else encode_entry(entry, epoch, upcasters)
+        _item(entry, epoch, event) if event else encode_entry(entry, epoch, upcasters)
         for entry, event in zip(entries, events, strict=True)
     ]
     if not gaps:
@@ -43,15 +43,25 @@ def encode_entry(entry: LogEntry, epoch: str, upcasters: Upcasters) -> Item:
         event = upcast(stored, upcasters)
     except EventRejectedError as error:
         return Item(cursor, b"", f"the entry is not a valid event: {error.message}", entry.time_ns)
-    if event is stored and _is_shown_as_stored(event):
+    return _item(entry, epoch, event) if event is stored else _encode(entry, epoch, event)
+
+
+def _item(entry: LogEntry, epoch: str, event: Event) -> Item:
+    """Encodes a current event."""
+    user = event.user_id
+    # the stored JSON has every member as clients get it
+    if user is not None and -EXACT <= user <= EXACT and event.event_data is not NO_DATA:
         return _splice(entry, epoch, event)
-    logged = LoggedEvent(cursor_text(cursor), entry.logged_at, *msgspec.structs.astuple(event))
-    return Item(cursor, _encoder.encode(logged), "", entry.time_ns, event.event_type, event.user_id, event.created_at)
+    return _encode(entry, epoch, event)
 
 
-def _is_shown_as_stored(event: Event) -> bool:
-    """Whether the stored JSON has every member that clients get."""
-    return event.user_id is not None and event.event_data is not NO_DATA
+def _encode(entry: LogEntry, epoch: str, event: Event) -> Item:
+    cursor = entry.cursor(epoch)
+    event_id, event_type, user_id, created_at, *rest = msgspec.structs.astuple(event)
+    logged = LoggedEvent(
+        cursor_text(cursor), entry.logged_at, event_id, event_type, shown_user(user_id), created_at, *rest
+    )
+    return Item(cursor, _encoder.encode(logged), "", entry.time_ns, event_type, user_id, created_at)
 
 
 def _splice(entry: LogEntry, epoch: str, event: Event) -> Item:

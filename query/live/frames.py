@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from contracts.cursors import Cursor
-from contracts.events import CreatedAt, EventType, EventVersion, UserId
+from contracts.events import CreatedAt, EventType, EventVersion, UserId, UserText
 from query.live.bounds import LogEnds
 from query.live.requests import MAX_EVENTS, MAX_SPEED, MIN_SPEED, Clock, StreamRequest
-from query.parameters import cursor_text
+from query.parameters import USER, cursor_text, shown_user
 from runtime.websocket_protocol import encode_text
 
 MAX_BYTES = 256 * 1024
@@ -30,6 +30,9 @@ LoggedAt = Annotated[
 ]
 
 
+Digits = Annotated[str, Meta(pattern="^-?[0-9]{16,19}$")]
+
+
 class LoggedEvent(Struct, frozen=True, omit_defaults=True):
     """An entry of the log, in the current shape of its event type."""
 
@@ -37,7 +40,7 @@ class LoggedEvent(Struct, frozen=True, omit_defaults=True):
     logged_at: LoggedAt
     event_id: Annotated[UUID, Meta(description="From the sender. Deduplicate by it: a sender may repeat an event.")]
     event_type: EventType
-    user_id: Annotated[UserId | None, Meta(description="Null: an event without a user.")]
+    user_id: Annotated[UserId | Digits | None, Meta(description=USER)]
     created_at: CreatedAt
     event_data: Annotated[dict[str, Any], Meta(description="Any JSON object, as its sender wrote it.")]
     event_version: EventVersion = 1
@@ -101,7 +104,7 @@ class StateFrame(Struct, frozen=True, tag_field="kind", tag="state"):
     paused: Annotated[bool, Meta(description="Whether no entries follow until `resume` or `seek`.")]
     until: Annotated[str | None, Meta(description="Where the stream ends, as requested; null: nowhere.")]
     event_type: Annotated[list[str], Meta(description="The event types of the stream, as requested; []: all.")]
-    user_id: Annotated[UserId | None, Meta(description="The user of the stream; null: all.")]
+    user_id: Annotated[UserId | UserText | None, Meta(description="The user of the stream, as requested; null: all.")]
     speed: Annotated[
         Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED)] | Literal["max"],
         Meta(description="`max`, or a factor of the original pace."),
@@ -209,7 +212,7 @@ def state_frame(position: Cursor, request: StreamRequest, *, paused: bool) -> Fr
         paused,
         request.until,
         request.event_type,
-        request.user_id,
+        shown_user(request.user_id),
         "max" if request.speed is None else request.speed,
         request.clock,
         request.batch,

@@ -4,8 +4,10 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 
 from contracts.patterns import TypePattern, subject_filters
+from query.errors import BadParameterError
 from query.live.frames import Item
-from query.live.requests import StreamRequest
+from query.live.requests import BadStreamRequestError, StreamRequest
+from query.parameters import Identify, user_id_of
 
 
 class Selection(NamedTuple):
@@ -15,9 +17,17 @@ class Selection(NamedTuple):
     user_id: int | None = None
 
     @classmethod
-    def of(cls, request: StreamRequest) -> Self:
-        """Returns the selection of a request."""
-        return cls(tuple(TypePattern.parse(text) for text in request.event_type), request.user_id)
+    def of(cls, request: StreamRequest, identify: Identify) -> Self:
+        """Returns the selection of a request.
+
+        Raises:
+            BadStreamRequestError: the user is a string, and the key of user ids is not known.
+        """
+        try:
+            user = user_id_of(request.user_id, identify)
+        except BadParameterError as error:
+            raise BadStreamRequestError(str(error)) from None
+        return cls(tuple(TypePattern.parse(text) for text in request.event_type), user)
 
     @property
     def selects_all(self) -> bool:

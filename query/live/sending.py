@@ -10,10 +10,12 @@ from typing import Any
 
 from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError
+from contracts.users import no_user_key
 from query.live.frames import Frame, progress_frame
 from query.live.requests import BadStreamRequestError, Message, StreamRequest
 from query.live.stream import Stream
 from query.live.tail import Tail
+from query.parameters import Identify
 from runtime.log.client import LogClient
 from runtime.log.errors import JetStreamApiError
 from runtime.peer import Peer
@@ -80,13 +82,14 @@ class Carrier(ABC):
 class LiveClients:
     """The open streams of this process."""
 
-    def __init__(self, log: LogClient, tail: Tail) -> None:
+    def __init__(self, log: LogClient, tail: Tail, identify: Identify = no_user_key) -> None:
         self.frames = 0
         """Frames sent since the start."""
         self.on_closed: Callable[[int], None] = lambda code: None
         """Receives the close code of each stream; 0 if the client disconnected."""
         self._log = log
         self._tail = tail
+        self._identify = identify
         self._open: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
 
@@ -102,8 +105,12 @@ class LiveClients:
             await asyncio.wait(self._open, timeout=CLOSE_TIMEOUT)
 
     def stream(self, request: StreamRequest) -> Stream:
-        """Returns a stream that is not open yet; ``serve`` closes it."""
-        return Stream(self._log, self._tail, request)
+        """Returns a stream that is not open yet; ``serve`` closes it.
+
+        Raises:
+            BadStreamRequestError: the user is a string, and the key of user ids is not known.
+        """
+        return Stream(self._log, self._tail, request, self._identify)
 
     async def serve(self, carrier: Carrier, stream: Stream, hello: Frame | None = None) -> None:
         """Serves one client until either side closes the connection. Needs its own task.

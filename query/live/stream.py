@@ -13,6 +13,7 @@ from query.live.requests import BadStreamRequestError, Filter, Message, Pause, S
 from query.live.selection import Selection
 from query.live.states import Broken, Live, Paused, Session, State, Verifying
 from query.live.tail import Tail
+from query.parameters import Identify
 from runtime.log.client import LogClient
 
 RETRY_INTERVAL = 0.5
@@ -28,8 +29,10 @@ class Stream:
     transition neither skips nor repeats an entry.
     """
 
-    def __init__(self, log: LogClient, tail: Tail, request: StreamRequest) -> None:
-        self._session = Session(log, tail, request, Selection.of(request))
+    def __init__(self, log: LogClient, tail: Tail, request: StreamRequest, identify: Identify) -> None:
+        """Raises BadStreamRequestError if ``identify`` does not know the user."""
+        self._identify = identify
+        self._session = Session(log, tail, request, Selection.of(request, identify))
         self._state: State = Verifying()
         self._messages: deque[Message] = deque()
         self.send_now: Callable[[Frame], bool] = lambda frame: False
@@ -122,7 +125,7 @@ class Stream:
         elif isinstance(message, Filter):
             changes = {"event_type": message.event_type, "user_id": message.user_id}
             session.request = session.request.model_copy(update=changes)
-            session.selection = Selection.of(session.request)
+            session.selection = Selection.of(session.request, self._identify)
             await self._enter(Paused(Verifying()) if isinstance(self._state, Paused) else Verifying())
         else:
             if isinstance(message, Pause):

@@ -19,11 +19,11 @@ async def serve_websocket(websocket: WebSocket, clients: LiveClients) -> None:
     await websocket.accept()
     carrier = WebSocketCarrier(websocket)
     try:
-        request = read_request(websocket.query_params.multi_items())
+        stream = clients.stream(read_request(websocket.query_params.multi_items()))
     except BadStreamRequestError as error:
         clients.on_closed(BAD_REQUEST)
         return await carrier.close(BAD_REQUEST, str(error))
-    return await clients.serve(carrier, clients.stream(request))
+    return await clients.serve(carrier, stream)
 
 
 class WebSocketCarrier(Carrier):

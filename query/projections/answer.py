@@ -12,6 +12,7 @@ from migrations.pipeline import measure_lag
 from migrations.projections import DeclaredModel, get_live_projection, list_projections
 from query.database import snapshot
 from query.errors import BadParameterError, QueryError
+from query.parameters import Identify
 from query.projections.cells import read_cells
 from query.projections.models import AsOf, Listed, Projections, Rows, State
 from query.projections.question import RowsQuestion
@@ -85,7 +86,13 @@ def _cursor(position: Any) -> Cursor:
 
 
 async def answer(
-    pool: "asyncpg.Pool", log: LogClient, name: str, question: RowsQuestion, equal: Mapping[str, str], timeout: float
+    pool: "asyncpg.Pool",
+    log: LogClient,
+    name: str,
+    question: RowsQuestion,
+    equal: Mapping[str, str],
+    timeout: float,
+    identify: Identify,
 ) -> Rows:
     """Returns the rows of the live version that fit a question; ``equal`` are columns and texts.
 
@@ -107,9 +114,9 @@ async def answer(
                     raise BadParameterError(
                         f"{parameter[:64]}: unknown parameter; filter a rollup with where={parameter[:64]}:value"
                     )
-                found = await read_cells(ask.connection, model.schema, definition, question)
+                found = await read_cells(ask.connection, model.schema, definition, question, identify)
             else:
-                found = await read_rows(ask.connection, model, question, equal)
+                found = await read_rows(ask.connection, model, question, equal, identify)
     except asyncpg.UndefinedTableError:
         raise await _unknown(pool, name, timeout) from None
     except asyncpg.DataError as error:

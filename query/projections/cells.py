@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from query.parameters import bucket_start
+from query.parameters import Identify, bucket_start, user_id_of
 from query.projections.levels import Part, parts_of
 from query.projections.question import RowsQuestion
-from query.projections.statement import Statement, check_column, one_of, order_by, quoted
+from query.projections.statement import USER_ID, Statement, check_column, one_of, order_by, quoted
 from query.projections.users import Group, read_users
 from tailrace.declared import RollupDefinition, plain
 
@@ -22,7 +22,9 @@ class Found(NamedTuple):
     limit_reached: bool
 
 
-async def read_cells(connection: Any, schema: str, definition: RollupDefinition, question: RowsQuestion) -> Found:
+async def read_cells(
+    connection: Any, schema: str, definition: RollupDefinition, question: RowsQuestion, identify: Identify
+) -> Found:
     """Returns the rows that a question asks for.
 
     Raises:
@@ -30,12 +32,19 @@ async def read_cells(connection: Any, schema: str, definition: RollupDefinition,
         NotKeptError: the range or the bucket needs shorter buckets than are kept.
     """
     parts = parts_of(definition, question)
-    return await _Reading(connection, schema, definition, question, parts).read()
+    where = _wanted(definition, question.where, identify)
+    return await _Reading(connection, schema, definition, question, parts, where).read()
 
 
 class _Reading:
     def __init__(
-        self, connection: Any, schema: str, definition: RollupDefinition, question: RowsQuestion, parts: list[Part]
+        self,
+        connection: Any,
+        schema: str,
+        definition: RollupDefinition,
+        question: RowsQuestion,
+        parts: list[Part],
+        where: dict[str, list[str | None]],
     ) -> None:
         self._connection = connection
         self._schema = schema
@@ -43,7 +52,7 @@ class _Reading:
         self._question = question
         self._parts = parts
         self._by = _kept(definition, question.by)
-        self._where = _wanted(definition, question.where)
+        self._where = where
         # without dimensions nothing is said about their values, so that `other` belongs to the total
         self._keys = [*(["bucket"] if question.bucket else []), *(["other"] if self._by else []), *self._by]
         self._order = order_by(
@@ -163,10 +172,12 @@ def _kept(definition: RollupDefinition, by: list[str] | None) -> list[str]:
     return [name for name in names if name in asked]
 
 
-def _wanted(definition: RollupDefinition, where: list[str]) -> dict[str, list[str | None]]:
+def _wanted(definition: RollupDefinition, where: list[str], identify: Identify) -> dict[str, list[str | None]]:
     found: dict[str, list[str | None]] = {}
     for text in where:
         name, colon, value = text.partition(":")
         check_column("where", name, list(definition.by))
+        if definition.by[name] == USER_ID and colon:
+            value = str(user_id_of(value, identify))
         found.setdefault(name, []).append(value if colon else None)
     return found

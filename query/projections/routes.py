@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from query.errors import BadParameterError
+from query.parameters import Identify
 from query.problems import documented
 from query.projections.answer import answer, list_all
 from query.projections.models import Projections, Rows
@@ -17,7 +18,7 @@ from runtime.log.client import LogClient
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
-def projections_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> APIRouter:
+def projections_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float, identify: Identify) -> APIRouter:
     """Returns the two routes; ``timeout`` limits the database time of one request, in seconds."""
     router = APIRouter(tags=["projections"])
 
@@ -53,7 +54,7 @@ def projections_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> 
                 raise BadParameterError(f"{parameter[:64]}: it is given twice")
             if parameter not in PARAMETERS:
                 equal[parameter] = text
-        return _json(await answer(pool, log, name, question, equal, timeout))
+        return _json(await answer(pool, log, name, question, equal, timeout, identify))
 
     return router
 

@@ -9,12 +9,15 @@ from msgspec import Raw
 
 from migrations.projections import DeclaredModel
 from query.errors import BadParameterError
+from query.parameters import Identify, shown_user, user_id_of
 from query.projections.cells import Found
 from query.projections.question import RowsQuestion
-from query.projections.statement import Statement, check_column, order_by, quoted
+from query.projections.statement import USER_ID, Statement, check_column, order_by, quoted
 
 
-async def read_rows(connection: Any, model: DeclaredModel, question: RowsQuestion, equal: Mapping[str, str]) -> Found:
+async def read_rows(
+    connection: Any, model: DeclaredModel, question: RowsQuestion, equal: Mapping[str, str], identify: Identify
+) -> Found:
     """Returns the rows of a build, those whose columns are ``equal`` to some texts.
 
     Raises:
@@ -35,6 +38,8 @@ async def read_rows(connection: Any, model: DeclaredModel, question: RowsQuestio
     statement = Statement()
     conditions = []
     for column, text in equal.items():
+        if column == USER_ID:
+            text = str(user_id_of(text, identify))
         [identifier] = quoted([check_column(column, column, columns)])
         conditions.append(f"{identifier} = {statement.value(text)}::text::{types[column]}")
     order = [f"{quoted([column])[0]}{' desc' if largest else ''} nulls last" for column, largest in
@@ -45,7 +50,10 @@ async def read_rows(connection: Any, model: DeclaredModel, question: RowsQuestio
         rows = await connection.fetch(query, *statement.values)
     except asyncpg.UndefinedFunctionError as error:
         raise BadParameterError(f"a column cannot be sorted or compared: {error}") from None
-    found = [{column: _shown(value, types[column]) for column, value in zip(columns, row, strict=True)} for row in rows]
+    found = [
+        {column: _shown(column, value, types[column]) for column, value in zip(columns, row, strict=True)}
+        for row in rows
+    ]
     return Found(found[: question.limit], len(found) > question.limit, False)
 
 
@@ -58,7 +66,9 @@ async def _column_types(connection: Any, relation: str) -> dict[str, str]:
     return {row["attname"]: row["type"] for row in rows}
 
 
-def _shown(value: Any, kind: str) -> Any:
+def _shown(column: str, value: Any, kind: str) -> Any:
+    if column == USER_ID and isinstance(value, int):
+        return shown_user(value)
     if kind in ("json", "jsonb") and value is not None:
         return Raw(value.encode())
     # JSON has no such numbers

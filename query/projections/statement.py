@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from query.errors import BadParameterError
 
+USER_ID = "user_id"
+"""The column, and the path of a dimension, whose values are user ids."""
+
 
 class UnknownColumnError(BadParameterError):
     """A parameter names a column that the projection does not have; the message names those that it has."""

@@ -31,7 +31,9 @@ def tail(
     event_type: Annotated[
         list[str] | None, typer.Option("--type", help="Only these types, such as checkout.*", show_default=False)
     ] = None,
-    user: Annotated[int | None, typer.Option(help="Only this user's events.", show_default=False)] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Only this user's events: an integer or a string.", show_default=False)
+    ] = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of the original pace.")] = "max",
     clock: Annotated[str, typer.Option(help="The time that --speed follows: log, or event (created_at).")] = "log",
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Continue with new events.")] = True,

@@ -6,7 +6,7 @@ from typing import Literal
 from uuid import UUID, uuid4
 
 from contracts.errors import EventRejectedError
-from contracts.events import encode_event, read_event
+from contracts.events import complete_event
 from tailrace.importer.exclusions import Exclusions
 from tailrace.importer.logs.combined import parse_combined
 from tailrace.importer.logs.json_lines import parse_json
@@ -54,7 +54,7 @@ def detect(lines: Iterable[bytes]) -> Known:
 
 
 def _parse_ndjson(line: bytes, new_id: Callable[[], UUID]) -> bytes:
-    return encode_event(read_event(line, now=datetime.now(UTC), new_id=new_id))
+    return complete_event(line, now=datetime.now(UTC), new_id=new_id)
 
 
 def _request_parser(

@@ -136,8 +136,8 @@ async def test_schemas_have_required_members_and_bounds(document: dict[str, Any]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["event_data"]["type"] == "object"
     assert schema["properties"]["event_type"]["maxLength"] == 128
-    integer, nothing = schema["properties"]["user_id"]["anyOf"]
-    assert (integer["maximum"], nothing) == (2**63 - 1, {"type": "null"})
+    integer, text, nothing = schema["properties"]["user_id"]["anyOf"]
+    assert (integer["maximum"], text["maxLength"], nothing) == (2**63 - 1, 200, {"type": "null"})
     assert schema["properties"]["event_version"].items() >= {("minimum", 1), ("default", 1)}
 
 

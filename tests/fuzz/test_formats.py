@@ -17,6 +17,7 @@ from contracts.entries import LogEntry
 from contracts.errors import EventRejectedError
 from contracts.events import encode_event, read_event
 from contracts.upcasting import Upcasters
+from contracts.users import UserKey
 from projection.decode import decode
 from tailrace.importer.exclusions import Exclusions
 from tailrace.importer.formats import Known, detect, parser_of
@@ -24,6 +25,7 @@ from tailrace.importer.formats import Known, detect, parser_of
 EXAMPLES = int(os.environ.get("TAILRACE_FUZZ_EXAMPLES", "15")) * 20
 LOGS = Path(__file__).parents[1] / "tailrace" / "data" / "logs"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
+KEY = UserKey(b"a key")
 EXCLUSIONS = Exclusions("address=10.0.0.0/8", "agent=*bot*", "path=/health*")
 
 values = st.recursive(
@@ -89,7 +91,7 @@ def projected(event: bytes) -> Any:
 @settings(max_examples=EXAMPLES)
 def test_what_the_command_service_accepts_is_projected(payload: bytes) -> None:
     try:
-        event = read_event(payload, now=NOW, new_id=new_id, upcasters=Upcasters({}))
+        event = read_event(payload, now=NOW, new_id=new_id, upcasters=Upcasters({}), identify=KEY.hash)
     except EventRejectedError as error:
         check_refusal(error)
         return
@@ -107,7 +109,7 @@ def imported(parse: Callable[[bytes, Callable[[], UUID]], bytes | None], line: b
         return
     if event is not None:
         assert b"\n" not in event
-        projected(encode_event(read_event(event, now=NOW, new_id=new_id)))
+        projected(encode_event(read_event(event, now=NOW, new_id=new_id, identify=KEY.hash)))
 
 
 @pytest.mark.parametrize("format", get_args(Known))

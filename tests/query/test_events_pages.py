@@ -138,7 +138,7 @@ async def test_only_rows_that_may_match_are_read(
     await writer.execute("analyze")
     async with writer.transaction(isolation="repeatable_read", readonly=True):
         asked = EventsQuestion.model_validate(question)
-        assert len(await newest(Snapshot(writer), asked, None, asked.limit + 1)) == found
+        assert len(await newest(Snapshot(writer), asked, question.get("user_id"), None, asked.limit + 1)) == found
         read = await writer.fetchval(
             "select pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid)"
             " from pg_class where oid = 'model_1.analytics_events'::regclass"

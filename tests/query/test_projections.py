@@ -296,7 +296,7 @@ async def check_refusals(shop: Shop) -> None:
         ("few", {"bucket": "hour"}, "422 bucket: few keeps no buckets per hour; possible are day, week, month"),
         ("few", {"from": "2026-03-03T00:00:00Z", "to": "2026-03-02T00:00:00Z"}, "422 'to' must be later than 'from'"),
         ("cart", {"where": "user_id:1"}, "422 where: cart is not a rollup; filter by its columns"),
-        ("cart", {"user_id": "x"}, "422 a value does not fit its column: invalid input syntax for type bigint"),
+        ("cart", {"items": "x"}, "422 a value does not fit its column: invalid input syntax for type bigint"),
         ("sales", {"where": "country:\0"}, "422 a value does not fit its column: invalid byte sequence"),
         ("cart", {"colour": "red"}, "422 colour: 'colour' is not one of user_id, items, since"),
         ("cart", {"user_id": ["1", "2"]}, "422 user_id: it is given twice"),

@@ -52,7 +52,7 @@ async def test_a_log_of_an_earlier_version_gets_one_key_from_several_services(
     await log.api(f"STREAM.DELETE.{USERS_STREAM}", {})
     dry = await ensure_streams(log, settings, dry_run=True)
     assert dry.done == [f"the stream {USERS_STREAM} is created", "the log gets a key of user ids"]
-    with pytest.raises(UserKeyError, match="run `tailrace migrate`"):
+    with pytest.raises(UserKeyError, match="has `tailrace migrate` created it"):
         await alice(log, settings)
     await asyncio.gather(*(ensure_streams(log, settings) for _ in range(5)))
     made = await stored_key(log)

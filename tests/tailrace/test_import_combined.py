@@ -10,14 +10,14 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from dirty_equals import IsInt, IsPartialDict
+from dirty_equals import IsPartialDict
 
 from contracts.errors import EventRejectedError
 from contracts.events import read_event
 from tailrace.importer.batches import batches
 from tailrace.importer.files import open_lines
 from tailrace.importer.logs.combined import parse_combined
-from tailrace.importer.logs.requests import encode_request, user_of
+from tailrace.importer.logs.requests import encode_request
 from tailrace.importer.report import BadLine
 
 ODDITIES = Path(__file__).parent / "data" / "oddities.log"
@@ -48,7 +48,7 @@ def test_a_line_becomes_an_event() -> None:
     assert events[1] == {
         "event_id": events[1]["event_id"],
         "event_type": "http_request",
-        "user_id": IsInt(ge=0, lt=2**63),
+        "user_id": "192.0.2.1",
         "created_at": "2015-05-17T10:05:03Z",
         "event_data": {
             "method": "GET",
@@ -69,8 +69,8 @@ def test_a_line_becomes_an_event() -> None:
 def test_the_oddities_of_real_logs_are_read() -> None:
     events, _ = parse_file(ODDITIES)
     expected = {
-        3: IsPartialDict(user_id=user_of("2001:db8::7"), created_at="2015-05-17T12:00:00+02:00"),
-        4: IsPartialDict(user_id=user_of("client.example.com"), created_at="2015-05-17T10:00:00-07:30")
+        3: IsPartialDict(user_id="2001:db8::7", created_at="2015-05-17T12:00:00+02:00"),
+        4: IsPartialDict(user_id="client.example.com", created_at="2015-05-17T10:00:00-07:30")
         & data(method="HEAD", status=304, bytes=0, agent=None, referrer=None),
         5: data(method="POST", path="/user"),
         6: data(path="/user-with-spaces"),
@@ -117,19 +117,13 @@ def test_identical_lines_are_several_events_with_the_same_ids_each_time() -> Non
     assert {UUID(one).version for one in ids.values()} == {8}
 
 
-def test_no_event_contains_the_clients_address() -> None:
-    events, _ = parse_file(ODDITIES)
-    assert not any(b"192.0.2." in msgspec.json.encode(event) for event in events.values())
-    assert user_of("192.0.2.1") == 7222222834117219336  # must never change: old and new imports have to agree
-
-
 @pytest.mark.parametrize(
     "agent", [b"\x00\x01\x02", b"\xed\xa0\x80", b"\\", b'\\"', bytes(range(0x80, 0x100)), b"\x85\xe2\x80\xa8\r"]
 )
 def test_any_bytes_in_an_agent_keep_the_request(agent: bytes) -> None:
     line = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "' + agent + b'"'
     payload = encode_request(parse_combined(line), uuid4)
-    event = read_event(payload, now=datetime.now(UTC), new_id=uuid4)
+    event = read_event(payload, now=datetime.now(UTC), new_id=uuid4, identify=len)
     assert b"\\u0000" not in bytes(event.event_data)
     assert b"\n" not in payload
     assert b"\r" not in payload

@@ -71,7 +71,7 @@ async def test_selected_events_are_shown_as_lines_or_as_json(settings: Settings,
         assert json.loads(as_json.stdout.splitlines()[0]) == IsPartialDict(kind="gap")
         selected = await run(settings, "--from", "earliest", "--no-follow", "--json", "--type", "order placed")
         assert json.loads(selected.stdout.splitlines()[-1]) == IsPartialDict(
-            event_id=str(long.event_id), user_id=2**63 - 1, logged_at=IsStr(regex=r"20\d\d-.*T.*Z")
+            event_id=str(long.event_id), user_id=str(2**63 - 1), logged_at=IsStr(regex=r"20\d\d-.*T.*Z")
         )
         mine = await run(settings, "--from", "earliest", "--until", "-0s", "--json", "--user", str(2**63 - 1))
         assert seqs_of("\n".join(mine.stdout.splitlines()[1:])) == [21]

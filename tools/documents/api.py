@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from command.service import CommandService
 from contracts.upcasting import NO_UPCASTERS
+from contracts.users import no_user_key
 from query.app import make_app
 from query.database import Pools
 from query.live.asyncapi import asyncapi_document
@@ -41,6 +42,7 @@ def _query_openapi(settings: Settings) -> dict[str, Any]:
         Pools(nothing, nothing, nothing),
         nothing,
         clients,
+        no_user_key,
         metrics.registry,
         stats_timeout=settings.stats_timeout,
         command_port=settings.command_port,

@@ -62,7 +62,7 @@ class _Queueing:
         self,
         event_type: str,
         *,
-        user_id: int,
+        user_id: int | str | None = None,
         data: Mapping[str, Any] | None = None,
         event_id: UUID | str | None = None,
         created_at: datetime | None = None,
@@ -70,7 +70,8 @@ class _Queueing:
     ) -> str:
         """Queues an event, and returns its id without waiting for the network.
 
-        With the ``event_id`` of an earlier call, the event counts once. ``created_at`` is now by default.
+        ``user_id`` is an integer or a string, of which the service stores a hash; None: the event has no user. With the
+        ``event_id`` of an earlier call, the event counts once. ``created_at`` is now by default.
 
         Raises:
             TypeError, ValueError: ``data`` has no JSON form, or ``created_at`` has no time zone.

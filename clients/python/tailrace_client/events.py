@@ -21,7 +21,7 @@ class Rejection:
 
 def encode(
     event_type: str,
-    user_id: int,
+    user_id: int | str | None,
     data: Mapping[str, Any] | None,
     *,
     event_id: UUID | str | None,
@@ -40,10 +40,11 @@ def encode(
     event: dict[str, Any] = {
         "event_id": identity,
         "event_type": event_type,
-        "user_id": user_id,
         "created_at": created_at.isoformat(),
         "event_data": dict(data or {}),
     }
+    if user_id is not None:
+        event["user_id"] = user_id
     if event_version is not None:
         event["event_version"] = event_version
     return identity, json.dumps(event, allow_nan=False, separators=(",", ":")).encode()

@@ -17,8 +17,8 @@ export interface LogEvent {
   logged_at?: string;
   event_id: string;
   event_type: string;
-  /** A 64-bit integer; null: an event without a user. */
-  user_id: Json;
+  /** A 64-bit integer, beyond 2^53 its digits; null: an event without a user. */
+  user_id: number | string | null;
   created_at: string;
   event_data: Json;
   event_version?: number;

@@ -1,4 +1,4 @@
-// JSON that keeps all digits of integers: ids have up to 64 bits, a JavaScript number holds 53.
+// JSON that keeps all digits of the integers in event data, if the browser can: a JavaScript number holds 53 bits.
 
 import type { Json, RawJson } from "./contract.ts";
 
@@ -9,14 +9,12 @@ interface WithSources {
 
 const json = JSON as unknown as WithSources;
 const LONG = /\d{16}/;
-const LONG_USER = /(?<!\\)"user_id":\s*(-?\d{16,})(?=\s*[,}])/g;
 
 /** Parses a response or a frame. */
 export function parseJson<T>(text: string): T {
   // up to 15 digits a number is exact
   if (!LONG.test(text)) return JSON.parse(text) as T;
-  // browsers without source text access get at least user ids as strings
-  return (json.rawJSON ? json.parse(text, exact) : JSON.parse(text.replace(LONG_USER, '"user_id":"$1"'))) as T;
+  return (json.rawJSON ? json.parse(text, exact) : JSON.parse(text)) as T;
 }
 
 function exact(_key: string, value: unknown, context?: { source?: string }): unknown {

@@ -43,9 +43,7 @@ export function seekMessage(from: string | Cursor, pace: Pace): string {
 }
 
 export function filterMessage(selection: Selection): string {
-  // the id is sent as digits: a number would round it
-  const user = selection.user ?? "null";
-  return `{"kind":"filter","event_type":${JSON.stringify(selection.types)},"user_id":${user}}`;
+  return JSON.stringify({ kind: "filter", event_type: selection.types, user_id: selection.user });
 }
 
 export const PAUSE = '{"kind":"pause"}';

@@ -32,8 +32,7 @@ export function FilterForm(): JSX.Element {
     if (error.value !== null) return;
     type.value = "";
     const types = [...new Set([...selection.value.types, ...patterns])];
-    // -0 and 007 are valid, too
-    const id = userText ? BigInt(userText).toString() : null;
+    const id = userText || null;
     if (patterns.length || id !== selection.value.user) stream.select({ types, user: id });
   }
 
@@ -68,7 +67,6 @@ export function FilterForm(): JSX.Element {
           id="filter-user"
           class="filter-user"
           type="text"
-          inputMode="numeric"
           placeholder="User id"
           autocomplete="off"
           value={user.value}

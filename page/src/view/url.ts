@@ -24,7 +24,7 @@ export function readView(search: string): ViewState {
     range: readRange(query.get("from"), query.get("to")) ?? presetById(query.get("range")),
     selection: {
       types: [...new Set(query.getAll("type"))].filter((type) => type && !patternError(type)),
-      user: user !== null && !userError(user) ? user : null,
+      user: user && !userError(user) ? user : null,
     },
     at: readPlace(query.get("at")),
     pace: { speed: readSpeed(query.get("speed")), clock: readClock(query.get("clock")) },

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 from msgspec import Raw
 
-from contracts.events import Event, encode_event, read_event
+from contracts.events import IncomingEvent, complete_event
 from tailrace.importer.logs.clients import agent_of, domain_of, is_asset
 
 EVENT_TYPE = "http_request"
@@ -34,9 +33,10 @@ class Request(NamedTuple):
 def encode_request(request: Request, new_id: Callable[[], UUID]) -> bytes:
     """Returns a request's event as one line of JSON.
 
-    ``event_type`` is ``http_request``; ``user_id`` is derived from the client's address. ``event_data`` has ``method``,
-    ``path``, ``protocol``, ``status``, ``bytes``, ``referrer`` and ``agent``, or null, and ``host`` if the log has it;
-    from these, ``asset`` (a file that pages load), ``browser``, ``bot`` and ``referrer_domain``.
+    ``event_type`` is ``http_request``; ``user_id`` is the client's address, which the command service hashes, and is
+    missing if the log has "-". ``event_data`` has ``method``, ``path``, ``protocol``, ``status``, ``bytes``,
+    ``referrer`` and ``agent``, or null, and ``host`` if the log has it; from these, ``asset`` (a file that pages load),
+    ``browser``, ``bot`` and ``referrer_domain``.
 
     Raises:
         EventRejectedError: with a code and a reason.
@@ -58,24 +58,16 @@ def encode_request(request: Request, new_id: Callable[[], UUID]) -> bytes:
         data["host"] = host
     if no_http is not None:
         data["request"] = no_http
-    event = Event(
-        event_id=new_id(),
+    event = IncomingEvent(
         event_type=EVENT_TYPE,
-        user_id=user_of(address),
-        created_at=at,
+        user_id=None if address in ("", "-") else plain_address(address),
         event_data=Raw(msgspec.json.encode(data)),
+        created_at=at,
+        event_id=new_id(),
     )
-    payload = encode_event(event)
-    read_event(payload, now=datetime.now(UTC), new_id=new_id)
+    payload = msgspec.json.encode(event)
+    complete_event(payload, now=datetime.now(UTC), new_id=new_id)  # validates it
     return payload
-
-
-def user_of(address: str) -> int:
-    """Returns a stable number of 63 bits for a client address; an IPv4 address in IPv6 form has that of the former.
-
-    It hides the address from readers, but not from anyone who tries all addresses.
-    """
-    return int.from_bytes(blake2b(plain_address(address).encode(), digest_size=8).digest(), "big") >> 1
 
 
 def plain_address(address: str) -> str:

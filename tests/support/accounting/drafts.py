@@ -85,7 +85,7 @@ INVALID = {
     "of an unknown version": Kind(_plain, (None, None, None), "click", version=9),
     "refused by the database": Kind(_plain, (None, _plain, _plain), "click", user=UNSTORABLE_USER),
     "without a type": _spoiled(lambda event: _encode({key: event[key] for key in event if key != "event_type"})),
-    "with a text as the user": _spoiled(_with(user_id="x")),
+    "with a boolean as the user": _spoiled(_with(user_id=True)),
     "of the year 2999": _spoiled(_with(created_at="2999-01-01T00:00:00Z")),
     "with an unknown field": _spoiled(_with(colour="red")),
     "truncated": _spoiled(lambda event: _encode(event)[:-2]),
@@ -166,7 +166,11 @@ def naive_reader(release: int) -> Callable[[Data], Data]:
             raise ValueError("an unknown field")
         if not isinstance(event["event_type"], str):
             raise ValueError("not a type")
-        if not isinstance(event.get("user_id"), int | None) or event["created_at"] > "2100":
+        if (
+            event.get("user_id") is True
+            or not isinstance(event.get("user_id"), int | None)
+            or event["created_at"] > "2100"
+        ):
             raise ValueError("not a user, or not a time")
         if event.get("user_id") == UNSTORABLE_USER and release == FIRST:
             raise ValueError("refused by the database")
