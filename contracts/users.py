@@ -10,7 +10,7 @@ _INT64 = 2**63
 
 
 class UserKey:
-    """The key that turns strings into user ids. Whoever has it can find out whether a guessed string is a user."""
+    """The key that turns strings into user ids. With it, a guess of a string can be tested."""
 
     def __init__(self, secret: bytes) -> None:
         """``secret`` is text of any length."""

@@ -42,7 +42,7 @@ class UserIds:
         """Returns the id of a user.
 
         Raises:
-            UserKeyError: the text is no integer, and the log's key is not known.
+            UserKeyError: the text is not an integer, and the log's key is not known.
         """
         number = integer_id(text)
         if number is not None:

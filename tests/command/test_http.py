@@ -133,7 +133,7 @@ async def test_a_duplicate_is_accepted_at_the_position_of_the_first(command: Com
     assert (again.status_code, again.json()["accepted"], again.json()["cursor"]) == (207, 1, item["cursor"])
 
 
-async def test_a_string_is_one_user_at_every_door_and_service_and_only_its_hash_is_stored(
+async def test_a_string_is_one_user_however_it_is_sent_and_only_its_hash_is_stored(
     command: Command, settings: Settings, nats: Client, log: LogClient
 ) -> None:
     await command.http.post("/events", json=[event(user_id="alice"), event(user_id="Alice"), event(user_id="123")])

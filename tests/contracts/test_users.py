@@ -29,7 +29,7 @@ def test_any_other_text_is_hashed_to_a_negative_64_bit_integer(text: str) -> Non
 
 
 @pytest.mark.parametrize("text", ["0123", "+1", "-0", " 1", "1 ", "1.0", "1e3", "٣", "9223372036854775808", "", "-"])
-def test_an_integer_in_another_form_is_no_integer(text: str) -> None:
+def test_an_integer_in_another_form_is_a_string(text: str) -> None:
     assert integer_id(text) is None
     with pytest.raises(UserKeyError):
         no_user_key(text)
