@@ -38,6 +38,11 @@ class UserIds:
         self._key: UserKey | None = None
         self._problem = "the key of user ids has not been read yet"
 
+    @property
+    def problem(self) -> str:
+        """Why strings are refused, as of the last ``refresh``; "" if they are not."""
+        return self._problem if self._key is None else ""
+
     def identify(self, text: str) -> int:
         """Returns the id of a user.
 

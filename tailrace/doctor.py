@@ -11,6 +11,7 @@ from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.settings import Settings, find_misspelt
+from runtime.user_key import UserIds
 from tailrace.status import Status, read_status
 
 MAX_LAG = 60.0
@@ -58,6 +59,8 @@ async def _streams(settings: Settings) -> list[Finding]:
         try:
             reconciled = await ensure_streams(client, settings, dry_run=True)
             inbox = await _inbox(client)
+            users = UserIds(settings)
+            await users.refresh(client)
         finally:
             await client.close()
     except TailraceError as error:
@@ -66,7 +69,10 @@ async def _streams(settings: Settings) -> list[Finding]:
         Finding("problem", "streams", f"pending: {change}; run `tailrace migrate`") for change in reconciled.done
     ]
     findings += [Finding("note", "streams", difference) for difference in reconciled.left]
-    return [*(findings or [Finding("ok", "streams", "as the settings say")]), inbox]
+    findings = findings or [Finding("ok", "streams", "as the settings say")]
+    if users.problem and not reconciled.done:
+        findings.append(Finding("problem", "users", users.problem))
+    return [*findings, inbox]
 
 
 async def _inbox(client: LogClient) -> Finding:

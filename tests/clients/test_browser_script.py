@@ -146,6 +146,8 @@ async def test_the_client_sends_from_node_and_names_rejected_events(settings: Se
         const client = createClient({{ url: "{url}", onRejected: (rejection) => rejections.push(rejection.code) }});
         const eventId = client.send("order", {{ n: 1 }}, {{ userId: 7 }});
         client.send("order", {{ n: 1 }}, {{ userId: 7, eventId }});
+        client.send("order", {{}}, {{ userId: "alice" }});
+        client.send("order");
         client.send("", {{}});
         await client.flush();
         console.log(JSON.stringify({{ eventId, rejections, dropped: client.dropped }}));
@@ -157,7 +159,9 @@ async def test_the_client_sends_from_node_and_names_rejected_events(settings: Se
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed == {"eventId": printed["eventId"], "rejections": ["invalid_event_type"], "dropped": 0}
-    [event] = await logged_events(log)
+    event, alice, nobody = await logged_events(log)
+    assert alice.user_id is not None
+    assert (alice.user_id < 0, nobody.user_id) == (True, None)
     assert (str(event.event_id), event.user_id) == (printed["eventId"], 7)
 
 

@@ -51,6 +51,18 @@ async def test_sent_events_are_in_the_log_after_a_flush(command: str, log: LogCl
     assert client.dropped == 0
 
 
+async def test_a_user_is_an_integer_a_string_or_nobody(command: str, log: LogClient) -> None:
+    with Client(command) as client:
+        for user in (7, "alice", "7", None):
+            client.send("order", user_id=user)
+        client.send("order")
+        assert client.flush(30)
+    seven, alice, *others = [event.user_id for event in await logged_events(log)]
+    assert (seven, others) == (7, [7, None, None])
+    assert alice is not None
+    assert alice < 0
+
+
 async def test_the_async_client_sends_the_same(command: str, log: LogClient) -> None:
     async with AsyncClient(command) as client:
         ids = [client.send("order", user_id=1, data={"n": number}) for number in range(700)]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -53,6 +54,15 @@ async def test_a_consumer_ahead_of_the_inbox_is_a_problem(log: LogClient, inbox:
     assert (await examine(settings))["problem"] == [
         ("inbox", IsStr(regex=r".*is at sequence 49, its stream ends at 0.*start the command service.*"))
     ]
+
+
+async def test_another_key_of_user_ids_is_a_problem(
+    log: LogClient, inbox: None, settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "user.key"
+    file.write_text("another key of some forty random characters")
+    found = await examine(settings, TAILRACE_USER_KEY_FILE=str(file))
+    assert found["problem"] == [("users", IsStr(regex="the key of user ids has the fingerprint .*: restore .*"))]
 
 
 async def test_missing_streams_are_a_problem_and_are_not_created(log: LogClient, settings: Settings) -> None:

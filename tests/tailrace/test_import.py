@@ -20,7 +20,7 @@ from tailrace.endpoints import service_url
 from tailrace.importer.files import STDIN
 from tailrace.importer.importer import import_file
 from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress
-from tests.support.command import serving_command, until_logged
+from tests.support.command import logged_events, serving_command, until_logged
 from tests.support.processes import TailraceProcess, run_to_end, service_environment
 from tests.support.recount import recount_log
 from tests.support.servers import NatsServer
@@ -53,6 +53,18 @@ def write_events(path: Path, count: int, *extra: bytes) -> Path:
     lines = [b'{"event_type":"test","user_id":%d,"event_data":{}}' % number for number in range(count)]
     path.write_bytes(b"\n".join([*lines, *extra]))
     return path
+
+
+async def test_users_of_imported_events_may_be_strings_or_missing(command: str, log: LogClient, tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    users = ('"user_id":"alice",', '"user_id":7,', '"user_id":"7",', '"user_id":null,', "")
+    path.write_text("".join(f'{{{user}"event_type":"x"}}\n' for user in users))
+    for _ in range(2):  # each line has an id of its own
+        assert (await run(path, command, format="ndjson")).bad_lines == []
+    alice, *others = [event.user_id for event in await logged_events(log)]
+    assert others == [7, 7, None, None]
+    assert alice is not None
+    assert alice < 0
 
 
 async def test_every_readable_line_is_in_the_log_and_every_other_is_reported(command: str, log: LogClient) -> None:
