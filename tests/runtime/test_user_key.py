@@ -1,20 +1,25 @@
 """The key of user ids on a real server: made once, found by its fingerprint, and never replaced silently."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from contracts.errors import ConfigurationError, UserKeyError
+from contracts.errors import ConfigurationError, LogUnavailableError, UserKeyError
 from contracts.subjects import LOG_STREAM, USERS_BUCKET, USERS_STREAM
 from migrations.stream_metadata import new_epoch, set_metadata
 from migrations.streams import create_log, ensure_streams
 from migrations.user_key import ensure_user_key
 from runtime.log.buckets import read_value, write_value
 from runtime.log.client import LogClient
+from runtime.log.connect import connect_nats
 from runtime.log.metadata import USER_KEY, user_key_of
 from runtime.settings import Settings
 from runtime.user_key import UserIds, stored_key
+from tailrace.embedded.nats import EmbeddedNats, random_passwords
+from tests.support.servers import running_nats
 
 pytestmark = pytest.mark.writes_no_table
 
@@ -98,6 +103,36 @@ async def test_the_key_may_be_in_a_file(log: LogClient, settings: Settings, tmp_
     await ensure_user_key(log, own)
     assert await alice(log, own) == before
     assert await stored_key(log) is None
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[EmbeddedNats]:
+    """A NATS server with users."""
+    with running_nats(tmp_path / "nats", passwords=random_passwords()) as server:
+        yield server.embedded
+
+
+async def test_only_the_command_and_query_services_may_read_the_key(guarded: EmbeddedNats, settings: Settings) -> None:
+    async with connected(guarded.url) as admin:
+        await ensure_streams(admin, settings)
+        made = await stored_key(admin)
+    for user in ("command", "query", "projection", "producer"):
+        async with connected(guarded.url_of(user)) as client:
+            if user in ("command", "query"):
+                found = await stored_key(client)
+                assert made is not None
+                assert found is not None
+                assert found.fingerprint == made.fingerprint
+            else:
+                with pytest.raises(LogUnavailableError):
+                    await stored_key(client)
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[LogClient]:
+    client = await connect_nats(url, "test")
+    yield client
+    await client.close()
 
 
 async def test_a_new_epoch_keeps_the_key_and_so_does_an_empty_log(log: LogClient, settings: Settings) -> None:
