@@ -169,7 +169,9 @@ async def test_an_event_opens_in_full_and_starts_a_replay(
         await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Enter")
         details = page.get_by_role("dialog", name="sign_up")
-        await expect(details.get_by_role("region", name="The event as JSON")).to_contain_text(f'"user_id": {LARGE_ID}')
+        await expect(details.get_by_role("region", name="The event as JSON")).to_contain_text(
+            f'"user_id": "{LARGE_ID}"'
+        )
         await expect(details).to_contain_text(str(one.event_id))
         await expect(details.get_by_role("link")).to_have_attribute("href", f"/events/{one.event_id}")
         await details.get_by_role("button", name="Replay from here").click()
