@@ -11,6 +11,7 @@ import asyncpg
 from contracts.errors import SchemaError
 from migrations.files import GENERATION, Migration, shared_scope
 from migrations.flavours import Flavour
+from migrations.rollup_sets import RollupTables
 
 State = Literal["building", "ready", "dropping"]
 
@@ -45,6 +46,11 @@ class Model(NamedTuple):
     def search_path(self) -> str:
         """The schemas of its tables and of its ledger."""
         return f"{self.name}, {self.ledger}" if self.ledger else self.name
+
+    @property
+    def pages(self) -> RollupTables:
+        """The tables of the rollup ``pages``."""
+        return RollupTables(self.name, "pages_")
 
     @property
     def is_current(self) -> bool:

@@ -10,6 +10,7 @@ from zlib import crc32
 import asyncpg
 
 from migrations.catalogue import drop_unused_ledger
+from migrations.rollup_sets import RollupTables
 
 WORKER = "projections-catalogue"
 """The name of the worker's connection that holds the locks of all of its projections."""
@@ -42,6 +43,11 @@ class DeclaredModel(NamedTuple):
     def schema(self) -> str:
         """The schema of its tables."""
         return f"projection_{self.number}"
+
+    @property
+    def tables(self) -> RollupTables:
+        """The tables of a ``Rollup``."""
+        return RollupTables(self.schema)
 
     @property
     def projector_lock(self) -> int:

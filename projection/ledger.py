@@ -115,7 +115,9 @@ def claim_ids(*, copied: bool, model: bool = False) -> str:
         batch="select event_id, seq from pg_temp.batch union all " if copied else "",
         model=move[move.index("model as") :] if model else "",
         only_if=" and exists (select from model)" if model else "",
-        columns=", (select raw_from from model), (select revision from model)" if model else "",
+        columns=", (select raw_from from model), (select revision from model), (select keeps_pages from model)"
+        if model
+        else "",
     )
 
 

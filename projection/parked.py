@@ -20,6 +20,7 @@ from migrations.generations import require_current
 from migrations.runner import require_current_schema
 from projection.batch import event_row
 from projection.ledger import Ledger
+from projection.pages import Pages
 from projection.store import BEFORE_RETENTION, CAUSED_BY_DATA, project_rows, projection_sql
 from projection.user_sets import UserSets
 
@@ -118,8 +119,8 @@ class ParkedEvents:
         return None
 
     async def _project(self, parked: ParkedEvent, event: Event) -> str | None:
-        raw_from, revision = await self._connection.fetchrow(
-            "update projection_position set revision = revision + 1 returning raw_from, revision"
+        raw_from, revision, keeps_pages = await self._connection.fetchrow(
+            "update projection_position set revision = revision + 1 returning raw_from, revision, keeps_pages"
         )
         if raw_from is not None and event.created_at < raw_from:
             return BEFORE_RETENTION.format(raw_from)
@@ -144,4 +145,6 @@ class ParkedEvents:
         await sets.refresh(revision)
         users = sets.add([row], ordinals)
         await project_rows(self._connection, self.model.flavour, [row], parked.seq, users)
+        if keeps_pages:
+            await Pages(self._connection, self.model).add([row], ordinals, parked.seq, revision)
         return None

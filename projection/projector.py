@@ -105,13 +105,13 @@ class Projector:
                 if batch is None:
                     await self._store.position()  # the server ends idle sessions, and this one notices a dead server
                     if merge:
-                        await self._store.sets.merge()
+                        await self._store.merge()
                 else:
                     began = time.monotonic()
                     self._limit.check(batch)
                     position = await self._commit(batch, position)
                     if merge:
-                        await self._store.sets.merge()
+                        await self._store.merge()
                     if self._arrived(position):
                         break
                     if self._share < 1:

@@ -16,7 +16,7 @@ from migrations.runner import ensure_candidate
 from migrations.upcasters import load_upcasters
 from projection.maintenance import Maintenance
 from projection.projector import Observer
-from projection.user_sets import UserSets
+from projection.store import Store
 from projection.worker import project
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
@@ -105,7 +105,7 @@ async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool
     """Finishes the model. The projector's lock is free, so `drop-old` may drop the model at any time."""
     try:
         await use_model(connection, model)
-        await UserSets(connection).merge()
+        await Store(connection, model).merge()
         if model.flavour == "timescale":
             await Maintenance(connection, model).refresh()
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):

@@ -16,6 +16,7 @@ from migrations.catalogue import Model
 from migrations.flavours import Flavour
 from projection.batch import Batch, Parked, Row, park_entry
 from projection.ledger import Ledger, claim_ids, claims_of
+from projection.pages import Pages, has_pages
 from projection.user_sets import BatchUsers, UserSets
 from runtime.postgres import read_sql
 
@@ -95,6 +96,7 @@ class Store:
         self.model = model
         self.ledger = Ledger(connection)
         self.sets = UserSets(connection)
+        self.pages = Pages(connection, model)
         self._connection, self._main, self._spare = connection, connection, spare
         self._preparing = asyncio.Lock()
         self._prepared: _Prepared | None = None
@@ -132,13 +134,14 @@ class Store:
             asyncpg.PostgresError: see ``CAUSED_BY_DATA``.
         """
         self.sets.discard()
+        self.pages.begin(expected.seq)
         try:
             if self._prepared is None and (done := await self._commit_at_once(batch, expected)) is not None:
                 return done
             async with AsyncExitStack() as ending:
                 prepared, self._prepared = self._prepared, None
                 self._connection = self._main if prepared is None else prepared.connection
-                self.ledger.connection = self.sets.connection = self._connection
+                self.ledger.connection = self.sets.connection = self.pages.connection = self._connection
                 if prepared is None:
                     await ending.enter_async_context(self._connection.transaction())
                 else:
@@ -150,14 +153,23 @@ class Store:
                 done = await self._project(batch, expected, copied=copied)
         except BaseException:
             self.ledger.forget()
+            self.pages.discard()
             raise
         self.sets.committed(batch.entries[-1].seq)
+        self.pages.committed(batch.entries[-1].seq)
         return done
+
+    async def merge(self) -> None:
+        """Merges the users of recent batches into their sets."""
+        await self.sets.merge()
+        await self.pages.merge()
 
     async def _commit_at_once(self, batch: Batch, expected: Cursor) -> Committed | None:
         """Commits a small batch in one statement. None: nothing changed, since it needs more, or it did not succeed."""
         rows, revision = batch.rows, self.sets.revision_at(expected.seq)
         if revision is None or not 0 < len(rows) == len(batch.entries) < COPY_FROM or batch.gaps(expected.seq):
+            return None
+        if has_pages(rows):
             return None
         if (ordinals := self.ledger.known([row[2] for row in rows])) is None:
             return None
@@ -178,6 +190,7 @@ class Store:
             self.sets.discard()
             return None
         self.sets.committed(last.seq)
+        self.pages.committed(last.seq)
         return Committed(len(rows), 0, 0)
 
     async def _project(self, batch: Batch, expected: Cursor, *, copied: bool) -> Committed:
@@ -203,6 +216,8 @@ class Store:
             else:
                 users = self.sets.add(rows, ordinals)
                 await project_rows(self._connection, self.model.flavour, rows, last.seq, users)
+            if claim["keeps_pages"]:
+                await self.pages.add(rows, ordinals, last.seq, claim["revision"])
         if parked:
             await self._park(parked)
         if gaps := batch.gaps(expected.seq):

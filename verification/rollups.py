@@ -1,62 +1,27 @@
 """Recounts a ``Rollup`` from the log and compares every cell of every level, and every set of users.
 
 The recount shares with the projector how an event is read (``contracts``), the definition, and the format of
-``set_log``. It finds values in the JSON text itself, counts only the shortest buckets with all combinations of a day,
-applies the day's limit afterwards, and derives the longer buckets from the shortest.
+``set_log``.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import asyncpg
-from pyroaring import BitMap
+from pyroaring import BitMap, BitMap64
 
 from contracts.cursors import Cursor
-from contracts.events import Event
-from contracts.patterns import TypePattern
 from contracts.upcasting import NO_UPCASTERS, Upcasters
 from migrations.projections import DeclaredModel
-from migrations.rollup_sets import unpack
+from migrations.rollup_sets import RollupTables, unpack
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
 from tailrace.declared import SECONDS, Level, RollupDefinition, decode_definition
 from verification.receipt import NAMED
 from verification.recount import Entry, Recount, Refused, read_entries
-from verification.rollup_values import number_of, read_data, text_of, value_at
-
-DAY = 86_400
-Dims = tuple[str | None, ...]
-
-
-class Place(NamedTuple):
-    """A cell: its bucket (seconds since 1970), and its dimensions; None is what is beyond the limit."""
-
-    bucket: int
-    dims: Dims | None
-
-
-@dataclass
-class Sum:
-    """What is in one cell."""
-
-    events: int = 0
-    numbers: dict[str, list[Fraction]] = field(default_factory=dict)
-    """Per measure of a number: sum, smallest and largest."""
-    users: set[int] = field(default_factory=set)
-
-    def add(self, other: "Sum") -> None:
-        """Adds another cell."""
-        self.events += other.events
-        self.users |= other.users
-        for name, (total, least, most) in other.numbers.items():
-            if name in self.numbers:
-                before = self.numbers[name]
-                self.numbers[name] = [before[0] + total, min(before[1], least), max(before[2], most)]
-            else:
-                self.numbers[name] = [total, least, most]
+from verification.rollup_count import Place, RollupCount, Sum
 
 
 class RollupReceipt(NamedTuple):
@@ -89,12 +54,12 @@ async def verify_rollup(
     definition = decode_definition(model.definition)
     assert isinstance(definition, RollupDefinition)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        tables = _Tables(connection, model, definition)
+        tables = RollupReader(connection, model.tables, model.ledger, definition)
         position, log_from = await tables.position()
         if not position.epoch:
             return RollupReceipt(model.name, model.version, position, 0, 0, [])
         end = await last_entry_until(client, position.seq, await verify_position(client, position))
-        counted = _Counted(definition)
+        counted = RollupCount(definition)
         refused = Refused(await tables.parked(), frozenset(), None)
         start = Cursor(position.epoch, log_from - 1)
 
@@ -108,15 +73,21 @@ async def verify_rollup(
             for entry in first:
                 assert entry.event is not None
                 counted.add(entry.event)
-        differences: list[str] = []
-        cells = 0
-        for level in definition.every:
-            expected = counted.cells(level)
-            cells += len(expected)
-            differences += _named([text async for text in tables.differing_cells(level, expected)], f"cells_{level}")
-        if any(measure.kind == "users" for measure in definition.measures.values()):
-            differences += await tables.differing_users(counted)
+        cells, differences = await compare_rollup(tables, counted)
         return RollupReceipt(model.name, model.version, position, counted.events, cells, differences)
+
+
+async def compare_rollup(tables: "RollupReader", counted: RollupCount) -> tuple[int, list[str]]:
+    """Returns how many cells the log asks for, and a sentence for each that differs."""
+    differences: list[str] = []
+    cells = 0
+    for level in counted.definition.every:
+        expected = counted.cells(level)
+        cells += len(expected)
+        differences += _named([text async for text in tables.differing_cells(level, expected)], f"cells_{level}")
+    if counted.has_users:
+        differences += await tables.differing_users(counted)
+    return cells, differences
 
 
 def _named(found: list[str], what: str) -> list[str]:
@@ -124,62 +95,26 @@ def _named(found: list[str], what: str) -> list[str]:
     return found if more <= 0 else [*found[:NAMED], f"{what}: {more:,} more cells differ"]
 
 
-class _Counted:
-    def __init__(self, definition: RollupDefinition) -> None:
-        self.events = 0
-        self._definition = definition
-        self._patterns = [TypePattern(text) for text in definition.events]
-        self._seconds = SECONDS[definition.every[0]]
-        self._finest: dict[tuple[int, Dims], Sum] = {}
-        self._combinations: dict[int, dict[Dims, None]] = {}
-        self._numbers = {name: one.path for name, one in definition.measures.items() if one.path}
-        self._users = any(measure.kind == "users" for measure in definition.measures.values())
+class RollupReader:
+    """The tables of a rollup, through a connection in a REPEATABLE READ transaction, and the schema of its ledger."""
 
-    def add(self, event: Event) -> None:
-        """Counts an event if the rollup reads its type."""
-        if not any(pattern.matches(event.event_type) for pattern in self._patterns):
-            return
-        self.events += 1
-        data = read_data(event)
-        dims = tuple(text_of(value_at(event, data, path)) for path in self._definition.by.values())
-        second = int(event.created_at.timestamp())
-        self._combinations.setdefault(second // DAY, {}).setdefault(dims)
-        one = Sum(1)
-        for name, path in self._numbers.items():
-            number = number_of(value_at(event, data, path))
-            if number is not None:
-                one.numbers[name] = [number, number, number]
-        if self._users and event.user_id is not None:
-            one.users.add(event.user_id)
-        self._finest.setdefault((second // self._seconds * self._seconds, dims), Sum()).add(one)
-
-    def cells(self, level: Level) -> dict[Place, Sum]:
-        """Returns the cells of a level; a day's combinations beyond its limit are added up."""
-        limit = self._definition.limit
-        admitted = {day: set(list(dims)[:limit]) for day, dims in self._combinations.items()}
-        found: dict[Place, Sum] = {}
-        for (bucket, dims), one in self._finest.items():
-            shown = dims if dims in admitted[bucket // DAY] else None
-            found.setdefault(Place(bucket // SECONDS[level] * SECONDS[level], shown), Sum()).add(one)
-        return found
-
-
-class _Tables:
-    def __init__(self, connection: "asyncpg.Connection", model: DeclaredModel, definition: RollupDefinition) -> None:
+    def __init__(
+        self, connection: "asyncpg.Connection", tables: RollupTables, ledger: str, definition: RollupDefinition
+    ) -> None:
         self._connection = connection
-        self._schema = model.schema
-        self._ledger = model.ledger
+        self._tables = tables
+        self._ledger = ledger
         self._definition = definition
         self._dims = "".join(f', "{name}"' for name in definition.by)
 
     async def position(self) -> tuple[Cursor, int]:
-        row = await self._connection.fetchrow(
-            f"select epoch, seq, fingerprint, log_from from {self._schema}.projection_position"
-        )
+        """Returns up to where the log is counted, and the first sequence that is."""
+        row = await self._connection.fetchrow(f"select epoch, seq, fingerprint, log_from from {self._tables.position}")
         return Cursor(row["epoch"], row["seq"], row["fingerprint"]), row["log_from"]
 
     async def parked(self) -> frozenset[int]:
-        rows = await self._connection.fetch(f"select seq from {self._schema}.parked_events")
+        """Returns the sequences that are parked."""
+        rows = await self._connection.fetch(f"select seq from {self._tables.schema}.parked_events")
         return frozenset(row["seq"] for row in rows)
 
     async def other_entries(self, entries: list[Entry]) -> dict[int, int | None]:
@@ -198,7 +133,7 @@ class _Tables:
         """Yields a sentence for each cell that is not what the log says; empties ``expected``."""
         measures = [name for name, measure in self._definition.measures.items() if measure.kind != "users"]
         columns = "".join(f', "{name}"' for name in measures)
-        query = f"select bucket, other{self._dims}{columns} from {self._schema}.cells_{level}"
+        query = f"select bucket, other{self._dims}{columns} from {self._tables.cells(level)}"
         async for row in self._connection.cursor(query, prefetch=5_000):
             place = self._place(row)
             wanted = expected.pop(place, None)
@@ -214,10 +149,10 @@ class _Tables:
         for place in expected:
             yield f"{self._at(level, place)}: it is missing"
 
-    async def differing_users(self, counted: _Counted) -> list[str]:
+    async def differing_users(self, counted: RollupCount) -> list[str]:
         """Returns a sentence for each set of users that is not what the log says."""
-        ordinals = dict(await self._connection.fetch(f"select user_id, ordinal from {self._ledger}.users"))
-        users = {ordinal: user for user, ordinal in ordinals.items()}
+        query = f"select ordinal, user_id from {self._ledger}.users"
+        users = dict(await self._connection.fetch(query))
         found: list[str] = []
         for level in self._kept():
             stored = {place: members async for place, members in self._sets(level, found)}
@@ -230,10 +165,7 @@ class _Tables:
                 [
                     f"{self._at(level, place)}: {difference}"
                     for place in expected.keys() | stored.keys()
-                    for difference in _compare(
-                        expected.get(place, set()),
-                        {users.get(one, f"of ordinal {one}") for one in stored.get(place, ())},
-                    )
+                    for difference in _compare(expected.get(place, BitMap64()), stored.get(place, BitMap()), users)
                 ],
                 f"members per {level}",
             )
@@ -244,7 +176,7 @@ class _Tables:
         return [level for level in self._definition.every if any(self._definition.keeps(name, level) for name in users)]
 
     async def _sets(self, level: Level, differences: list[str]) -> Any:
-        query = f"select bucket, other, users, members{self._dims} from {self._schema}.members where level = $1"
+        query = f"select bucket, other, users, members{self._dims} from {self._tables.members} where level = $1"
         async for row in self._connection.cursor(query, level, prefetch=1_000):
             place, members = self._place(row), BitMap.deserialize(row["members"])
             if row["users"] != len(members):
@@ -252,7 +184,7 @@ class _Tables:
             yield place, members
 
     async def _recent(self) -> list[Any]:
-        rows = await self._connection.fetch(f"select cells from {self._schema}.set_log")
+        rows = await self._connection.fetch(f"select cells from {self._tables.set_log}")
         return [cell for row in rows for cell in unpack(row["cells"])]
 
     def _place(self, row: Any) -> Place:
@@ -286,8 +218,15 @@ def _value(kind: str, name: str, one: Sum) -> Fraction | None:
     return numbers[("sum", "min", "max").index(kind)]
 
 
-def _compare(expected: set[int], stored: set[Any]) -> Iterator[str]:
+def _compare(expected: BitMap64, members: BitMap, users: dict[int, int]) -> Iterator[str]:
+    stored = BitMap64([users[one] % 2**64 for one in members if one in users])
     if missing := expected - stored:
-        yield f"user {min(missing)} is missing"
+        yield f"user {_signed(missing[0])} is missing"
     elif extra := stored - expected:
-        yield f"user {min(map(str, extra))} is there, but not in the log"
+        yield f"user {_signed(extra[0])} is there, but not in the log"
+    elif unknown := [one for one in members if one not in users]:
+        yield f"user of ordinal {unknown[0]} is there, but not in the log"
+
+
+def _signed(user: int) -> int:
+    return user if user < 2**63 else user - 2**64

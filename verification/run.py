@@ -16,10 +16,13 @@ from migrations.generations import current_model
 from migrations.runner import require_current_schema
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
+from tailrace.declared import PAGES
 from verification.derived import compare_derived
 from verification.digests import ROWS, Cell, Digests, add_to, every_relation
 from verification.receipt import NAMED, Receipt
 from verification.recount import Entry, Recount, Refused, read_entries
+from verification.rollup_count import RollupCount
+from verification.rollups import compare_rollup
 from verification.tables import Late, Tables
 from verification.user_recount import UserRecount
 from verification.users import compare_users, read_users
@@ -146,8 +149,9 @@ class _Verification:
         )
         users = UserRecount(await read_users(self._tables))
         recount, logged, kept = Recount(), every_relation(), every_relation()
+        pages = RollupCount(PAGES) if await self._tables.keeps_pages() else None
         with receipt.naming("event_ids", "ids") as name:
-            await self._hash_log(recount, users, logged, name)
+            await self._hash_log(recount, users, pages, logged, name)
         async for found in self._tables.hash_all(receipt.late_hours):
             add_to(kept, found)
         receipt.count(recount, logged, kept)
@@ -164,10 +168,17 @@ class _Verification:
         receipt.users = of_types.get("", 0)
         await compare_derived(self._tables, receipt, of_types)
         await compare_users(self._tables, receipt, users)
+        if pages is not None:
+            receipt.differences += (await compare_rollup(self._tables.pages(), pages))[1]
         return receipt
 
     async def _hash_log(
-        self, recount: Recount, users: UserRecount, logged: dict[str, Digests], name: Callable[[str], None]
+        self,
+        recount: Recount,
+        users: UserRecount,
+        pages: RollupCount | None,
+        logged: dict[str, Digests],
+        name: Callable[[str], None],
     ) -> None:
         """Reads and decodes the next entries while the database hashes those before."""
         hashing: asyncio.Task[None] | None = None
@@ -188,6 +199,10 @@ class _Verification:
             }
             counted, corrected = recount.count(entries, claimed, on_wrong)
             users.add(entry.event for entry in counted if entry.event)
+            if pages is not None:
+                for entry in counted:
+                    if entry.event is not None:
+                        pages.add(entry.event)
             if corrected:
                 add_to(logged, await self._tables.hash_entries(corrected, late, trust=True))
 

@@ -13,8 +13,10 @@ from contracts.entries import Gap, merge_gaps
 from migrations.catalogue import Model
 from migrations.user_sets import ALL, QUARTER
 from runtime.postgres import read_sql
+from tailrace.declared import PAGES
 from verification.digests import LEVELS, Cell
 from verification.recount import Entry
+from verification.rollups import RollupReader
 
 _SETTLED = {"minute": "hour", "hour": "hour", "day": "day"}
 """What is left out of a rollup for an hour whose late events are on their way."""
@@ -35,6 +37,15 @@ class Tables:
 
     def __init__(self, connection: "asyncpg.Connection", model: Model) -> None:
         self._connection = connection
+        self._model = model
+
+    async def keeps_pages(self) -> bool:
+        """Whether the model has the rollup ``pages``."""
+        return bool(await self._connection.fetchval("select keeps_pages from projection_position"))
+
+    def pages(self) -> RollupReader:
+        """Returns what reads the rollup ``pages``."""
+        return RollupReader(self._connection, self._model.pages, self._model.ledger, PAGES)
 
     async def position(self) -> tuple[Cursor | None, int]:
         """Up to where the model has seen the log (None: nothing), and the first sequence it counts from."""

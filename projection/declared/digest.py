@@ -51,12 +51,12 @@ async def _digest_users(connection: "asyncpg.Connection", model: DeclaredModel) 
     """Digests the users of every cell, those that are not merged yet included."""
     waiting: dict[tuple[str, int, bytes], BitMap] = {}
     levels = users_levels_of(model)
-    for row in await connection.fetch(f"select cells from {model.schema}.set_log"):
+    for row in await connection.fetch(f"select cells from {model.tables.set_log}"):
         for cell in unpack(row["cells"]):
             for one in [UserSet.of(level, cell) for level in levels]:
                 waiting.setdefault((one.level, one.bucket, one.key), BitMap()).update(cell.users)
     total, cells = 0, 0
-    query = f"select level, extract(epoch from bucket)::bigint, key, members from {model.schema}.members"
+    query = f"select level, extract(epoch from bucket)::bigint, key, members from {model.tables.members}"
     async for level, bucket, key, members in connection.cursor(query):
         cells += 1
         total += _hash(level, bucket, key, BitMap.deserialize(members) | waiting.pop((level, bucket, key), BitMap()))

@@ -11,7 +11,8 @@ from migrations.projections import DeclaredModel
 from projection.batch import Parked, park_entry
 from projection.declared import watchdog
 from projection.declared.batch import Selection
-from projection.declared.tables import TYPES, quoted
+from projection.declared.columns import quoted
+from projection.declared.tables import TYPES
 from projection.declared.watchdog import CodeTimeoutError, time_limit
 from tailrace.declared import Event, EvolveError, Evolver, FoldDefinition
 

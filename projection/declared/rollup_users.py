@@ -4,18 +4,16 @@ A batch touches many cells, and a day's bitmaps are large: rewriting them in eve
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import NamedTuple, Self
 
 import asyncpg
-import msgspec
 from pyroaring import BitMap
 
 from migrations.projections import DeclaredModel
-from migrations.rollup_sets import Dims, SetCell, pack, unpack
-from projection.declared.tables import quoted, users_levels
+from migrations.rollup_sets import Dims, PackedCell, RollupTables, SetCell, pack, set_key, unite
+from projection.declared.columns import quoted, users_levels
 from projection.user_sets import IDLE_EVENTS, MERGE_EVENTS, MERGE_INTERVAL
 from tailrace.declared import SECONDS, Level, RollupDefinition, Tally, decode_definition
 
@@ -35,8 +33,8 @@ class UserSet(NamedTuple):
 
     @property
     def key(self) -> bytes:
-        """Names (other, dims): unique indexes over nulls can't be joined with."""
-        return blake2b(msgspec.msgpack.encode([self.other, self.dims]), digest_size=16).digest()
+        """Names (other, dims)."""
+        return set_key(self.other, self.dims)
 
 
 def users_levels_of(model: DeclaredModel) -> list[Level]:
@@ -49,8 +47,8 @@ def users_levels_of(model: DeclaredModel) -> list[Level]:
 class RollupUsers:
     """The sets of users of one rollup."""
 
-    def __init__(self, model: DeclaredModel, definition: RollupDefinition) -> None:
-        self._schema = model.schema
+    def __init__(self, tables: RollupTables, definition: RollupDefinition) -> None:
+        self._tables = tables
         self._levels = users_levels(definition)
         self._finest = self._levels[0]
         self._nobody: Dims = (None,) * len(definition.by)
@@ -63,7 +61,7 @@ class RollupUsers:
         dims = quoted(definition.by)
         numbers = range(7, 7 + len(dims))
         self._write = (
-            f"insert into {self._schema}.members ({', '.join(['level, bucket, key, other, users, members', *dims])})"
+            f"insert into {self._tables.members} ({', '.join(['level, bucket, key, other, users, members', *dims])})"
             " select * from unnest($1::text[], $2::timestamptz[], $3::bytea[], $4::boolean[], $5::bigint[], $6::bytea[]"
             f"{''.join(f', ${number}::text[]' for number in numbers)})"
             " on conflict (level, bucket, key) do update set users = excluded.users, members = excluded.members"
@@ -71,28 +69,30 @@ class RollupUsers:
         self._waiting: int | None = None  # unknown
         self._merged_at = time.monotonic()
 
-    async def add(self, connection: "asyncpg.Connection", seq: int, tally: Tally, ordinals: Mapping[int, int]) -> None:
-        """Appends the users of a batch; call it in its transaction."""
-        cells, events = [], 0
+    def cells_of(self, tally: Tally, ordinals: Mapping[int, int]) -> list[PackedCell]:
+        """Returns the users of a tally, of the finest level that keeps users."""
+        cells: list[PackedCell] = []
         for key, values in tally.cells.items():
             if key.level == self._finest:
                 found = values[self._index]
                 assert isinstance(found, set)
-                events += len(found)
                 dims = self._nobody if key.dimensions is None else key.dimensions
-                cells.append(
-                    SetCell(key.bucket, key.dimensions is None, dims, BitMap([ordinals[one] for one in found]))
-                )
+                cells.append((key.bucket, key.dimensions is None, dims, [ordinals[one] for one in found]))
+        return cells
+
+    async def add(self, connection: "asyncpg.Connection", seq: int, cells: Sequence[PackedCell]) -> None:
+        """Appends the users of a batch; call it in its transaction."""
         if cells:
+            events = sum(len(users) for *_, users in cells)
             await connection.execute(
-                f"insert into {self._schema}.set_log (seq, events, cells) values ($1, $2, $3)", seq, events, pack(cells)
+                f"insert into {self._tables.set_log} (seq, events, cells) values ($1, $2, $3)", seq, events, pack(cells)
             )
             self._waiting = None if self._waiting is None else self._waiting + events
 
     async def merge_if_due(self, connection: "asyncpg.Connection", *, idle: bool) -> None:
         """Merges the users of recent batches if there are enough, or if they have waited long enough."""
         if self._waiting is None:
-            query = f"select coalesce(sum(events), 0)::bigint from {self._schema}.set_log"
+            query = f"select coalesce(sum(events), 0)::bigint from {self._tables.set_log}"
             self._waiting = int(await connection.fetchval(query))
         overdue = time.monotonic() - self._merged_at >= MERGE_INTERVAL
         if self._waiting >= (IDLE_EVENTS if idle else MERGE_EVENTS) or (overdue and self._waiting):
@@ -102,15 +102,14 @@ class RollupUsers:
         """Merges the users of recent batches into the sets."""
         self._waiting = None
         async with connection.transaction():
-            seq = await connection.fetchval(f"select seq from {self._schema}.projection_position for update")
-            logged = await connection.fetch(f"delete from {self._schema}.set_log returning cells")
+            await connection.execute(f"select from {self._tables.position} for update")
+            logged = await connection.fetch(f"delete from {self._tables.set_log} returning cells")
             sets: dict[UserSet, BitMap] = {}
-            for row in logged:
-                for cell in unpack(row["cells"]):
-                    for level in self._levels:
-                        sets.setdefault(UserSet.of(level, cell), BitMap()).update(cell.users)
+            for cell in unite(row["cells"] for row in logged):
+                for level in self._levels:
+                    one = UserSet.of(level, cell)
+                    sets[one] = sets[one] | cell.users if one in sets else cell.users
             await self._write_sets(connection, sets)
-            await connection.execute(f"update {self._schema}.projection_position set sets_seq = $1", seq)
         self._waiting, self._merged_at = 0, time.monotonic()
 
     async def _write_sets(self, connection: "asyncpg.Connection", sets: dict[UserSet, BitMap]) -> None:
@@ -122,7 +121,7 @@ class RollupUsers:
         keys = [key for _, _, key, _ in cells]
         known = await connection.fetch(
             "select number, members from unnest($1::text[], $2::timestamptz[], $3::bytea[])"
-            f" with ordinality as wanted (level, bucket, key, number) join {self._schema}.members"
+            f" with ordinality as wanted (level, bucket, key, number) join {self._tables.members}"
             " using (level, bucket, key)",
             levels,
             buckets,

@@ -1,4 +1,4 @@
--- Every projection has its position and the entries that it could not apply. sets_seq: up to where members has the users.
+-- Every projection has its position and the entries that it could not apply.
 create table projection_position (
     the_only boolean primary key default true check (the_only),
     epoch text not null default '',
@@ -6,8 +6,7 @@ create table projection_position (
     fingerprint text not null default '',
     logged_at timestamptz,
     revision bigint not null default 0,
-    log_from bigint not null default 1,
-    sets_seq bigint not null default 0
+    log_from bigint not null default 1
 );
 insert into projection_position default values;
 create table parked_events (

@@ -21,6 +21,7 @@ from tailrace.declared.events import Event, decode_event_data
 from tailrace.declared.evolver import Evolver
 from tailrace.declared.fold import Fold, Key
 from tailrace.declared.measures import Count, Max, Min, Sum, Users
+from tailrace.declared.pages import PAGES
 from tailrace.declared.patterns import matcher
 from tailrace.declared.projection import Projection
 from tailrace.declared.rollup import Rollup
@@ -29,6 +30,7 @@ from tailrace.declared.tally import CellKey, Reading, Tally, merge, reader
 from tailrace.declared.values import plain
 
 __all__ = [
+    "PAGES",
     "SECONDS",
     "CellKey",
     "Column",

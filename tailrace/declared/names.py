@@ -28,6 +28,9 @@ BUILT_IN = frozenset(
         "pipeline_samples",
         "users_by_type",
         "pages",
+        "pages_cells_day",
+        "pages_members",
+        "pages_set_log",
         "projections",
     ]
 )

@@ -64,7 +64,7 @@ class Tally:
     def add(self, reading: Reading, user_id: int | None, created_at: datetime) -> None:
         """Counts one event; without a user it adds nobody to ``Users``."""
         second = int(created_at.timestamp() // 1)
-        dimensions = self._admit(second // DAY, reading.dimensions)
+        dimensions = self.admit(second // DAY, reading.dimensions)
         for level, seconds, kept in self._levels:
             key = CellKey(level, second - second % seconds, dimensions)
             cell = self.cells.get(key)
@@ -72,7 +72,8 @@ class Tally:
                 cell = self.cells[key] = self._empty(kept)
             self._count(cell, reading.numbers, user_id)
 
-    def _admit(self, day: int, dimensions: Dimensions) -> Dimensions | None:
+    def admit(self, day: int, dimensions: Dimensions) -> Dimensions | None:
+        """Returns the dimensions as which the next event of a UTC day counts: None is ``other``."""
         admitted = self.admitted.setdefault(day, set())
         if dimensions not in admitted:
             if len(admitted) >= self.definition.limit:

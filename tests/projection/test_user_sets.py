@@ -55,6 +55,7 @@ async def test_merged_and_recent_users_together_are_those_of_the_log(
     await merge_user_sets(settings.dsn)
     assert (await verify(log, connection)).differences == []
     assert await connection.fetchval("select count(*) from set_log") == 0
+    assert await connection.fetchval("select count(*) from pages_set_log") == 0
 
 
 async def test_hours_and_days_have_their_distinct_users_in_sql(
@@ -108,7 +109,7 @@ async def test_a_projector_that_another_one_replaced_merges_without_its_stale_se
         batch = decode(entries[first : first + 20], NO_UPCASTERS)
         await stores[turn % 2].commit(batch, position)
         position = batch.position(position.epoch)
-        await stores[turn // 2 % 2].sets.merge()
+        await stores[turn // 2 % 2].merge()
         stores[turn % 2] = Store((connection, other)[turn % 2], MODEL) if turn == 3 else stores[turn % 2]
     await connection.execute("reset search_path")
     assert (await verify(log, connection)).differences == []

@@ -148,7 +148,7 @@ async def merge_sets(connection: "asyncpg.Connection", name: str) -> None:
     model = await live(connection, name)
     definition = decode_definition(model.definition)
     assert isinstance(definition, RollupDefinition)
-    await RollupUsers(model, definition).merge(connection)
+    await RollupUsers(model.tables, definition).merge(connection)
 
 
 def first_of_each(events: Iterable[Event]) -> list[Event]:

@@ -14,7 +14,7 @@ from projection import service, worker
 from projection.cutover import Verify
 from projection.replay import replay
 from projection.service import serve
-from projection.user_sets import UserSets
+from projection.store import Store
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.processes import fork
@@ -108,7 +108,8 @@ async def merge_user_sets(dsn: str) -> None:
     """Merges the users of recent batches into the live model's sets, which the projector does from time to time."""
     connection = await asyncpg.connect(dsn)
     try:
-        await use_model(connection, await get_live_model(connection))
-        await UserSets(connection).merge()
+        model = await get_live_model(connection)
+        await use_model(connection, model)
+        await Store(connection, model).merge()
     finally:
         await connection.close()

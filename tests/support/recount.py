@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from pyroaring import BitMap
 
+from migrations.rollup_sets import unpack
 from runtime.log.client import LogClient
 
 
@@ -23,17 +25,25 @@ class Recount:
     by_hour: Counter[tuple[datetime, str]] = field(default_factory=Counter)
     by_day: Counter[tuple[datetime, str]] = field(default_factory=Counter)
     all_time: dict[str, tuple[int, int]] = field(default_factory=dict)
+    pages: dict[tuple[datetime, str, str | None], tuple[int, set[int | None]]] = field(default_factory=dict)
+    """Events and visitors per day, type and path."""
 
     def count(self) -> "Recount":
         users: dict[str, set[int | None]] = {"": set()}
         events: Counter[str] = Counter()
-        for kind, user, at, _, _ in self.rows.values():
+        visits: dict[tuple[datetime, str, str | None], list[int | None]] = {}
+        for kind, user, at, data, _ in self.rows.values():
+            if kind in ("page_view", "http_request"):
+                path = data.get("path")
+                assert path is None or isinstance(path, str), "this recount knows only texts"
+                visits.setdefault((at.replace(hour=0, minute=0, second=0, microsecond=0), kind, path), []).append(user)
             self.by_minute[at.replace(second=0, microsecond=0), kind] += 1
             self.by_hour[at.replace(minute=0, second=0, microsecond=0), kind] += 1
             self.by_day[at.replace(hour=0, minute=0, second=0, microsecond=0), kind] += 1
             for scope in ("", kind):
                 events[scope] += 1
                 users.setdefault(scope, set()).update({user} - {None})
+        self.pages = {place: (len(visitors), set(visitors) - {None}) for place, visitors in visits.items()}
         self.all_time = {scope: (events[scope], len(users[scope])) for scope in events}
         return self
 
@@ -94,4 +104,15 @@ async def read_model(connection: "asyncpg.Connection") -> Recount:
             counter[row["bucket"], row["event_type"]] = row["events"]
     for row in await connection.fetch("select event_type, events, users from all_time"):
         found.all_time[row["event_type"]] = (row["events"], row["users"])
+    users = {row["ordinal"]: row["user_id"] for row in await connection.fetch("select ordinal, user_id from users")}
+    for row in await connection.fetch("select bucket, path, event_type, events from pages_cells_day"):
+        found.pages[row["bucket"], row["event_type"], row["path"]] = (row["events"], set())
+    for row in await connection.fetch("select bucket, path, event_type, members from pages_members"):
+        visitors = found.pages[row["bucket"], row["event_type"], row["path"]][1]
+        visitors.update(users[one] for one in BitMap.deserialize(row["members"]))
+    for row in await connection.fetch("select cells from pages_set_log"):
+        for bucket, _, (path, kind), members in unpack(row["cells"]):
+            assert kind is not None
+            visitors = found.pages[datetime.fromtimestamp(bucket, UTC), kind, path][1]
+            visitors.update(users[one] for one in members)
     return found

@@ -91,7 +91,7 @@ async def test_a_rollup_agrees_with_its_recount_before_and_after_its_users_are_m
     assert await connection.fetchval("select bool_or(other) from sales")
     definition = decode_definition(projected.definition)
     assert isinstance(definition, RollupDefinition)
-    await RollupUsers(projected, definition).merge(connection)
+    await RollupUsers(projected.tables, definition).merge(connection)
     assert (await verified(log, connection, projected)).differences == []
 
 

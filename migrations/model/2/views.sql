@@ -1,7 +1,7 @@
 -- Stable names in public for readers, over the model and the ledger that search_path names. The position comes first: a
 -- cutover locks it first too, so no reader sees an old position with new rows.
 create or replace view public.projection_position as
-    select epoch, seq, fingerprint, logged_at, revision, log_from, raw_from, settled_seq, sets_seq
+    select epoch, seq, fingerprint, logged_at, revision, log_from, raw_from, settled_seq, sets_seq, keeps_pages
     from projection_position;
 create or replace view public.analytics_events as
     select event_id, event_type, user_id, created_at, event_data, seq from analytics_events;
@@ -26,3 +26,15 @@ create or replace view public.late_ranges as select hour, events from late_range
 create or replace view public.log_gaps as select first_seq, last_seq, noted_at from log_gaps;
 create or replace view public.parked_events as
     select seq, event_id, code, reason, payload, logged_at, parked_at from parked_events;
+-- the rollup `pages` as its readers need it: counts, sets of visitors, and visitors of recent batches
+create or replace view public.pages_cells_day as select bucket, other, path, event_type, events from pages_cells_day;
+create or replace view public.pages_members as
+    select level, bucket, key, other, path, event_type, users, members from pages_members;
+create or replace view public.pages_set_log as select cells from pages_set_log;
+-- The same for people; visitors of the last minute may be missing. By expressions, since null is not equal to null.
+create or replace view public.pages as
+    select cell.bucket, cell.path, cell.event_type, cell.other, cell.events, coalesce(sets.users, 0) as visitors
+    from pages_cells_day as cell left join pages_members as sets
+        on sets.bucket = cell.bucket and sets.other = cell.other
+        and coalesce(sets.path, '') = coalesce(cell.path, '') and (sets.path is null) = (cell.path is null)
+        and coalesce(sets.event_type, '') = coalesce(cell.event_type, '');
