@@ -43,11 +43,14 @@ class Snapshot:
         self.connection = connection
         self.stale = False
         """Whether the live model is of the previous generation: frozen until its successor is shown."""
+        self.keeps_pages = False
+        """Whether the live model has the rollup ``pages``: those made before it have not."""
 
     async def position(self) -> Any:
         """Returns the row of ``position.sql``; comes before every other query about the analytics model."""
         position = await self.row("position")
         self.stale = position["generation"] != GENERATION
+        self.keeps_pages = position["keeps_pages"]
         return position
 
     async def rows(self, name: str, *arguments: object) -> list[Any]:

@@ -42,7 +42,8 @@ test("long ranges start on the hour, so that counts of whole hours answer them",
     /from=2026-11-20T10:00:00.000Z&to=2026-11-20T11:00:00.000Z.*compare=previous/,
   );
   assert.match(mainRequest(question, true, true, now), /users=series/);
-  assert.match(pathsRequest(question, now), /users=false&top=event_data.path/);
+  assert.match(pathsRequest(question, now), /from=2026-11-17T00%3A00%3A00.000Z&tz=.*users=false&top=event_data.path/);
+  assert.match(pathsRequest({ ...question, range: presetById("24h") as Range }, now), /from=2026-11-23.*&to=-0s/);
 });
 
 test("a series has every bucket of its range and marks the incomplete ones", () => {

@@ -3,14 +3,15 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import asyncpg
 
 from contracts.cursors import Cursor
 from migrations.pipeline import measure_lag
 from migrations.projections import DeclaredModel, get_live_projection, list_projections
-from query.database import snapshot
+from migrations.rollup_sets import RollupTables
+from query.database import Snapshot, snapshot
 from query.errors import BadParameterError, QueryError
 from query.parameters import Identify
 from query.projections.cells import read_cells
@@ -20,7 +21,7 @@ from query.projections.rows import read_rows
 from query.waiting import wait_until_projected
 from runtime.log.client import LogClient
 from runtime.postgres import DatabaseUnavailableError
-from tailrace.declared import FoldDefinition, RollupDefinition, decode_definition
+from tailrace.declared import PAGES, Definition, FoldDefinition, RollupDefinition, decode_definition
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
@@ -38,20 +39,20 @@ async def list_all(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> Proj
     Raises:
         DatabaseUnavailableError, QueryTimeoutError: the database does not answer in time.
     """
-    models, positions = await _read_all(pool, timeout)
-    lags = await asyncio.gather(*(measure_lag(log, position) for position in positions))
+    found = await _read_all(pool, timeout)
+    lags = await asyncio.gather(*(measure_lag(log, _cursor(one.position)) for one in found))
     listed: list[Listed] = []
-    for model, position, lag in zip(models, positions, lags, strict=True):
-        definition = decode_definition(model.definition)
+    for (model, definition, _, row), lag in zip(found, lags, strict=True):
+        position = _cursor(row)
         rollup = definition if isinstance(definition, RollupDefinition) else None
         fold = definition if isinstance(definition, FoldDefinition) else None
         listed.append(
             {
-                "name": model.name,
-                "kind": model.kind,
-                "version": model.version,
-                "state": cast("State", model.status),
-                "error": model.error,
+                "name": definition.name,
+                "kind": model.kind if model else "rollup",
+                "version": definition.version,
+                "state": cast("State", model.status) if model else "live",
+                "error": model.error if model else None,
                 "cursor": str(position) if position.epoch else None,
                 "lag_events": lag.events,
                 "lag_seconds": lag.seconds,
@@ -64,21 +65,35 @@ async def list_all(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> Proj
     return {"projections": sorted(listed, key=lambda one: (one["name"], one["version"]))}
 
 
-async def _read_all(pool: "asyncpg.Pool", timeout: float) -> tuple[list[DeclaredModel], list[Cursor]]:
+class _Found(NamedTuple):
+    """A build of a projection (None: ``pages``, which is built in), and its tables if it is a ``Rollup``."""
+
+    model: DeclaredModel | None
+    definition: Definition
+    tables: RollupTables
+    position: Any
+
+
+async def _read_all(pool: "asyncpg.Pool", timeout: float) -> list[_Found]:
     for _ in range(3):
         try:
             async with snapshot(pool, timeout) as ask:
-                models = await list_projections(ask.connection)
-                return models, [_cursor(await _position(ask.connection, model)) for model in models]
+                found = [await _declared(ask, model) for model in await list_projections(ask.connection)]
+                position = await ask.position()
+                return [*found, _pages(position)] if ask.keeps_pages else found
         except asyncpg.UndefinedTableError:
             continue  # one was dropped meanwhile
     raise DatabaseUnavailableError("projections are being dropped")
 
 
-async def _position(connection: Any, model: DeclaredModel) -> Any:
-    return await connection.fetchrow(
-        f"select epoch, seq, fingerprint, revision from {model.schema}.projection_position"
-    )
+def _pages(position: Any) -> _Found:
+    return _Found(None, PAGES, RollupTables("public", "pages_"), position)
+
+
+async def _declared(ask: Snapshot, model: DeclaredModel) -> _Found:
+    query = f"select epoch, seq, fingerprint, revision from {model.tables.position}"
+    position = await ask.connection.fetchrow(query)
+    return _Found(model, decode_definition(model.definition), model.tables, position)
 
 
 def _cursor(position: Any) -> Cursor:
@@ -105,17 +120,16 @@ async def answer(
     if question.min_cursor is not None:
         await wait_until_projected(lambda: _read_position(pool, name, timeout), Cursor.parse(question.min_cursor))
     try:
-        async with snapshot(pool, timeout, _checked(name)) as ask:
-            model = await _live(ask.connection, name)
-            position = await _position(ask.connection, model)
-            definition = decode_definition(model.definition)
+        async with snapshot(pool, timeout, _view(name)) as ask:
+            model, definition, tables, position = await _live(ask, name)
             if isinstance(definition, RollupDefinition):
                 for parameter in equal:
                     raise BadParameterError(
                         f"{parameter[:64]}: unknown parameter; filter a rollup with where={parameter[:64]}:value"
                     )
-                found = await read_cells(ask.connection, model.schema, definition, question, identify)
+                found = await read_cells(ask.connection, tables, definition, question, identify)
             else:
+                assert model is not None
                 found = await read_rows(ask.connection, model, question, equal, identify)
     except asyncpg.UndefinedTableError:
         raise await _unknown(pool, name, timeout) from None
@@ -131,7 +145,7 @@ async def answer(
     }
     return {
         "name": name,
-        "version": model.version,
+        "version": definition.version,
         "rows": found.rows,
         "more": found.more,
         "limit_reached": found.limit_reached,
@@ -141,23 +155,31 @@ async def answer(
 
 async def _read_position(pool: "asyncpg.Pool", name: str, timeout: float) -> Any:
     try:
-        async with snapshot(pool, timeout, _checked(name)) as ask:
-            return await _position(ask.connection, await _live(ask.connection, name))
+        async with snapshot(pool, timeout, _view(name)) as ask:
+            return (await _live(ask, name)).position
     except asyncpg.UndefinedTableError:
         raise await _unknown(pool, name, timeout) from None
 
 
-def _checked(name: str) -> str:
+def _view(name: str) -> str:
+    """Returns the view that a cutover of a projection replaces first."""
     if not _NAME.fullmatch(name):
         raise NoSuchProjectionError(f"{name[:64]!r} is not the name of a projection: GET /projections lists them")
-    return name
+    return "projection_position" if name == PAGES.name else name
 
 
-async def _live(connection: Any, name: str) -> DeclaredModel:
-    model = await get_live_projection(connection, name)
+async def _live(ask: Snapshot, name: str) -> _Found:
+    if name == PAGES.name:
+        position = await ask.position()
+        if not ask.keeps_pages:
+            raise NoSuchProjectionError(
+                "the read model was built by a version without pages: `tailrace replay`, then `tailrace cutover`"
+            )
+        return _pages(position)
+    model = await get_live_projection(ask.connection, name)
     if model is None:
         raise NoSuchProjectionError(f"{name!r} is not a projection: GET /projections lists them")
-    return model
+    return await _declared(ask, model)
 
 
 async def _unknown(pool: "asyncpg.Pool", name: str, timeout: float) -> NoSuchProjectionError:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from migrations.rollup_sets import RollupTables
 from query.parameters import Identify, bucket_start, user_id_of
 from query.projections.levels import Part, parts_of
 from query.projections.question import RowsQuestion
@@ -23,7 +24,7 @@ class Found(NamedTuple):
 
 
 async def read_cells(
-    connection: Any, schema: str, definition: RollupDefinition, question: RowsQuestion, identify: Identify
+    connection: Any, tables: RollupTables, definition: RollupDefinition, question: RowsQuestion, identify: Identify
 ) -> Found:
     """Returns the rows that a question asks for.
 
@@ -33,21 +34,21 @@ async def read_cells(
     """
     parts = parts_of(definition, question)
     where = _wanted(definition, question.where, identify)
-    return await _Reading(connection, schema, definition, question, parts, where).read()
+    return await _Reading(connection, tables, definition, question, parts, where).read()
 
 
 class _Reading:
     def __init__(
         self,
         connection: Any,
-        schema: str,
+        tables: RollupTables,
         definition: RollupDefinition,
         question: RowsQuestion,
         parts: list[Part],
         where: dict[str, list[str | None]],
     ) -> None:
         self._connection = connection
-        self._schema = schema
+        self._tables = tables
         self._definition = definition
         self._question = question
         self._parts = parts
@@ -101,7 +102,7 @@ class _Reading:
         stored = [name for name, measure in self._definition.measures.items() if measure.kind != "users"]
         columns = ", ".join(["bucket", "other", *quoted([*self._definition.by, *stored])])
         parts = [
-            f"select {columns} from {self._schema}.cells_{part.level}"
+            f"select {columns} from {self._tables.cells(part.level)}"
             f" where bucket >= {statement.value(part.start)} and bucket < {statement.value(part.end)}"
             for part in self._parts
         ]
@@ -130,7 +131,7 @@ class _Reading:
         shown = {name: list({group[self._keys.index(name)] for group in groups or ()}) for name in self._by}
         values = self._where if groups is None else {**self._where, **shown}
         sets = await read_users(
-            self._connection, self._schema, list(self._definition.by), self._parts, values, group_of
+            self._connection, self._tables, list(self._definition.by), self._parts, values, group_of
         )
         return {group: len(users) for group, users in sets.items()}
 

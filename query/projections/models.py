@@ -86,7 +86,7 @@ State = Literal["live", "building", "ready", "failed", "orphaned", "dropping"]
 
 
 class Listed(TypedDict):
-    """A version of a projection that the database has."""
+    """A version of a projection that the database has; `pages` is built in."""
 
     name: str
     kind: Literal["rollup", "fold", "sql"]

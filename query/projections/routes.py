@@ -24,12 +24,12 @@ def projections_routes(pool: "asyncpg.Pool", log: LogClient, timeout: float, ide
 
     @router.get(
         "/projections",
-        summary="The projections of your own",
+        summary="The projections",
         response_model=Projections,
         responses=documented(503, 504),
     )
     async def projections() -> Response:
-        """Returns each version of each declared projection: what it is, its state, and its position."""
+        """Returns `pages`, which is built in, and each version of each declared projection, with their positions."""
         return _json(await list_all(pool, log, timeout))
 
     @router.get(

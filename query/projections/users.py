@@ -7,7 +7,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from migrations.rollup_sets import unpack
+from migrations.rollup_sets import RollupTables, unpack
 from query.projections.levels import Part
 from query.projections.statement import Statement, one_of, quoted
 
@@ -17,7 +17,7 @@ Group = tuple[Any, ...]
 
 async def read_users(
     connection: Any,
-    schema: str,
+    tables: RollupTables,
     dimensions: Sequence[str],
     parts: Sequence[Part],
     values: Mapping[str, Sequence[str | None]],
@@ -36,9 +36,9 @@ async def read_users(
     )
     columns = ", ".join(["bucket", "other", "members", *quoted(dimensions)])
     condition = " and ".join([f"({ranges})", *one_of(statement, values)])
-    query = f"select {columns} from {schema}.members where {condition}"
+    query = f"select {columns} from {tables.members} where {condition}"
     stored = await connection.fetch(query, *statement.values)
-    recent = await connection.fetch(f"select cells from {schema}.set_log")
+    recent = await connection.fetch(f"select cells from {tables.set_log}")
     # in a thread: many recent batches would hold up other requests
     return await asyncio.to_thread(_merge, stored, recent, parts, group_of)
 

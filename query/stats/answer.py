@@ -10,18 +10,14 @@ from contracts.cursors import Cursor
 from migrations.pipeline import measure_lag
 from query.buckets import Buckets, fitting_buckets, named_buckets
 from query.database import Snapshot, snapshot
-from query.errors import BadParameterError
 from query.parameters import Bucket, Range, bucket_start, closed_range
-from query.stats.counting import Counts, count_all_time, count_range, count_series, count_values, series_points
+from query.stats.counting import Counts, count_all_time, count_range, count_series, series_points
 from query.stats.etag import make_etag, matches_etag
 from query.stats.models import OtherPoint, Previous, SeriesPoint, Stats, Top
-from query.stats.question import StatsQuestion
+from query.stats.question import NoLongerKeptError, StatsQuestion
+from query.stats.top import count_top
 from query.users import Intervals, cover_ranges
 from runtime.log.client import LogClient
-
-
-class NoLongerKeptError(BadParameterError):
-    """Retention dropped the single events of that time: request whole hours, or a later time."""
 
 
 class Answer(NamedTuple):
@@ -112,10 +108,6 @@ def _check_kept(question: StatsQuestion, raw_from: datetime | None) -> None:
                 f"{name}: before {raw_from:%Y-%m-%d} only counts of whole hours are kept, and {time.isoformat()} is "
                 "within an hour"
             )
-    if question.top is not None and (question.start is None or question.start < raw_from):
-        raise NoLongerKeptError(
-            f"top: single events are kept from {raw_from:%Y-%m-%d}: request a 'from' that is not earlier"
-        )
 
 
 async def _count(ask: Snapshot, question: StatsQuestion, raw_from: datetime | None) -> _Counted:
@@ -140,7 +132,7 @@ async def _count(ask: Snapshot, question: StatsQuestion, raw_from: datetime | No
     of_series = users if question.users == "series" else None
     points, others = series_points(series, labels, of_series)
     per_bucket = [of_series.by_bucket.get((number, ""), 0) for number in range(len(labels))] if of_series else None
-    top = await count_values(ask, whole, types, question.top, question.top_limit) if question.top else None
+    top = await count_top(ask, question, types, raw_from)
     previous = await _count_previous(ask, question, types, counts.named)
     return _Counted(bucket, labels, points, others, per_bucket, counts, top, previous)
 

@@ -1,25 +1,15 @@
-"""Counts in a snapshot: a series, a range, all time, and the values of a property."""
+"""Counts in a snapshot: a series, a range, and all time."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from contracts.events import EARLIEST
 from query.buckets import Buckets
 from query.database import Snapshot
-from query.errors import QueryTimeoutError
-from query.parameters import Range, bucket_start
-from query.stats.models import OtherPoint, OtherTotals, SeriesPoint, Top, TopValue, Totals, TypeTotals
+from query.parameters import Range
+from query.stats.models import OtherPoint, OtherTotals, SeriesPoint, Totals, TypeTotals
 from query.stats.ranges import segments
 from query.users import MAX_TYPES, OTHER, Intervals, UserCounts, count_users, count_users_of_all_time
-
-MAX_TOP_EVENTS = 1_000_000
-"""Events of which the values of a property are counted; each costs about 1.5 µs of the database."""
-TOP_TIMEOUT = 5.0
-"""Seconds that counting them may take."""
 
 
 class Series(NamedTuple):
@@ -151,35 +141,3 @@ async def count_all_time(ask: Snapshot, types: list[str] | None, limit: int, *, 
         for one in others:
             del users_of[one]
     return Counts(events, users_of if users else None, users_per_type=users, others=len(others))
-
-
-async def count_values(ask: Snapshot, whole: Range, types: list[str] | None, name: str, limit: int) -> Top:
-    """Counts the values of the property ``event_data.<key>.<key>`` in a range, of its newest events if it has many.
-
-    Raises:
-        QueryTimeoutError: the time limit was reached.
-    """
-    first_hour = bucket_start(whole.start, "hour")
-    start = (await ask.row("top_start", first_hour, whole.end, MAX_TOP_EVENTS))["start"]
-    is_partial = start is not None and start > whole.start
-    counted = whole._replace(start=start) if is_partial else whole
-    try:
-        async with asyncio.timeout(TOP_TIMEOUT):
-            rows = await ask.rows("top", name.split(".")[1:], *counted, types, limit)
-    except TimeoutError:
-        raise QueryTimeoutError(f"top: counting took more than {TOP_TIMEOUT:g} s: request a shorter range") from None
-    rest = {row["kind"]: row["events"] for row in rows if row["kind"] != "value"}
-    # a value stays the database's JSON text, so its numbers keep all digits
-    values = [
-        TopValue(value=msgspec.Raw(row["value"].encode()), events=row["events"])
-        for row in rows
-        if row["kind"] == "value"
-    ]
-    return Top(
-        property=name,
-        partial=is_partial,
-        counted_from=counted.start if counted.start > EARLIEST else None,
-        values=values,
-        other=rest["other"],
-        missing=rest["missing"],
-    )

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import (
     Annotated,
     Any,  # pydantic needs this one below Python 3.12
+    Literal,
 )
 
 from pydantic import ConfigDict, Field, WithJsonSchema, with_config
@@ -87,12 +88,26 @@ class TopValue(TypedDict):
         Any, Field(description="A string, a number, true, false or null. The string `1` differs from the number 1.")
     ]
     events: int
+    users: Annotated[int | None, Field(description="Distinct users of these events; null if `source` is `events`.")]
 
 
 class Top(TypedDict):
     """The values of a property. `values`, `other` and `missing` add up to the counted events."""
 
     property: Annotated[str, Field(description="As requested.")]
+    source: Annotated[
+        Literal["pages", "events"],
+        Field(
+            description="`pages`: the built-in projection, in which a number is text, text is cut at 256 bytes, and "
+            "null, objects and arrays are `missing`. `events`: single events."
+        ),
+    ]
+    event_types: Annotated[
+        list[str] | None,
+        Field(
+            description="The types that were counted, for `event_data.path` without `event_type`; null: as requested."
+        ),
+    ]
     partial: Annotated[bool, Field(description="Whether only the newest 1,000,000 or fewer events were counted.")]
     counted_from: Annotated[
         datetime | None, Field(description="The start of the counted events; null: from the first event.")
@@ -153,34 +168,36 @@ class AsOf(TypedDict):
 
 
 EXAMPLE: Any = {
-    "from": "2026-03-28T23:00:00Z",
-    "to": "2026-03-29T22:00:00Z",
+    "from": "2026-03-29T00:00:00Z",
+    "to": "2026-03-30T00:00:00Z",
     "bucket": "day",
-    "buckets": ["2026-03-29T00:00:00+01:00"],
-    "tz": "Europe/Berlin",
+    "buckets": ["2026-03-29T00:00:00Z"],
+    "tz": "UTC",
     "totals": {"events": 3, "users": 2},
     "by_type": [
         {"event_type": "click", "events": 1, "users": 1},
         {"event_type": "page_view", "events": 2, "users": 2},
     ],
     "series": [
-        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "click", "events": 1, "users": 1},
-        {"bucket": "2026-03-29T00:00:00+01:00", "event_type": "page_view", "events": 2, "users": 2},
+        {"bucket": "2026-03-29T00:00:00Z", "event_type": "click", "events": 1, "users": 1},
+        {"bucket": "2026-03-29T00:00:00Z", "event_type": "page_view", "events": 2, "users": 2},
     ],
     "other_types": None,
     "users_per_bucket": [2],
     "users_per_type": True,
     "top": {
         "property": "event_data.path",
+        "source": "pages",
+        "event_types": ["page_view"],
         "partial": False,
-        "counted_from": "2026-03-28T23:00:00Z",
-        "values": [{"value": "/home", "events": 2}],
+        "counted_from": "2026-03-29T00:00:00Z",
+        "values": [{"value": "/home", "events": 2, "users": 2}],
         "other": 0,
-        "missing": 1,
+        "missing": 0,
     },
     "previous": {
-        "from": "2026-03-27T23:00:00Z",
-        "to": "2026-03-28T23:00:00Z",
+        "from": "2026-03-28T00:00:00Z",
+        "to": "2026-03-29T00:00:00Z",
         "totals": {"events": 1, "users": 1},
         "by_type": [{"event_type": "page_view", "events": 1, "users": 1}],
         "other_types": None,
@@ -194,7 +211,7 @@ EXAMPLE: Any = {
         "stale": False,
     },
 }
-"""The answer to ``tz=Europe/Berlin&users=series&top=event_data.path&compare=previous`` and a day of 23 hours."""
+"""The answer to ``users=series&top=event_data.path&compare=previous`` and a day."""
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [EXAMPLE]}))

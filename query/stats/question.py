@@ -8,11 +8,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from contracts.events import MAX_DEPTH
 from contracts.patterns import TypePattern
 from query.buckets import range_before
+from query.errors import BadParameterError
 from query.parameters import Bucket, CursorText, EventTypeFilter, Range, Timestamp, parse_timestamp
 from query.zones import check_zone, read_zone
 
 MAX_PROPERTY = 512
 """Characters of a property's path."""
+
+
+class NoLongerKeptError(BadParameterError):
+    """Retention dropped the single events of that time: request whole hours, or a later time."""
 
 
 def _property(text: str) -> str:
@@ -68,7 +73,9 @@ class StatsQuestion(BaseModel):
         None,
         description="Counts the values of a property: `event_data.` and its name, with dots into nested objects and an "
         "index (from 0) into arrays. A name that contains a dot is not supported. Counts the "
-        "newest 1,000,000 events of the range; `top.partial` says if it has more.",
+        "newest 1,000,000 events of the range; `top.partial` says if it has more. `event_data.path` is counted, with "
+        "visitors, by the built-in projection `pages` if the range is of whole UTC days: without `event_type` only of "
+        "`page_view` and `http_request`, if there are such events.",
         examples=["event_data.path"],
     )
     top_limit: int = Field(10, ge=1, le=100, description="Maximum number of values, most frequent first.")

@@ -133,6 +133,7 @@ def numbers(answers: Answers) -> Answers:
     for answer in kept:
         if answer.get("top"):
             answer["top"] = {key: answer["top"][key] for key in ("property", "values", "other", "missing")}
+            answer["top"]["values"] = [(one["value"], one["events"]) for one in answer["top"]["values"]]
         if answer.get("previous"):
             answer["previous"] = {key: answer["previous"][key] for key in ("from", "to", "totals", "by_type")}
         if "series" in answer:

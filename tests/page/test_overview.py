@@ -91,7 +91,7 @@ async def test_the_chart_shows_unique_users_per_bucket(counted: QueryService, vi
 async def test_top_paths_say_that_only_the_newest_events_are_counted(
     counted: QueryService, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("query.stats.counting.MAX_TOP_EVENTS", 3)
+    monkeypatch.setattr("query.stats.top.MAX_TOP_EVENTS", 3)
     async with visitor.visit(f"{counted.url}/?range=7d") as page:
         paths = page.get_by_role("region", name="Top paths")
         await expect(paths).to_contain_text(re.compile(r"Only the newest events are counted, from .+ on"))
@@ -100,6 +100,20 @@ async def test_top_paths_say_that_only_the_newest_events_are_counted(
         await page.get_by_role("radio", name="24 hours", exact=True).check()
         await expect(paths.locator("tbody tr").first).to_have_text("/a480%")
         await expect(paths).not_to_contain_text("Only the newest")
+
+
+async def test_pages_of_long_ranges_have_their_visitors(
+    counted: QueryService, visitor: Visitor, log: LogClient, connection: "asyncpg.Connection"
+) -> None:
+    seen = [(100, 1, "/x"), (200, 2, "/x"), (300, 2, "/x"), (400, 2, "/y")]
+    await log_events(log, [recent_event("page_view", user, path, ago=ago) for ago, user, path in seen])
+    await until_projected(connection, log)
+    async with visitor.visit(f"{counted.url}/?range=7d") as page:
+        paths = page.get_by_role("region", name="Top paths")
+        await expect(paths.locator("tbody tr")).to_have_text(["/x375%2 visitors", "/y125%1 visitor"])
+        await expect(paths).to_contain_text("Only page_view")
+        await page.get_by_role("radio", name="24 hours", exact=True).check()
+        await expect(paths.locator("tbody tr")).to_have_text(["/x375%", "/y125%"])
 
 
 async def test_chart_and_table_start_a_replay(counted: QueryService, visitor: Visitor) -> None:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 import pytest
+from pyroaring import BitMap
 
 from contracts.events import Event
+from migrations.rollup_sets import SetCell, pack, unite, unpack
 from migrations.runner import migrate
 from projection.cutover import cut_over
 from projection.parked import ParkedEvents
@@ -200,3 +202,14 @@ async def _remove_pages(connection: asyncpg.Connection) -> None:
     await connection.execute("drop table model_1.pages_cells_day, model_1.pages_members, model_1.pages_set_log")
     await connection.execute("alter table model_1.projection_position drop column keeps_pages")
     await connection.execute("delete from tailrace.migrations where scope = 'model_1' and name like '%pages'")
+
+
+def test_users_that_an_earlier_version_packed_as_bitmaps_are_read() -> None:
+    before = msgspec.msgpack.encode([(0, False, ("/a", None), BitMap([1, 5]).serialize())])
+    cell = SetCell(0, False, ("/a", None), BitMap([1, 5]))
+    assert [*unpack(before)] == [*unpack(pack([(0, False, ("/a", None), [1, 5])]))] == [cell]
+    after = pack([(0, False, ("/a", None), [5, 7]), (0, True, (None, None), [2])])
+    assert [*unite([before, after])] == [
+        cell._replace(users=BitMap([1, 5, 7])),
+        SetCell(0, True, (None, None), BitMap([2])),
+    ]

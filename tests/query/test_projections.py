@@ -313,10 +313,14 @@ async def check_list(shop: Shop) -> None:
     check_response(document, "/projections/{name}", "get", await shop.query.http.get("/projections/sales?bucket=day"))
     check_response(document, "/projections/{name}", "get", await shop.query.http.get("/projections/nothing"))
     listed = {one["name"]: one for one in answer.json()["projections"]}
-    assert list(listed) == ["cart", "few", "kinds", "last_seen", "revenue", "sales"]
+    assert list(listed) == ["cart", "few", "kinds", "last_seen", "pages", "revenue", "sales"]
     assert listed["sales"] == IsPartialDict(
         kind="rollup", version=1, state="live", error=None, lag_events=0, dimensions=["country", "plan"],
         measures=["orders", "total", "buyers", "least", "most"], buckets=["minute", "hour", "day"], columns=[],
+    )  # fmt: skip
+    assert listed["pages"] == IsPartialDict(
+        kind="rollup", version=1, state="live", error=None, lag_events=0, dimensions=["path", "event_type"],
+        measures=["events", "visitors"], buckets=["day"], columns=[],
     )  # fmt: skip
     assert listed["cart"] == IsPartialDict(kind="fold", dimensions=[], columns=["user_id", "items", "since"])
     assert listed["kinds"] == IsPartialDict(kind="sql", columns=[])

@@ -49,6 +49,8 @@ async def test_values_differ_as_json_and_numbers_by_value(
     top = (await get_stats(query, top="event_data.v"))["top"]
     assert top == {
         "property": "event_data.v",
+        "source": "events",
+        "event_types": None,
         "partial": False,
         "counted_from": None,
         "values": top["values"],
@@ -187,7 +189,7 @@ async def test_of_many_events_the_newest_are_counted_and_the_answer_says_from_wh
     counted_from: str | None,
     counted: int,
 ) -> None:
-    monkeypatch.setattr("query.stats.counting.MAX_TOP_EVENTS", limit)
+    monkeypatch.setattr("query.stats.top.MAX_TOP_EVENTS", limit)
     minutes = [0, 10, 20, 30, 40, 60, 61, 62, 63, 63]
     await log_events(log, [event(data='{"v":1}', created_at=BASE + timedelta(minutes=minute)) for minute in minutes])
     await project(settings, log, connection)
@@ -195,14 +197,14 @@ async def test_of_many_events_the_newest_are_counted_and_the_answer_says_from_wh
         top = (await get_stats(query, top="event_data.v", settled=True, **asked))["top"]
         start = counted_from or asked.get("from")
         assert (top["partial"], top["counted_from"]) == (counted_from is not None, start)
-        assert top["values"] == [{"value": 1, "events": counted}]
+        assert top["values"] == [{"value": 1, "events": counted, "users": None}]
 
 
 async def test_counting_values_has_a_time_limit(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("query.stats.counting.TOP_TIMEOUT", 0)
+    monkeypatch.setattr("query.stats.top.TOP_TIMEOUT", 0)
     await log_data(log, '{"v":1}')
     await project(settings, log, connection)
     answer = await query.http.get("/stats", params={"top": "event_data.v"})

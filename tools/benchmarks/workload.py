@@ -48,7 +48,9 @@ class Workload(Iterator[Message]):
         self._random, self._users, self._span = Random(seed), users, timedelta(days=days)
         self._entries, self._scattered, self._made = entries, scattered, 0
         visits = [list(visit(self._random, new_user=False)) for _ in range(VISITS)]
-        self._visits = [[(kind, msgspec.Raw(msgspec.json.encode(data))) for kind, data in steps] for steps in visits]
+        self._visits = [
+            [(kind, msgspec.Raw(msgspec.json.encode(self._of_many(data)))) for kind, data in steps] for steps in visits
+        ]
         self._visitors: list[tuple[int, Iterator[tuple[str, msgspec.Raw]]]] = [(0, iter(()))] * VISITORS
         self._last: Message
 
@@ -73,6 +75,12 @@ class Workload(Iterator[Message]):
         while (step := next(steps, None)) is None:
             user, steps = self._visitors[number] = chance.randrange(self._users), iter(chance.choice(self._visits))
         return user, step
+
+    def _of_many(self, data: dict[str, object]) -> dict[str, object]:
+        """Data of a shop with thousands of product pages, most of them seldom visited."""
+        path = str(data.get("path", ""))
+        number = min(int(self._random.paretovariate(0.15)), 9_999)
+        return data | {"path": f"{path}-{number}"} if path.startswith("/products/") else data
 
     def _age(self) -> timedelta:
         chance = self._random.random()

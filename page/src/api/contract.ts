@@ -101,11 +101,15 @@ export interface SeriesPoint extends OtherPoint {
 
 export interface TopValues {
   property: string;
+  /** `events`: single events, which have no users. */
+  source: "pages" | "events";
+  /** The types that were counted although no type was asked for; null: as requested. */
+  event_types: string[] | null;
   /** Whether only the newest events were counted, those from `counted_from` on. */
   partial: boolean;
   /** null: from the first event. */
   counted_from: string | null;
-  values: { value: Json; events: number }[];
+  values: { value: Json; events: number; users: number | null }[];
   other: number;
   missing: number;
 }

@@ -93,10 +93,11 @@ export function PathsPanel(): JSX.Element {
             <th scope="col">Path</th>
             <th scope="col">Events</th>
             <th scope="col">Share</th>
+            <th scope="col">Visitors</th>
           </tr>
         </thead>
         <tbody>
-          {top?.values.map(({ value, events }) => (
+          {top?.values.map(({ value, events, users }) => (
             <tr key={plain(value)}>
               <th scope="row">
                 <span class="path" title={plain(value)}>
@@ -108,6 +109,7 @@ export function PathsPanel(): JSX.Element {
                 <Bar share={events / (top.values[0]?.events || 1)} />
                 <span>{percent(events, withPath)}</span>
               </td>
+              <td class="number users">{users === null ? "" : many(users, "visitor")}</td>
             </tr>
           ))}
         </tbody>
@@ -115,6 +117,7 @@ export function PathsPanel(): JSX.Element {
       {top && top.values.length > 0 && (
         <p class="rest">
           {many(top.other, "event")} with other paths · {count(top.missing)} without a path
+          {top.event_types && <> · Only {top.event_types.join(" and ")}</>}
           {top.partial && top.counted_from !== null && (
             <> · Only the newest events are counted, from {dayAndTime(Date.parse(top.counted_from), Date.now())} on</>
           )}

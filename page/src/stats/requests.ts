@@ -26,9 +26,18 @@ export function densityRequest(range: Range, now: number): string {
   return `/stats?${query}`;
 }
 
-/** The most frequent paths. Nothing waits for them: they are counted from single events, which may be past retention. */
+/**
+ * The most frequent paths. Nothing waits for them: they may be counted from single events, which may be past retention.
+ * Long presets start at midnight (UTC) and have no end, since whole days are counted already.
+ */
 export function pathsRequest(question: Question, now: number): string {
   const query = baseQuery(question, now);
+  const { limits, ms } = question.range;
+  if (limits === null && ms !== null && ms >= 7 * DAY) {
+    const start = now - ms;
+    query.set("from", new Date(start - (start % DAY)).toISOString());
+    query.delete("to");
+  }
   query.set("bucket", "month");
   query.set("users", "false");
   query.set("top", "event_data.path");

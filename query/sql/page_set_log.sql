@@ -1,0 +1,2 @@
+-- The visitors of recent batches.
+select cells from public.pages_set_log;
