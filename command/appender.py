@@ -24,7 +24,7 @@ MAX_UNSENT = 1024 * 1024
 LAST_WAIT = 1.0
 """Seconds for acknowledgements once the service stops; HTTP requests are cut off after 2."""
 
-FULL_FOR = 10.0
+FULL_FOR = 30.0
 """Seconds after a refusal until the log counts as usable again: without traffic nothing else would show it."""
 
 STORES_NOTHING = (
@@ -92,7 +92,7 @@ class Appender:
         self._timer: asyncio.TimerHandle | None = None
         self._draining: asyncio.Task[None] | None = None
         self._stopped = False
-        self._answered_at = self._full_at = -FULL_FOR
+        self._stored_at = self._full_at = -FULL_FOR
         self._full: LogFullError | None = None
         self.log_answers = False
         """Whether the log answered the last request that is not a publish."""
@@ -163,20 +163,23 @@ class Appender:
                 await batch.done
         finally:
             del self._batches[number]
-        if batch.missing < len(messages):
-            self._answered_at = loop.time()
-        elif self._stores_nothing(batch, loop.time()):
+        if batch.missing and self._stores_nothing(batch, loop.time()):
             batch.fail(LogFullError(STORES_NOTHING))
         outcomes = [self._outcome(answer) for answer in batch.answers]
-        self._full = next((one for one in outcomes if isinstance(one, LogFullError)), None)
-        self._full_at = loop.time()
+        full = next((one for one in outcomes if isinstance(one, LogFullError)), None)
+        # a log that can't store anything still acknowledges what it has
+        stored = any(isinstance(one, Appended) and not one.duplicate for one in outcomes)
+        if stored:
+            self._stored_at = loop.time()
+        if full or stored:
+            self._full, self._full_at = full, loop.time()
         return outcomes
 
     def _stores_nothing(self, batch: _Batch, now: float) -> bool:
-        """Whether a batch without answers met a log that answers other requests."""
+        """Whether a batch without every answer met a log that answers other requests, and stores no event."""
         connection = self._connection
         same = connection.is_connected and connection.stats["reconnects"] == batch.generation
-        return self.log_answers and same and now - self._answered_at >= self._timeout
+        return self.log_answers and same and now - self._stored_at >= self._timeout
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         # one timer for all: batches wait equally long, so the oldest is the first

@@ -41,7 +41,7 @@ async def test_services_outlast_a_server_and_work_again(
 
         await until(noticed)
         await system.release(server)
-        assert set(await measure_recovery(system, workload)) == {"append", "stats", "projected", "frame"}
+        assert set(await measure_recovery(system, workload)) == {"append", "stats", "projected", "counted", "frame"}
         workload.stop_producing()
     assert system.said == []
     assert {name: system.children[name].pid for name in SERVICES} == pids

@@ -14,7 +14,7 @@ from command import appender as appender_module
 from command.appender import Appender, Message
 from command.metrics import CommandMetrics
 from contracts.entries import Appended
-from contracts.errors import LogUnavailableError
+from contracts.errors import LogFullError, LogUnavailableError
 from contracts.subjects import subject_of
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -110,6 +110,24 @@ async def test_a_message_that_is_too_large_does_not_affect_the_others(connection
     ]
     assert str(outcomes[1]) == IsStr(regex="the message has 1,048,.* bytes, and the log's server accepts 1,048,576.*")
     assert connection.is_connected
+
+
+async def test_acknowledged_duplicates_do_not_hide_that_nothing_is_stored(connection: Client, log: LogClient) -> None:
+    """Like one with a full disk, the server acknowledges what it has, and never answers on a subject without a stream."""
+    appender = await appender_on(connection, timeout=0.2)
+    appender.log_answers = True
+    known = message()
+    await stored(appender, known)
+    await connection.subscribe("silent")
+    await connection.flush()
+    outcomes = await appender.append_all([known, message(subject="silent")])
+    assert outcomes[0] == Appended(1, True)
+    assert isinstance(outcomes[1], LogFullError)
+    assert await stored(appender, known) == Appended(1, True)
+    with pytest.raises(LogFullError, match="stores nothing"):
+        appender.require_room()
+    await stored(appender, message())
+    appender.require_room()
 
 
 async def test_a_subject_without_a_stream_fails_at_once(connection: Client) -> None:

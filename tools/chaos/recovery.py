@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import httpx
 
 from contracts.cursors import Cursor
@@ -17,7 +18,8 @@ LONGEST = 60.0
 POLL_INTERVAL = 0.05
 
 Seconds = dict[str, float]
-"""Seconds until the first ``append``, ``stats`` answer, ``projected`` event and ``frame`` of ``/ws``."""
+"""Seconds until the first ``append``, ``stats`` answer and ``projected`` event, and until that of the append is
+``counted``, behind all that waited, and received by every client of ``/ws`` (``frame``)."""
 
 
 async def measure_recovery(system: ChaosSystem, workload: Workload) -> Seconds:
@@ -29,7 +31,7 @@ async def measure_recovery(system: ChaosSystem, workload: Workload) -> Seconds:
     found: Seconds = {}
     async with asyncio.timeout(LONGEST), httpx.AsyncClient(trust_env=False, timeout=5) as http:
         await system.until_servers_accept()
-        began = time.monotonic()
+        began, position = time.monotonic(), await _projected(system)
 
         async def note(name: str, step: Callable[[], Awaitable[Any]]) -> Any:
             while not (result := await step()):  # noqa: ASYNC110 (of another process)
@@ -50,11 +52,27 @@ async def measure_recovery(system: ChaosSystem, workload: Workload) -> Seconds:
                 return all(stream and stream[-1][0] >= seq for stream in workload.history.streams)
 
             await asyncio.gather(
-                note("projected", lambda: stats(min_cursor=cursor, event_type="page_view")), note("frame", received)
+                note("counted", lambda: stats(min_cursor=cursor, event_type="page_view")), note("frame", received)
             )
 
-        await asyncio.gather(note("stats", lambda: stats(event_type="page_view")), follow_event())
+        async def moved() -> bool:
+            return await _projected(system) != position
+
+        await asyncio.gather(
+            note("stats", lambda: stats(event_type="page_view")), note("projected", moved), follow_event()
+        )
     return found
+
+
+async def _projected(system: ChaosSystem) -> str | None:
+    """Returns the read model's position; None while the database does not answer."""
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection = await asyncpg.connect(system.endpoints.database, timeout=5)
+        try:
+            return str(await connection.fetchrow("select epoch, seq from projection_position"))
+        finally:
+            await connection.close()
+    return None
 
 
 async def _append(http: httpx.AsyncClient, system: ChaosSystem, workload: Workload) -> str | None:

@@ -10,7 +10,13 @@ from tools.documents.marks import with_figures
 from tools.documents.tables import table
 
 SOURCE = "docs/chaos.json"
-STEPS = {"append": "stored", "projected": "counted", "frame": "received", "stats": "`/stats`"}
+STEPS = {
+    "append": "stored",
+    "projected": "projected",
+    "stats": "`/stats` answers",
+    "counted": "counted",
+    "frame": "received",
+}
 
 
 def read_run(docs: Path) -> Result:
@@ -42,9 +48,9 @@ def _figures(run: Result) -> Iterator[str]:
     ]
     yield table(rows)
     yield (
-        "\nThe four columns are the slowest recoveries in seconds, from when both servers accept connections: until an "
-        "event is stored, counted, and received by every client of `/ws`, and until `/stats` answers. Where a service "
-        "was killed, its start is part of them.\n"
+        "\nThe columns are the slowest recoveries in seconds, from when both servers accept connections: until an "
+        "event is stored, another is projected, and `/stats` answers; then until the stored one is counted, behind all "
+        "that waited, and received by every client of `/ws`. The start of a service that was killed is part of them.\n"
     )
     if run.overload.requests:
         overload = run.overload
