@@ -113,7 +113,7 @@ async def test_a_message_that_is_too_large_does_not_affect_the_others(connection
 
 
 async def test_acknowledged_duplicates_do_not_hide_that_nothing_is_stored(connection: Client, log: LogClient) -> None:
-    """Like one with a full disk, the server acknowledges what it has, and never answers on a subject without a stream."""
+    """Like one with a full disk, the server acknowledges what it has, and does not answer elsewhere."""
     appender = await appender_on(connection, timeout=0.2)
     appender.log_answers = True
     known = message()

@@ -111,6 +111,13 @@ def test_a_killed_process_is_restarted_and_nothing_is_lost(tmp_path: Path) -> No
         assert run.stop() < STOP_TIMEOUT
 
 
+def test_a_removed_endpoints_file_is_written_again(tmp_path: Path) -> None:
+    with running_up(tmp_path / "data", QUIET) as run:
+        endpoints = run.until_ready()
+        run.endpoints_file.unlink()
+        assert run.until_ready() == endpoints
+
+
 def kill_and_recover(run: UpRun, name: str, least: int) -> None:
     """``least`` is the number of events then; one more, whose answer was lost, may be stored."""
     endpoints = run.endpoints()

@@ -131,7 +131,7 @@ def test_every_broken_promise_is_named() -> None:
 def test_a_seed_determines_the_faults_and_a_long_run_has_all_costly_ones() -> None:
     costly = [Fault(name, nothing, nothing, seconds=20) for name in "abc"]
     schedules = [Schedule(random.Random(4), costly) for _ in range(2)]
-    first, second = ([schedule.next() for _ in range(3 * COSTLY_EVERY)] for schedule in schedules)
+    first, second = ([next(schedule) for _ in range(3 * COSTLY_EVERY)] for schedule in schedules)
     assert first == second
     assert {one.name for faults, _ in first for one in faults if one.seconds} == {"a", "b", "c"}
     assert sum(one in KILLS for faults, _ in first for one in faults) > len(first) / 2

@@ -16,6 +16,9 @@ from tools.chaos.run import Run
 def chaos(
     seed: Annotated[int | None, typer.Option(help="Of the faults' order and the events.", show_default=False)] = None,
     minutes: Annotated[float, typer.Option(help="How long faults happen.")] = 1.0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault to cause once, by its name; can be repeated.", show_default=False)
+    ] = None,
     write: Annotated[
         Path | None, typer.Option(help="A file for the figures, for example docs/chaos.json.", show_default=False)
     ] = None,
@@ -24,7 +27,7 @@ def chaos(
     chosen = secrets.randbelow(10_000) if seed is None else seed
     typer.echo(f"seed {chosen}")
     stamina.instrumentation.set_on_retry_hooks(())  # clients of /ws reconnect all the time
-    result = asyncio.run(Run(chosen, minutes * 60, typer.echo).run())
+    result = asyncio.run(Run(chosen, minutes * 60, typer.echo, fault or ()).run())
     encoded = msgspec.json.format(msgspec.json.encode(result, order="sorted"), indent=2) + b"\n"
     typer.echo(encoded.decode())
     if write is not None:

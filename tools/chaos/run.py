@@ -7,11 +7,11 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from tools.chaos.checker import examine, run_command
-from tools.chaos.faults import KILLS, Fault, cause
+from tools.chaos.faults import KILLS, OTHERS, Fault, cause
 from tools.chaos.measuring import beyond_bounds, measured
 from tools.chaos.overload import overload
 from tools.chaos.recovery import LONGEST, Seconds, measure_recovery
@@ -22,21 +22,25 @@ from tools.chaos.workload import Workload
 
 CALM = 1.0
 """Seconds between a recovery and the next fault."""
+SHORT = 2.0
+"""Seconds that a chosen fault lasts, unless it has a time of its own."""
 LONG = 240.0
 """Seconds from which a run has the costly faults, too."""
 
 
 class Run:
-    """One run in a temporary folder."""
+    """One run in a temporary folder: of random faults for some seconds, or of ``chosen`` ones, once each."""
 
-    def __init__(self, seed: int, seconds: float, say: Callable[[str], None]) -> None:
+    def __init__(self, seed: int, seconds: float, say: Callable[[str], None], chosen: Collection[str] = ()) -> None:
         self.result = Result(seed, seconds)
         self._say = say
+        self._chosen = chosen
+        self._costly = bool(chosen) or seconds >= LONG
 
     async def run(self) -> Result:
         """Runs everything; the services' output stays if something differs."""
         folder, result = make_folder(), self.result
-        async with running_system(folder / "data", own_disks=result.seconds >= LONG) as system:
+        async with running_system(folder / "data", own_disks=self._costly) as system:
             endpoints = system.endpoints
             workload = Workload(endpoints.command, endpoints.query, system.nats.url_of("producer"), result.seed)
             async with workload.running(), measured(system, result):
@@ -61,15 +65,19 @@ class Run:
         occurred: defaultdict[str, Occurrences] = defaultdict(Occurrences)
         self.result.faults = occurred
         costly: list[Fault] = []
-        if self.result.seconds >= LONG:
+        if self._costly:
             costly, self.result.skipped = costly_faults(system)
         for sentence in self.result.skipped:
             self._say(f"skipped: {sentence}")
-        schedule = Schedule(random.Random(self.result.seed), costly)
+        schedule: Iterable[tuple[list[Fault], float]] = Schedule(random.Random(self.result.seed), costly)
+        if self._chosen:
+            known = {one.name: one for one in (*KILLS, *OTHERS, *costly)}
+            schedule = [([known[name]], known[name].seconds or SHORT) for name in self._chosen if name in known]
         deadline = time.monotonic() + self.result.seconds
-        while time.monotonic() < deadline:
+        for faults, seconds in schedule:
+            if time.monotonic() > deadline:
+                break
             await asyncio.sleep(CALM)
-            faults, seconds = schedule.next()
             await asyncio.gather(
                 *(cause(one, system, self._last(one, seconds, system, workload, folder)) for one in faults)
             )

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from functools import partial
+from typing import Self
 
 from tools.chaos.clocks import LIBRARIES, find_library, set_clock
 from tools.chaos.damage import DAMAGES, damage
@@ -33,7 +34,10 @@ class Schedule:
         self._turn: list[Fault] = []
         self._number = 0
 
-    def next(self) -> tuple[list[Fault], float]:
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[list[Fault], float]:
         """Returns the next one or two faults, which happen at the same time, and how long they last, s."""
         chance = self._chance
         self._number += 1
