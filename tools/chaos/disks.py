@@ -12,7 +12,7 @@ from contracts.errors import ConfigurationError
 
 SIZE = 8 * 1024**3
 """Bytes that a file system may hold; it takes memory only for its files."""
-LEFT = 1024**2
+LEFT = 64 * 1024
 """Free bytes of a full one."""
 
 

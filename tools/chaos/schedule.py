@@ -20,7 +20,7 @@ COSTLY_EVERY = 8
 LONGEST = 4.0
 """Seconds that a fault lasts."""
 OUTAGE = 20.0
-FULL = 15.0
+FULL = 25.0
 """Seconds that a server is away, and that its disk is full."""
 OVERLOAD = "64 requests of 500 events at once"
 
