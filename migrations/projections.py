@@ -61,6 +61,11 @@ class DeclaredModel(NamedTuple):
             return "failed"
         return "live" if self.live and self.state == "ready" else self.state
 
+    @property
+    def trouble(self) -> str:
+        """Why it has stopped, as a sentence."""
+        return f"the projection {self} has stopped: {self.error}"
+
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"
 
@@ -174,6 +179,12 @@ async def read_states(connection: "asyncpg.Connection", name: str | None = None)
                 )
                 found.append(BuildState(model, *row))
     return sorted(found, key=lambda one: (one.model.name, one.model.number))
+
+
+async def list_failed(connection: "asyncpg.Connection") -> list[DeclaredModel]:
+    """Returns the builds that have stopped, by name and version."""
+    failed = [model for model in await list_projections(connection) if model.error is not None]
+    return sorted(failed, key=lambda model: (model.name, model.version))
 
 
 async def note_problems(connection: "asyncpg.Connection", problems: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from contracts.errors import TailraceError
 from contracts.upcasting import Upcasters
 from migrations.catalogue import Model, list_models
+from migrations.projections import list_failed
 from migrations.runner import require_current_schema
 from migrations.streams import ensure_streams
 from migrations.upcasters import load_upcasters
@@ -64,7 +65,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             await models.ended.wait()  # the current batch is finished
 
         await serve_http(
-            make_app(client.state, models.check, metrics.registry),
+            make_app(client.state, models, metrics.registry),
             settings=settings,
             port=settings.projection_port,
             rules=RULES,
@@ -78,14 +79,14 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         tracing.close()
 
 
-def make_app(log: Check, models: Check, registry: CollectorRegistry) -> Starlette:
-    """Returns the ASGI app with health and metrics. ``log`` and ``models`` check the log and the projected models."""
+def make_app(log: Check, models: "_Models", registry: CollectorRegistry) -> Starlette:
+    """Returns the ASGI app with health and metrics. ``log`` checks the log."""
 
     async def live(request: Request) -> Response:
         return answer_live()
 
     async def ready(request: Request) -> Response:
-        return await answer_ready({"log": log, "models": models}, request.scope)
+        return await answer_ready({"log": log, "models": models.check}, request.scope, models.find_troubles)
 
     app = Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready)])
     serve_metrics(app, registry)
@@ -118,6 +119,7 @@ class _Models:
         self._problem = "the models are not known yet"
         self._running: dict[str, _Work] = {}
         self._models: list[Model] = []
+        self._troubles: list[str] = []
         self._connection: asyncpg.Connection | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -147,12 +149,17 @@ class _Models:
         if self._problem:
             raise DatabaseUnavailableError(self._problem)
 
+    async def find_troubles(self) -> list[str]:
+        """Returns a sentence for each declared projection that has stopped, by the last read of the catalogue."""
+        return self._troubles
+
     async def _reconcile(self) -> None:
         """Starts and stops projectors to match the catalogue; changes nothing during an outage of the database."""
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect(self._settings.dsn, name="projection-models", limit=CHECK_TIMEOUT)
             self._models = await _ready_models(self._connection)
+            self._troubles = [model.trouble for model in await list_failed(self._connection)]
         except (DatabaseUnavailableError, asyncpg.PostgresError, *UNAVAILABLE) as error:
             self._problem = f"the models are not known: {error or type(error).__name__}"
             if self._connection is not None:

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 
 import asyncpg
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
+from migrations.projections import list_failed
 from query.database import snapshot
+from query.errors import QueryTimeoutError
 from query.problems import documented
 from query.status import DATABASE_TIMEOUT, Status, read_status
 from runtime.health import answer_live, answer_ready
 from runtime.log.client import LogClient
+from runtime.postgres import DatabaseUnavailableError
 
 
 class Liveness(BaseModel):
@@ -24,6 +28,11 @@ class Liveness(BaseModel):
 class Readiness(BaseModel):
     """The database and the log answer."""
 
+    status: Literal["ok", "degraded"] = Field(
+        description="`degraded`: a projection of your own has stopped; everything else works. Without a key, an answer "
+        "has only this member."
+    )
+    detail: str | None = Field(None, description="What has stopped, and why; only if it is degraded.")
     database: str = Field(examples=["ok"])
     log: str = Field(examples=["ok"])
 
@@ -51,8 +60,9 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, live_clients: Callable[[
     )
     @router.get("/health", response_model=Readiness, responses=documented(503), include_in_schema=False)
     async def ready(request: Request) -> Response:
-        """Answers 200 if the database and the log answer, 503 otherwise."""
-        return await answer_ready({"database": lambda: _ask_database(pool), "log": log.state}, request.scope)
+        """Answers 200 if the database and the log answer, 503 otherwise; a stopped projection only degrades it."""
+        checks = {"database": lambda: _ask_database(pool), "log": log.state}
+        return await answer_ready(checks, request.scope, lambda: _find_troubles(pool))
 
     @router.get("/status", summary="State of the pipeline")
     async def status() -> Status:
@@ -60,6 +70,14 @@ def health_routes(pool: "asyncpg.Pool", log: LogClient, live_clients: Callable[[
         return await read_status(pool, log, live_clients=live_clients(), started_at=started_at)
 
     return router
+
+
+async def _find_troubles(pool: "asyncpg.Pool") -> list[str]:
+    try:
+        async with snapshot(pool, DATABASE_TIMEOUT) as ask:
+            return [model.trouble for model in await list_failed(ask.connection)]
+    except (DatabaseUnavailableError, QueryTimeoutError):
+        return []  # it has just answered: the next request names it
 
 
 async def _ask_database(pool: "asyncpg.Pool") -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from contracts.errors import ForeignHistoryError, LostEntriesError, TailraceError
 from migrations.pipeline import ModelState, compare_with_log, read_live_model
+from migrations.projections import list_failed
 from query.database import snapshot
 from query.errors import QueryTimeoutError
 from runtime.log.client import LogClient
@@ -31,6 +32,14 @@ class StatusProblem(BaseModel):
     )
 
 
+class FailedProjection(BaseModel):
+    """A projection of your own that has stopped: its rows stay as they are."""
+
+    name: str = Field(examples=["revenue"])
+    version: int
+    error: str = Field(description="Why it has stopped.")
+
+
 class Status(BaseModel):
     """The state of the pipeline; an unknown value is null, and `problem` explains why."""
 
@@ -41,13 +50,16 @@ class Status(BaseModel):
     lag_seconds: float | None = Field(description="Age of the oldest of them in the log.")
     parked: int | None = Field(description="Log entries that cannot be projected.")
     stale: bool | None = Field(description="As in `/stats`.")
+    failed_projections: list[FailedProjection] | None = Field(
+        description="The projections of your own that have stopped; null while the database does not answer."
+    )
     started_at: datetime = Field(description="When this service started.")
     problem: StatusProblem | None = Field(description="Null: both answer, and the read model belongs to this log.")
 
 
 async def read_status(pool: "asyncpg.Pool", log: LogClient, *, live_clients: int, started_at: datetime) -> Status:
     """Queries the database and the log; returns within seconds even if they are away."""
-    model = await _read_model(pool)
+    model, failed = await _read_models(pool)
     known = model if isinstance(model, ModelState) else None
     _, lag, error = await compare_with_log(log, known.position if known else None)
     problem = _problem(error) if error else None
@@ -61,21 +73,25 @@ async def read_status(pool: "asyncpg.Pool", log: LogClient, *, live_clients: int
         lag_seconds=lag.seconds,
         parked=known.parked if known else None,
         stale=known.stale if known else None,
+        failed_projections=failed,
         started_at=started_at,
         problem=problem,
     )
 
 
-async def _read_model(pool: "asyncpg.Pool") -> ModelState | StatusProblem:
+async def _read_models(pool: "asyncpg.Pool") -> tuple[ModelState | StatusProblem, list[FailedProjection] | None]:
     try:
         async with snapshot(pool, DATABASE_TIMEOUT) as ask:
-            return await read_live_model(ask.connection)
+            failed = [
+                FailedProjection(name=one.name, version=one.version, error=one.error or "")
+                for one in await list_failed(ask.connection)
+            ]
+            return await read_live_model(ask.connection), failed
     except DatabaseUnavailableError as error:
-        return StatusProblem(code="database_unavailable", message=str(error))
+        message = str(error)
     except QueryTimeoutError:
-        return StatusProblem(
-            code="database_unavailable", message=f"the database did not answer in {DATABASE_TIMEOUT:g} s"
-        )
+        message = f"the database did not answer in {DATABASE_TIMEOUT:g} s"
+    return StatusProblem(code="database_unavailable", message=message), None
 
 
 def _problem(error: TailraceError) -> StatusProblem:

@@ -1,7 +1,7 @@
 """``/health/live`` and ``/health/ready`` of every service."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 from starlette.responses import Response
@@ -16,23 +16,32 @@ CHECK_TIMEOUT = 2.0
 Check = Callable[[], Awaitable[object]]
 """Checks a dependency of the service; raises a ``TailraceError`` if it does not answer."""
 
+FindTroubles = Callable[[], Awaitable[Sequence[str]]]
+"""Returns a sentence for each part that has failed and that the service works without."""
 
 ANONYMOUS = "tailrace.anonymous"
 """Set in a request's ``scope["state"]`` if the service needs keys and the request has none."""
 
 
-async def answer_ready(checks: Mapping[str, Check], scope: Scope) -> Response:
-    """Returns 200 if every check succeeds, else 503, with "ok" or a sentence for each; no detail without a key."""
+async def answer_ready(
+    checks: Mapping[str, Check], scope: Scope, find_troubles: FindTroubles | None = None
+) -> Response:
+    """Returns 200 if every check succeeds, else 503, with "ok" or a sentence for each; no detail without a key.
+
+    Troubles are of parts that the service works without: they make it ``degraded``, which is 200, too.
+    """
     sentences = await asyncio.gather(*(_run(name, check) for name, check in checks.items()))
     parts = dict(zip(checks, sentences, strict=True))
     failing = [sentence for sentence in sentences if sentence != "ok"]
-    if ANONYMOUS in scope.get("state", ()):
-        if failing:
-            return problem(503, "Unhealthy", "a key shows why", headers={"Retry-After": "1"})
-        return answer_live()
+    anonymous = ANONYMOUS in scope.get("state", ())
     if failing:
-        return problem(503, "Unhealthy", "; ".join(failing), headers={"Retry-After": "1"}, **parts)
-    return Response(msgspec.json.encode(parts), media_type="application/json")
+        detail = "a key shows why" if anonymous else "; ".join(failing)
+        return problem(503, "Unhealthy", detail, headers={"Retry-After": "1"}, **({} if anonymous else parts))
+    troubles = [] if find_troubles is None else await find_troubles()
+    body: dict[str, str] = {"status": "degraded" if troubles else "ok"}
+    if not anonymous:
+        body |= parts | ({"detail": "; ".join(troubles)} if troubles else {})
+    return Response(msgspec.json.encode(body), media_type="application/json")
 
 
 def answer_live() -> Response:

@@ -17,6 +17,7 @@ import { TailPanel } from "./components/tail.tsx";
 import { TimeMachine } from "./components/time_machine.tsx";
 import { Welcome } from "./components/welcome.tsx";
 import { useModel } from "./model.ts";
+import { RollupsPanel } from "./rollups/panel.tsx";
 
 export function App(): JSX.Element {
   const { stream } = useModel();
@@ -65,6 +66,7 @@ function Dashboard(): JSX.Element {
       <div class="pair">
         <TypesPanel />
         <PathsPanel />
+        <RollupsPanel />
         <RetentionPanel />
       </div>
       <div class="stream">

@@ -158,6 +158,8 @@ export interface Status {
   parked: number | null;
   /** After an upgrade, the old read model answers while the new one is built. */
   stale: boolean | null;
+  /** Projections of the user that have stopped. */
+  failed_projections: { name: string; version: number; error: string }[] | null;
   /** null: no problem. */
   problem: { code: string; message: string } | null;
 }

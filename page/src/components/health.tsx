@@ -13,6 +13,7 @@ const DETAILS_ID = "health-details";
 export function Health(): JSX.Element {
   const status = useModel().status.status.value;
   const { tone, text } = summarize(status);
+  const failed = status?.failed_projections ?? [];
   return (
     <>
       <button type="button" class="health" data-tone={tone} popovertarget={DETAILS_ID} title="Pipeline details">
@@ -22,6 +23,7 @@ export function Health(): JSX.Element {
         <span class="health-text" data-testid="lag">
           {text}
           {status?.parked ? ` · ${count(status.parked)} parked` : ""}
+          {failed.length > 0 && ` · ${many(failed.length, "projection")} stopped`}
         </span>
       </button>
       <Details status={status} />
@@ -36,7 +38,7 @@ function summarize(status: Status | null | undefined): { tone: "live" | "wait" |
   if (status.problem) return { tone: "bad", text: status.problem.message.split(/: |; /, 1)[0] ?? "" };
   if (status.lag_events === null) return { tone: "wait", text: "Lag unknown" };
   const seconds = status.lag_seconds ?? 0;
-  const tone = seconds > LATE || status.parked ? "wait" : "live";
+  const tone = seconds > LATE || status.parked || status.failed_projections?.length ? "wait" : "live";
   if (status.stale) return { tone: "wait", text: `Rebuilding, data as of ${asOf(seconds)}` };
   if (status.lag_events === 0 || seconds < SHOWN_LAG) return { tone, text: "Up to date" };
   return { tone, text: `${many(status.lag_events, "entry", "entries")} behind, ${rate(seconds)} s` };
@@ -65,6 +67,11 @@ function Details({ status }: { status: Status | null | undefined }): JSX.Element
           {known(status?.parked, count)}
           {status?.parked ? <code>tailrace parked list</code> : null}
         </Fact>
+        {status?.failed_projections?.map(({ name, version, error }) => (
+          <Fact name={`Projection ${name}, version ${version}`} key={`${name} ${version}`}>
+            stopped: {error}
+          </Fact>
+        ))}
         <Fact name="Counted up to">
           <code>{position?.cursor ?? "nothing yet"}</code>
         </Fact>
