@@ -13,6 +13,7 @@ from contracts.patterns import TypePattern, subject_filters
 from migrations.projections import DeclaredModel
 from projection.declared.batch import Selection, SharedBatch
 from projection.declared.feed import Feed
+from projection.declared.group import Group
 from projection.declared.source import Source
 from projection.declared.store import DeclaredStore
 from projection.declared.watchdog import BATCH_TIMEOUT
@@ -51,6 +52,8 @@ class Member:
         self._share = share
         self._committed = self._seen = Cursor("", 0)
         self._moved_at = 0.0
+        self.group: Group | None = None
+        """Those that start at the same position."""
 
     async def position(self, epoch: str) -> Cursor:
         """Reads the position; ``epoch`` is the log's, for a projection that has seen nothing yet.
@@ -86,6 +89,15 @@ class Member:
                     logger.info("%s is in the group from log entry %d on", self.model, self._seen.seq)
                     while not stop.is_set() and feed.covers(self._seen.seq):
                         await self._apply(await feed.next(self, self._seen.seq, READ_TIMEOUT))
+                elif self.group is not None and self.group.covers(self, self._seen.seq):
+                    feed.leave(self)
+                    while (
+                        not stop.is_set()
+                        and not feed.covers(self._seen.seq)
+                        and self.group.covers(self, self._seen.seq)
+                    ):
+                        await self._work(stop, await self.group.next(self, self._seen.seq, READ_TIMEOUT))
+                    self.group.leave(self)
                 else:
                     feed.leave(self)
                     logger.info("%s reads for itself from log entry %d on", self.model, self._seen.seq)
@@ -98,6 +110,8 @@ class Member:
             await self._flush()
         finally:
             feed.leave(self)
+            if self.group is not None:
+                self.group.leave(self)
 
     async def build(self, source: Source, end: int, stop: asyncio.Event, on_step: Callable[[Cursor], None]) -> None:
         """Projects up to log entry ``end``, or until ``stop`` is set; raises like ``follow``."""
@@ -114,6 +128,11 @@ class Member:
     async def _catch_up(self, source: Source, stop: asyncio.Event) -> None:
         began = time.monotonic()
         batch = await source.read(self._batch_size, READ_TIMEOUT)
+        await self._work(stop, batch, began)
+
+    async def _work(self, stop: asyncio.Event, batch: SharedBatch | None, began: float | None = None) -> None:
+        """Applies a batch, and rests in proportion to the time since ``began``, by default now."""
+        began = began or time.monotonic()
         if batch is not None:
             await self._apply(batch)
             if self._share < 1:

@@ -18,7 +18,9 @@ from migrations.runner import require_current_schema
 from migrations.upcasters import load_upcasters
 from projection.declared.cutover import Builds, swap
 from projection.declared.feed import Feed
+from projection.declared.group import Group, shared_subjects
 from projection.declared.loading import load_projections
+from projection.declared.member import Member
 from projection.declared.registry import register
 from projection.declared.source import LedgerView, Source
 from projection.declared.work import TRANSIENT, Work, make_member
@@ -162,24 +164,53 @@ class _Worker:
                 feed.wake()
                 await asyncio.wait([running.task])
                 await self.catalogue.execute("select pg_advisory_unlock($1)", running.lock)
+        started: list[Member] = []
         for number, model in models.items():
             # another worker, or a replay, may have the lock
             if number not in self._running and await self.catalogue.fetchval(
                 "select pg_try_advisory_lock($1)", model.projector_lock
             ):
-                stop = asyncio.Event()
-                task = asyncio.create_task(self._project(model, feed, epoch, stop), name=model.schema)
-                self._running[number] = _Running(stop, task, model.projector_lock)
+                member = await self._make_member(model)
+                if member is None:
+                    await self.catalogue.execute("select pg_advisory_unlock($1)", model.projector_lock)
+                else:
+                    started.append(member)
+        await self._group(started, feed, epoch)
+        for member in started:
+            model, stop = member.model, asyncio.Event()
+            task = asyncio.create_task(self._project(member, feed, epoch, stop), name=model.schema)
+            self._running[model.number] = _Running(stop, task, model.projector_lock)
 
-    async def _project(self, model: DeclaredModel, feed: Feed, epoch: str, stop: asyncio.Event) -> None:
-        """Projects one projection until ``stop`` is set or it fails; its errors harm no other."""
+    async def _make_member(self, model: DeclaredModel) -> Member | None:
+        """Returns what projects a build; None if its stored code does not load, which makes it failed."""
+        share = self._settings.replay_share if model.state == "building" else 1.0
         try:
-            member = make_member(
-                model,
-                self._works[model.number % CONNECTIONS],
-                self._settings,
-                share=self._settings.replay_share if model.state == "building" else 1.0,
+            return make_member(model, self._works[model.number % CONNECTIONS], self._settings, share=share)
+        except Exception as error:  # users' code can raise anything
+            await self._fail(model, error)
+            return None
+
+    async def _group(self, started: list[Member], feed: Feed, epoch: str) -> None:
+        """Lets those that start at the same position read together."""
+        positions: dict[Cursor, list[Member]] = {}
+        for member in started:
+            row = await self.catalogue.fetchrow(
+                f"select epoch, seq, fingerprint from {member.model.schema}.projection_position"
             )
+            position = Cursor(row["epoch"] or epoch, row["seq"], row["fingerprint"])
+            if position.epoch == epoch and not feed.covers(position.seq):
+                positions.setdefault(position, []).append(member)
+        for position, members in positions.items():
+            if len(members) > 1:
+                subjects = shared_subjects(member.subjects for member in members)
+                group = Group(self._open_source(position, subjects), self._settings.batch_size, members)
+                for member in members:
+                    member.group = group
+
+    async def _project(self, member: Member, feed: Feed, epoch: str, stop: asyncio.Event) -> None:
+        """Projects one projection until ``stop`` is set or it fails; its errors harm no other."""
+        model = member.model
+        try:
 
             async def once() -> None:
                 await member.position(epoch)
@@ -190,12 +221,18 @@ class _Worker:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # users' code can raise anything
-            if isinstance(error, TailraceError | asyncpg.PostgresError):
-                logger.error("%s has failed: %s", model, error)
-            else:
-                logger.exception("%s has failed", model)
-            message = str(error) if isinstance(error, TailraceError) else f"{type(error).__name__}: {error}"
-            await self._change(model, error=message)
+            await self._fail(model, error)
+        finally:
+            if member.group is not None:
+                member.group.leave(member)
+
+    async def _fail(self, model: DeclaredModel, error: Exception) -> None:
+        if isinstance(error, TailraceError | asyncpg.PostgresError):
+            logger.error("%s has failed: %s", model, error)
+        else:
+            logger.error("%s has failed", model, exc_info=error)
+        message = str(error) if isinstance(error, TailraceError) else f"{type(error).__name__}: {error}"
+        await self._change(model, error=message)
 
     async def _caught_up(self, model: DeclaredModel) -> None:
         """Notes that a build is ready; the first build of a name is shown at once, and in development each."""
