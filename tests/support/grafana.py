@@ -11,7 +11,9 @@ from ruamel.yaml import YAML
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "grafana"
 ALL = "$__all"
-_VARIABLE = re.compile(r"\$\{(\w+):sqlstring\}")
+ROLLUPS = "Rollups"
+"""The dashboard whose queries need a declared rollup."""
+_VARIABLE = re.compile(r"\$\{(\w+):(sqlstring|raw)\}")
 _MACRO = re.compile(r"\$(__\w+)\(([^)]*)\)")
 
 
@@ -24,7 +26,16 @@ class Query(NamedTuple):
 
 
 def queries() -> Iterator[Query]:
-    """Yields all queries of the committed files."""
+    """Yields the queries of the committed files, but for those of ``rollup_queries``."""
+    return (query for query in _queries() if query.where != ROLLUPS)
+
+
+def rollup_queries() -> dict[str, str]:
+    """Returns the queries of the dashboard of rollups by title."""
+    return {query.title: query.sql for query in _queries() if query.where == ROLLUPS}
+
+
+def _queries() -> Iterator[Query]:
     for file in sorted((FOLDER / "dashboards").glob("*.json")):
         board = json.loads(file.read_text())
         for panel in board["panels"]:
@@ -46,7 +57,7 @@ def all_values() -> dict[str, str]:
     found: dict[str, str] = {}
     for file in (FOLDER / "dashboards").glob("*.json"):
         for variable in json.loads(file.read_text()).get("templating", {}).get("list", []):
-            found[variable["name"]] = variable["allValue"]
+            found[variable["name"]] = variable.get("allValue")
     return found
 
 
@@ -60,6 +71,8 @@ def expand(sql: str, start: datetime, end: datetime, chosen: Mapping[str, Sequen
 
     def variable(match: re.Match[str]) -> str:
         values = chosen[match[1]]
+        if match[2] == "raw":
+            return "".join(values)
         if list(values) == [ALL]:
             return everything[match[1]]
         return ",".join("'" + value.replace("'", "''") + "'" for value in values)

@@ -35,6 +35,7 @@ class Goal(NamedTuple):
     record: str = "0154-goals-that-are-missed"
 
 
+REPLAYED = "× built-in model, replay"
 GOALS = (
     Goal("projector, CPU per event", "drain", "in order: Tailrace", "process µs", 11),
     Goal("projector, CPU of Postgres per event", "drain", "in order: Tailrace", "Postgres µs", 11),
@@ -55,6 +56,9 @@ GOALS = (
     Goal("decode, CPU per event", "decode", "Tailrace, a batch", "process µs", 2),
     Goal("decode to rows, CPU per event", "decode", "Tailrace, a batch with its rows", "process µs", 3),
     Goal("projector at 20 events/s, CPU per event", "trickle", "20 events/s", "process µs", 1_000),
+    Goal("replay of a rollup by the built-in model's", "projections", "Rollup, replay", REPLAYED, 0.8, least=True),
+    Goal("replay of a fold by the built-in model's", "projections", "Fold, replay", REPLAYED, 0.5, least=True),
+    Goal("20 rollups, events/s", "projections", "20 rollups, together", "events/s", 2_000, least=True),
     Goal("single `POST /events` per second", "ingest", "POST", "events/s", 10_000, least=True),
     Goal("NDJSON with the projector, events/s", "ingest", "NDJSON, projector running", "events/s", 35_000, least=True),
     Goal("NDJSON, events/s", "ingest", "NDJSON", "events/s", 60_000, least=True),

@@ -1,9 +1,9 @@
-"""The dashboards: live events, and the health of the pipeline."""
+"""The dashboards: live events, rollups of the user, and the health of the pipeline."""
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard
 
-from tools.grafana.parts import SOURCE, chart, number, rows, side_by_side, sql_of
+from tools.grafana.parts import LEFT, RIGHT, SOURCE, chart, number, own_axes, rows, side_by_side, sql_of
 
 EVERYTHING = "'__all'"
 """The value of the variable ``event_type`` for all types: a list of thousands would not fit a query."""
@@ -17,7 +17,7 @@ def live() -> builders.Dashboard:
     board = side_by_side(
         board,
         [
-            number("events_per_second", "Events per second", "In the last full minute.", "ops"),
+            number("events_per_second", "Events per second", "In the last full minute.", "eps"),
             number("events_in_range", "Events", "In the range, in whole minutes, hours or days."),
             number("users_of_day", "Unique users", "On the UTC day in which the range ends, up to a minute ago."),
             number("all_events", "Events of all time", "All counted events, whatever is selected."),
@@ -30,7 +30,7 @@ def live() -> builders.Dashboard:
         board,
         [
             chart(
-                "events_by_type", "Events by type", "Per second, from the rollup that fits the range.", "ops", bars=True
+                "events_by_type", "Events by type", "Per second, from the rollup that fits the range.", "eps", bars=True
             )
         ],
         9,
@@ -50,6 +50,33 @@ def live() -> builders.Dashboard:
             rows("latest_events", "Latest events", "The newest events of the range."),
         ],
         10,
+    )
+
+
+def rollups() -> builders.Dashboard:
+    """Any rollup that the user declares, and the state of all projections."""
+    board = _board("tailrace-rollups", "Rollups", "Rollups of your own, as readers see them.", "now-7d")
+    for name, label in (("rollup", "Rollup"), ("level", "Bucket"), ("measure", "Measure")):
+        board = board.with_variable(_choice(name, label))
+    board = side_by_side(
+        board,
+        [
+            chart(
+                "rollup_over_time",
+                "Measure over time",
+                "Per bucket; the ten combinations of dimensions with most of it. The newest bucket is not whole.",
+                bars=True,
+            )
+        ],
+        10,
+    )
+    return side_by_side(
+        board,
+        [
+            rows("rollup_rows", "Rows", "The newest 500 rows of the view, with every dimension and measure."),
+            rows("rollup_state", "Projections", "Every version of every projection; a failed one says why."),
+        ],
+        11,
     )
 
 
@@ -87,14 +114,17 @@ def pipeline() -> builders.Dashboard:
                 "Seconds. A gap means that the log did not answer or no service reported.",
                 "s",
             ),
-            chart("rates", "Rates", "Events per second into the log and into the tables.", "ops"),
+            chart("rates", "Rates", "Events per second into the log and into the tables.", "eps"),
         ],
         8,
     )
     board = side_by_side(
         board,
         [
-            chart("left_over", "Parked, rejected, waiting", "Events that are not counted, by reason."),
+            own_axes(
+                chart("left_over", "Parked, rejected, waiting", "Events that are not counted, by reason."),
+                {"parked": LEFT, "rejected": LEFT, "waiting in the inbox": RIGHT, "late": RIGHT},
+            ),
             chart("sizes", "Sizes", "The log, and the whole database.", "bytes"),
         ],
         8,
@@ -120,6 +150,25 @@ def _board(uid: str, title: str, meaning: str, since: str) -> builders.Dashboard
         .refresh("10s")
         .timezone("browser")
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+        .link(
+            builders.DashboardLink("Tailrace")
+            .type(dashboard.DashboardLinkType.DASHBOARDS)
+            .tags(["tailrace"])
+            .keep_time(True)
+            .as_dropdown(False)
+        )
+    )
+
+
+def _choice(name: str, label: str) -> builders.QueryVariable:
+    return (
+        builders.QueryVariable(name)
+        .label(label)
+        .datasource(SOURCE)
+        .query(sql_of(f"rollup_{name}s" if name != "rollup" else "rollup_names"))
+        .multi(False)
+        .include_all(False)
+        .refresh(dashboard.VariableRefresh.ON_DASHBOARD_LOAD)
     )
 
 

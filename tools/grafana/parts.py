@@ -1,6 +1,6 @@
 """Parts of the dashboards: the data source, queries from files, and panels of one style."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from grafana_foundation_sdk.builders import common as common_builders
@@ -17,6 +17,8 @@ SOURCE_TYPE = "grafana-postgresql-datasource"
 SOURCE = dashboard.DataSourceRef(SOURCE_TYPE, SOURCE_UID)
 WIDTH = 24
 """Columns of a dashboard."""
+
+LEFT, RIGHT = common.AxisPlacement.LEFT, common.AxisPlacement.RIGHT
 
 AnyPanel = TypeVar("AnyPanel", stat.Panel, table.Panel, timeseries.Panel)
 
@@ -82,6 +84,14 @@ def chart(query: str, title: str, meaning: str, unit: str = "short", *, bars: bo
         return panel.fill_opacity(10)
     stacked = common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
     return panel.draw_style(common.GraphDrawStyle.BARS).fill_opacity(80).stacking(stacked)
+
+
+def own_axes(panel: timeseries.Panel, places: Mapping[str, common.AxisPlacement]) -> timeseries.Panel:
+    """Gives series an axis each, with the series' name as its label."""
+    for name, place in places.items():
+        settings = {"custom.axisPlacement": place, "custom.axisLabel": name}
+        panel = panel.override_by_name(name, [dashboard.DynamicConfigValue(*one) for one in settings.items()])
+    return panel
 
 
 def rows(query: str, title: str, meaning: str) -> table.Panel:

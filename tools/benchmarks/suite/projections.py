@@ -1,17 +1,20 @@
-"""Your own projections: a replay of one of each kind, beside the built-in model's; then 20 rollups in one process.
+"""Your own projections: a replay of one of each kind beside the built-in model's, then 20 rollups in one process.
 
 The rollup counts paths with their users per day; the fold and the SQL statement have a row per user. Each replay has
-the same log. The 20 rollups are built first, each with a reader of its own; measured is how they then follow the log
-together, with one reader, over as many entries that came while their process was stopped.
+the same log. The 20 rollups are built together, with one reader; then they follow the log, over as many entries that
+came while their process was stopped. At last 2,000 events come per second, first without the rollups, then with them:
+`lag` is what the built-in model lacks, `rollups lag` what the last of the 20 lacks, as time at this rate.
 """
 
+import asyncio
 from functools import partial
 
 import asyncpg
 
-from tools.benchmarks.bench import Bench, Target
-from tools.benchmarks.process import Process, Row
-from tools.benchmarks.report import ratio
+from contracts.subjects import LOG_STREAM
+from tools.benchmarks.bench import POSITION, Bench, Target, connected
+from tools.benchmarks.process import POLL, Meter, Process, Row
+from tools.benchmarks.report import percentile, ratio
 
 ROLLUP = """
 from tailrace import Count, Rollup, Users
@@ -47,6 +50,7 @@ class {name}(Sql):
 '''
 KINDS = {"Rollup": ("Paths", ROLLUP), "Fold": ("Visitor", FOLD), "Sql": ("Latest", SQL)}
 ROLLUPS = 20
+RATE = 2_000
 
 
 async def run(bench: Bench) -> list[Row]:
@@ -67,11 +71,11 @@ async def run(bench: Bench) -> list[Row]:
         process = await bench.tailrace(target, *words, TAILRACE_PROJECTIONS=str(folder))
         rows.append({"": f"{kind}, replay"} | await _follow(bench, target, process, entries, f"{name.lower()}"))
         await process.wait(60)
-    rows.append({"": f"{ROLLUPS} rollups, together"} | await _together(bench, bench.size(100_000, 10_000)))
-    return ratio(rows, "built-in model, replay")
+    ratio(rows, "built-in model, replay")
+    return rows + await _together(bench, bench.size(60_000, 10_000), 2 if bench.options.quick else 30)
 
 
-async def _together(bench: Bench, entries: int) -> Row:
+async def _together(bench: Bench, entries: int, seconds: int) -> list[Row]:
     bench.say(f"{ROLLUPS} rollups")
     log = await bench.log()
     target = await bench.target(log)
@@ -79,14 +83,53 @@ async def _together(bench: Bench, entries: int) -> Row:
     folder.mkdir()
     (folder / "declared.py").write_text("".join(ROLLUP.format(name=f"Many{number}") for number in range(ROLLUPS)))
     declared = {"TAILRACE_PROJECTIONS": str(folder), "TAILRACE_REPLAY_SHARE": "1"}
-    row: Row = {}
-    for end in (entries, 2 * entries):
-        await bench.fill(log, bench.workload(entries, seed=end))
-        await bench.drain(target, end)
+    rows: list[Row] = []
+    for number, work in enumerate(("built together", "together"), start=1):
+        await bench.fill(log, bench.workload(entries, seed=number))
+        await bench.drain(target, number * entries)
         worker = await bench.tailrace(target, "serve", "projections", **declared)
-        row = await _follow(bench, target, worker, end, "many%")
+        row = await _follow(bench, target, worker, number * entries, "many%")
+        rows.append({"": f"{ROLLUPS} rollups, {work}"} | row)
         await worker.stop()
-    return row
+    bench.say(f"{RATE:,} events/s")
+    projector = await bench.tailrace(target, "serve", "projection")
+    alone, beside = 2 * entries + 1_000, 2 * entries + 2_000 + RATE * seconds
+    await bench.fill(log, bench.workload(1_000, seed=3))
+    await bench.follow(target, projector, alone)
+    rows.append({"": f"{RATE:,} events/s, built-in model"} | await _paced(bench, target, projector, seconds))
+    worker = await bench.tailrace(target, "serve", "projections", **declared)
+    await bench.fill(log, bench.workload(1_000, seed=4))
+    await _follow(bench, target, worker, beside, "many%")
+    row = await _paced(bench, target, worker, seconds, "many%")
+    rows.append({"": f"{RATE:,} events/s, with {ROLLUPS} rollups"} | row)
+    await worker.stop()
+    await projector.stop()
+    return rows
+
+
+async def _paced(bench: Bench, target: Target, process: Process, seconds: int, names: str = "") -> Row:
+    """Measure a program while events come at a fixed rate, and how far the models are behind meanwhile."""
+    connection = await asyncpg.connect(target.dsn)
+    lags: dict[str, list[int]] = {"lag": [], "rollups lag": []}
+    async with connected(target.log) as stream:
+        publisher = bench.module("workload", target.log.url, RATE, seconds)
+        meter = Meter(target.postgres, process=process.pid, NATS=target.log.pid)
+        while publisher.runs() and process.runs():
+            positions = {"lag": await connection.fetchval(POSITION)}
+            if names:
+                positions["rollups lag"] = await _position(connection, names)
+            end = (await stream.stream_info(LOG_STREAM)).state.messages
+            for what, position in positions.items():
+                lags[what].append(end - position)
+            await asyncio.sleep(POLL)
+    await connection.close()
+    percentiles = {
+        f"{what} p{percent} ms": percentile(found, percent) * 1_000 / RATE
+        for what, found in lags.items()
+        if found
+        for percent in (50, 99)
+    }
+    return meter.row(RATE * seconds) | percentiles
 
 
 async def _follow(bench: Bench, target: Target, process: Process, entries: int, names: str) -> Row:
