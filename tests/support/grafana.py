@@ -40,9 +40,11 @@ def _queries() -> Iterator[Query]:
         board = json.loads(file.read_text())
         for panel in board["panels"]:
             for target in panel["targets"]:
-                yield Query(board["title"], panel["title"], target["rawSql"])
+                if "rawSql" in target:  # not of Prometheus
+                    yield Query(board["title"], panel["title"], target["rawSql"])
         for variable in board.get("templating", {}).get("list", []):
-            yield Query(board["title"], variable["label"], variable["query"])
+            if variable["type"] == "query":
+                yield Query(board["title"], variable["label"], variable["query"])
         assert not board["annotations"].get("list"), "annotations have queries too"
     alerts = YAML(typ="safe").load(FOLDER / "provisioning" / "alerting" / "alerts.yaml")
     for group in alerts["groups"]:

@@ -1,6 +1,7 @@
 """Grafana's dashboard of rollups: any declared rollup, chosen by variables, equals a naive count."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import BASE, log_events
 from tests.support.grafana import FOLDER, expand, rollup_queries
+from tests.support.metrics import listed_metrics
 from tests.support.projections import (
     SHOP_NAMES,
     declare,
@@ -99,3 +101,14 @@ def test_what_is_not_counted_has_an_axis_each() -> None:
         for override in panel["fieldConfig"]["overrides"]
     }
     assert labels == {name: name for name in ("parked", "rejected", "waiting in the inbox", "late")}
+
+
+def test_the_services_are_shown_by_metrics_that_exist() -> None:
+    board = json.loads((FOLDER / "dashboards" / "services.json").read_text())
+    known = {f"{row.name}{end}" for row in listed_metrics() for end in ("", "_total", "_bucket", "_count")}
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    assert len(asked) == 6
+    for expression in asked:
+        names = re.findall(r"tailrace_\w+", expression)
+        assert names
+        assert known.issuperset(names), expression

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard
 
 from tools.grafana.parts import LEFT, RIGHT, SOURCE, chart, number, own_axes, rows, side_by_side, sql_of
+from tools.grafana.services import add_panels
 
 EVERYTHING = "'__all'"
 """The value of the variable ``event_type`` for all types: a list of thousands would not fit a query."""
@@ -138,6 +139,11 @@ def pipeline() -> builders.Dashboard:
         ],
         9,
     )
+
+
+def services() -> builders.Dashboard:
+    """HTTP requests, live clients and projections, from Prometheus."""
+    return add_panels(_board("tailrace-services", "Services", "What the services measure themselves.", "now-6h"))
 
 
 def _board(uid: str, title: str, meaning: str, since: str) -> builders.Dashboard:

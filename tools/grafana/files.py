@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from tools.grafana.alerts import provisioning
-from tools.grafana.dashboards import live, pipeline, rollups
+from tools.grafana.dashboards import live, pipeline, rollups, services
 from tools.grafana.parts import SOURCE_TYPE, SOURCE_UID
 
 _HEAD = "# Written by `./just dashboards`; change tools/grafana.\n"
@@ -19,7 +19,7 @@ _HEAD = "# Written by `./just dashboards`; change tools/grafana.\n"
 
 def files() -> Iterator[tuple[Path, str]]:
     """Each file's place below deploy/grafana, and its text."""
-    for name, board in (("live", live()), ("pipeline", pipeline()), ("rollups", rollups())):
+    for name, board in {"live": live(), "pipeline": pipeline(), "rollups": rollups(), "services": services()}.items():
         text = json.dumps(board.build(), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False)
         yield Path("dashboards", f"{name}.json"), text + "\n"
     folder = Path("provisioning")

@@ -114,6 +114,20 @@ async def test_an_evolve_that_never_returns_is_stopped_and_its_neighbours_contin
     assert await shown_carts(connection) == naive_carts(sent)
 
 
+async def test_a_statement_that_takes_too_long_stops_its_projection_only(
+    log: LogClient, shop: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projection.declared.member.BATCH_TIMEOUT", 1.0)
+    endless = "insert into lengths select seq, (select count(*) from generate_series(1, 1000000000000)) from batch"
+    add(shop, LENGTHS[: LENGTHS.index("apply =")] + f'apply = "{endless}"\n', "lengths")
+    await log_event(log, event("page_view", 7))
+    async with running_projector(shop), running_projections(shop) as task:
+        assert "a batch took more than 1 s, at log entry 1" in await until_failed(connection, "lengths")
+        await log_events(log, shop_events(20))
+        await until_shown(connection, SHOP_NAMES, 21, task)
+        await until_projected(connection, log)
+
+
 async def test_state_undeclared_columns_and_naive_times_park_the_event(
     log: LogClient, shop: Settings, connection: asyncpg.Connection
 ) -> None:

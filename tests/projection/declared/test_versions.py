@@ -91,6 +91,11 @@ async def test_a_new_version_is_built_beside_cut_over_rolled_back_and_dropped(
         await until_shown(connection, ["cart"], 250, task)
         assert await shown_carts(connection) == naive_carts(sent)  # still of version 1, and current
 
+        await connection.execute("create view public.full_carts as select * from cart where items > 3")
+        refused = await asyncio.to_thread(run_tailrace, shop, "cutover", "cart", "--no-verify")
+        assert refused.returncode == 1
+        assert "the view cart can't be replaced: view full_carts depends on view cart" in refused.stderr
+        await connection.execute("drop view public.full_carts")
         assert "readers now see cart version 2" in await tailrace(shop, "cutover", "cart")
         await until_shown(connection, ["cart"], 250, task)
         tenfold = {user: (10 * items, since) for user, (items, since) in naive_carts(sent).items()}
