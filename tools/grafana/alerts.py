@@ -23,7 +23,7 @@ ALERTS = (
     Alert(
         "lag",
         "The tables lag",
-        "lag_seconds",
+        "lag_alert",
         60,
         "1m",
         "critical",
