@@ -93,9 +93,9 @@ async def _together(bench: Bench, entries: int, seconds: int) -> list[Row]:
         await worker.stop()
     bench.say(f"{RATE:,} events/s")
     projector = await bench.tailrace(target, "serve", "projection")
-    alone, beside = 2 * entries + 1_000, 2 * entries + 2_000 + RATE * seconds
+    warm, beside = 2 * entries + 1_000, 2 * entries + 2_000 + RATE * seconds
     await bench.fill(log, bench.workload(1_000, seed=3))
-    await bench.follow(target, projector, alone)
+    await bench.follow(target, projector, warm)
     rows.append({"": f"{RATE:,} events/s, built-in model"} | await _paced(bench, target, projector, seconds))
     worker = await bench.tailrace(target, "serve", "projections", **declared)
     await bench.fill(log, bench.workload(1_000, seed=4))
