@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from migrations.catalogue import get_live_model
 from migrations.runner import migrate
 from migrations.streams import ensure_streams
 from runtime.log.client import LogClient
@@ -28,7 +27,7 @@ from tests.support.servers import (
     running_nats,
     running_postgres,
 )
-from tests.support.timescale import fresh_database, timescale_servers
+from tests.support.timescale import fresh_database, make_template, migrated_database, timescale_servers
 from tests.support.tmpfs import make_tmpfs_folder, use_as_tmpdir
 
 # a busy machine must not fail a test
@@ -143,15 +142,28 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs TimescaleDB tests on each server; those marked ``native_timescale`` only on the native one."""
-    if "timescale_database" in metafunc.fixturenames:
+    for fixture in {"timescale_database", "migrated_timescale"} & set(metafunc.fixturenames):
         native_only = metafunc.definition.get_closest_marker("native_timescale") is not None
-        metafunc.parametrize("timescale_database", timescale_servers(native_only=native_only), indirect=True)
+        metafunc.parametrize(fixture, timescale_servers(native_only=native_only), indirect=True)
 
 
 @pytest.fixture
 async def timescale_database(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """The address of a new, unmigrated database with TimescaleDB."""
     async with fresh_database(request.param) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def timescale_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a migrated, empty database of the timescale flavour."""
+    return make_template(tmp_path_factory.mktemp("timescale"))
+
+
+@pytest.fixture
+async def migrated_timescale(request: pytest.FixtureRequest, timescale_template: Path) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database of the timescale flavour."""
+    async with migrated_database(request.param, timescale_template) as dsn:
         yield dsn
 
 
@@ -163,13 +175,9 @@ async def of_each_flavour(
     if request.param == "postgres":
         async with database_from(postgres_server, template_database) as dsn:
             yield dsn
-        return
-    async with fresh_database(request.param) as dsn:
-        connection = await asyncpg.connect(dsn)
-        await migrate(connection, Settings())
-        assert (await get_live_model(connection)).flavour == "timescale"
-        await connection.close()
-        yield dsn
+    else:
+        async with migrated_database(request.param, request.getfixturevalue("timescale_template")) as dsn:
+            yield dsn
 
 
 @pytest.fixture(scope="session")

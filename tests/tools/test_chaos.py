@@ -28,7 +28,6 @@ SECONDS = 60.0
 SEED = 1
 
 
-@pytest.mark.exclusive
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_or_doubled_in_a_minute_of_faults() -> None:
     said: list[str] = []

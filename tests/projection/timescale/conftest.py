@@ -7,7 +7,6 @@ import pytest
 
 from contracts.events import Event
 from migrations.catalogue import Model
-from migrations.runner import migrate
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
@@ -18,12 +17,9 @@ from tests.support.waiting import until
 
 
 @pytest.fixture
-async def database(timescale_database: str) -> str:
+def database(migrated_timescale: str) -> str:
     """A migrated database of the timescale flavour."""
-    connection = await asyncpg.connect(timescale_database)
-    await migrate(connection, Settings(flavour="timescale"))
-    await connection.close()
-    return timescale_database
+    return migrated_timescale
 
 
 @pytest.fixture
