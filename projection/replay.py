@@ -20,7 +20,7 @@ from projection.store import Store
 from projection.worker import project
 from runtime.log.client import LogClient
 from runtime.log.positions import last_entry_until, verify_position
-from runtime.postgres import close, connect
+from runtime.postgres import connected
 from runtime.settings import Settings
 
 
@@ -63,8 +63,7 @@ async def replay(
     upcasters = load_upcasters(settings)
     if not candidate:
         await ensure_database(settings)
-    connection = await connect(settings.dsn, name="replay")
-    try:
+    async with connected(settings.dsn, name="replay") as connection:
         state = await client.state() if until is None else await verify_position(client, until)
         missing = _count_missing(state)
         if missing and not partial and not await _has_begun(connection, candidate=candidate):
@@ -97,8 +96,6 @@ async def replay(
         elif not stop.is_set():
             raise _dropped(model)
         return last
-    finally:
-        await close(connection)
 
 
 async def _finish(connection: "asyncpg.Connection", model: Model, *, ready: bool) -> None:

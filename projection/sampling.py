@@ -13,7 +13,7 @@ from migrations.pipeline import compare_with_log, count_entries, find_losses, re
 from migrations.projections import read_states
 from projection.store import projection_sql
 from runtime.log.client import LogClient
-from runtime.postgres import UNAVAILABLE, close, connect
+from runtime.postgres import UNAVAILABLE, connected
 from runtime.settings import Settings
 
 INTERVAL = 10.0
@@ -54,15 +54,12 @@ async def sample_forever(settings: Settings, log: LogClient, show: Callable[[Sam
     """Stores and shows a sample every ``INTERVAL`` seconds; shows None during an outage of the database."""
     while True:
         try:
-            connection = await connect(settings.dsn, name="samples", limit=INTERVAL)
-            try:
+            async with connected(settings.dsn, name="samples", limit=INTERVAL) as connection:
                 while True:
                     sample = await take_sample(connection, log)
                     await store_sample(connection, sample)
                     show(sample)
                     await asyncio.sleep(INTERVAL)
-            finally:
-                await close(connection)
         except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
             logger.debug("no sample: %s", error)  # the worker logs the outage
             show(None)

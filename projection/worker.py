@@ -19,7 +19,7 @@ from projection.parked_limit import ParkedLimit
 from projection.projector import Observer, Projector
 from projection.store import PositionMovedError, Store
 from runtime.log.client import LogClient
-from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, as_sentence, close, connect
+from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, as_sentence, close, connect, connected
 from runtime.settings import Settings
 from runtime.supervise import Outage, retry, sleep_until_stop
 
@@ -121,11 +121,8 @@ async def project(
 async def _record(settings: Settings, model: Model, error: Exception) -> None:
     """Records the error for ``tailrace status``; an outage of the database is named by itself."""
     with suppress(TailraceError, asyncpg.PostgresError, *UNAVAILABLE):
-        connection = await connect(settings.dsn, name="projection-errors", limit=5)
-        try:
+        async with connected(settings.dsn, name="projection-errors", limit=5) as connection:
             await record_projector_error(connection, model.name, str(as_sentence(error) or error))
-        finally:
-            await close(connection)
 
 
 async def acquire(

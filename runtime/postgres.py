@@ -5,6 +5,8 @@ A package's statements are files: ``sql/<name>.sql``, one statement each, descri
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -109,6 +111,16 @@ async def connect(
         raise _refusal(error) from None
     except UNAVAILABLE as error:
         raise _unavailable(dsn, error) from error
+
+
+@asynccontextmanager
+async def connected(dsn: str, **options: Any) -> "AsyncIterator[asyncpg.Connection]":
+    """A connection while the block runs; ``options`` and errors are those of ``connect``."""
+    connection = await connect(dsn, **options)
+    try:
+        yield connection
+    finally:
+        await close(connection)
 
 
 async def close(connection: "asyncpg.Connection", timeout: float = 2.0) -> None:

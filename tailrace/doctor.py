@@ -55,14 +55,11 @@ def _log(status: Status) -> Iterator[Finding]:
 
 async def _streams(settings: Settings) -> list[Finding]:
     try:
-        client = await connect_log(settings, "doctor")
-        try:
+        async with await connect_log(settings, "doctor") as client:
             reconciled = await ensure_streams(client, settings, dry_run=True)
             inbox = await _inbox(client)
             users = UserIds(settings)
             await users.refresh(client)
-        finally:
-            await client.close()
     except TailraceError as error:
         return [Finding("problem", "streams", str(error))]
     findings = [

@@ -25,7 +25,7 @@ from migrations.runner import require_current_schema
 from runtime.access.keys import authorization
 from runtime.log.connect import connect_log
 from runtime.log.errors import StreamMissingError
-from runtime.postgres import UNAVAILABLE, as_sentence, connect, read_sql
+from runtime.postgres import UNAVAILABLE, as_sentence, connected, read_sql
 from runtime.settings import Settings
 from tailrace.endpoints import ServiceName, service_url
 from tailrace.projection_status import read_projections
@@ -134,8 +134,7 @@ async def _read_service(http: httpx.AsyncClient, settings: Settings, name: Servi
 async def _read_log(settings: Settings, found: Status, problems: list[str]) -> None:
     model = found["read_model"]
     position = Cursor(model["epoch"], model["seq"], model["fingerprint"]) if model else None
-    client = await connect_log(settings, "status")
-    try:
+    async with await connect_log(settings, "status") as client:
         state, lag, error = await compare_with_log(client, position, timeout=TIMEOUT)
         if isinstance(error, StreamMissingError) and position and position.seq:
             error = lost_log(model["model"], position)
@@ -145,8 +144,6 @@ async def _read_log(settings: Settings, found: Status, problems: list[str]) -> N
             return
         streams = await read_streams(client)
         server = client.server_version
-    finally:
-        await client.close()
     problems += [*find_losses(state), *streams.problems]
     if state.subjects >= MANY_TYPES * settings.max_event_types:
         problems.append(
@@ -166,8 +163,7 @@ async def _read_log(settings: Settings, found: Status, problems: list[str]) -> N
 
 
 async def _read_model(settings: Settings, found: Status, problems: list[str]) -> None:
-    connection = await connect(settings.dsn, name="status")
-    try:
+    async with connected(settings.dsn, name="status") as connection:
         await require_current_schema(connection)
         live = await read_live_model(connection)
         counts = await connection.fetchrow("select events, users from all_time where event_type = ''")
@@ -180,8 +176,6 @@ async def _read_model(settings: Settings, found: Status, problems: list[str]) ->
         others = await _read_other_models(connection, models)
         found["projections"], troubles = await read_projections(connection)
         problems += troubles
-    finally:
-        await connection.close()
     found["read_model"] = {
         "model": live.name,
         "flavour": live.flavour,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from email import message_from_bytes
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 import msgspec
@@ -81,6 +81,12 @@ class LogClient:
             raise LogUnavailableError(self._permissions.sentence(subject) or silent) from error
         found = message.headers or {}
         return Reply(message.data, found, int(found.get("Status", 0)))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Ends the connection; safe to call twice."""

@@ -16,8 +16,9 @@ from projection.declared.replay import finish_orphan
 from projection.declared.verify import Verified, verify_projection
 from projection.replay import Step
 from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
+from runtime.postgres import connected
 from runtime.settings import Settings
-from tailrace.cli.connections import open_database, open_log
 from tailrace.terminal import as_text, label_table, progress_bar
 from verification.rollups import RollupReceipt, verify_rollup
 
@@ -28,7 +29,7 @@ async def verify_build(settings: Settings, name: str, *, as_json: bool) -> None:
     Raises:
         ConflictError: there is no such projection.
     """
-    async with open_log(settings, "verify") as client, open_database(settings, "verify") as connection:
+    async with await connect_log(settings, "verify") as client, connected(settings.dsn, name="verify") as connection:
         await require_current_schema(connection)
         model = await get_live_projection(connection, name)
         if model is None:
@@ -44,7 +45,7 @@ async def swap_builds(settings: Settings, name: str, direction: Direction, check
         ConflictError: there is no other build that is ready.
         NotSwappedError: batches or readers block the swap.
     """
-    async with open_log(settings, direction) as client, open_database(settings, direction) as connection:
+    async with await connect_log(settings, direction) as client, connected(settings.dsn, name=direction) as connection:
         await require_current_schema(connection)
         builds = await choose(connection, name, direction)
         await finish_orphan(client, settings, connection, builds)
@@ -63,7 +64,7 @@ async def drop_builds(settings: Settings, name: str) -> None:
     Raises:
         ConflictError: there is none, or one is in use.
     """
-    async with open_database(settings, "drop-old") as connection:
+    async with connected(settings.dsn, name="drop-old") as connection:
         await require_current_schema(connection)
         dropped = await drop_old(connection, name)
     if not dropped:

@@ -12,9 +12,10 @@ from migrations.streams import return_streams
 from migrations.upcasters import load_upcasters
 from projection.cutover import Direction, cut_over, roll_back
 from projection.cutover import drop_old as drop_models
+from runtime.log.connect import connect_log
+from runtime.postgres import connected
 from runtime.settings import Settings
 from tailrace.cli.builds import drop_builds, swap_builds
-from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import DataDir, Name, run_to_end
 from tailrace.cli.verify import describe, verification_progress
 from tailrace.endpoints import settings_for
@@ -59,7 +60,7 @@ async def _swap(settings: Settings, direction: Direction, *, check: bool, lose: 
     upcasters = load_upcasters(settings)
     swap_models = partial(cut_over, lose=lose) if direction == "cutover" else roll_back
     receipts: list[Receipt] = []
-    async with open_log(settings, direction) as client, open_database(settings, direction) as connection:
+    async with await connect_log(settings, direction) as client, connected(settings.dsn, name=direction) as connection:
 
         async def verify_model(model: Model) -> Sequence[str]:
             with verification_progress() as on_read:
@@ -84,10 +85,10 @@ async def _swap(settings: Settings, direction: Direction, *, check: bool, lose: 
 
 
 async def _drop_models(settings: Settings) -> None:
-    async with open_database(settings, "drop-old") as connection:
+    async with connected(settings.dsn, name="drop-old") as connection:
         dropped = await drop_models(connection)
         if not (await get_live_model(connection)).is_current:
-            async with open_log(settings, "drop-old") as client:
+            async with await connect_log(settings, "drop-old") as client:
                 await return_streams(client)
     if not dropped:
         raise ConflictError("nothing to drop: the live model is the only one")

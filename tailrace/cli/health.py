@@ -27,9 +27,9 @@ def health(service: Service, data_dir: DataDir = None) -> None:
 
 async def _require_worker(settings: Settings) -> None:
     """Checks that a worker of projections is connected: it serves no HTTP."""
-    from tailrace.cli.connections import open_database  # takes half of a second to load
+    from runtime.postgres import connected  # takes half of a second to load
 
-    async with open_database(settings, "health") as connection:
+    async with connected(settings.dsn, name="health") as connection:
         if not await connection.fetchval(
             "select exists (select from pg_stat_activity where datname = current_database()"
             f" and application_name = 'tailrace-{WORKER}')"

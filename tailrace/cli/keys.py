@@ -9,9 +9,9 @@ import typer
 from contracts.errors import ConfigurationError
 from runtime.access.foreign_pages import parse_origin
 from runtime.access.keys import EMBEDDABLE, Created, Key, KeyStore, question_of
+from runtime.log.connect import connect_log
 from runtime.printable import printable
 from runtime.settings import Settings
-from tailrace.cli.connections import open_log
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import list_table, plain_console
@@ -89,26 +89,26 @@ def revoke(key: KeyId, data_dir: DataDir = None) -> None:
 async def _create(
     settings: Settings, kind: Kind, name: str, origins: list[str], rate: float | None, question: str
 ) -> None:
-    async with open_log(settings, "keys") as client:
+    async with await connect_log(settings, "keys") as client:
         created = await KeyStore(client).create(kind.value, name=name, origins=origins, rate=rate, question=question)
     _show_created(created)
 
 
 async def _rotate(settings: Settings, key_id: str) -> None:
-    async with open_log(settings, "keys") as client:
+    async with await connect_log(settings, "keys") as client:
         created = await KeyStore(client).rotate(key_id)
     _show_created(created)
     typer.echo(f"the old key still works: `tailrace keys revoke {key_id}` ends it", err=True)
 
 
 async def _revoke(settings: Settings, key_id: str) -> None:
-    async with open_log(settings, "keys") as client:
+    async with await connect_log(settings, "keys") as client:
         key = await KeyStore(client).revoke(key_id)
     typer.echo(f"revoked the {key.kind} key {key.id}")
 
 
 async def _list(settings: Settings, *, as_json: bool) -> None:
-    async with open_log(settings, "keys") as client:
+    async with await connect_log(settings, "keys") as client:
         keys = await KeyStore(client).read()
     if as_json:
         for key in keys:

@@ -10,9 +10,9 @@ from contracts.entries import Gap, LogState
 from contracts.errors import ConfigurationError
 from migrations.stream_metadata import accept_gap, new_epoch
 from migrations.streams import create_log
+from runtime.log.connect import connect_log
 from runtime.log.errors import StreamMissingError
 from runtime.settings import Settings
-from tailrace.cli.connections import open_log
 from tailrace.cli.options import AsJson, DataDir, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import as_text, label_table
@@ -52,12 +52,12 @@ def log_new_epoch(
 
 
 async def _state(settings: Settings) -> LogState:
-    async with open_log(settings, "log") as log:
+    async with await connect_log(settings, "log") as log:
         return await log.state()
 
 
 async def _accept_gap(settings: Settings, gap: Gap) -> None:
-    async with open_log(settings, "log") as log:
+    async with await connect_log(settings, "log") as log:
         before = (await log.state()).gaps
         after = await accept_gap(log, gap)
     entries = f"entries {gap.first} to {gap.last}"
@@ -68,7 +68,7 @@ async def _accept_gap(settings: Settings, gap: Gap) -> None:
 
 
 async def _new_epoch(settings: Settings) -> None:
-    async with open_log(settings, "log") as log:
+    async with await connect_log(settings, "log") as log:
         try:
             before, after = await new_epoch(log)
         except StreamMissingError:

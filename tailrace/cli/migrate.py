@@ -14,8 +14,9 @@ from migrations.runner import migrate as migrate_database
 from migrations.streams import Reconciled, ensure_streams
 from projection.offline import rebuild_offline
 from runtime.access.keys import seed_keys
+from runtime.log.connect import connect_log
+from runtime.postgres import connected
 from runtime.settings import Settings
-from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import DataDir, OfflineRebuild, run_to_end
 from tailrace.endpoints import settings_for
 
@@ -33,14 +34,14 @@ def migrate(
 
 
 async def _migrate(settings: Settings, *, dry_run: bool, offline_rebuild: bool) -> None:
-    async with open_database(settings, "migrate") as connection:
+    async with connected(settings.dsn, name="migrate") as connection:
         changes = await migrate_database(connection, settings, dry_run=dry_run)
         for change in changes:
             typer.echo(f"{'would apply' if dry_run else 'applied'} {change}")
         if not changes:
             typer.echo("the database is up to date")
         if offline_rebuild and not dry_run:
-            async with open_log(settings, "migrate") as client:
+            async with await connect_log(settings, "migrate") as client:
                 for model in await rebuild_offline(client, connection, settings):
                     typer.echo(f"dropped {model.name}")
         if not dry_run and (advice := upgrade_advice(await list_models(connection))):
@@ -72,7 +73,7 @@ async def _reconcile_streams(settings: Settings, *, dry_run: bool) -> Reconciled
         on=retried, attempts=None, timeout=LOG_TIMEOUT, wait_initial=0.5, wait_max=0.5, wait_jitter=0
     ):
         with attempt:
-            async with open_log(settings, "migrate") as client:
+            async with await connect_log(settings, "migrate") as client:
                 found = await ensure_streams(client, settings, dry_run=dry_run)
                 for key in [] if dry_run else await seed_keys(client, settings):
                     found.done.append(f"the {key.kind} key of {key.name} is stored")

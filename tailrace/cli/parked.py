@@ -19,10 +19,11 @@ from projection.declared.cutover import unknown
 from projection.declared.parked import LAST, RebuildError, list_parked, retry_parked
 from projection.declared.replay import replay_projection
 from projection.parked import ParkedEvent, ParkedEvents
+from runtime.log.connect import connect_log
+from runtime.postgres import connected
 from runtime.printable import printable
 from runtime.settings import Settings
 from runtime.supervise import stop_on_signals
-from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import list_table
@@ -110,7 +111,7 @@ async def _retry(settings: Settings, *, until: str | None, dry_run: bool) -> Non
     would = "would be " if dry_run else ""
     projected = still = 0
     end = Cursor.parse(until) if until else None
-    async with open_database(settings, "parked") as connection:
+    async with connected(settings.dsn, name="parked") as connection:
         await require_current_schema(connection)
         ready = [model for model in await list_models(connection) if model.state == "ready" and model.is_current]
         for model in ready:
@@ -137,14 +138,14 @@ async def _retry_build(settings: Settings, name: str) -> None:
                 typer.echo(f"entry {one.seq}: {outcome}")
     except RebuildError as error:
         typer.echo(f"{error}: building {name} again from the log")
-        async with open_log(settings, "parked") as client:
+        async with await connect_log(settings, "parked") as client:
             await replay_projection(client, settings, stop_on_signals(), name)
         typer.echo(f"`tailrace cutover {name}` shows the result")
 
 
 @asynccontextmanager
 async def _live_build(settings: Settings, name: str) -> "AsyncIterator[tuple[asyncpg.Connection, DeclaredModel]]":
-    async with open_database(settings, "parked") as connection:
+    async with connected(settings.dsn, name="parked") as connection:
         await require_current_schema(connection)
         model = await get_live_projection(connection, name)
         if model is None:
@@ -154,7 +155,7 @@ async def _live_build(settings: Settings, name: str) -> "AsyncIterator[tuple[asy
 
 @asynccontextmanager
 async def _parked(settings: Settings) -> AsyncIterator[ParkedEvents]:
-    async with open_database(settings, "parked") as connection:
+    async with connected(settings.dsn, name="parked") as connection:
         yield await ParkedEvents.of(connection)
 
 

@@ -10,8 +10,9 @@ from migrations.projections import list_projections, read_states
 from migrations.runner import require_current_schema
 from projection.declared.check import check_projection
 from projection.declared.cutover import unknown
+from runtime.log.connect import connect_log
+from runtime.postgres import connected
 from runtime.settings import Settings
-from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import AsJson, DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.projection_status import as_status
@@ -60,7 +61,10 @@ def projection_check(name: str, data_dir: DataDir = None) -> None:
 
 
 async def _check(settings: Settings, name: str) -> list[str]:
-    async with open_log(settings, "projection") as client, open_database(settings, "projection") as connection:
+    async with (
+        await connect_log(settings, "projection") as client,
+        connected(settings.dsn, name="projection") as connection,
+    ):
         await require_current_schema(connection)
         builds = [model for model in await list_projections(connection, name) if model.state != "dropping"]
         if not builds:
@@ -69,10 +73,10 @@ async def _check(settings: Settings, name: str) -> list[str]:
 
 
 async def _read(settings: Settings, name: str | None) -> list[dict[str, Any]]:
-    async with open_database(settings, "projection") as connection:
+    async with connected(settings.dsn, name="projection") as connection:
         await require_current_schema(connection)
         states = await read_states(connection, name)
-    async with open_log(settings, "projection") as client:
+    async with await connect_log(settings, "projection") as client:
         state = await client.state()
     shown = [as_status(one, state) for one in states]
     if name is not None:

@@ -11,9 +11,9 @@ from rich.console import Console
 from command.rejected import Stored, event_to_retry, list_rejected, purge_rejected, read_rejected, remove_rejected
 from contracts.errors import ConfigurationError
 from runtime.log.client import LogClient
+from runtime.log.connect import connect_log
 from runtime.printable import printable
 from runtime.settings import Settings
-from tailrace.cli.connections import open_log
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.command_client import CommandClient
 from tailrace.endpoints import service_url, settings_for
@@ -84,19 +84,19 @@ def rejected_purge(
 
 
 async def _list(settings: Settings, limit: int) -> list[Stored]:
-    async with open_log(settings, "rejected") as client:
+    async with await connect_log(settings, "rejected") as client:
         return (await list_rejected(client, limit))[::-1]
 
 
 async def _purge(settings: Settings) -> int:
-    async with open_log(settings, "rejected") as client:
+    async with await connect_log(settings, "rejected") as client:
         return await purge_rejected(client)
 
 
 async def _retry(settings: Settings, payloads: dict[int, str] | None) -> tuple[int, int]:
     stored = still = 0
     command = CommandClient(service_url(settings, "command"), key=settings.write_key)
-    async with open_log(settings, "rejected") as log, command:
+    async with await connect_log(settings, "rejected") as log, command:
         async for batch in _batches(log, payloads):
             sent = [(seq, event) for seq, event in batch if event is not None]
             reasons = {seq: "its sender has to send it again: not all of it is stored" for seq, _ in batch}

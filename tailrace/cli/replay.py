@@ -11,10 +11,10 @@ from contracts.cursors import Cursor
 from projection.declared.replay import replay_projection
 from projection.replay import Step
 from projection.replay import replay as replay_log
+from runtime.log.connect import connect_log
 from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.supervise import stop_on_signals
-from tailrace.cli.connections import open_log
 from tailrace.cli.options import DataDir, Name, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import progress_bar
@@ -76,7 +76,7 @@ async def _replay(
         TimeRemainingColumn(),
         TextColumn("{task.fields[cursor]}", markup=False),
     )
-    async with open_log(settings, "replay") as client:
+    async with await connect_log(settings, "replay") as client:
         with progress_bar("replaying", *columns, disable=as_json, rate=0.0, cursor="") as (bar, task):
             display = _Display(bar, task, as_json=as_json)
             if name is not None:

@@ -9,9 +9,10 @@ import typer
 from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
 from migrations.upcasters import load_upcasters
+from runtime.log.connect import connect_log
+from runtime.postgres import connected
 from runtime.settings import Settings
 from tailrace.cli.builds import verify_build
-from tailrace.cli.connections import open_database, open_log
 from tailrace.cli.options import AsJson, DataDir, Name, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import as_text, label_table, progress_bar
@@ -52,7 +53,7 @@ def verify(
 
 async def _verify(settings: Settings) -> Receipt:
     upcasters = load_upcasters(settings)
-    async with open_log(settings, "verify") as client, open_database(settings, "verify") as connection:
+    async with await connect_log(settings, "verify") as client, connected(settings.dsn, name="verify") as connection:
         with verification_progress() as on_read:
             return await verify_model(client, connection, on_read, upcasters=upcasters)
 

@@ -20,9 +20,10 @@ from migrations.streams import ensure_streams
 from migrations.upcasters import located
 from projection.declared.files import located as located_projections
 from projection.offline import rebuild_offline
+from runtime.log.client import LogClient
 from runtime.log.connect import connect_nats
 from runtime.log.permissions import PERMISSIONS
-from runtime.postgres import connect
+from runtime.postgres import connected
 from runtime.settings import Settings
 from tailrace.embedded.nats import EmbeddedNats, random_passwords
 from tailrace.embedded.ports import Ports, require_free
@@ -116,16 +117,15 @@ class System:
             self._add(service, [*program, "serve", service])
         await self._start(services)
         endpoints = self.endpoints
-        connection = await asyncpg.connect(endpoints.database)
-        try:
-            async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-                await asyncio.gather(
-                    self._until("command", lambda: _healthy(http, f"{endpoints.command}/health/ready")),
-                    self._until("query", lambda: _healthy(http, f"{endpoints.query}/health/ready")),
-                    self._until("projection", lambda: self._projector_settled(connection)),
-                )
-        finally:
-            await connection.close()
+        async with (
+            connected(endpoints.database, name="up") as connection,
+            httpx.AsyncClient(timeout=2, trust_env=False) as http,
+        ):
+            await asyncio.gather(
+                self._until("command", lambda: _healthy(http, f"{endpoints.command}/health/ready")),
+                self._until("query", lambda: _healthy(http, f"{endpoints.query}/health/ready")),
+                self._until("projection", lambda: self._projector_settled(connection)),
+            )
         if self._rate is not None:
             self._add("producer", [*program, "produce", "--rate", f"{self._rate:g}"])
             await self._start(["producer"])
@@ -201,16 +201,11 @@ class System:
 
     async def _nats_answers(self) -> bool:
         try:
-            client = await connect_nats(self.nats.url, "up", allow_reconnect=False)
+            async with await self._connect_nats() as client:
+                await client.api("INFO")
         except LogUnavailableError:
             return False
-        try:
-            await client.api("INFO")
-            return True
-        except LogUnavailableError:
-            return False
-        finally:
-            await client.close()
+        return True
 
     async def _postgres_answers(self) -> bool:
         try:
@@ -235,31 +230,25 @@ class System:
         Raises:
             LogLostError: the log is gone.
         """
-        client = await connect_nats(self.nats.url, "up", allow_reconnect=False)
-        try:
-            limits = {name.removeprefix("TAILRACE_").lower(): int(value) for name, value in self._limits().items()}
-            dsn = self.postgres.dsn(self._settings.db_name)
-            await ensure_streams(client, self._settings.model_copy(update={**limits, "database": dsn}))
-        finally:
-            await client.close()
+        limits = {name.removeprefix("TAILRACE_").lower(): int(value) for name, value in self._limits().items()}
+        changes = {**limits, "database": self.endpoints.database}
+        async with await self._connect_nats() as client:
+            await ensure_streams(client, self._settings.model_copy(update=changes))
 
     async def _prepare_database(self) -> None:
-        dsn = self.postgres.dsn(self._settings.db_name)
+        dsn = self.endpoints.database
         await ensure_database(self._settings.model_copy(update={"database": dsn}))
         if {"db_user", "db_pass"} <= self._settings.model_fields_set:
             # psql and Grafana may use the address of an existing .env
-            connection = await asyncpg.connect(dsn)
-            await ensure_reader(connection, self._settings.db_user, self._settings.db_pass)
-            await connection.close()
+            async with connected(dsn, name="up") as connection:
+                await ensure_reader(connection, self._settings.db_user, self._settings.db_pass)
 
     async def _rebuild_offline(self) -> None:
-        client = await connect_nats(self.nats.url, "up", allow_reconnect=False)
-        connection = await connect(self.postgres.dsn(self._settings.db_name), name="up")
-        try:
+        async with await self._connect_nats() as client, connected(self.endpoints.database, name="up") as connection:
             await rebuild_offline(client, connection, self._settings)
-        finally:
-            await connection.close()
-            await client.close()
+
+    async def _connect_nats(self) -> LogClient:
+        return await connect_nats(self.nats.url, "up", allow_reconnect=False)
 
 
 async def _projector_is_active(connection: "asyncpg.Connection") -> bool:

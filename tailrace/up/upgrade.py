@@ -8,16 +8,16 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 
+from contracts.errors import TailraceError
 from migrations.catalogue import Model, list_models, live_of
 from migrations.generations import successor_of
 from migrations.pipeline import delete_projector_error, record_projector_error
-from runtime.postgres import UNAVAILABLE, read_sql
+from runtime.postgres import UNAVAILABLE, connected, read_sql
 from tailrace.embedded.lifetime import die_with_parent
 from tailrace.up.panel import PlainDisplay
 
@@ -41,11 +41,11 @@ class Upgrade:
         """
         try:
             await self._upgrade()
-        except (asyncpg.PostgresError, *UNAVAILABLE) as error:
+        except (TailraceError, asyncpg.PostgresError, *UNAVAILABLE) as error:
             self._display.say(f"the upgrade of the read model stopped ({error}): start again to resume it")
 
     async def _upgrade(self) -> None:
-        async with self._connected() as connection:
+        async with connected(self._database, name="up") as connection:
             models = await list_models(connection)
             live, successor = live_of(models), successor_of(models)
             if live.is_current:
@@ -62,7 +62,7 @@ class Upgrade:
         self._display.progress = ""
         self._display.say(said if done else f"readers still see {live.name}: {said}")
         if not done:
-            async with self._connected() as connection:
+            async with connected(self._database, name="up") as connection:
                 await record_projector_error(connection, live.name, said)
 
     async def _space_problem(self, connection: "asyncpg.Connection", live: Model, successor: Model | None) -> str:
@@ -113,11 +113,3 @@ class Upgrade:
         finally:
             with suppress(ProcessLookupError):
                 process.terminate()
-
-    @asynccontextmanager
-    async def _connected(self) -> "AsyncIterator[asyncpg.Connection]":
-        connection = await asyncpg.connect(self._database)
-        try:
-            yield connection
-        finally:
-            await connection.close()
