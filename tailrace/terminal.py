@@ -1,15 +1,19 @@
 """Consoles, tables and progress bars that print text unchanged: rich would read markup and emoji codes in it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from runtime.printable import printable
+
+_T = TypeVar("_T")
 
 
 def plain_console(**options: Any) -> Console:
@@ -33,6 +37,25 @@ def list_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
+
+
+def print_list(
+    found: Sequence[_T],
+    columns: Iterable[str],
+    row: Callable[[_T], Iterable[str]],
+    none: str,
+    *,
+    as_json: bool,
+    members: Callable[[_T], object],
+) -> None:
+    """Prints a table of what was found, or the sentence ``none``; as JSON, a line with the ``members`` of each."""
+    if as_json:
+        for one in found:
+            typer.echo(printable(msgspec.json.encode(members(one)).decode()))
+    elif found:
+        Console().print(list_table(columns, map(row, found)))
+    else:
+        typer.echo(none)
 
 
 def as_text(table: Table, width: int = 120) -> str:

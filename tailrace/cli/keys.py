@@ -10,11 +10,10 @@ from contracts.errors import ConfigurationError
 from runtime.access.foreign_pages import parse_origin
 from runtime.access.keys import EMBEDDABLE, Created, Key, KeyStore, question_of
 from runtime.log.connect import connect_log
-from runtime.printable import printable
 from runtime.settings import Settings
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
-from tailrace.terminal import list_table, plain_console
+from tailrace.terminal import print_list
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -110,15 +109,8 @@ async def _revoke(settings: Settings, key_id: str) -> None:
 async def _list(settings: Settings, *, as_json: bool) -> None:
     async with await connect_log(settings, "keys") as client:
         keys = await KeyStore(client).read()
-    if as_json:
-        for key in keys:
-            typer.echo(printable(msgspec.json.encode(key).decode()))
-        return
-    if not keys:
-        typer.echo("there are no keys")
-        return
     columns = ("id", "kind", "name", "created", "revoked", "rate", "origins", "question")
-    plain_console().print(list_table(columns, map(_row, keys)))
+    print_list(keys, columns, _row, "there are no keys", as_json=as_json, members=msgspec.to_builtins)
 
 
 def _row(key: Key) -> tuple[str, ...]:
@@ -127,12 +119,12 @@ def _row(key: Key) -> tuple[str, ...]:
     return (
         key.id,
         key.kind,
-        printable(key.name),
+        key.name,
         key.created_at.isoformat(" ", "seconds"),
         revoked,
         rate,
         ", ".join(key.origins) or "–",
-        printable(key.question) or "–",
+        key.question or "–",
     )
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import asyncpg
 import typer
-from rich.console import Console
 
 from contracts.cursors import Cursor
 from contracts.errors import ConfigurationError
@@ -26,7 +25,7 @@ from runtime.settings import Settings
 from runtime.supervise import stop_on_signals
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
-from tailrace.terminal import list_table
+from tailrace.terminal import print_list
 
 Of = Annotated[
     str | None,
@@ -47,14 +46,8 @@ def parked_list(
 ) -> None:
     """List parked events with their reasons, the oldest first."""
     found = run_to_end(_list(settings_for(data_dir), name, limit))
-    if as_json:
-        for one in found:
-            typer.echo(json.dumps(_as_json(one)))
-    elif found:
-        columns = ("entry", "logged", "code", "reason", "event id")
-        Console().print(list_table(columns, map(_row, found)))
-    else:
-        typer.echo("no parked events")
+    columns = ("entry", "logged", "code", "reason", "event id")
+    print_list(found, columns, _row, "no parked events", as_json=as_json, members=_as_json)
 
 
 @app.command("show")

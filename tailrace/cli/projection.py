@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from tailrace.cli.options import AsJson, DataDir, JsonLines, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.projection_status import as_status
-from tailrace.terminal import label_table, list_table
+from tailrace.terminal import label_table, print_list
 
 app = typer.Typer(help="Projections of your own.", no_args_is_help=True, add_completion=False)
 
@@ -25,14 +25,9 @@ app = typer.Typer(help="Projections of your own.", no_args_is_help=True, add_com
 def projection_list(as_json: JsonLines = False, data_dir: DataDir = None) -> None:
     """List every build of every projection, with its position and its lag."""
     found = run_to_end(_read(settings_for(data_dir), None))
-    if as_json:
-        for one in found:
-            typer.echo(json.dumps(one))
-    elif found:
-        columns = ("projection", "version", "kind", "state", "readers", "entry", "lag", "parked")
-        Console().print(list_table(columns, map(_row, found)))
-    else:
-        typer.echo("no projections: declare one in ./projections, or set TAILRACE_PROJECTIONS")
+    columns = ("projection", "version", "kind", "state", "readers", "entry", "lag", "parked")
+    none = "no projections: declare one in ./projections, or set TAILRACE_PROJECTIONS"
+    print_list(found, columns, _row, none, as_json=as_json, members=dict)
 
 
 @app.command("show")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from command.rejected import Stored, event_to_retry, list_rejected, purge_rejected, read_rejected, remove_rejected
 from contracts.errors import ConfigurationError
@@ -17,7 +16,7 @@ from runtime.settings import Settings
 from tailrace.cli.options import DataDir, JsonLines, run_to_end
 from tailrace.command_client import CommandClient
 from tailrace.endpoints import service_url, settings_for
-from tailrace.terminal import list_table
+from tailrace.terminal import print_list
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -40,15 +39,8 @@ def rejected_list(
 ) -> None:
     """List rejected messages with their reasons, the newest last."""
     found = run_to_end(_list(settings_for(data_dir), limit))
-    if as_json:
-        for one in found:
-            line = {"seq": one.seq, **msgspec.to_builtins(one.rejected)}
-            typer.echo(printable(msgspec.json.encode(line).decode()))
-    elif found:
-        columns = ("message", "received", "code", "reason", "payload")
-        Console().print(list_table(columns, map(_row, found)))
-    else:
-        typer.echo("no rejected messages")
+    columns = ("message", "received", "code", "reason", "payload")
+    print_list(found, columns, _row, "no rejected messages", as_json=as_json, members=_as_json)
 
 
 @app.command("retry")
@@ -143,6 +135,10 @@ def _read_fixed(file: Path) -> dict[int, str]:
             f"{file} can't be read: {error}; expected lines of `tailrace rejected list --json`"
         ) from None
     return {line.seq: line.payload for line in lines}
+
+
+def _as_json(one: Stored) -> dict[str, object]:
+    return {"seq": one.seq, **msgspec.to_builtins(one.rejected)}
 
 
 def _row(one: Stored) -> tuple[str, ...]:
