@@ -3,14 +3,17 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from contracts.errors import UnavailableError
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 1.0
 """Seconds between retries: the delay doubles. Work continues within 2 s of the return of what it needs."""
+
+_T = TypeVar("_T")
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -26,6 +29,19 @@ async def sleep_until_stop(stop: asyncio.Event, seconds: float) -> None:
     """Waits until ``stop`` is set, but at most ``seconds``."""
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def unless_stopped(work: "Coroutine[Any, Any, _T]", stop: asyncio.Event, grace: float = 0.0) -> _T | None:
+    """Returns the result of ``work``; None if ``stop`` is set and ``work`` does not end within ``grace`` seconds."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working}, timeout=grace)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 class Outage:

@@ -1,6 +1,5 @@
 """``tailrace status``: prints the status once or repeatedly, as text or as JSON."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from runtime.settings import Settings
-from runtime.supervise import sleep_until_stop, stop_on_signals
+from runtime.supervise import sleep_until_stop, stop_on_signals, unless_stopped
 from tailrace.cli.options import AsJson, DataDir, run_to_end
 from tailrace.endpoints import settings_for
 from tailrace.projection_status import describe_projection
@@ -45,14 +44,9 @@ async def _watch(settings: Settings, every: float, *, as_json: bool, **limits: A
     stop = stop_on_signals()
     with Live(auto_refresh=False, console=plain_console()) as live:
         while not stop.is_set():
-            reading = asyncio.create_task(read_status(settings, **limits))
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if not reading.done():
-                reading.cancel()
+            found = await unless_stopped(read_status(settings, **limits), stop)
+            if found is None:
                 return
-            found = reading.result()
             if as_json:
                 typer.echo(json.dumps(found))
             elif live.console.is_terminal:

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
 
 from contracts.errors import ConfigurationError
-from runtime.supervise import sleep_until_stop
+from runtime.supervise import sleep_until_stop, unless_stopped
 from tailrace.command_client import Answer, CommandClient, CommandUnavailableError
 from tailrace.producer.backlog import Backlog
 from tailrace.producer.source import EventSource
@@ -19,7 +18,6 @@ _STOP_GRACE = 0.4
 """Seconds to wait for an answer after a stop: `up` stops the producer first, and everything within 5."""
 
 _log = logging.getLogger("tailrace.producer")
-_T = TypeVar("_T")
 
 
 async def produce(
@@ -56,7 +54,7 @@ async def produce(
             batch = backlog.due(datetime.now(UTC), MAX_BATCH)
             if batch:
                 try:
-                    answer = await _unless_stopped(client.send(batch), stop)
+                    answer = await unless_stopped(client.send(batch), stop, grace=_STOP_GRACE)
                 except CommandUnavailableError:
                     continue  # retried for a minute; the same batch again
                 if answer is None:
@@ -93,17 +91,3 @@ def _report_rejected(answer: Answer) -> None:
     if answer.rejected:
         first = answer.rejected[0]
         _log.warning("%d events were rejected, the first: %s: %s", len(answer.rejected), first.code, first.message)
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, _T], stop: asyncio.Event) -> _T | None:
-    """Returns the result of ``work``, or None if ``stop`` was set and ``work`` does not end soon."""
-    task = asyncio.create_task(work)
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            await asyncio.wait({task}, timeout=_STOP_GRACE)
-        return task.result() if task.done() else None
-    finally:
-        stopped.cancel()
-        task.cancel()

@@ -4,10 +4,10 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from contracts.errors import LogLostError, TailraceError
+from contracts.errors import LogLostError
 from migrations.upcasters import load_upcasters
 from runtime.settings import Settings
-from runtime.supervise import sleep_until_stop, stop_on_signals
+from runtime.supervise import sleep_until_stop, stop_on_signals, unless_stopped
 from tailrace.embedded.ports import Ports
 from tailrace.endpoints import endpoints_file
 from tailrace.up.folder import claimed, end_leftovers
@@ -37,7 +37,7 @@ async def run_up(
         await asyncio.to_thread(end_leftovers, data_dir)
         system = System(data_dir, wanted.choose(), settings, rate=rate, offline_rebuild=offline_rebuild)
         try:
-            await _start(system, display, data_dir, stop)
+            await unless_stopped(_start(system, display, data_dir), stop)
             if not stop.is_set():
                 await _watch(system, display, data_dir, stop)
         finally:
@@ -47,31 +47,17 @@ async def run_up(
     display.say(f"stopped; the data stays in {data_dir}")
 
 
-async def _start(system: System, display: PlainDisplay, data_dir: Path, stop: asyncio.Event) -> None:
-    async def start() -> None:
-        first = not system.postgres.is_initialized
-        display.step(
-            "creating the database (first start), starting NATS and Postgres" if first else "starting NATS and Postgres"
-        )
-        try:
-            await system.start_servers()
-        except LogLostError as error:
-            display.say(f"{error}. Waiting for an operator's decision")
-            system.endpoints.write(data_dir)
-            await _until_log_exists(system)
-        display.step("starting the services")
-        await system.start_services()
-
-    starting = asyncio.create_task(start())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not starting.done():
-        starting.cancel()
-        with suppress(asyncio.CancelledError, TailraceError):
-            await starting
-        return
-    starting.result()
+async def _start(system: System, display: PlainDisplay, data_dir: Path) -> None:
+    first = "creating the database (first start), " if not system.postgres.is_initialized else ""
+    display.step(f"{first}starting NATS and Postgres")
+    try:
+        await system.start_servers()
+    except LogLostError as error:
+        display.say(f"{error}. Waiting for an operator's decision")
+        system.endpoints.write(data_dir)
+        await _until_log_exists(system)
+    display.step("starting the services")
+    await system.start_services()
 
 
 async def _until_log_exists(system: System) -> None:
