@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.errors import ConfigurationError, TailraceError
@@ -16,7 +17,7 @@ from tailrace.importer.batches import Batch, batches
 from tailrace.importer.exclusions import Exclusions
 from tailrace.importer.files import STDIN, LineSource, open_lines
 from tailrace.importer.formats import Format
-from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress, Tally
+from tailrace.importer.report import BadLine, BadLinesError, ImportReport, Progress
 
 
 async def import_file(
@@ -53,18 +54,17 @@ async def import_file(
         await _check(path, format, batch_size, Exclusions(*exclude), on_progress, started)
     exclusions = Exclusions(*exclude)
     with open_lines(path) as source:
-        tally = Tally("sending", source.size)
+        progress = Progress("sending", size=source.size)
         async with CommandClient(command_url, key=key, retry_timeout=retry_timeout, on_retry=on_retry) as client:
             try:
                 with _stopping(source, stop):
                     upcoming = batches(source, format, batch_size, exclusions)
-                    await _send_all(client, upcoming, in_flight, tally, on_progress)
+                    await _send_all(client, upcoming, in_flight, progress, on_progress)
             except TailraceError as error:
-                raise TailraceError(
-                    f"{error}; at least {tally.accepted:,} events were imported: import the file again to add the rest"
-                ) from None
-    tally.excluded = exclusions.count
-    report = tally.report(time.monotonic() - started)
+                imported = f"at least {progress.accepted:,} events were imported"
+                raise TailraceError(f"{error}; {imported}: import the file again to add the rest") from None
+    progress.excluded = exclusions.count
+    report = progress.report(time.monotonic() - started)
     if strict and report.rejected:
         raise BadLinesError(f"{report.rejected:,} of {report.read:,} lines were refused, the others sent", report)
     return report
@@ -79,11 +79,11 @@ async def _check(
     started: float,
 ) -> None:
     with open_lines(path) as source:
-        tally = Tally("checking", source.size)
+        progress = Progress("checking", size=source.size)
         async for batch in _in_thread(batches(source, format, batch_size, exclusions)):
-            _count(tally, batch, on_progress)
-    if tally.rejected:
-        report = tally.report(time.monotonic() - started)
+            _count(progress, batch, on_progress)
+    if progress.rejected:
+        report = progress.report(time.monotonic() - started)
         raise BadLinesError(f"{report.rejected:,} of {report.read:,} lines are bad; nothing was sent", report)
 
 
@@ -91,7 +91,7 @@ async def _send_all(
     client: CommandClient,
     upcoming: Iterator[Batch],
     in_flight: int,
-    tally: Tally,
+    progress: Progress,
     on_progress: Callable[[Progress], None],
 ) -> None:
     free = asyncio.Semaphore(in_flight)
@@ -100,10 +100,10 @@ async def _send_all(
         try:
             if batch.events:
                 answer = await client.send(batch.events)
-                tally.accepted += answer.accepted
-                tally.add_cursor(answer.cursor)
-                tally.add_bad([BadLine(batch.numbers[one.index], one.code, one.message) for one in answer.rejected])
-            _count(tally, batch, on_progress)
+                progress.accepted += answer.accepted
+                progress.add_cursor(answer.cursor)
+                progress.add_bad([BadLine(batch.numbers[one.index], one.code, one.message) for one in answer.rejected])
+            _count(progress, batch, on_progress)
         finally:
             free.release()
 
@@ -145,8 +145,8 @@ def _stopping(source: LineSource, stop: asyncio.Event | None) -> Iterator[None]:
         waiting.cancel()
 
 
-def _count(tally: Tally, batch: Batch, on_progress: Callable[[Progress], None]) -> None:
-    tally.read += batch.lines
-    tally.position = max(tally.position, batch.end)
-    tally.add_bad(batch.bad)
-    on_progress(tally.progress())
+def _count(progress: Progress, batch: Batch, on_progress: Callable[[Progress], None]) -> None:
+    progress.read += batch.lines
+    progress.position = max(progress.position, batch.end)
+    progress.add_bad(batch.bad)
+    on_progress(replace(progress))

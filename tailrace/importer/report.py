@@ -1,7 +1,7 @@
 """The progress and the result of an import."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -21,28 +21,12 @@ class BadLine(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Progress:
-    """The state of a running import. ``position`` and ``size`` are in bytes; ``size`` is None if it is unknown."""
-
-    phase: Literal["checking", "sending"]
-    position: int
-    size: int | None
-    read: int
-    accepted: int
-    rejected: int
-    bad_lines: Sequence[BadLine]
-    reasons: Mapping[tuple[str, str], int]
-    """The number of bad lines per code and reason."""
-
-
-@dataclass(frozen=True)
 class ImportReport:
     """The result of an import.
 
     ``read`` counts the lines that are not blank, directives or ``excluded``. It is ``accepted`` + ``rejected``.
-    ``accepted`` events are in the log,
-    duplicates included: the log recognizes them only for a short time, the tables count each id once. ``bad_lines`` are
-    the first rejected lines. ``cursor`` is the position of the last event, None if there is none.
+    ``accepted`` events are in the log, duplicates included: the tables count each id once. ``bad_lines`` are the first
+    rejected lines. ``cursor`` is the position of the last event, None if there is none.
     """
 
     read: int
@@ -63,17 +47,18 @@ class BadLinesError(TailraceError):
 
 
 @dataclass
-class Tally:
-    """The running counts behind ``Progress`` and ``ImportReport``."""
+class Progress:
+    """The counts of a running import. ``position`` and ``size`` are in bytes; ``size`` is None if it is unknown."""
 
     phase: Literal["checking", "sending"]
-    size: int | None
     position: int = 0
+    size: int | None = None
     read: int = 0
     accepted: int = 0
     rejected: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """The number of bad lines per code and reason."""
     last: Cursor | None = None
     excluded: int = 0
 
@@ -91,19 +76,6 @@ class Tally:
         cursor = Cursor.parse(text) if text else None
         if cursor is not None and (self.last is None or cursor.seq > self.last.seq):
             self.last = cursor
-
-    def progress(self) -> Progress:
-        """Returns the current state."""
-        return Progress(
-            self.phase,
-            self.position,
-            self.size,
-            self.read,
-            self.accepted,
-            self.rejected,
-            tuple(self.bad_lines),
-            self.reasons,
-        )
 
     def report(self, seconds: float) -> ImportReport:
         """Returns the result."""
