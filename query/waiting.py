@@ -9,6 +9,7 @@ import asyncpg
 from contracts.cursors import Cursor, fingerprints_agree
 from contracts.errors import ConflictError, UnavailableError
 from migrations.files import GENERATION
+from query.as_of import cursor_of
 from query.database import snapshot
 from query.errors import QueryError
 
@@ -54,7 +55,7 @@ async def wait_until_projected(read: Callable[[], Awaitable[Any]], wanted: Curso
     deadline = clock() + WAIT_TIMEOUT
     while True:
         row = await read()
-        projected = Cursor(row["epoch"], row["seq"], row["fingerprint"])
+        projected = cursor_of(row)
         if projected.epoch and projected.epoch != wanted.epoch:
             raise AnotherLogError(
                 f"min_cursor: {wanted} belongs to another log; the epoch of the read model is {projected.epoch}"

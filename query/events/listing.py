@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from contracts.cursors import Cursor
 from contracts.patterns import TypePattern
+from query.as_of import cursor_of
 from query.database import Snapshot, snapshot
 from query.events.log_entries import find_entries
 from query.events.models import EventsQuestion
@@ -39,7 +39,7 @@ async def list_events(
         rows = await newest(ask, question, user, position["raw_from"], question.limit + 1)
     shown = rows[: question.limit]
     entries = await find_entries(log, position["epoch"], ((row["seq"], row["event_id"]) for row in shown))
-    projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
+    projected = cursor_of(position)
     return {
         "events": [show(row, row["event_id"], found.cursor) for row, found in zip(shown, entries, strict=True)],
         "next": PageStart(shown[-1]["created_at"], shown[-1]["seq"]).token if len(rows) > len(shown) else None,

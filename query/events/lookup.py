@@ -9,6 +9,7 @@ import asyncpg
 from contracts.cursors import Cursor
 from contracts.errors import ForeignHistoryError, LogUnavailableError
 from migrations.pipeline import measure_lag
+from query.as_of import as_of, cursor_of
 from query.database import snapshot
 from query.errors import QueryError
 from query.events.listing import show
@@ -36,19 +37,13 @@ async def find_event(pool: "asyncpg.Pool", log: LogClient, event_id: UUID, timeo
     async with snapshot(pool, timeout) as ask:
         position = await ask.position()
         rows = await ask.rows("event_by_id", event_id)
-    projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
+    projected = cursor_of(position)
     if rows:
         found, lag = await asyncio.gather(_projected(log, projected, event_id, rows[0]), measure_lag(log, projected))
     else:
         found, lag = await _logged(log, projected, event_id), await measure_lag(log, projected)
-    as_of = {
-        "cursor": str(projected) if projected.epoch else None,
-        "revision": position["revision"],
-        "stale": ask.stale,
-        "lag_events": lag.events,
-        "lag_seconds": lag.seconds,
-    }
-    return {"event_id": event_id, "event": None, "parked": None, **found, "as_of": as_of}
+    state = {**as_of(position, lag), "stale": ask.stale}
+    return {"event_id": event_id, "event": None, "parked": None, **found, "as_of": state}
 
 
 async def _projected(log: LogClient, projected: Cursor, event_id: UUID, row: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from query.as_of import ModelAsOf
 from query.events.page_token import BadTokenError, PageStart
 from query.parameters import USER, EventTypeFilter, Timestamp, UserFilter, closed_range
 
@@ -92,17 +93,12 @@ class ShownEvent(BaseModel):
     event_data: dict[str, Any]
 
 
-class ModelState(BaseModel):
-    """The state of the read model that the answer comes from."""
+class ListState(BaseModel):
+    """The state of the read model that the page comes from."""
 
     cursor: str | None = Field(description="Its position in the log; null before the first projection.")
     revision: int = Field(description="Counts corrections of earlier projected events.")
     stale: bool = Field(description="As in `/stats`.")
-
-
-class ListState(ModelState):
-    """The state of the read model that the page comes from."""
-
     kept_from: datetime | None = Field(
         description="Retention dropped all events before this time; null: none was dropped."
     )
@@ -143,17 +139,6 @@ class ParkedEntry(BaseModel):
     parked_at: datetime
 
 
-class LookupState(ModelState):
-    """The state of the read model, and its lag behind the log."""
-
-    lag_events: int | None = Field(
-        description="Log entries that are not projected yet; null while the log does not answer."
-    )
-    lag_seconds: float | None = Field(
-        description="Age of the oldest of them in the log; null while the log does not answer."
-    )
-
-
 class FoundEvent(BaseModel):
     """An answer of `GET /events/{event_id}`."""
 
@@ -186,4 +171,4 @@ class FoundEvent(BaseModel):
     log: LoggedAt | None = Field(description="Null: its entry is gone from the log.")
     event: ShownEvent | None = Field(description="Only in the state `projected`.")
     parked: ParkedEntry | None = Field(description="Only in the state `parked`.")
-    as_of: LookupState
+    as_of: ModelAsOf

@@ -11,11 +11,12 @@ from contracts.cursors import Cursor
 from migrations.pipeline import measure_lag
 from migrations.projections import DeclaredModel, get_live_projection, list_projections
 from migrations.rollup_sets import RollupTables
+from query.as_of import as_of, cursor_of
 from query.database import Snapshot, snapshot
 from query.errors import BadParameterError, QueryError
 from query.parameters import Identify
 from query.projections.cells import read_cells
-from query.projections.models import AsOf, Listed, Projections, Rows, State
+from query.projections.models import Listed, Projections, Rows, State
 from query.projections.question import RowsQuestion
 from query.projections.rows import read_rows
 from query.waiting import wait_until_projected
@@ -40,10 +41,10 @@ async def list_all(pool: "asyncpg.Pool", log: LogClient, timeout: float) -> Proj
         DatabaseUnavailableError, QueryTimeoutError: the database does not answer in time.
     """
     found = await _read_all(pool, timeout)
-    lags = await asyncio.gather(*(measure_lag(log, _cursor(one.position)) for one in found))
+    lags = await asyncio.gather(*(measure_lag(log, cursor_of(one.position)) for one in found))
     listed: list[Listed] = []
     for (model, definition, _, row), lag in zip(found, lags, strict=True):
-        position = _cursor(row)
+        position = cursor_of(row)
         rollup = definition if isinstance(definition, RollupDefinition) else None
         fold = definition if isinstance(definition, FoldDefinition) else None
         listed.append(
@@ -96,10 +97,6 @@ async def _declared(ask: Snapshot, model: DeclaredModel) -> _Found:
     return _Found(model, decode_definition(model.definition), model.tables, position)
 
 
-def _cursor(position: Any) -> Cursor:
-    return Cursor(position["epoch"], position["seq"], position["fingerprint"])
-
-
 async def answer(
     pool: "asyncpg.Pool",
     log: LogClient,
@@ -135,21 +132,14 @@ async def answer(
         raise await _unknown(pool, name, timeout) from None
     except asyncpg.DataError as error:
         raise BadParameterError(f"a value does not fit its column: {error}") from None
-    projected = _cursor(position)
-    lag = await measure_lag(log, projected)
-    as_of: AsOf = {
-        "cursor": str(projected) if projected.epoch else None,
-        "revision": position["revision"],
-        "lag_events": lag.events,
-        "lag_seconds": lag.seconds,
-    }
+    lag = await measure_lag(log, cursor_of(position))
     return {
         "name": name,
         "version": definition.version,
         "rows": found.rows,
         "more": found.more,
         "limit_reached": found.limit_reached,
-        "as_of": as_of,
+        "as_of": as_of(position, lag),
     }
 
 

@@ -9,23 +9,7 @@ from typing import (
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-LagEvents = Annotated[
-    int | None, Field(description="Log entries that are not projected yet; null while the log does not answer.")
-]
-LagSeconds = Annotated[
-    float | None, Field(description="Age of the oldest of them in the log; null while the log does not answer.")
-]
-Position = Annotated[str | None, Field(description="The position in the log; null before the first projection.")]
-
-
-class AsOf(TypedDict):
-    """The position of the log that the answer is exact for."""
-
-    cursor: Position
-    revision: Annotated[int, Field(description="Counts corrections of earlier projected events.")]
-    lag_events: LagEvents
-    lag_seconds: LagSeconds
-
+from query.as_of import AsOf, LagEvents, LagSeconds, Position
 
 _ROWS_EXAMPLE: Any = {
     "name": "revenue",

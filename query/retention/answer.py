@@ -10,8 +10,8 @@ from pydantic import Field
 from pyroaring import BitMap
 from typing_extensions import TypedDict
 
-from contracts.cursors import Cursor
 from migrations.pipeline import measure_lag
+from query.as_of import ModelAsOf, as_of, cursor_of
 from query.buckets import Buckets, named_buckets
 from query.database import snapshot
 from query.errors import BadParameterError
@@ -36,16 +36,6 @@ class Cohort(TypedDict):
     ]
 
 
-class AsOf(TypedDict):
-    """The position of the log that the answer is exact for."""
-
-    cursor: str | None
-    revision: int
-    lag_events: int | None
-    lag_seconds: float | None
-    stale: Annotated[bool, Field(description="As in `/stats`.")]
-
-
 Retention = TypedDict(
     "Retention",
     {
@@ -54,7 +44,7 @@ Retention = TypedDict(
         "bucket": Literal["day", "week", "month"],
         "tz": str,
         "cohorts": list[Cohort],
-        "as_of": AsOf,
+        "as_of": ModelAsOf,
     },
 )
 
@@ -80,9 +70,8 @@ async def answer(pool: "asyncpg.Pool", log: LogClient, question: RetentionQuesti
             raise BadParameterError(f"tz: before {raw_from:%Y-%m-%d} only users of whole quarter hours are kept")
         entered = await read_users(ask, intervals, cohort_types)
         active = await read_users(ask, intervals, returning_types)
-    projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
     counted = await asyncio.to_thread(_count, len(labels), entered, active)
-    lag = await measure_lag(log, projected)
+    lag = await measure_lag(log, cursor_of(position))
     return {
         "from": buckets.begins[0],
         "to": buckets.end,
@@ -92,13 +81,7 @@ async def answer(pool: "asyncpg.Pool", log: LogClient, question: RetentionQuesti
             {"bucket": label, "users": users, "returning": returning}
             for label, (users, returning) in zip(labels, counted, strict=True)
         ],
-        "as_of": {
-            "cursor": str(projected) if projected.epoch else None,
-            "revision": position["revision"],
-            "lag_events": lag.events,
-            "lag_seconds": lag.seconds,
-            "stale": ask.stale,
-        },
+        "as_of": {**as_of(position, lag), "stale": ask.stale},
     }
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from contracts.cursors import Cursor
 from migrations.pipeline import measure_lag
+from query.as_of import as_of, cursor_of
 from query.buckets import Buckets, fitting_buckets, named_buckets
 from query.database import Snapshot, snapshot
 from query.parameters import Bucket, Range, bucket_start, closed_range
@@ -62,8 +62,7 @@ async def answer(
         if matches_etag(etag, if_none_match) and not position["late_pending"]:
             return Answer(etag, None)
         _check_kept(question, position["raw_from"])
-        projected = Cursor(position["epoch"], position["seq"], position["fingerprint"])
-        measuring = asyncio.create_task(measure_lag(log, projected))
+        measuring = asyncio.create_task(measure_lag(log, cursor_of(position)))
         try:
             counted = await _count(ask, question, position["raw_from"])
         except BaseException:
@@ -86,10 +85,7 @@ async def answer(
         "top": counted.top,
         "previous": counted.previous,
         "as_of": {
-            "cursor": str(projected) if projected.epoch else None,
-            "revision": position["revision"],
-            "lag_events": lag.events,
-            "lag_seconds": lag.seconds,
+            **as_of(position, lag),
             "late_pending": position["late_pending"],
             "stale": ask.stale,
         },

@@ -10,6 +10,7 @@ from typing import (
 from pydantic import ConfigDict, Field, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
+from query.as_of import AsOf
 from query.parameters import Bucket
 from query.users import MAX_TYPES
 
@@ -141,19 +142,9 @@ class Previous(_PreviousEnds):
     other_types: Annotated[OtherTotals | None, Field(description="All other types together; null: `by_type` has all.")]
 
 
-class AsOf(TypedDict):
-    """The position of the log that the answer is exact for."""
+class StatsAsOf(AsOf):
+    """The position of the log that the answer is exact for, in the built-in read model."""
 
-    cursor: Annotated[
-        str | None, Field(description="The position of the read model; null before the first projection.")
-    ]
-    revision: Annotated[int, Field(description="Counts corrections of earlier projected events.")]
-    lag_events: Annotated[
-        int | None, Field(description="Log entries that are not counted yet; null while the log does not answer.")
-    ]
-    lag_seconds: Annotated[
-        float | None, Field(description="Age of the oldest of them in the log; null while the log does not answer.")
-    ]
     late_pending: Annotated[
         int,
         Field(description="Late events that ranges and series do not include yet (TimescaleDB refreshes them)."),
@@ -258,4 +249,4 @@ class Stats(_Ends):
     ]
     top: Annotated[Top | None, Field(description="Null without `top`.")]
     previous: Annotated[Previous | None, Field(description="Null without `compare`.")]
-    as_of: AsOf
+    as_of: StatsAsOf
