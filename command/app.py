@@ -17,7 +17,7 @@ from command.answers import Status
 from command.browser import SCRIPT_PATH, script_route
 from runtime.access.guard import OPEN_PATHS, Rules
 from runtime.docs_pages import docs_routes
-from runtime.health import Check, answer_live, answer_ready
+from runtime.health import Check, health_routes
 from runtime.problems import http_problem
 
 RULES = Rules(default="write", paths={"/status": "read", "/metrics": "metrics"}, open=OPEN_PATHS, public=(SCRIPT_PATH,))
@@ -57,21 +57,13 @@ def build_app(
 ) -> Starlette:
     """Returns the app. ``events`` answers ``POST /events``; ``ready`` raises if the log does not answer."""
 
-    async def live(request: Request) -> Response:
-        return answer_live()
-
-    async def is_ready(request: Request) -> Response:
-        return await answer_ready({"log": ready}, request.scope)
-
     async def counts(request: Request) -> Response:
         return _json(status())
 
     app = Starlette(
         routes=[
             Route("/events", events, methods=["POST"]),
-            Route("/health", is_ready),
-            Route("/health/live", live),
-            Route("/health/ready", is_ready),
+            *health_routes({"log": ready}),
             Route("/status", counts),
             Route("/openapi.json", _json(openapi)),
             Route("/asyncapi.json", _json(asyncapi)),

@@ -11,9 +11,6 @@ from typing import NamedTuple
 import asyncpg
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from contracts.errors import TailraceError
 from contracts.upcasting import Upcasters
@@ -26,7 +23,7 @@ from projection.metrics import ModelObserver, ProjectionMetrics
 from projection.sampling import sample_forever
 from projection.worker import project
 from runtime.access.guard import OPEN_PATHS, Rules
-from runtime.health import CHECK_TIMEOUT, Check, answer_live, answer_ready
+from runtime.health import CHECK_TIMEOUT, Check, health_routes
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.metrics import serve_metrics
@@ -81,14 +78,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
 def make_app(log: Check, models: "_Models", registry: CollectorRegistry) -> Starlette:
     """Returns the ASGI app with health and metrics. ``log`` checks the log."""
-
-    async def live(request: Request) -> Response:
-        return answer_live()
-
-    async def ready(request: Request) -> Response:
-        return await answer_ready({"log": log, "models": models.check}, request.scope, models.find_troubles)
-
-    app = Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready)])
+    app = Starlette(routes=health_routes({"log": log, "models": models.check}, models.find_troubles))
     serve_metrics(app, registry)
     return app
 

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Scope
 
 from contracts.errors import TailraceError
@@ -42,6 +44,18 @@ async def answer_ready(
     if not anonymous:
         body |= parts | ({"detail": "; ".join(troubles)} if troubles else {})
     return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def health_routes(checks: Mapping[str, Check], find_troubles: FindTroubles | None = None) -> list[Route]:
+    """Returns the routes: ``/health`` is the same as ``/health/ready``."""
+
+    async def live(request: Request) -> Response:
+        return answer_live()
+
+    async def ready(request: Request) -> Response:
+        return await answer_ready(checks, request.scope, find_troubles)
+
+    return [Route("/health/live", live), Route("/health", ready), Route("/health/ready", ready)]
 
 
 def answer_live() -> Response:

@@ -185,19 +185,9 @@ def hello_frame(ends: LogEnds, position: Cursor) -> Frame:
     return _encoded(HelloFrame(ends.epoch, first, last, cursor_text(position)), position)
 
 
-def caught_up_frame(position: Cursor) -> Frame:
-    """Encodes a ``CaughtUpFrame``."""
-    return _encoded(CaughtUpFrame(cursor_text(position)), position)
-
-
-def progress_frame(position: Cursor) -> Frame:
-    """Encodes a ``ProgressFrame``."""
-    return _encoded(ProgressFrame(cursor_text(position)), position)
-
-
-def end_frame(position: Cursor) -> Frame:
-    """Encodes an ``EndFrame``."""
-    return _encoded(EndFrame(cursor_text(position)), position)
+def position_frame(kind: type[CaughtUpFrame | ProgressFrame | EndFrame], position: Cursor) -> Frame:
+    """Encodes a frame that has only the client's position."""
+    return _encoded(kind(cursor_text(position)), position)
 
 
 def gap_frame(asked: Cursor, resumed_at: Cursor, reason: str) -> Frame:

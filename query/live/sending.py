@@ -11,7 +11,7 @@ from typing import Any
 from contracts.cursors import Cursor
 from contracts.errors import LogUnavailableError
 from contracts.users import no_user_key
-from query.live.frames import Frame, progress_frame
+from query.live.frames import Frame, ProgressFrame, position_frame
 from query.live.requests import BadStreamRequestError, Message, StreamRequest
 from query.live.stream import Stream
 from query.live.tail import Tail
@@ -227,7 +227,7 @@ class _Sender:
     async def _send_heartbeat(self, stream: Stream) -> None:
         async with self._turn:
             if self._is_silent:  # still
-                await self._carry(progress_frame(stream.position))
+                await self._carry(position_frame(ProgressFrame, stream.position))
 
     async def _send(self, frame: Frame) -> None:
         async with self._turn:  # after a heartbeat that is being sent, so that positions never go back

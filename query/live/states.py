@@ -21,7 +21,7 @@ from contracts.cursors import Cursor
 from contracts.errors import ForeignHistoryError, LostEntriesError
 from query.live.bounds import find_position, read_log_ends
 from query.live.catchup import CatchUpReader
-from query.live.frames import Frame, Item, caught_up_frame, end_frame, entries_frame, gap_frame
+from query.live.frames import CaughtUpFrame, EndFrame, Frame, Item, entries_frame, gap_frame, position_frame
 from query.live.pacing import Pacer
 from query.live.requests import StreamRequest
 from query.live.ring import Ring
@@ -88,13 +88,13 @@ class Session:
             return self.end()
         if self.has_caught_up:
             self.catch_up_seq = None
-            return caught_up_frame(self.position)
+            return position_frame(CaughtUpFrame, self.position)
         return None
 
     def end(self) -> Frame:
         """Returns the last frame."""
         self.has_ended = True
-        return end_frame(self.position)
+        return position_frame(EndFrame, self.position)
 
     async def idle(self) -> None:
         """Waits for new entries, a message, or a time ``until``."""
