@@ -4,8 +4,6 @@ import asyncio
 import logging
 from typing import Any
 
-import nats
-import nats.errors
 from faststream.nats import NatsBroker
 from faststream.nats.opentelemetry import NatsTelemetryMiddleware
 from faststream.nats.prometheus import NatsPrometheusMiddleware
@@ -14,9 +12,9 @@ from faststream.security import BaseSecurity, SASLPlaintext
 from nats.aio.client import Client
 
 from command.metrics import CommandMetrics
-from contracts.errors import LogUnavailableError
-from runtime.log.addresses import MAX_PINGS, PING_INTERVAL, read_address, shown_address
-from runtime.log.connect import connect_timeout, security
+from runtime.log.addresses import read_address, shown_address
+from runtime.log.connect import RECOVERY, connect_nats, connect_timeout, security, unreachable
+from runtime.log.errors import UNREACHABLE
 from runtime.settings import Settings
 from runtime.tracing import Tracing
 
@@ -48,10 +46,7 @@ def make_broker(settings: Settings, metrics: CommandMetrics, tracing: Tracing) -
         name="tailrace-command",
         inbox_prefix=address.inbox_prefix,
         error_cb=quiet,
-        ping_interval=PING_INTERVAL,  # type: ignore[arg-type]  # nats-py accepts any number
-        max_outstanding_pings=MAX_PINGS,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.2,  # type: ignore[arg-type]
+        **RECOVERY,
         graceful_timeout=STOP_TIMEOUT / 2,
         specification_url=shown_address(settings.nats_url),
         protocol_version=None,
@@ -80,27 +75,12 @@ async def connect_broker(broker: NatsBroker, settings: Settings) -> Client:
     Raises:
         LogUnavailableError: no NATS server answers.
     """
-    reasons: list[Exception] = []
-
-    async def remember(error: Exception) -> None:
-        reasons.append(error)
-
-    address = read_address(settings.nats_url)
-    timeout = connect_timeout(address)
+    url, timeout = settings.nats_url, connect_timeout(read_address(settings.nats_url))
+    # with unlimited reconnects nats-py also retries the first connection for ever, and tells no reason
+    once = {"max_reconnect_attempts": 1, "reconnect_time_wait": 0.1}
+    await (await connect_nats(url, "tailrace-command", **once, **security(settings))).close()
     try:
         async with asyncio.timeout(timeout):
-            # with unlimited reconnects nats-py also retries the first connection for ever, and tells no reason
-            probe = await nats.connect(
-                address.servers,
-                user=address.user or None,
-                password=address.password or None,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0.1,
-                error_cb=remember,
-                **security(settings),
-            )
-            await probe.close()
             return await broker.connect()
-    except (TimeoutError, nats.errors.Error, OSError) as error:
-        reason = str(reasons[0] if reasons else error) or f"no connection within {timeout:g} s"
-        raise LogUnavailableError(f"no NATS server answers at {shown_address(settings.nats_url)}: {reason}") from None
+    except UNREACHABLE as error:
+        raise unreachable(url, error, timeout) from None

@@ -13,6 +13,13 @@ from runtime.log.client import LogClient
 from runtime.log.errors import UNREACHABLE, PermissionErrors
 from runtime.settings import Settings
 
+RECOVERY: dict[str, Any] = {
+    "ping_interval": PING_INTERVAL,
+    "max_outstanding_pings": MAX_PINGS,
+    "max_reconnect_attempts": -1,
+    "reconnect_time_wait": 0.2,
+}
+"""nats-py's options by which a connection notices that its server is gone, and finds one again."""
 CONNECT_TIMEOUT = 5.0
 """Seconds for a first connection; more if there are many servers, since each gets its time."""
 
@@ -49,6 +56,13 @@ async def connect_nats(url: str, name: str, **options: Any) -> LogClient:
     address = read_address(url)
     permissions = PermissionErrors(address.user)
     timeout = connect_timeout(address)
+    failures: list[Exception] = []
+
+    async def note(error: Exception) -> None:
+        if not failures:
+            failures.append(error)
+        await permissions.note(error)
+
     try:
         # with unlimited reconnects, nats-py retries the first connection without a limit, too
         async with asyncio.timeout(timeout):
@@ -58,20 +72,20 @@ async def connect_nats(url: str, name: str, **options: Any) -> LogClient:
                 password=address.password or None,
                 name=name,
                 inbox_prefix=address.inbox_prefix,
-                error_cb=permissions.note,
-                connect_timeout=SERVER_TIMEOUT,
-                ping_interval=PING_INTERVAL,
-                max_outstanding_pings=MAX_PINGS,
-                reconnect_time_wait=0.2,
-                **{"max_reconnect_attempts": -1, "allow_reconnect": True, **options},
+                error_cb=note,
+                **{"connect_timeout": SERVER_TIMEOUT, **RECOVERY, **options},
             )
     except UNREACHABLE as error:
-        reason = str(error) or f"no connection within {timeout:g} s"
-        raise LogUnavailableError(
-            f"no NATS server answers at {shown_address(url)}: {reason}; start it, or set its address with "
-            "TAILRACE_NATS_URL"
-        ) from error
+        raise unreachable(url, failures[0] if failures else error, timeout) from error
     return LogClient(connection, permissions=permissions)
+
+
+def unreachable(url: str, error: Exception, timeout: float) -> LogUnavailableError:
+    """Returns the error for an address at which no server answers."""
+    reason = str(error) or f"no connection within {timeout:g} s"
+    return LogUnavailableError(
+        f"no NATS server answers at {shown_address(url)}: {reason}; start it, or set its address with TAILRACE_NATS_URL"
+    )
 
 
 def connect_timeout(address: Address) -> float:

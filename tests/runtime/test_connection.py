@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from command import broker as broker_module
 from command.broker import connect_broker, make_broker
 from command.metrics import CommandMetrics
 from contracts.errors import LogUnavailableError
 from runtime.log.client import LogClient, close_connection
-from runtime.log.connect import connect_nats
+from runtime.log.connect import RECOVERY, connect_nats
 from runtime.settings import Settings
 from runtime.tracing import Tracing
 from tailrace.embedded.lifetime import die_with_parent
@@ -45,12 +44,8 @@ async def connect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
             ending.push_async_callback(close_connection, connection)
             return LogClient(connection, owned=False)
 
-        if request.param == "broker":
-            monkeypatch.setattr(broker_module, "PING_INTERVAL", 0.1)
-            yield by_broker
-        else:
-            monkeypatch.setattr("runtime.log.connect.PING_INTERVAL", 0.1)
-            yield by_client
+        monkeypatch.setitem(RECOVERY, "ping_interval", 0.1)
+        yield by_broker if request.param == "broker" else by_client
 
 
 async def answers(client: LogClient) -> bool:
