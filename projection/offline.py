@@ -1,4 +1,4 @@
-"""Drops the models of an earlier generation first, if there is no space for both: readers see the new one grow."""
+"""For an upgrade without space for two models: drops the old ones first. Readers see the new one while it grows."""
 
 import asyncpg
 

@@ -1,6 +1,6 @@
 """Compares the counts per minute, hour and day and of all time with the log.
 
-Counts before the time from which rows are kept (retention) are compared too. The rows name a count that differs.
+Counts of rows that retention dropped are compared too. Where rows are kept, they show which count is wrong.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from verification.tables import Tables
 
 
 async def compare_derived(tables: Tables, receipt: Receipt, users: Mapping[str, int]) -> None:
-    """Notes in the receipt what differs. ``users``: the log's users per type; "" counts all types together."""
+    """Adds the differences to the receipt. ``users`` are the log's users per type, under "" those of all types."""
     for level in LEVELS:
         if cells := receipt.tables[f"events_by_{level}"].differing:
             named = await _name_buckets(tables, receipt, level)

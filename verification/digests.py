@@ -1,4 +1,4 @@
-"""Sums of hashes: two sides with equal ones hold the same, in whatever order they were read."""
+"""Sums of hashes: if those of two sides are equal, both have the same rows, in whatever order they were read."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ ROWS = "analytics_events"
 LEVELS = ("minute", "hour", "day")
 USERS = "user_sets"
 RELATIONS = (ROWS, *(f"events_by_{level}" for level in LEVELS), USERS)
-"""What is hashed."""
+"""The relations that are hashed."""
 Cell = tuple[datetime, str]
 """A UTC day and an event type."""
 
 
 class Digests:
-    """Of one relation, per cell: how many events, and the sum of hashes modulo 2**64. Bounded by days and types."""
+    """The number of events and the sum of hashes (modulo 2**64) of each cell of a relation."""
 
     def __init__(self) -> None:
         self.events: Counter[Cell] = Counter()
@@ -49,7 +49,7 @@ class Digests:
 
     @property
     def days(self) -> tuple[datetime, datetime] | None:
-        """The first and the last day; None where there is nothing."""
+        """The first and the last day; None without any."""
         days = sorted(day for day, _ in self.sums)
         return (days[0], days[-1]) if days else None
 
@@ -64,7 +64,7 @@ class Digests:
         return found
 
     def differing(self, other: "Digests") -> list[Cell]:
-        """Cells that are not the same."""
+        """The cells that differ."""
         cells = self.sums.keys() | other.sums.keys()
         return sorted(
             cell
@@ -74,19 +74,19 @@ class Digests:
 
 
 class Compared(NamedTuple):
-    """What a relation holds, beside what the log asks it to hold."""
+    """What a relation must contain according to the log, and what it contains (``kept``)."""
 
     logged: Digests
     kept: Digests
 
     @property
     def differing(self) -> list[Cell]:
-        """Cells that are not the same."""
+        """The cells that differ."""
         return self.logged.differing(self.kept)
 
 
 def every_relation() -> dict[str, Digests]:
-    """Nothing yet, of each."""
+    """Returns empty digests of every relation."""
     return {relation: Digests() for relation in RELATIONS}
 
 

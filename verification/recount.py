@@ -1,4 +1,4 @@
-"""Reads the log again, from its first entry, and counts what every table has to say."""
+"""Reads the log again, from its first entry, and counts what every table must contain."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -40,8 +40,8 @@ class Entry(NamedTuple):
 class Refused(NamedTuple):
     """Entries that were parked for a reason that the log does not show.
 
-    ``by_database`` are taken as they are: only the database could tell. ``before_retention`` are not to be counted if
-    they are older than ``raw_from``.
+    ``by_database`` are believed: only the database knows why it refused them. ``before_retention`` are right if they
+    are older than ``raw_from``.
     """
 
     by_database: frozenset[int]
@@ -49,7 +49,7 @@ class Refused(NamedTuple):
     raw_from: datetime | None
 
     def has(self, seq: int, event: Event) -> bool:
-        """Whether the entry was parked rightly."""
+        """Whether it was right to park the entry."""
         if seq in self.before_retention:
             return self.raw_from is not None and event.created_at < self.raw_from
         return seq in self.by_database
@@ -57,7 +57,7 @@ class Refused(NamedTuple):
 
 @dataclass
 class Recount:
-    """What the log holds up to a position; its size does not depend on the number of entries.
+    """What the log contains up to a position; its size does not depend on the number of entries.
 
     The ledger says which entry counts for an id, and each entry checks it: if every entry claims its own id or repeats
     the id of an earlier one, and the ledger has no other rows, then the ledger is what the log says.

@@ -1,4 +1,4 @@
-"""Compares a read model with the log, up to the position the model names."""
+"""Compares a read model with the log, up to the model's position."""
 
 import asyncio
 import time
@@ -59,7 +59,7 @@ async def verify(
         model = current_model(await list_models(connection))
     waiting = _Waiting()
     while True:
-        # in the snapshot that is compared: a look before it would say nothing of it
+        # late events are read in the snapshot that is compared: an earlier snapshot may have others
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute("select set_config('search_path', $1, true)", model.search_path)
             tables = Tables(connection, model)
@@ -69,7 +69,7 @@ async def verify(
 
 
 class _Waiting:
-    """Waits until no late event is on its way: not for ever, since more may come all the time."""
+    """Waits until no late event is pending, for a limited time, since more may always come."""
 
     def __init__(self) -> None:
         self.refreshed = False
@@ -78,7 +78,7 @@ class _Waiting:
         self._before: dict[datetime, Late] = {}
 
     def is_over(self, late: dict[datetime, Late]) -> bool:
-        """Whether to compare now, with what is ``late`` now."""
+        """Returns whether to compare now; ``late`` is what is pending now."""
         self.refreshed = self.refreshed or any(_went(was, late.get(hour)) for hour, was in self._before.items())
         self._before = late
         waited = time.monotonic() - self._began
@@ -86,7 +86,7 @@ class _Waiting:
 
 
 def _went(was: Late, now: Late | None) -> bool:
-    """Whether late events of an hour were brought into the aggregates: each batch since then has brought some more."""
+    """Whether some late events of an hour were refreshed: each batch since then has added some."""
     return now is None or now.gen < was.gen or now.events < was.events + now.gen - was.gen
 
 
@@ -252,7 +252,7 @@ class _Verification:
             self._receipt.differ(f"parked_events: log entry {seq} is there, but nothing is wrong with it")
 
     def _compare_gaps(self, passed: list[Gap], kept: tuple[Gap, ...]) -> None:
-        """What the log has lost the model must not have, and know that it hasn't."""
+        """Compares the recorded gaps: the model must have passed them, and have none of their entries."""
         receipt = self._receipt
         if self._end < receipt.position.seq:
             passed.append(Gap(max(self._end + 1, receipt.log_from), receipt.position.seq))
@@ -276,7 +276,7 @@ class _Verification:
             self._receipt.differ(f"duplicates: log entry {seq} is recorded, but it is the first with its id")
 
     async def _name_claims(self, recount: Recount) -> None:
-        """Names the ids that the ledger has and the log has not: more ids than entries name an entry."""
+        """Names the ids that the ledger has and the log has not."""
         position, seen = self._receipt.position.seq, BitMap64()
         with self._receipt.naming("event_ids", "ids") as name:
             async for event_id, seq in self._tables.ledger(position):

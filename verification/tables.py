@@ -1,4 +1,4 @@
-"""The read model as its tables tell it, all in one snapshot."""
+"""Reads the tables of a read model, all in one snapshot."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from verification.recount import Entry
 from verification.rollups import RollupReader
 
 _SETTLED = {"minute": "hour", "hour": "hour", "day": "day"}
-"""What is left out of a rollup for an hour whose late events are on their way."""
+"""The buckets to leave out of a rollup for an hour with pending late events, by level."""
 
 _SEPARATOR = "\x1e"
 _sql = partial(read_sql, "verification")
@@ -48,7 +48,7 @@ class Tables:
         return RollupReader(self._connection, self._model.pages, self._model.ledger, PAGES)
 
     async def position(self) -> tuple[Cursor | None, int]:
-        """Up to where the model has seen the log (None: nothing), and the first sequence it counts from."""
+        """The model's position (None: it has seen nothing), and the first sequence that it counts."""
         row = await self._connection.fetchrow("select epoch, seq, fingerprint, log_from from projection_position")
         return (Cursor(row["epoch"], row["seq"], row["fingerprint"]) if row["epoch"] else None), row["log_from"]
 
@@ -73,19 +73,19 @@ class Tables:
         return found
 
     async def hash_all(self, late: Collection[datetime]) -> AsyncIterator[Sequence[Any]]:
-        """Hashes what the tables hold, one after the other; rollups without the hours ``late``."""
+        """Hashes the tables one after the other; rollups without the hours ``late``."""
         yield await self._connection.fetch(_sql("hash_table"))
         for level in LEVELS:
             yield await self._connection.fetch(_of_level("hash_rollup", level), list(late))
 
     async def differing_rows(self, rows: Sequence[Entry], cells: Sequence[Cell], limit: int) -> Sequence[Any]:
-        """Rows of some cells that are not the log's; ``rows`` are all that the log asks for there."""
+        """Returns the rows of some cells that differ; ``rows`` are those that the log has there."""
         days, types = [day for day, _ in cells], [event_type for _, event_type in cells]
         found: Sequence[Any] = await self._connection.fetch(_sql("differing_rows"), *_columns(rows), days, types, limit)
         return found
 
     async def raw_from(self) -> datetime | None:
-        """From when on single rows are kept; None: all are."""
+        """The time from which single rows are kept; None: all are."""
         found: datetime | None = await self._connection.fetchval("select raw_from from projection_position")
         return found
 

@@ -10,7 +10,7 @@ import nats.js.errors
 from contracts.errors import LogUnavailableError, TailraceError
 
 UNREACHABLE = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
-"""What nats-py raises if the server, or an answer of it, can't be reached."""
+"""What nats-py raises if the server can't be reached or does not answer."""
 
 _UNAVAILABLE = 503
 _STREAM_NOT_FOUND = 10059

@@ -130,7 +130,7 @@ class LogReader:
     # selected entries
 
     async def _skip_to_end(self) -> bool:
-        """Moves the position to the end, unless the log's leader has entries of the subjects before it."""
+        """Moves the position to the end, unless the log's leader has entries of the subjects before the end."""
         for subject in self._subjects:
             seq = await self._client.next_seq(self.position.seq + 1, subject)
             if seq is not None and seq <= self._end.seq:

@@ -60,7 +60,7 @@ def import_file(
 ) -> None:
     """Send a file of events or an access log to the command service. Importing a file twice adds nothing.
 
-    Reads gzip, bzip2, xz and zstd as well. SIGTERM ends the import after what was read is sent. Exits with 1 if the
+    Reads gzip, bzip2, xz and zstd as well. After SIGTERM, it sends what it has read, then ends. Exits with 1 if the
     file has lines and none was imported.
     """
     report = run_to_end(_import(file, format.value, settings_for(data_dir), strict=strict, exclude=exclude or ()))
