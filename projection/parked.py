@@ -76,11 +76,6 @@ class ParkedEvents:
         rows = await self._connection.fetch(projection_sql("list_parked"), first, last, limit)
         return [ParkedEvent(**dict(row)) for row in rows]
 
-    async def get(self, seq: int) -> ParkedEvent | None:
-        """Returns the parked event of log entry ``seq``; None if it is not parked."""
-        found = await self.list(first=seq, last=seq)
-        return found[0] if found else None
-
     async def retry(
         self, upcasters: Upcasters = NO_UPCASTERS, *, until: Cursor | None = None, dry_run: bool = False
     ) -> AsyncIterator[Retried]:

@@ -16,7 +16,7 @@ from runtime.log.connect import connect_log
 from runtime.postgres import connected
 from runtime.settings import Settings
 from tailrace.cli.builds import drop_builds, swap_builds
-from tailrace.cli.options import DataDir, Name, run_to_end
+from tailrace.cli.options import DataDir, Name, to_end
 from tailrace.cli.verify import describe, verification_progress
 from tailrace.endpoints import settings_for
 from verification.receipt import Receipt
@@ -25,35 +25,38 @@ from verification.run import verify
 Check = Annotated[bool, typer.Option("--verify/--no-verify", help="Verify the model first.")]
 
 
-def cutover(
+@to_end
+async def cutover(
     name: Name = None,
     check: Check = True,
     lose: Annotated[int, typer.Option(min=0, help="Events that readers may lose: the log has them no more.")] = 0,
     data_dir: DataDir = None,
 ) -> None:
     """Show readers the candidate model that a replay built."""
-    _show_other(settings_for(data_dir), name, "cutover", check=check, lose=lose)
+    await _show_other(settings_for(data_dir), name, "cutover", check=check, lose=lose)
 
 
-def rollback(name: Name = None, check: Check = True, data_dir: DataDir = None) -> None:
+@to_end
+async def rollback(name: Name = None, check: Check = True, data_dir: DataDir = None) -> None:
     """Show readers the previous model again."""
-    _show_other(settings_for(data_dir), name, "rollback", check=check)
+    await _show_other(settings_for(data_dir), name, "rollback", check=check)
 
 
-def drop_old(name: Name = None, data_dir: DataDir = None) -> None:
+@to_end
+async def drop_old(name: Name = None, data_dir: DataDir = None) -> None:
     """Drop every model except the live one.
 
     After a rollback to a model of the version before, that version can start again.
     """
     settings = settings_for(data_dir)
-    run_to_end(_drop_models(settings) if name is None else drop_builds(settings, name))
+    await (_drop_models(settings) if name is None else drop_builds(settings, name))
 
 
-def _show_other(settings: Settings, name: str | None, direction: Direction, *, check: bool, lose: int = 0) -> None:
+async def _show_other(settings: Settings, name: str | None, direction: Direction, check: bool, lose: int = 0) -> None:
     if name is None:
-        run_to_end(_swap(settings, direction, check=check, lose=lose))
+        await _swap(settings, direction, check=check, lose=lose)
     else:
-        run_to_end(swap_builds(settings, name, direction, check))
+        await swap_builds(settings, name, direction, check)
 
 
 async def _swap(settings: Settings, direction: Direction, *, check: bool, lose: int = 0) -> None:

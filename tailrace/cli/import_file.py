@@ -17,7 +17,7 @@ from rich.progress import Progress as Bar
 
 from runtime.printable import printable
 from runtime.settings import Settings
-from tailrace.cli.options import DataDir, run_to_end
+from tailrace.cli.options import DataDir, to_end
 from tailrace.command_client import CommandUnavailableError
 from tailrace.endpoints import service_url, settings_for
 from tailrace.importer.formats import Format
@@ -42,7 +42,8 @@ class FormatName(StrEnum):
     elb = "elb"
 
 
-def import_file(
+@to_end
+async def import_file(
     file: Annotated[Path, typer.Argument(help="The file to read; - reads standard input.", allow_dash=True)],
     format: Annotated[
         FormatName,
@@ -63,7 +64,7 @@ def import_file(
     Reads gzip, bzip2, xz and zstd as well. After SIGTERM, it sends what it has read, then ends. Exits with 1 if the
     file has lines and none was imported.
     """
-    report = run_to_end(_import(file, format.value, settings_for(data_dir), strict=strict, exclude=exclude or ()))
+    report = await _import(file, format.value, settings_for(data_dir), strict=strict, exclude=exclude or ())
     if report.read and not report.accepted:
         raise typer.Exit(1)
 

@@ -10,8 +10,7 @@ from contracts.errors import ConfigurationError
 from runtime.access.foreign_pages import parse_origin
 from runtime.access.keys import EMBEDDABLE, Created, Key, KeyStore, question_of
 from runtime.log.connect import connect_log
-from runtime.settings import Settings
-from tailrace.cli.options import DataDir, JsonLines, run_to_end
+from tailrace.cli.options import DataDir, JsonLines, to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import print_list
 
@@ -36,7 +35,8 @@ def _group() -> None:
 
 
 @app.command()
-def create(
+@to_end
+async def create(
     kind: Annotated[
         Kind,
         typer.Argument(help="write: send events. read: query and watch. metrics: /metrics only. embed: a --question."),
@@ -64,53 +64,38 @@ def create(
             + " or ".join(EMBEDDABLE)
         )
     asked = question_of(path, query) if question else ""
-    run_to_end(_create(settings_for(data_dir), kind, name, origins, rate, asked))
+    async with await connect_log(settings_for(data_dir), "keys") as client:
+        created = await KeyStore(client).create(kind.value, name=name, origins=origins, rate=rate, question=asked)
+    _show_created(created)
 
 
 @app.command("list")
-def list_keys(as_json: JsonLines = False, data_dir: DataDir = None) -> None:
+@to_end
+async def list_keys(as_json: JsonLines = False, data_dir: DataDir = None) -> None:
     """List the keys, without the keys themselves."""
-    run_to_end(_list(settings_for(data_dir), as_json=as_json))
-
-
-@app.command()
-def rotate(key: KeyId, data_dir: DataDir = None) -> None:
-    """Create a key like an existing one. Both work until you revoke the old one."""
-    run_to_end(_rotate(settings_for(data_dir), key))
-
-
-@app.command()
-def revoke(key: KeyId, data_dir: DataDir = None) -> None:
-    """Revoke a key. Services refuse it within two seconds."""
-    run_to_end(_revoke(settings_for(data_dir), key))
-
-
-async def _create(
-    settings: Settings, kind: Kind, name: str, origins: list[str], rate: float | None, question: str
-) -> None:
-    async with await connect_log(settings, "keys") as client:
-        created = await KeyStore(client).create(kind.value, name=name, origins=origins, rate=rate, question=question)
-    _show_created(created)
-
-
-async def _rotate(settings: Settings, key_id: str) -> None:
-    async with await connect_log(settings, "keys") as client:
-        created = await KeyStore(client).rotate(key_id)
-    _show_created(created)
-    typer.echo(f"the old key still works: `tailrace keys revoke {key_id}` ends it", err=True)
-
-
-async def _revoke(settings: Settings, key_id: str) -> None:
-    async with await connect_log(settings, "keys") as client:
-        key = await KeyStore(client).revoke(key_id)
-    typer.echo(f"revoked the {key.kind} key {key.id}")
-
-
-async def _list(settings: Settings, *, as_json: bool) -> None:
-    async with await connect_log(settings, "keys") as client:
+    async with await connect_log(settings_for(data_dir), "keys") as client:
         keys = await KeyStore(client).read()
     columns = ("id", "kind", "name", "created", "revoked", "rate", "origins", "question")
     print_list(keys, columns, _row, "there are no keys", as_json=as_json, members=msgspec.to_builtins)
+
+
+@app.command()
+@to_end
+async def rotate(key: KeyId, data_dir: DataDir = None) -> None:
+    """Create a key like an existing one. Both work until you revoke the old one."""
+    async with await connect_log(settings_for(data_dir), "keys") as client:
+        created = await KeyStore(client).rotate(key)
+    _show_created(created)
+    typer.echo(f"the old key still works: `tailrace keys revoke {key}` ends it", err=True)
+
+
+@app.command()
+@to_end
+async def revoke(key: KeyId, data_dir: DataDir = None) -> None:
+    """Revoke a key. Services refuse it within two seconds."""
+    async with await connect_log(settings_for(data_dir), "keys") as client:
+        revoked = await KeyStore(client).revoke(key)
+    typer.echo(f"revoked the {revoked.kind} key {revoked.id}")
 
 
 def _row(key: Key) -> tuple[str, ...]:

@@ -12,8 +12,7 @@ from migrations.stream_metadata import accept_gap, new_epoch
 from migrations.streams import create_log
 from runtime.log.connect import connect_log
 from runtime.log.errors import StreamMissingError
-from runtime.settings import Settings
-from tailrace.cli.options import AsJson, DataDir, run_to_end
+from tailrace.cli.options import AsJson, DataDir, to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import as_text, label_table
 
@@ -23,23 +22,35 @@ _GAP = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
 
 
 @app.command("show")
-def log_show(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+@to_end
+async def log_show(as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Show the log's epoch, its first and last entry, its size, and its recorded gaps."""
-    state = run_to_end(_state(settings_for(data_dir)))
+    async with await connect_log(settings_for(data_dir), "log") as log:
+        state = await log.state()
     typer.echo(json.dumps(state._asdict(), indent=2) if as_json else _describe(state))
 
 
 @app.command("accept-gap")
-def log_accept_gap(
+@to_end
+async def log_accept_gap(
     gap: Annotated[str, typer.Argument(metavar="A..B", help="The first and the last lost sequence.")],
     data_dir: DataDir = None,
 ) -> None:
     """Record that log entries are lost, so that readers continue after them."""
-    run_to_end(_accept_gap(settings_for(data_dir), _parse_gap(gap)))
+    lost = _parse_gap(gap)
+    async with await connect_log(settings_for(data_dir), "log") as log:
+        before = (await log.state()).gaps
+        after = await accept_gap(log, lost)
+    entries = f"entries {lost.first} to {lost.last}"
+    if after == before:
+        typer.echo(f"{entries} were already recorded as lost; nothing changed")
+    else:
+        typer.echo(f"{entries} are recorded as lost; restart the projection service to continue after them")
 
 
 @app.command("new-epoch")
-def log_new_epoch(
+@to_end
+async def log_new_epoch(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False, data_dir: DataDir = None
 ) -> None:
     """Declare a new epoch of the log, or start an empty log if it is gone.
@@ -48,26 +59,7 @@ def log_new_epoch(
     """
     if not yes:
         typer.confirm("Every cursor and every read model of this log will be refused. Declare a new epoch?", abort=True)
-    run_to_end(_new_epoch(settings_for(data_dir)))
-
-
-async def _state(settings: Settings) -> LogState:
-    async with await connect_log(settings, "log") as log:
-        return await log.state()
-
-
-async def _accept_gap(settings: Settings, gap: Gap) -> None:
-    async with await connect_log(settings, "log") as log:
-        before = (await log.state()).gaps
-        after = await accept_gap(log, gap)
-    entries = f"entries {gap.first} to {gap.last}"
-    if after == before:
-        typer.echo(f"{entries} were already recorded as lost; nothing changed")
-    else:
-        typer.echo(f"{entries} are recorded as lost; restart the projection service to continue after them")
-
-
-async def _new_epoch(settings: Settings) -> None:
+    settings = settings_for(data_dir)
     async with await connect_log(settings, "log") as log:
         try:
             before, after = await new_epoch(log)

@@ -17,23 +17,21 @@ from runtime.access.keys import seed_keys
 from runtime.log.connect import connect_log
 from runtime.postgres import connected
 from runtime.settings import Settings
-from tailrace.cli.options import DataDir, OfflineRebuild, run_to_end
+from tailrace.cli.options import DataDir, OfflineRebuild, to_end
 from tailrace.endpoints import settings_for
 
 LOG_TIMEOUT = 20.0
 """Seconds to wait for the log: the servers of a cluster elect a leader after their start."""
 
 
-def migrate(
+@to_end
+async def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the changes; make none.")] = False,
     offline_rebuild: OfflineRebuild = False,
     data_dir: DataDir = None,
 ) -> None:
     """Bring the database and the log's streams up to date."""
-    run_to_end(_migrate(settings_for(data_dir), dry_run=dry_run, offline_rebuild=offline_rebuild))
-
-
-async def _migrate(settings: Settings, *, dry_run: bool, offline_rebuild: bool) -> None:
+    settings = settings_for(data_dir)
     async with connected(settings.dsn, name="migrate") as connection:
         changes = await migrate_database(connection, settings, dry_run=dry_run)
         for change in changes:

@@ -1,12 +1,15 @@
 """Options and arguments that several commands share, and running a command's work."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec
 
 import typer
+
+_P = ParamSpec("_P")
 
 DataDir = Annotated[
     Path | None,
@@ -42,6 +45,16 @@ class Service(StrEnum):
     projection = "projection"
     query = "query"
     projections = "projections"
+
+
+def to_end(command: "Callable[_P, Coroutine[Any, Any, None]]") -> "Callable[_P, None]":
+    """Makes a command of a coroutine function."""
+
+    @wraps(command)
+    def run(*arguments: _P.args, **options: _P.kwargs) -> None:
+        run_to_end(command(*arguments, **options))
+
+    return run
 
 
 def run_to_end(work: "Coroutine[Any, Any, Any]") -> Any:

@@ -1,8 +1,9 @@
 """``tailrace parked``: lists, shows and retries the log entries that could not be projected."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 import asyncpg
@@ -23,7 +24,7 @@ from runtime.postgres import connected
 from runtime.printable import printable
 from runtime.settings import Settings
 from runtime.supervise import stop_on_signals
-from tailrace.cli.options import DataDir, JsonLines, run_to_end
+from tailrace.cli.options import DataDir, JsonLines, to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import print_list
 
@@ -38,34 +39,39 @@ app = typer.Typer(help="Log entries that could not be projected.", no_args_is_he
 
 
 @app.command("list")
-def parked_list(
+@to_end
+async def parked_list(
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     name: Of = None,
     as_json: JsonLines = False,
     data_dir: DataDir = None,
 ) -> None:
     """List parked events with their reasons, the oldest first."""
-    found = run_to_end(_list(settings_for(data_dir), name, limit))
+    async with _parked(settings_for(data_dir), name) as parked:
+        found = await parked(limit=limit)
     columns = ("entry", "logged", "code", "reason", "event id")
     print_list(found, columns, _row, "no parked events", as_json=as_json, members=_as_json)
 
 
 @app.command("show")
-def parked_show(
+@to_end
+async def parked_show(
     seq: Annotated[int, typer.Argument(min=1, help="The log entry's sequence.")],
     name: Of = None,
     data_dir: DataDir = None,
 ) -> None:
     """Show one parked event with its payload, as JSON."""
-    found = run_to_end(_get(settings_for(data_dir), name, seq))
-    if found is None:
+    async with _parked(settings_for(data_dir), name) as parked:
+        found = await parked(first=seq, last=seq)
+    if not found:
         raise ConfigurationError(f"log entry {seq} is not parked; `tailrace parked list` shows those that are")
-    shown = json.dumps(_as_json(found), indent=2, ensure_ascii=False)
+    shown = json.dumps(_as_json(found[0]), indent=2, ensure_ascii=False)
     typer.echo("\n".join(map(printable, shown.splitlines())))
 
 
 @app.command("retry")
-def parked_retry(
+@to_end
+async def parked_retry(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; only print the outcome.")] = False,
     until: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="Only entries up to this cursor.", show_default=False)
@@ -77,25 +83,9 @@ def parked_retry(
     if name is not None:
         if dry_run or until is not None:
             raise typer.BadParameter("--dry-run and --until are for the built-in read model")
-        run_to_end(_retry_build(settings_for(data_dir), name))
-        return
-    run_to_end(_retry(settings_for(data_dir), until=until, dry_run=dry_run))
-
-
-async def _list(settings: Settings, name: str | None, limit: int) -> list[ParkedEvent]:
-    if name is not None:
-        async with _live_build(settings, name) as (connection, model):
-            return await list_parked(connection, model, limit=limit)
-    async with _parked(settings) as parked:
-        return await parked.list(limit=limit)
-
-
-async def _get(settings: Settings, name: str | None, seq: int) -> ParkedEvent | None:
-    if name is not None:
-        async with _live_build(settings, name) as (connection, model):
-            return next(iter(await list_parked(connection, model, first=seq, last=seq)), None)
-    async with _parked(settings) as parked:
-        return await parked.get(seq)
+        await _retry_build(settings_for(data_dir), name)
+    else:
+        await _retry(settings_for(data_dir), until=until, dry_run=dry_run)
 
 
 async def _retry(settings: Settings, *, until: str | None, dry_run: bool) -> None:
@@ -147,9 +137,14 @@ async def _live_build(settings: Settings, name: str) -> "AsyncIterator[tuple[asy
 
 
 @asynccontextmanager
-async def _parked(settings: Settings) -> AsyncIterator[ParkedEvents]:
-    async with connected(settings.dsn, name="parked") as connection:
-        yield await ParkedEvents.of(connection)
+async def _parked(settings: Settings, name: str | None) -> AsyncIterator[Callable[..., Awaitable[list[ParkedEvent]]]]:
+    """Yields what lists parked events, of the built-in model or of a projection."""
+    if name is not None:
+        async with _live_build(settings, name) as (connection, model):
+            yield partial(list_parked, connection, model)
+    else:
+        async with connected(settings.dsn, name="parked") as connection:
+            yield (await ParkedEvents.of(connection)).list
 
 
 def _row(one: ParkedEvent) -> tuple[str, ...]:

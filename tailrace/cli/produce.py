@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from runtime.logs import configure_logging
-from tailrace.cli.options import DataDir, Rate, run_to_end
+from tailrace.cli.options import DataDir, Rate, to_end
 from tailrace.endpoints import settings_for
 from tailrace.producer.service import serve
 
 
-def produce(
+@to_end
+async def produce(
     rate: Rate = 20.0,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same events.", show_default=False)] = None,
@@ -19,4 +20,4 @@ def produce(
     """Send mock events: page views, clicks and orders of returning users."""
     settings = settings_for(data_dir)
     configure_logging(settings.log_level, settings.log_format, "producer")
-    run_to_end(serve(settings, rate, count, seed))
+    await serve(settings, rate, count, seed)

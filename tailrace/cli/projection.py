@@ -13,7 +13,7 @@ from projection.declared.cutover import unknown
 from runtime.log.connect import connect_log
 from runtime.postgres import connected
 from runtime.settings import Settings
-from tailrace.cli.options import AsJson, DataDir, JsonLines, run_to_end
+from tailrace.cli.options import AsJson, DataDir, JsonLines, to_end
 from tailrace.endpoints import settings_for
 from tailrace.projection_status import as_status
 from tailrace.terminal import label_table, print_list
@@ -22,18 +22,20 @@ app = typer.Typer(help="Projections of your own.", no_args_is_help=True, add_com
 
 
 @app.command("list")
-def projection_list(as_json: JsonLines = False, data_dir: DataDir = None) -> None:
+@to_end
+async def projection_list(as_json: JsonLines = False, data_dir: DataDir = None) -> None:
     """List every build of every projection, with its position and its lag."""
-    found = run_to_end(_read(settings_for(data_dir), None))
+    found = await _read(settings_for(data_dir), None)
     columns = ("projection", "version", "kind", "state", "readers", "entry", "lag", "parked")
     none = "no projections: declare one in ./projections, or set TAILRACE_PROJECTIONS"
     print_list(found, columns, _row, none, as_json=as_json, members=dict)
 
 
 @app.command("show")
-def projection_show(name: str, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+@to_end
+async def projection_show(name: str, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Show the builds of one projection, with their definitions."""
-    found = run_to_end(_read(settings_for(data_dir), name))
+    found = await _read(settings_for(data_dir), name)
     if not found:
         raise unknown(name)
     if as_json:
@@ -45,17 +47,10 @@ def projection_show(name: str, as_json: AsJson = False, data_dir: DataDir = None
 
 
 @app.command("check")
-def projection_check(name: str, data_dir: DataDir = None) -> None:
+@to_end
+async def projection_check(name: str, data_dir: DataDir = None) -> None:
     """Build the log's first entries in several ways: with other batch sizes, a restart, and under another clock."""
-    differences = run_to_end(_check(settings_for(data_dir), name))
-    for difference in differences:
-        typer.echo(f"DIFFERS  {difference}")
-    if differences:
-        raise typer.Exit(1)
-    typer.echo(f"{name} does not depend on batches, restarts or the clock")
-
-
-async def _check(settings: Settings, name: str) -> list[str]:
+    settings = settings_for(data_dir)
     async with (
         await connect_log(settings, "projection") as client,
         connected(settings.dsn, name="projection") as connection,
@@ -64,7 +59,12 @@ async def _check(settings: Settings, name: str) -> list[str]:
         builds = [model for model in await list_projections(connection, name) if model.state != "dropping"]
         if not builds:
             raise unknown(name)
-        return await check_projection(client, settings, connection, builds[-1])
+        differences = await check_projection(client, settings, connection, builds[-1])
+    for difference in differences:
+        typer.echo(f"DIFFERS  {difference}")
+    if differences:
+        raise typer.Exit(1)
+    typer.echo(f"{name} does not depend on batches, restarts or the clock")
 
 
 async def _read(settings: Settings, name: str | None) -> list[dict[str, Any]]:

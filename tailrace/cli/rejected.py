@@ -13,7 +13,7 @@ from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
 from runtime.printable import printable
 from runtime.settings import Settings
-from tailrace.cli.options import DataDir, JsonLines, run_to_end
+from tailrace.cli.options import DataDir, JsonLines, to_end
 from tailrace.command_client import CommandClient
 from tailrace.endpoints import service_url, settings_for
 from tailrace.terminal import print_list
@@ -32,19 +32,22 @@ def _group() -> None:
 
 
 @app.command("list")
-def rejected_list(
+@to_end
+async def rejected_list(
     limit: Annotated[int, typer.Option(min=1, help="The newest; at most this many.")] = 50,
     as_json: JsonLines = False,
     data_dir: DataDir = None,
 ) -> None:
     """List rejected messages with their reasons, the newest last."""
-    found = run_to_end(_list(settings_for(data_dir), limit))
+    async with await connect_log(settings_for(data_dir), "rejected") as client:
+        found = (await list_rejected(client, limit))[::-1]
     columns = ("message", "received", "code", "reason", "payload")
     print_list(found, columns, _row, "no rejected messages", as_json=as_json, members=_as_json)
 
 
 @app.command("retry")
-def rejected_retry(
+@to_end
+async def rejected_retry(
     fixed: Annotated[
         Path | None,
         typer.Option(
@@ -61,28 +64,20 @@ def rejected_retry(
     A fixed upcaster has to be loaded by the command service: restart it first.
     """
     payloads = None if fixed is None else _read_fixed(fixed)
-    stored, still = run_to_end(_retry(settings_for(data_dir), payloads))
+    stored, still = await _retry(settings_for(data_dir), payloads)
     typer.echo(f"{stored:,} stored in the log, {still:,} still rejected")
 
 
 @app.command("purge")
-def rejected_purge(
+@to_end
+async def rejected_purge(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False, data_dir: DataDir = None
 ) -> None:
     """Remove all rejected messages for good."""
     if not yes:
         typer.confirm("Remove all rejected messages for good?", abort=True)
-    typer.echo(f"{run_to_end(_purge(settings_for(data_dir))):,} rejected messages removed")
-
-
-async def _list(settings: Settings, limit: int) -> list[Stored]:
-    async with await connect_log(settings, "rejected") as client:
-        return (await list_rejected(client, limit))[::-1]
-
-
-async def _purge(settings: Settings) -> int:
-    async with await connect_log(settings, "rejected") as client:
-        return await purge_rejected(client)
+    async with await connect_log(settings_for(data_dir), "rejected") as client:
+        typer.echo(f"{await purge_rejected(client):,} rejected messages removed")
 
 
 async def _retry(settings: Settings, payloads: dict[int, str] | None) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from runtime.log.connect import connect_log
 from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.supervise import stop_on_signals
-from tailrace.cli.options import DataDir, Name, run_to_end
+from tailrace.cli.options import DataDir, Name, to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import progress_bar
 
@@ -23,7 +23,8 @@ JSON_INTERVAL = 1.0
 PLAIN_INTERVAL = 5.0
 
 
-def replay(
+@to_end
+async def replay(
     name: Name = None,
     into: Annotated[
         str | None,
@@ -52,7 +53,7 @@ def replay(
     configure_logging("warning")
     if name is not None and (into, until, partial) != (None, None, False):
         raise typer.BadParameter("--into, --until and --partial are for the built-in read model")
-    last = run_to_end(_replay(settings, name, candidate=into is None, until=end, partial=partial, as_json=as_json))
+    last = await _replay(settings, name, candidate=into is None, until=end, partial=partial, as_json=as_json)
     if not last.finished:
         raise typer.Exit(1)
     if name is not None:

@@ -10,14 +10,15 @@ from rich.table import Table
 
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop, stop_on_signals, unless_stopped
-from tailrace.cli.options import AsJson, DataDir, run_to_end
+from tailrace.cli.options import AsJson, DataDir, to_end
 from tailrace.endpoints import settings_for
 from tailrace.projection_status import describe_projection
 from tailrace.status import Status, read_status
 from tailrace.terminal import as_text, label_table, plain_console
 
 
-def status(
+@to_end
+async def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it repeatedly, until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two readings of --watch.")] = 2.0,
     max_lag: Annotated[float, typer.Option(min=0, help="A lag of more seconds is a problem.")] = 60.0,
@@ -31,9 +32,9 @@ def status(
     settings = settings_for(data_dir)
     limits: dict[str, Any] = {"max_lag": max_lag, "max_parked": max_parked}
     if watch:
-        run_to_end(_watch(settings, every, as_json=as_json, **limits))
+        await _watch(settings, every, as_json=as_json, **limits)
         return
-    found = run_to_end(read_status(settings, **limits))
+    found = await read_status(settings, **limits)
     typer.echo(json.dumps(found, indent=2) if as_json else as_text(describe(found)))
     if found["problems"]:
         raise typer.Exit(1)

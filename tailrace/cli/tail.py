@@ -12,7 +12,7 @@ from rich.text import Text
 
 from runtime.printable import printable
 from runtime.settings import Settings
-from tailrace.cli.options import DataDir, JsonLines, run_to_end
+from tailrace.cli.options import DataDir, JsonLines, to_end
 from tailrace.endpoints import service_url, settings_for
 from tailrace.stream_client import Frame
 from tailrace.stream_client import follow as follow_stream
@@ -23,7 +23,8 @@ TYPE_WIDTH = 20
 USER_WIDTH = 8
 
 
-def tail(
+@to_end
+async def tail(
     start: Annotated[
         str, typer.Option("--from", help="latest, earliest, a cursor, a time, or an age such as -5m.")
     ] = "latest",
@@ -43,7 +44,7 @@ def tail(
     """Show events as they are logged, or again from an earlier time. Ctrl-C stops it."""
     given = {"from": start, "until": until, "event_type": event_type, "user_id": user, "speed": speed, "clock": clock}
     asked = {name: value for name, value in given.items() if value is not None}
-    run_to_end(_tail(settings_for(data_dir), asked, stop_at_end=not follow, as_json=as_json))
+    await _tail(settings_for(data_dir), asked, stop_at_end=not follow, as_json=as_json)
 
 
 async def _tail(settings: Settings, asked: dict[str, Any], *, stop_at_end: bool, as_json: bool) -> None:

@@ -11,9 +11,8 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from migrations.upcasters import load_upcasters
 from runtime.log.connect import connect_log
 from runtime.postgres import connected
-from runtime.settings import Settings
 from tailrace.cli.builds import verify_build
-from tailrace.cli.options import AsJson, DataDir, Name, run_to_end
+from tailrace.cli.options import AsJson, DataDir, Name, to_end
 from tailrace.endpoints import settings_for
 from tailrace.terminal import as_text, label_table, progress_bar
 from verification.digests import ROWS
@@ -32,7 +31,8 @@ COLUMN_WIDTH = 12
 WIDTH = 140
 
 
-def verify(
+@to_end
+async def verify(
     name: Name = None,
     database: Annotated[
         str | None, typer.Option(help="The database, if not the configured one.", show_default=False)
@@ -41,21 +41,17 @@ def verify(
     data_dir: DataDir = None,
 ) -> None:
     """Read the log again and compare every table with it. Exits with 1 if anything differs."""
-    chosen = {} if database is None else {"database": database}
+    settings = settings_for(data_dir, **({} if database is None else {"database": database}))
     if name is not None:
-        run_to_end(verify_build(settings_for(data_dir, **chosen), name, as_json=as_json))
+        await verify_build(settings, name, as_json=as_json)
         return
-    receipt = run_to_end(_verify(settings_for(data_dir, **chosen)))
-    typer.echo(json.dumps(receipt.as_json(), indent=2) if as_json else describe(receipt))
-    if receipt.differences:
-        raise typer.Exit(1)
-
-
-async def _verify(settings: Settings) -> Receipt:
     upcasters = load_upcasters(settings)
     async with await connect_log(settings, "verify") as client, connected(settings.dsn, name="verify") as connection:
         with verification_progress() as on_read:
-            return await verify_model(client, connection, on_read, upcasters=upcasters)
+            receipt = await verify_model(client, connection, on_read, upcasters=upcasters)
+    typer.echo(json.dumps(receipt.as_json(), indent=2) if as_json else describe(receipt))
+    if receipt.differences:
+        raise typer.Exit(1)
 
 
 @contextmanager
