@@ -21,7 +21,7 @@ from projection.declared.tables import create_tables
 from projection.declared.work import Work, make_member
 from projection.replay import Step
 from runtime.log.client import LogClient
-from runtime.postgres import close, connect
+from runtime.postgres import close, connect, connected
 from runtime.settings import Settings
 from runtime.supervise import sleep_until_stop
 
@@ -46,8 +46,7 @@ async def replay_projection(
         ConflictError: there is no such projection, or its newest build is finished and not shown yet.
         TailraceError: the build failed.
     """
-    connection = await connect(settings.dsn, name="replay")
-    try:
+    async with connected(settings.dsn, name="replay") as connection:
         await require_current_schema(connection)
         loaded = load_projections(settings)
         refused = await register(connection, loaded)
@@ -57,8 +56,6 @@ async def replay_projection(
         locked = await connection.fetchval("select pg_try_advisory_lock($1)", model.projector_lock)
         build = _build if locked else _follow
         return await build(client, connection, settings, model, stop, on_step)
-    finally:
-        await close(connection)
 
 
 async def build_to(

@@ -27,7 +27,7 @@ from projection.declared.work import TRANSIENT, Work, make_member
 from projection.store import PositionMovedError
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.postgres import close, connect
+from runtime.postgres import close, connect, connected
 from runtime.settings import Settings
 from runtime.supervise import Outage, retry, stop_on_signals
 
@@ -48,8 +48,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     stop = stop or stop_on_signals()
     upcasters = load_upcasters(settings)
     loaded = load_projections(settings)
-    client = await connect_log(settings, "projection")
-    try:
+    async with await connect_log(settings, "projection") as client:
         registered = False
 
         async def once() -> None:
@@ -67,8 +66,6 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
         outage = Outage(logger, "the projections wait", "the projections continue")
         await retry(once, stop, on=(PositionMovedError, LogUnavailableError, *TRANSIENT), outage=outage)
-    finally:
-        await client.close()
 
 
 class _Running(NamedTuple):
@@ -237,8 +234,7 @@ class _Worker:
     async def _caught_up(self, model: DeclaredModel) -> None:
         """Notes that a build is ready; the first build of a name is shown at once, and in development each."""
         await self._change(model, state="ready")
-        connection = await connect(self._settings.dsn, name="projections-cutover")
-        try:
+        async with connected(self._settings.dsn, name="projections-cutover") as connection:
             builds = await list_projections(connection, model.name)
             found = next((one for one in builds if one.number == model.number), None)
             live = next((one for one in builds if one.live), None)
@@ -246,12 +242,7 @@ class _Worker:
             if found is not None and (live is None or (self._settings.projections_dev and newest and not found.live)):
                 await swap(connection, Builds(live, found))
                 logger.info("readers now see %s", model)
-        finally:
-            await close(connection)
 
     async def _change(self, model: DeclaredModel, *, state: str | None = None, error: str | None = None) -> None:
-        connection = await connect(self._settings.dsn, name="projections-state")
-        try:
+        async with connected(self._settings.dsn, name="projections-state") as connection:
             await change_projection(connection, model, state=state, error=error)  # type: ignore[arg-type]
-        finally:
-            await close(connection)
