@@ -169,14 +169,14 @@ async def migrated_timescale(request: pytest.FixtureRequest, timescale_template:
 
 @pytest.fixture(params=["postgres", *timescale_servers(native_only=False)])
 async def of_each_flavour(
-    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str
+    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, template_database: str, timescale_template: Path
 ) -> AsyncIterator[str]:
     """The address of a fresh, migrated database of either flavour."""
     if request.param == "postgres":
         async with database_from(postgres_server, template_database) as dsn:
             yield dsn
     else:
-        async with migrated_database(request.param, request.getfixturevalue("timescale_template")) as dsn:
+        async with migrated_database(request.param, timescale_template) as dsn:
             yield dsn
 
 
