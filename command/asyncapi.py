@@ -16,8 +16,7 @@ from runtime.settings import Settings
 
 _DESCRIPTION = (
     "Receives events over NATS and appends them to the log. The same events can be posted over HTTP: `POST /events` "
-    "accepts one event, a JSON array, or NDJSON ([OpenAPI](docs)). HTTP has no authentication: only expose it behind a "
-    "proxy that provides it."
+    "accepts one event, a JSON array, or NDJSON ([OpenAPI](docs))."
 )
 _REPLY = f"{SUBMIT}:reply"
 _REPLIES: tuple[dict[str, Any], ...] = (

@@ -25,8 +25,8 @@ from contracts.events import IncomingEvent
 
 _DESCRIPTION = """
 The write side of Tailrace: `POST /events` appends events to the log. An answer of 2xx means that they are stored. The
-same over NATS: [AsyncAPI](asyncapi). Errors are problem+json (RFC 9457). There is no authentication: only expose this
-service behind a proxy that provides it.
+same over NATS: [AsyncAPI](asyncapi). Errors are problem+json (RFC 9457). A service that listens beyond loopback asks
+for a key: `Authorization: Bearer <key>`.
 """
 _POST = f"""
 Accepts one event, a JSON array of events, or NDJSON (one event per line), up to {MAX_EVENTS:,} events. Each event is
