@@ -53,7 +53,7 @@ def print_list(
         for one in found:
             typer.echo(printable(msgspec.json.encode(members(one)).decode()))
     elif found:
-        Console().print(list_table(columns, map(row, found)))
+        plain_console().print(list_table(columns, map(row, found)))
     else:
         typer.echo(none)
 
