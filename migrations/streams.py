@@ -190,14 +190,14 @@ async def ensure_streams(client: LogClient, settings: Settings, *, dry_run: bool
 
 
 async def create_log(client: LogClient, settings: Settings) -> str:
-    """Creates an empty log, whatever the database was built from, and returns its epoch. It gets a key of user ids.
+    """Creates an empty log, whatever the database was built from, and returns its epoch.
+
+    ``ensure_streams`` gives it a key of user ids.
 
     Raises:
         LogUnavailableError: the log does not answer, or does not let this user create a stream.
     """
-    epoch = epoch_of(await _create(client, stream_configs(settings)[0]))
-    await ensure_user_key(client, settings)
-    return epoch
+    return epoch_of(await _create(client, stream_configs(settings)[0]))
 
 
 async def return_streams(client: LogClient) -> None:

@@ -141,4 +141,5 @@ async def test_a_new_epoch_keeps_the_key_and_so_does_an_empty_log(log: LogClient
     assert await alice(log, settings) == before
     await log.api(f"STREAM.DELETE.{LOG_STREAM}", {})
     await create_log(log, settings)
+    await ensure_streams(log, settings)
     assert await alice(log, settings) == before
