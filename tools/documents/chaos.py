@@ -42,6 +42,8 @@ def _figures(run: Result) -> Iterator[str]:
     )
     for sentence in run.skipped:
         yield f"Skipped: {sentence}.\n"
+    for sentence in run.differences:
+        yield f"Difference: {sentence}.\n"
     rows = [
         {"fault": name, "times": fault.times} | {text: fault.slowest.get(key) for key, text in STEPS.items()}
         for name, fault in sorted(run.faults.items())
