@@ -1,5 +1,6 @@
 """``just bench`` on real servers: every benchmark measures, and nothing is left, however it ends."""
 
+import json
 import re
 import signal
 import subprocess
@@ -138,7 +139,16 @@ CHECKS = {"live": check_live, "clients": check_clients, "replay": check_replay, 
 def test_every_benchmark_is_tested_and_scale_runs_only_when_it_is_named() -> None:
     assert set(NAMES) == {*ROWS, "drain"}
     assert set(NAMES) - set(SHORT) == {"scale"}
-    assert {goal.benchmark for goal in GOALS} <= set(NAMES)
+    assert {goal.benchmark.partition(",")[0] for goal in GOALS} <= set(NAMES)
+
+
+def test_results_of_other_users_do_not_replace_those_of_the_default(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    for arguments in ([], ["--users", "2000"]):
+        process = bench.start("decode", "--quick", *arguments, "--write", str(file))
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    assert set(json.loads(file.read_text())) == {"decode", "decode, 2,000 users"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -48,7 +48,8 @@ def main() -> None:
         sys.stdout.write(f"\n{name}\n\n{table(found['rows'])}\n")
         if file is not None:
             kept = json.loads(file.read_text()) if file.exists() else {}
-            file.write_text(json.dumps(kept | {name: found}, indent=1, ensure_ascii=False) + "\n")
+            key = name if asked["users"] is None else f"{name}, {asked['users']:,} users"
+            file.write_text(json.dumps(kept | {key: found}, indent=1, ensure_ascii=False) + "\n")
 
 
 async def measure(name: str, options: Options) -> dict[str, Any]:

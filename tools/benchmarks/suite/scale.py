@@ -4,6 +4,7 @@ Figures are milliseconds of `GET /stats`, p50, one question after the other; `us
 also of each local day in Asia/Kolkata; `page` is what the page asks, without `top`. `top` are paths and their visitors,
 from `pages`; `top of events` are the values of another property. The last row has the rate and the memory of `tailrace
 verify`. Some 12 minutes at full size: `./just bench` without a name leaves it out.
+`--users 1000000` has users enough for most events to be of another one; its results are kept apart.
 """
 
 import time
