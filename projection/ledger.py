@@ -5,10 +5,11 @@ entry at the same time, one claims its id and the other waits and reads the resu
 its batch, after it has locked its own position.
 """
 
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +23,14 @@ CACHED_USERS = 500_000
 """Users whose ordinals are cached: some 50 MB."""
 
 
+class Foreseen(NamedTuple):
+    """The ordinals of a batch's users, among them ``new`` ones; these begin at ``first``."""
+
+    ordinals: Mapping[int, int]
+    new: list[int]
+    first: int | None
+
+
 class Ledger:
     """The ledger of a model, through a connection whose ``search_path`` has its schema (``use_model``)."""
 
@@ -31,6 +40,7 @@ class Ledger:
         self._read_duplicates = read_sql("projection", "read_duplicates")
         self._position = Cursor("", -1)
         self._ordinals: dict[int, int] = {}
+        self._users: int | None = None  # their number, if this ledger's own batches were the last ones
 
     async def position(self) -> Cursor:
         """Returns the ledger's position; its epoch is empty before the first claim."""
@@ -40,7 +50,7 @@ class Ledger:
 
     def forget(self) -> None:
         """Forgets what it knows of the database: a transaction was rolled back, or its outcome is unknown."""
-        self._position, self._ordinals = Cursor("", -1), {}
+        self._position, self._ordinals, self._users = Cursor("", -1), {}, None
 
     async def find_duplicates(self, batch: Batch, behind: Cursor, *, copied: bool = False) -> set[int]:
         """Claims the ids of a batch that begins behind ``behind`` and returns the sequences that repeat an id.
@@ -75,14 +85,28 @@ class Ledger:
         if self._position.epoch not in ("", behind.epoch):
             raise ForeignHistoryError(f"the ledger belongs to the log {self._position.epoch}, not to {behind.epoch}")
 
-    def known(self, users: Iterable[int | None]) -> Mapping[int, int] | None:
-        """Returns the ordinals of users and of others; None if one of the users may be new."""
-        return self._ordinals if all(user is None or user in self._ordinals for user in users) else None
+    def foresee(self, users: Iterable[int | None]) -> "Foreseen | None":
+        """Returns the ordinals that users have or will get; None if only the database knows that."""
+        unknown = {user for user in users if user is not None and user not in self._ordinals}
+        if not unknown:
+            return Foreseen(self._ordinals, [], None)
+        if self._users is None or not len(self._ordinals) == self._users <= CACHED_USERS - len(unknown):
+            return None
+        new = sorted(unknown)
+        fresh = {user: self._users + number for number, user in enumerate(new)}
+        return Foreseen(ChainMap(fresh, self._ordinals), new, self._users)
+
+    def added(self, foreseen: "Foreseen") -> None:
+        """Confirms that the new users were added."""
+        self._ordinals.update((user, foreseen.ordinals[user]) for user in foreseen.new)
+        if self._users is not None:
+            self._users += len(foreseen.new)
 
     async def ordinals(self, users: Collection[int | None], first: int | None = None) -> Mapping[int, int]:
         """Returns the ordinals of users and of others; new users get the next ones. None is no user."""
         unknown = {user for user in users if user not in self._ordinals} - {None}
         if not unknown:
+            self._users = first
             return self._ordinals
         if len(self._ordinals) + len(unknown) > CACHED_USERS:
             # the caller needs all of its users
@@ -91,7 +115,9 @@ class Ledger:
         async with nullcontext() if in_transaction else self.connection.transaction():
             if first is None:
                 first = await self.connection.fetchval("select users from ledger_position for update")
-            self._ordinals.update(await self.connection.fetch(self._add_users, list(unknown), first))
+            found = await self.connection.fetch(self._add_users, list(unknown), first)
+        self._ordinals.update(found)
+        self._users = max(first, 1 + max(row["ordinal"] for row in found))
         return self._ordinals
 
     async def _claim(self, batch: Batch, last: Cursor, behind: Cursor, *, copied: bool) -> Any:

@@ -80,9 +80,6 @@ projection_sql = partial(read_sql, "projection")
 """Returns the text of one of this package's statements."""
 
 
-_ADD_BATCH_USERS = f"with {projection_sql('add_batch_users')} select"
-
-
 class Store:
     """One read model, through connections whose ``search_path`` is the model's schema (``use_model``)."""
 
@@ -167,28 +164,33 @@ class Store:
     async def _commit_at_once(self, batch: Batch, expected: Cursor) -> Committed | None:
         """Commits a small batch in one statement. None: nothing changed, since it needs more, or it did not succeed."""
         rows, revision = batch.rows, self.sets.revision_at(expected.seq)
-        if revision is None or not 0 < len(rows) == len(batch.entries) < COPY_FROM or batch.gaps(expected.seq):
+        usual = 0 < len({row[0] for row in rows}) == len(batch.entries) < COPY_FROM
+        if revision is None or not usual or batch.gaps(expected.seq):
             return None
         if has_pages(rows):
             return None
-        if (ordinals := self.ledger.known([row[2] for row in rows])) is None:
+        if (foreseen := self.ledger.foresee(row[2] for row in rows)) is None:
             return None
         position, last = batch.position(expected.epoch), batch.entries[-1]
-        users = self.sets.add(rows, ordinals)
-        moves = (
-            position.epoch,
-            position.fingerprint,
-            last.logged_at,
-            expected.seq,
-            revision,
-            min(row[3] for row in rows),
-        )
-        sql = _project_at_once(self.model.flavour)
+        added = last.seq, len(rows), *self.sets.add(rows, foreseen.ordinals)
+        moves = position.epoch, position.fingerprint, last.logged_at, expected.seq, revision
+        oldest = min(row[3] for row in rows)
         try:
-            await self._main.execute(sql, last.seq, len(rows), *users, *zip(*rows, strict=True), *moves)
+            done = await self._main.fetchval(
+                _project_at_once(self.model.flavour),
+                *added,
+                *zip(*rows, strict=True),
+                *moves,
+                oldest,
+                foreseen.first,
+                foreseen.new,
+            )
         except asyncpg.DivisionByZeroError:
+            done = False  # another projector claimed one of the ids or users meanwhile
+        if not done:
             self.sets.discard()
             return None
+        self.ledger.added(foreseen)
         self.sets.committed(last.seq)
         self.pages.committed(last.seq)
         return Committed(len(rows), 0, 0)
@@ -233,7 +235,7 @@ class Store:
 
         storing = self._connection.execute(_project_copied(self.model.flavour))
         _, users = await asyncio.gather(storing, add_meanwhile())
-        await self._connection.execute(_ADD_BATCH_USERS, seq, len(rows), *users)
+        await self._connection.execute(_add_batch_users(), seq, len(rows), *users)
 
     async def _park(self, parked: list[Parked]) -> None:
         await self._connection.execute(
@@ -280,35 +282,45 @@ async def project_rows(
 
 @cache
 def _project_events(flavour: Flavour) -> str:
-    users = _part("add_batch_users", "add_all_time as")
-    return _part("project_events", "with new").format(
+    users = _part("add_batch_users").format(only_if="true")
+    new = _part("project_events").format(
         batch=_ARRAYS, materialized="materialized", users=f"{users},", roll_up=_roll_up(flavour)
     )
+    return f"with {new} select"
 
 
 @cache
 def _project_at_once(flavour: Flavour) -> str:
-    claim, users = _part("claim_at_once", "model as"), _part("add_batch_users", "add_all_time as")
-    return (
-        _part("project_events", "with new").format(
-            batch=_ARRAYS, materialized="materialized", users=f"{claim},{users},", roll_up=_roll_up(flavour)
-        )
-        + " 1 / ((select count(*) from claimed) = $2)::int"
+    """Returns a statement that is true, or false if nothing changed; it divides by zero if only a part could change."""
+    users = _part("add_batch_users").format(only_if="exists (select from model)")
+    new = _part("project_events").format(
+        batch=f"{_ARRAYS} where exists (select from model)",
+        materialized="materialized",
+        users=f"{_part('claim_at_once')}, {users},",
+        roll_up=_roll_up(flavour),
     )
+    whole = "(select count(*) from claimed) + (select count(*) from added) = $2 + cardinality($21::bigint[])"
+    moved = f"case when exists (select from model) then 1 / ({whole})::int else 0 end = 1"
+    return f"with {_part('move_at_once')}, {new} select {moved}"
 
 
 @cache
 def _project_copied(flavour: Flavour) -> str:
-    return _part("project_events", "with new").format(
+    new = _part("project_events").format(
         batch="pg_temp.batch", materialized="not materialized", users="", roll_up=_roll_up(flavour)
     )
+    return f"with {new} select"
+
+
+@cache
+def _add_batch_users() -> str:
+    return f"with {_part('add_batch_users').format(only_if='true')} select"
 
 
 def _roll_up(flavour: Flavour) -> str:
     return projection_sql(f"roll_up.{flavour}")
 
 
-def _part(name: str, start: str) -> str:
-    """Returns a statement, or a part of one, without the comment before it, which names parts."""
-    sql = projection_sql(name)
-    return sql[sql.index(start) :]
+def _part(name: str) -> str:
+    """Returns a part of a statement without the comment before it, which names placeholders."""
+    return "".join(line for line in projection_sql(name).splitlines(keepends=True) if not line.startswith("--"))

@@ -18,6 +18,8 @@ from runtime.postgres import read_sql
 
 MERGE_EVENTS = 40_000
 """Events after which the users of recent batches are merged: fewer merges cost less, and readers read the rest."""
+MERGED_AT_ONCE = 1_000
+"""Sets that are read, merged and written together. Late events touch large sets, and each set is copied four times."""
 MERGE_INTERVAL = 60.0
 """Seconds after which they are merged anyway."""
 IDLE_EVENTS = 5_000
@@ -113,11 +115,14 @@ class UserSets:
             logged = await self.connection.fetch("delete from set_log returning event_types, packed")
             known = self._merged if (sets_seq, revision) == (self._merged_seq, self._revision) else {}
             cells = cells_of(chain.from_iterable(unpack_users(*row) for row in logged))
-            for cell, members in (await self._read([cell for cell in cells if cell not in known])).items():
-                cells[cell] |= members
-            for cell in cells.keys() & known.keys():
-                cells[cell] |= known[cell]
-            await self._write(cells)
+            ordered = sorted(cells)
+            for first in range(0, len(ordered), MERGED_AT_ONCE):
+                part = ordered[first : first + MERGED_AT_ONCE]
+                stored = await self._read([cell for cell in part if cell not in known])
+                for cell in part:
+                    if (before := known.get(cell, stored.get(cell))) is not None:
+                        cells[cell] |= before
+                await self._write(part, [cells[cell] for cell in part])
             await self.connection.execute("update projection_position set sets_seq = $1", seq)
         self._merged, self._merged_seq = cells, seq
         self._waiting, self._merged_at = 0, time.monotonic()
@@ -138,12 +143,10 @@ class UserSets:
         rows = await self.connection.fetch(read_sql("projection", "read_user_sets"), *_columns(cells))
         return {Cell(*row[:3]): BitMap.deserialize(row["members"]) for row in rows}
 
-    async def _write(self, cells: Cells) -> None:
-        ordered = sorted(cells)
-        sets = [cells[cell] for cell in ordered]
+    async def _write(self, cells: list[Cell], sets: list[BitMap]) -> None:
         await self.connection.execute(
             read_sql("projection", "write_user_sets"),
-            *_columns(ordered),
+            *_columns(cells),
             [len(members) for members in sets],
             [members.serialize() for members in sets],
         )

@@ -1,7 +1,7 @@
--- Stores new rows and adds them to every count. {roll_up} is the flavour's own part, roll_up.<flavour>.sql; {users} is
--- add_batch_users.sql, or nothing if that is a statement of its own; {batch} is a temporary table or the arrays $8 to $13.
--- Sorted, because neighbours in an index cost less than scattered rows.
-with new as {materialized} (
+-- The parts of a statement that store new rows and add them to every count. {roll_up} is the flavour's own part,
+-- roll_up.<flavour>.sql; {users} is add_batch_users.sql, or nothing if that is a statement of its own; {batch} is a temporary
+-- table or the arrays $8 to $13. Sorted, because neighbours in an index cost less than scattered rows.
+new as {materialized} (
     select event_id, event_type, user_id, created_at, event_data, seq from {batch}
 ),
 add_rows as (
@@ -11,4 +11,3 @@ add_rows as (
 ),
 {users}
 {roll_up}
-select

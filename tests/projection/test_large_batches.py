@@ -23,6 +23,7 @@ async def test_duplicates_across_batches_and_merges_count_once(
     log: LogClient, settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("projection.user_sets.MERGE_EVENTS", 3 * BATCH)
+    monkeypatch.setattr("projection.user_sets.MERGED_AT_ONCE", 7)
     events = await log_events(log, some_events(10 * BATCH))
     for one in events[:: BATCH // 3]:
         await log_event(log, one, f"again-{one.event_id}")
