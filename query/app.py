@@ -2,8 +2,8 @@
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.middleware.gzip import GZipMiddleware
 
+from query.compression import CompressionMiddleware
 from query.database import Pools
 from query.events.routes import events_routes
 from query.health import health_routes
@@ -71,6 +71,6 @@ def make_app(
     app.include_router(projections_routes(pools.questions, log, stats_timeout, identify))
     app.include_router(live_routes(clients))
     app.router.routes.extend(docs_routes("Tailrace query"))
-    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=6)
+    app.add_middleware(CompressionMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=6)
     serve_metrics(app, registry)
     return app

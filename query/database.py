@@ -10,6 +10,7 @@ import asyncpg
 from contracts.patterns import TypePattern, matching
 from migrations.files import GENERATION
 from query.errors import QueryTimeoutError
+from query.where import Where, matching_events
 from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, read_sql
 
 ACQUIRE_TIMEOUT = 5.0
@@ -56,6 +57,13 @@ class Snapshot:
     async def rows(self, name: str, *arguments: object) -> list[Any]:
         """Returns the rows of a named query."""
         rows: list[Any] = await self.connection.fetch(read_sql("query", name), *arguments)
+        return rows
+
+    async def rows_where(self, name: str, where: Where, *arguments: object) -> list[Any]:
+        """Returns the rows of a named query about events, restricted to those that fulfil conditions."""
+        conditions, values = matching_events(where, len(arguments))
+        sql = read_sql("query", name).replace("{where}", conditions)
+        rows: list[Any] = await self.connection.fetch(sql, *arguments, *values)
         return rows
 
     async def row(self, name: str, *arguments: object) -> Any:

@@ -4,13 +4,14 @@ import { useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { LivePanel } from "./charts/live.tsx";
-import { PathsPanel, TypesPanel } from "./components/breakdown.tsx";
+import { TypesPanel } from "./components/breakdown.tsx";
 import { Details } from "./components/details.tsx";
 import { FilterChips } from "./components/filter.tsx";
 import { Footer } from "./components/footer.tsx";
 import { Header } from "./components/header.tsx";
 import { OtherLogNotice, ProblemNotice } from "./components/notices.tsx";
 import { Overview } from "./components/overview.tsx";
+import { PropertyPanel } from "./components/property.tsx";
 import { RetentionPanel } from "./components/retention.tsx";
 import { Shortcuts } from "./components/shortcuts.tsx";
 import { TailPanel } from "./components/tail.tsx";
@@ -65,7 +66,7 @@ function Dashboard(): JSX.Element {
       <Overview />
       <div class="pair">
         <TypesPanel />
-        <PathsPanel />
+        <PropertyPanel />
         <RollupsPanel />
         <RetentionPanel />
       </div>

@@ -1,9 +1,10 @@
 // The composition root.
 
-import { render } from "preact";
+import { type JSX, render } from "preact";
 import { App } from "./app.tsx";
 import { loadBars } from "./charts/load.ts";
 import { listenToKeys } from "./components/shortcuts.tsx";
+import { timeZone } from "./format/times.ts";
 import { Model, ModelContext } from "./model.ts";
 import "@preact/signals"; // lets components subscribe to the signals they read
 
@@ -16,11 +17,16 @@ const model = new Model({
   nextFrame: (draw) => requestAnimationFrame(draw),
 });
 model.theme.start(document, matchMedia("(prefers-color-scheme: dark)"));
+/** Another zone changes times everywhere: everything is made anew. */
+function Page(): JSX.Element {
+  return <App key={timeZone.value} />;
+}
+
 const page = document.getElementById("page");
 if (page) {
   const app = (
     <ModelContext.Provider value={model}>
-      <App />
+      <Page />
     </ModelContext.Provider>
   );
   render(app, page);

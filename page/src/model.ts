@@ -6,12 +6,13 @@ import { useContext } from "preact/hooks";
 import { createGet, type Get } from "./api/http.ts";
 import { Lookups } from "./api/lookups.ts";
 import { ServiceTime } from "./api/service_time.ts";
-import { timeZone } from "./format/times.ts";
+import { timeZone, timeZones } from "./format/times.ts";
 import { StatsStore } from "./stats/stats.ts";
 import { StatusStore } from "./stats/status.ts";
 import type { OpenSocket } from "./stream/client.ts";
 import { Stream } from "./stream/stream.ts";
 import type { EventRow } from "./stream/tail.ts";
+import { readStored } from "./view/storage.ts";
 import { Theme } from "./view/theme.ts";
 import { View } from "./view/view.ts";
 
@@ -38,10 +39,12 @@ export class Model {
 
   constructor({ href, fetch, openSocket, nextFrame }: Environment) {
     this.get = createGet(fetch);
+    const zone = readStored("zone");
+    if (zone !== null && timeZones().includes(zone)) timeZone.value = zone;
     const lookups = new Lookups(this.get, fetch);
     this.view = new View(new URL(href).search);
     this.status = new StatusStore(this.get, this.time);
-    this.stats = new StatsStore(this.get, lookups, this.time, this.view, timeZone());
+    this.stats = new StatsStore(this.get, lookups, this.time, this.view);
     const { time, view, status } = this;
     this.stream = new Stream({ base: href, openSocket, nextFrame, lookups, time, view, status: status.status });
   }

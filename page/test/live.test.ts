@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { filterMessage, seekMessage, streamAddress } from "../src/api/live_request.ts";
+import { EVERYTHING, filterMessage, seekMessage, streamAddress } from "../src/api/live_request.ts";
 import { backoff } from "../src/stream/backoff.ts";
 import { headline, type Situation } from "../src/stream/headline.ts";
 import { NOW } from "./events.ts";
@@ -17,7 +17,7 @@ test("delays between retries grow to ten seconds, with jitter", () => {
 });
 
 test("requests keep every digit of a user id", () => {
-  const selection = { types: ["checkout.*", "页面"], user: "9223372036854775807" };
+  const selection = { types: ["checkout.*", "页面"], user: "9223372036854775807", where: [] };
   const address = new URL(streamAddress("https://host/x?y", "e:5:ab", selection, { speed: 10, clock: "event" }));
   assert.equal(address.protocol + address.pathname, "wss:/ws");
   assert.deepEqual(address.searchParams.getAll("event_type"), selection.types);
@@ -29,7 +29,7 @@ test("requests keep every digit of a user id", () => {
     filterMessage(selection),
     '{"kind":"filter","event_type":["checkout.*","页面"],"user_id":"9223372036854775807"}',
   );
-  assert.equal(filterMessage({ types: [], user: null }), '{"kind":"filter","event_type":[],"user_id":null}');
+  assert.equal(filterMessage(EVERYTHING), '{"kind":"filter","event_type":[],"user_id":null}');
   assert.equal(
     seekMessage("-5m", { speed: "max", clock: "log" }),
     '{"kind":"seek","from":"-5m","speed":"max","clock":"log"}',

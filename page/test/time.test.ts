@@ -4,8 +4,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SeriesPoint } from "../src/api/contract.ts";
 import { timeTicks } from "../src/charts/ticks.ts";
-import { bucketName, day, dayAndTime, duration, fromInput, rowTime, toInput } from "../src/format/times.ts";
-import { mainRequest, pathsRequest } from "../src/stats/requests.ts";
+import {
+  browserZone,
+  bucketName,
+  day,
+  dayAndTime,
+  duration,
+  fromInput,
+  rowTime,
+  timeZone,
+  toInput,
+} from "../src/format/times.ts";
+import { breakdownRequest, mainRequest } from "../src/stats/requests.ts";
 import { endOf, wholeSeries } from "../src/stats/series.ts";
 import { ALL_TIME, customRange, presetById, type Range } from "../src/view/ranges.ts";
 
@@ -24,7 +34,7 @@ test("a bucket ends where the next one begins, a local day may have 25 hours", (
 });
 
 test("long ranges start on the hour, so that counts of whole hours answer them", () => {
-  const question = { range: presetById("7d") as Range, types: ["a"], zone: "Asia/Kolkata" };
+  const question = { range: presetById("7d") as Range, types: ["a"], where: ["event_data.a:b"], zone: "Asia/Kolkata" };
   const now = at("2026-11-24T10:12:13Z");
   const asked = new URL(mainRequest(question, true, false, now), "http://host").searchParams;
   assert.deepEqual(
@@ -42,8 +52,20 @@ test("long ranges start on the hour, so that counts of whole hours answer them",
     /from=2026-11-20T10:00:00.000Z&to=2026-11-20T11:00:00.000Z.*compare=previous/,
   );
   assert.match(mainRequest(question, true, true, now), /users=series/);
-  assert.match(pathsRequest(question, now), /from=2026-11-17T00%3A00%3A00.000Z&tz=.*users=false&top=event_data.path/);
-  assert.match(pathsRequest({ ...question, range: presetById("24h") as Range }, now), /from=2026-11-23.*&to=-0s/);
+  const pages = { id: "pages", label: "Pages", property: "event_data.path", where: ["event_data.asset:false"] };
+  assert.match(
+    decodeURIComponent(breakdownRequest(question, pages, 9, now)),
+    /where=event_data.a:b&where=event_data.asset:false.*&top=event_data.path&top_limit=9/,
+  );
+  const paths = { ...pages, where: [] };
+  assert.match(
+    breakdownRequest({ ...question, where: [] }, paths, 9, now),
+    /from=2026-11-17T00%3A00%3A00.000Z&tz=.*&top=event_data.path/,
+  );
+  assert.match(
+    breakdownRequest({ ...question, where: [], range: presetById("24h") as Range }, paths, 9, now),
+    /from=2026-11-23.*&to=-0s/,
+  );
 });
 
 test("a series has every bucket of its range and marks the incomplete ones", () => {
@@ -163,5 +185,28 @@ test("an axis of today shows no date", () => {
 });
 
 test("the name of an hour has its start and end", () => {
-  assert.match(bucketName(at("2026-11-24T10:00:00+01:00"), "hour"), /10:00 – 11:00/);
+  assert.match(bucketName(at("2026-11-24T10:00:00+01:00"), "hour"), /10:00\sAM – 11:00\sAM/);
+});
+
+test("times, axes and fields follow the chosen zone", () => {
+  timeZone.value = "Asia/Kolkata";
+  try {
+    const time = at("2026-03-29T01:30:00Z"); // 07:00 there, and within the hour that Berlin skips
+    assert.match(dayAndTime(time, time), /7:00:00\sAM/);
+    assert.equal(toInput(time), "2026-03-29T07:00:00");
+    assert.equal(fromInput("2026-03-29T07:00:00"), time);
+    const hours = Array.from({ length: 48 }, (_, hour) => at("2026-03-28T18:30:00Z") + hour * HOUR);
+    const dated = timeTicks(hours, "hour", 8).filter(({ label }) => label.length === 2);
+    assert.deepEqual(
+      dated.map(({ index }) => index),
+      [0, 24],
+    );
+    timeZone.value = "America/New_York";
+    for (const text of ["2026-03-08T03:00:00", "2026-03-08T01:59:59", "2026-11-01T00:30:00", "2026-11-01T02:00:00"]) {
+      assert.equal(toInput(fromInput(text)), text);
+    }
+    assert.ok(Number.isNaN(fromInput("")));
+  } finally {
+    timeZone.value = browserZone();
+  }
 });

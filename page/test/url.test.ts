@@ -21,12 +21,15 @@ test("invalid parts of a link are ignored", () => {
     "?range=3y&from=2026-11-24T02:10:00Z&to=2026-11-23T02:10:00Z&type=&type=a&type=a&user=&at=yesterday&speed=-4&clock=sun",
   );
   assert.equal(view.range, null);
-  assert.deepEqual(view.selection, { types: ["a"], user: null });
+  assert.deepEqual(view.selection, { types: ["a"], user: null, where: [] });
   assert.equal(view.at, null);
   assert.deepEqual(view.pace, { speed: 10, clock: "log" });
 });
 
 test("types with special characters survive a link", () => {
-  const view = { ...readView(""), selection: { types: ["a&b=c d", "页面", "50%+1"], user: null } };
+  const view = {
+    ...readView(""),
+    selection: { types: ["a&b=c d", "页面", "50%+1"], user: null, where: ["event_data.a:=b&c/ü:1"] },
+  };
   assert.deepEqual(readView(writeView(view)).selection.types, view.selection.types);
 });

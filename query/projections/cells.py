@@ -10,6 +10,7 @@ from query.projections.levels import Part, parts_of
 from query.projections.question import RowsQuestion
 from query.projections.statement import USER_ID, Statement, check_column, one_of, order_by, quoted
 from query.projections.users import Group, read_users
+from query.where import parse_where
 from tailrace.declared import RollupDefinition, plain
 
 _AGGREGATES = {"count": "sum({})::bigint", "sum": "sum({})", "min": "min({})", "max": "max({})"}
@@ -174,11 +175,9 @@ def _kept(definition: RollupDefinition, by: list[str] | None) -> list[str]:
 
 
 def _wanted(definition: RollupDefinition, where: list[str], identify: Identify) -> dict[str, list[str | None]]:
-    found: dict[str, list[str | None]] = {}
-    for text in where:
-        name, colon, value = text.partition(":")
+    found = parse_where(where)
+    for name, values in found.items():
         check_column("where", name, list(definition.by))
-        if definition.by[name] == USER_ID and colon:
-            value = str(user_id_of(value, identify))
-        found.setdefault(name, []).append(value if colon else None)
+        if definition.by[name] == USER_ID:
+            found[name] = [one if one is None else str(user_id_of(one, identify)) for one in values]
     return found

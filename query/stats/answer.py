@@ -13,7 +13,8 @@ from query.database import Snapshot, snapshot
 from query.parameters import Bucket, Range, bucket_start, closed_range
 from query.stats.counting import Counts, count_all_time, count_range, count_series, series_points
 from query.stats.etag import make_etag, matches_etag
-from query.stats.models import OtherPoint, Previous, SeriesPoint, Stats, Top
+from query.stats.matching import compare_matching, count_matching, one_bucket, shown_matching
+from query.stats.models import Matching, OtherPoint, Previous, SeriesPoint, Stats, Top
 from query.stats.question import NoLongerKeptError, StatsQuestion
 from query.stats.top import count_top
 from query.users import Intervals, cover_ranges
@@ -35,6 +36,7 @@ class _Counted(NamedTuple):
     users_per_bucket: list[int] | None
     counts: Counts
     top: Top | None
+    matching: Matching | None
     previous: Previous | None
 
 
@@ -83,6 +85,7 @@ async def answer(
         "users_per_bucket": counted.users_per_bucket,
         "users_per_type": counted.counts.users_per_type,
         "top": counted.top,
+        "matching": counted.matching,
         "previous": counted.previous,
         "as_of": {
             **as_of(position, lag),
@@ -104,6 +107,11 @@ def _check_kept(question: StatsQuestion, raw_from: datetime | None) -> None:
                 f"{name}: before {raw_from:%Y-%m-%d} only counts of whole hours are kept, and {time.isoformat()} is "
                 "within an hour"
             )
+    first = before.start if before else question.start
+    if question.where and (first is None or first < raw_from):
+        raise NoLongerKeptError(
+            f"where: single events are kept from {raw_from:%Y-%m-%d}: request a 'from' that is not earlier"
+        )
 
 
 async def _count(ask: Snapshot, question: StatsQuestion, raw_from: datetime | None) -> _Counted:
@@ -112,6 +120,8 @@ async def _count(ask: Snapshot, question: StatsQuestion, raw_from: datetime | No
     bucket, buckets = await _buckets(ask, question, whole)
     labels = buckets.formatted(question.zone)
     covered = _covered(question, whole, buckets)
+    if question.where:
+        return await _count_matching(ask, question, types, covered, bucket, buckets, raw_from)
     is_all_time = question.start is None and question.end is None
     of_all_time = None
     if is_all_time:
@@ -130,7 +140,27 @@ async def _count(ask: Snapshot, question: StatsQuestion, raw_from: datetime | No
     per_bucket = [of_series.by_bucket.get((number, ""), 0) for number in range(len(labels))] if of_series else None
     top = await count_top(ask, question, types, raw_from)
     previous = await _count_previous(ask, question, types, counts.named)
-    return _Counted(bucket, labels, points, others, per_bucket, counts, top, previous)
+    return _Counted(bucket, labels, points, others, per_bucket, counts, top, None, previous)
+
+
+async def _count_matching(
+    ask: Snapshot,
+    question: StatsQuestion,
+    types: list[str] | None,
+    covered: Range,
+    bucket: Bucket,
+    buckets: Buckets,
+    raw_from: datetime | None,
+) -> _Counted:
+    found = await count_matching(ask, covered, buckets, types, question)
+    labels = buckets.formatted(question.zone)
+    of_series = found.users if question.users == "series" else None
+    per_bucket = [of_series.by_bucket.get((number, ""), 0) for number in range(len(labels))] if of_series else None
+    points, others = series_points(found.series, labels, of_series)
+    top = await count_top(ask, question, types, raw_from)
+    previous, partial_before = await compare_matching(ask, question, types, found.counts.named)
+    matching = shown_matching(found, partial_before, question)
+    return _Counted(bucket, labels, points, others, per_bucket, found.counts, top, matching, previous)
 
 
 async def _intervals(covered: Range, buckets: Buckets, raw_from: datetime | None) -> Intervals:
@@ -184,8 +214,7 @@ async def _count_previous(
     if before is None:
         return None
     whole = closed_range(*before)
-    bucket = Buckets([whole.start], [whole.start], [0], whole.end)
-    series = await count_series(ask, whole, bucket, types, question.type_limit, first)
+    series = await count_series(ask, whole, one_bucket(whole), types, question.type_limit, first)
     intervals = await cover_ranges([whole], [0]) if question.users else None
     counts, _ = await count_range(ask, intervals, types, series)
     return {

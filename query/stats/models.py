@@ -89,7 +89,7 @@ class TopValue(TypedDict):
         Any, Field(description="A string, a number, true, false or null. The string `1` differs from the number 1.")
     ]
     events: int
-    users: Annotated[int | None, Field(description="Distinct users of these events; null if `source` is `events`.")]
+    users: Annotated[int | None, Field(description="Distinct users of these events; null if they are not counted.")]
 
 
 class Top(TypedDict):
@@ -126,6 +126,18 @@ _Ends = TypedDict(
     },
 )
 _PreviousEnds = TypedDict("_PreviousEnds", {"from": datetime, "to": datetime})
+
+
+class Matching(TypedDict):
+    """Which events were compared with the conditions of `where`."""
+
+    partial: Annotated[
+        bool,
+        Field(description="Whether only the newest 1,000,000 or fewer events of the range, or of `previous`, were."),
+    ]
+    counted_from: Annotated[
+        datetime | None, Field(description="The start of the counted events; null: from the first event.")
+    ]
 
 
 class Previous(_PreviousEnds):
@@ -186,6 +198,7 @@ EXAMPLE: Any = {
         "other": 0,
         "missing": 0,
     },
+    "matching": {"partial": False, "counted_from": "2026-03-28T23:00:00Z"},
     "previous": {
         "from": "2026-03-28T00:00:00Z",
         "to": "2026-03-29T00:00:00Z",
@@ -202,7 +215,7 @@ EXAMPLE: Any = {
         "stale": False,
     },
 }
-"""The answer to ``users=series&top=event_data.path&compare=previous`` and a day."""
+"""The answer to a question with ``users=series``, ``top``, ``where`` and ``compare``, and a day."""
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [EXAMPLE]}))
@@ -248,5 +261,6 @@ class Stats(_Ends):
         ),
     ]
     top: Annotated[Top | None, Field(description="Null without `top`.")]
+    matching: Annotated[Matching | None, Field(description="Null without `where`.")]
     previous: Annotated[Previous | None, Field(description="Null without `compare`.")]
     as_of: StatsAsOf

@@ -5,26 +5,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from contracts.events import MAX_DEPTH
 from contracts.patterns import TypePattern
 from query.buckets import range_before
 from query.errors import BadParameterError
 from query.parameters import Bucket, CursorText, EventTypeFilter, Range, Timestamp, parse_timestamp
+from query.where import PropertyFilter, check_property
 from query.zones import check_zone, read_zone
-
-MAX_PROPERTY = 512
-"""Characters of a property's path."""
 
 
 class NoLongerKeptError(BadParameterError):
     """Retention dropped the single events of that time: request whole hours, or a later time."""
-
-
-def _property(text: str) -> str:
-    root, *keys = text.split(".")
-    if root != "event_data" or not keys or not all(keys) or len(keys) > MAX_DEPTH or "\0" in text:
-        raise ValueError("expected a property of event_data, such as event_data.path or event_data.cart.total")
-    return text
 
 
 class StatsQuestion(BaseModel):
@@ -64,15 +54,16 @@ class StatsQuestion(BaseModel):
         description="Maximum number of event types in `by_type` and `series`, most frequent first. `other_types` "
         "counts the others together.",
     )
+    where: PropertyFilter = Field([], examples=[["event_data.country:DE"]])
     users: bool | Literal["series"] = Field(
         True,
         description="`false`: unique users are not counted, and every `users` is null. `series`: they are also counted "
         "for each bucket of the series.",
     )
-    top: Annotated[str, Field(max_length=MAX_PROPERTY), AfterValidator(_property)] | None = Field(
+    top: Annotated[str, AfterValidator(check_property)] | None = Field(
         None,
-        description="Counts the values of a property: `event_data.` and its name, with dots into nested objects and an "
-        "index (from 0) into arrays. A name that contains a dot is not supported. Counts the "
+        description="Counts events and users by the values of a property: `event_data.` and its name, with dots into "
+        "nested objects and an index (from 0) into arrays. A name that contains a dot is not supported. Counts the "
         "newest 1,000,000 events of the range; `top.partial` says if it has more. `event_data.path` is counted, with "
         "visitors, by the built-in projection `pages` if the range is of whole UTC days: without `event_type` only of "
         "`page_view` and `http_request`, if there are such events.",
@@ -83,6 +74,10 @@ class StatsQuestion(BaseModel):
         None,
         description="`previous`: also counts the previous period of the same length, or of as many local days if the "
         "range is whole local days. Requires `from`; without `to` the range ends now.",
+    )
+    format: Literal["json", "csv"] = Field(
+        "json",
+        description="`csv`: the values of `top`, or the series without `top`. `Accept: text/csv` does the same.",
     )
     min_cursor: CursorText | None = Field(
         None,

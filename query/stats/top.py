@@ -1,6 +1,8 @@
 """The most frequent values of a property: of paths from the rollup ``pages``, of others from single events."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from query.errors import QueryTimeoutError
 from query.parameters import Range, bucket_start, closed_range
 from query.stats.models import Top, TopValue
 from query.stats.question import NoLongerKeptError, StatsQuestion
+from query.where import Where, keys_of, parse_where
 from tailrace.declared import PAGES
 
 MAX_TOP_EVENTS = 1_000_000
@@ -38,8 +41,14 @@ async def count_top(
     if question.top == PAGES.by["path"] and types is None:
         known = {row["event_type"] for row in await ask.rows("all_time", None)}
         types = chosen = sorted(known.intersection(PAGES.events)) or None
-    asked = _Asked(question.top, question.top_limit, types, chosen)
-    has_pages = ask.keeps_pages and question.top == PAGES.by["path"] and set(types or ["*"]) <= set(PAGES.events)
+    users = question.users is not False
+    asked = _Asked(question.top, question.top_limit, types, chosen, parse_where(question.where), users)
+    has_pages = (
+        ask.keeps_pages
+        and not question.where
+        and question.top == PAGES.by["path"]
+        and set(types or ["*"]) <= set(PAGES.events)
+    )
     has_pages = has_pages and (question.end is None or _is_midnight(whole.end))
     if has_pages and (question.start is None or _is_midnight(whole.start)):
         found = await _count_pages(ask, whole, asked, partial=False)
@@ -49,25 +58,53 @@ async def count_top(
         raise NoLongerKeptError(
             f"top: single events are kept from {raw_from:%Y-%m-%d}: request a 'from' that is not earlier"
         )
-    first_hour = bucket_start(whole.start, "hour")
-    start = (await ask.row("top_start", first_hour, whole.end, MAX_TOP_EVENTS))["start"]
-    if start is None or start <= whole.start:
+    counted, partial = await newest_events(ask, whole)
+    if not partial:
         return await _count_events(ask, whole, asked, partial=False)
     following = bucket_start(whole.start, "day") + timedelta(days=1)
     if has_pages and following < whole.end:
         found = await _count_pages(ask, whole._replace(start=following), asked, partial=True)
         if found is not None:
             return found
-    return await _count_events(ask, whole._replace(start=start), asked, partial=True)
+    return await _count_events(ask, counted, asked, partial=True)
+
+
+async def newest_events(ask: Snapshot, whole: Range) -> tuple[Range, bool]:
+    """Returns the part of a range that has its newest ``MAX_TOP_EVENTS``, and whether the range has more."""
+    first_hour = bucket_start(whole.start, "hour")
+    start = (await ask.row("top_start", first_hour, whole.end, MAX_TOP_EVENTS))["start"]
+    is_partial = start is not None and start > whole.start
+    return (whole._replace(start=start) if is_partial else whole), is_partial
+
+
+@asynccontextmanager
+async def limited_time(parameter: str) -> AsyncIterator[None]:
+    """Limits the time of reading single events to ``TOP_TIMEOUT``.
+
+    Raises:
+        QueryTimeoutError: the time limit was reached; it names the parameter.
+    """
+    try:
+        async with asyncio.timeout(TOP_TIMEOUT):
+            yield
+    except TimeoutError:
+        raise QueryTimeoutError(
+            f"{parameter}: counting took more than {TOP_TIMEOUT:g} s: request a shorter range"
+        ) from None
 
 
 class _Asked(NamedTuple):
-    """A property, how many values of it, the event types (None: all), and those that were not asked for by name."""
+    """A property, how many values of it, the event types (None: all), and those that were not asked for by name.
+
+    Events fulfil the conditions ``where``; ``users`` says whether users are counted in single events.
+    """
 
     name: str
     limit: int
     types: list[str] | None
     chosen: list[str] | None
+    where: Where
+    users: bool
 
 
 def _is_midnight(time: datetime) -> bool:
@@ -121,15 +158,18 @@ def _shown(start: datetime) -> datetime | None:
 
 async def _count_events(ask: Snapshot, counted: Range, asked: _Asked, *, partial: bool) -> Top:
     """Counts the values of the property ``event_data.<key>.<key>`` in single events."""
-    try:
-        async with asyncio.timeout(TOP_TIMEOUT):
-            rows = await ask.rows("top", asked.name.split(".")[1:], *counted, asked.types, asked.limit)
-    except TimeoutError:
-        raise QueryTimeoutError(f"top: counting took more than {TOP_TIMEOUT:g} s: request a shorter range") from None
+    async with limited_time("top"):
+        rows = await ask.rows_where(
+            "top", asked.where, keys_of(asked.name), *counted, asked.types, asked.limit, asked.users
+        )
     rest = {row["kind"]: row["events"] for row in rows if row["kind"] != "value"}
     # a value stays the database's JSON text, so its numbers keep all digits
     values = [
-        TopValue(value=msgspec.Raw(row["value"].encode()), events=row["events"], users=None)
+        TopValue(
+            value=msgspec.Raw(row["value"].encode()),
+            events=row["events"],
+            users=row["users"] if asked.users else None,
+        )
         for row in rows
         if row["kind"] == "value"
     ]

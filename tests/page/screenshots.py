@@ -96,7 +96,7 @@ async def _page(browser: Browser, url: str, **options: Any) -> AsyncIterator[Pag
     page = await context.new_page()
     await page.goto(url)
     await expect(page.locator("button.row").nth(20)).to_be_attached()
-    await expect(page.get_by_role("region", name="Top paths").locator("tbody tr").first).to_be_attached()
+    await expect(page.get_by_role("region", name="Top values").locator("tbody tr").first).to_be_attached()
     yield page
     await context.close()
 

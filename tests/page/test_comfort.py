@@ -36,7 +36,7 @@ async def test_axe_finds_no_violation(
         assert await accessibility_violations(page) == []
         await log_events(log, [recent_event("checkout.started", path="/a"), recent_event(path="/b")])
         await log_raw(log, b"not an event")
-        await expect(page.get_by_role("region", name="Top paths").locator("tbody tr")).to_have_count(2)
+        await expect(page.get_by_role("region", name="Top values").locator("tbody tr")).to_have_count(2)
         await expect(rows(page)).to_have_count(2)
         assert await accessibility_violations(page) == []
         await rows(page).first.click()
@@ -239,6 +239,6 @@ async def test_arriving_numbers_do_not_shift_the_layout(
 ) -> None:
     await log_events(log, [recent_event("click", number, f"/{number}") for number in range(40)])
     async with running_projector(settings), visitor.visit(query.url, script=_NOTE_SHIFTS, **SCREENS[screen]) as page:
-        await expect(page.get_by_role("region", name="Top paths").locator("tbody tr")).to_have_count(8)
+        await expect(page.get_by_role("region", name="Top values").locator("tbody tr")).to_have_count(8)
         await expect_state(page, LIVE)
         assert [shift for shift in await page.evaluate("window.shifts") if shift[0] > 0.01] == []

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -50,10 +51,10 @@ async def test_types_and_paths_are_ranked_and_a_type_filters(counted: QueryServi
     async with visitor.visit(f"{counted.url}/?range=24h") as page:
         types = page.get_by_role("table").filter(has_text="click").locator("tbody tr")
         await expect(types).to_have_text(["click360%2 users", "order120%1 user", "sign_up120%1 user"])
-        places = page.get_by_role("region", name="Top paths").locator("tbody tr")
-        await expect(places).to_have_text(["/a480%", "/b120%"])
+        places = page.get_by_role("region", name="Top values").locator("tbody tr")
+        await expect(places).to_have_text(["/a480%3 users", "/b120%1 user"])
         await types.get_by_role("button", name="sign_up").click()
-        await expect(places).to_have_text(["/b1100%"])
+        await expect(places).to_have_text(["/b1100%1 user"])
         await expect(page.locator(".key-figure").first).to_contain_text("Events1")
         await expect(types).to_have_count(3)  # the other types can still be selected
         await expect(page).to_have_url(re.compile(r"\?range=24h&type=sign_up$"))
@@ -93,12 +94,12 @@ async def test_top_paths_say_that_only_the_newest_events_are_counted(
 ) -> None:
     monkeypatch.setattr("query.stats.top.MAX_TOP_EVENTS", 3)
     async with visitor.visit(f"{counted.url}/?range=7d") as page:
-        paths = page.get_by_role("region", name="Top paths")
+        paths = page.get_by_role("region", name="Top values")
         await expect(paths).to_contain_text(re.compile(r"Only the newest events are counted, from .+ on"))
         await expect(paths.locator("tbody tr").first).to_contain_text("/a")
         monkeypatch.undo()
         await page.get_by_role("radio", name="24 hours", exact=True).check()
-        await expect(paths.locator("tbody tr").first).to_have_text("/a480%")
+        await expect(paths.locator("tbody tr").first).to_have_text("/a480%3 users")
         await expect(paths).not_to_contain_text("Only the newest")
 
 
@@ -159,7 +160,7 @@ async def test_numbers_of_all_users_are_marked_while_a_user_is_selected(
     counted: QueryService, visitor: Visitor
 ) -> None:
     async with visitor.visit(f"{counted.url}/?user=1") as page:
-        for name in ("Overview", "By type", "Top paths"):
+        for name in ("Overview", "By type", "Top values"):
             title = page.get_by_role("region", name=name).get_by_role("heading", level=2)
             await expect(title).to_contain_text("all users")
         await page.get_by_role("button", name="Show everything").click()
@@ -234,3 +235,30 @@ async def test_the_health_of_the_pipeline_opens_its_details(counted: QueryServic
         await expect(details).to_contain_text(re.compile(r"Log6 entries.*Lag0 entries.*Counted up to\w+:6:\w+"))
         await page.keyboard.press("Escape")
         await expect(details).to_be_hidden()
+
+
+async def test_dragging_below_the_chart_moves_the_replay_and_keys_change_its_speed(
+    counted: QueryService, visitor: Visitor
+) -> None:
+    async with visitor.visit(f"{counted.url}/?range=24h") as page:
+        slider = page.get_by_role("slider", name="Time in the range")
+        await expect(slider).to_have_attribute("aria-valuetext", "Live")
+        box = await slider.bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+        await expect_state(page, "Live")
+        await page.mouse.up()
+        await expect_state(page, "Replaying at 10×")
+        await expect(page.get_by_role("combobox", name="Replay clock")).to_have_value("event")
+        at = parse_qs(urlsplit(page.url).query)["at"][0]
+        hours = (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds() / HOUR
+        assert 10 < hours < 14
+        await page.keyboard.press("+")
+        await expect_state(page, "Replaying at 60×")
+        await page.keyboard.press("-")
+        await page.keyboard.press("-")
+        await expect_state(page, "Replaying at 1×")
+        await slider.press("End")
+        await expect_state(page, "Live")

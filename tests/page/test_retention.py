@@ -44,7 +44,7 @@ async def test_counts_of_a_range_past_retention_are_shown(kept_since_midnight: Q
         )
         await expect(history).to_contain_text("No comparison with the period before")
         await expect(page.get_by_role("alert")).to_have_count(0)
-        paths = page.get_by_role("region", name="Top paths")
+        paths = page.get_by_role("region", name="Top values")
         await expect(paths).to_contain_text(re.compile("Not available for this range: .*single events are kept from"))
         await expect(page.get_by_text("Retrying.")).to_have_count(0)
         await page.get_by_role("radio", name="All", exact=True).check()
@@ -56,7 +56,7 @@ async def test_counts_of_a_range_past_retention_are_shown(kept_since_midnight: Q
 async def test_rejected_requests_are_not_repeated(kept_since_midnight: QueryService, visitor: Visitor) -> None:
     asked: list[str] = []
     async with visitor.visit(f"{kept_since_midnight.url}/?range=7d", allowed_errors=REFUSED) as page:
-        paths = page.get_by_role("region", name="Top paths")
+        paths = page.get_by_role("region", name="Top values")
         await expect(paths).to_contain_text("Not available for this range")
         page.on("request", lambda request: asked.append(request.url))
         for _ in range(3):

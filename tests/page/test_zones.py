@@ -61,3 +61,35 @@ async def has_all(page: Page, events: int, what: str) -> None:
     await expect(history.locator("figcaption")).to_contain_text(what)
     counts = await history.locator("tbody td.number").all_text_contents()
     assert sum(int(count) for count in counts) == events
+
+
+async def test_a_chosen_zone_is_used_everywhere_and_remembered(counted: QueryService, visitor: Visitor) -> None:
+    async with visitor.visit(f"{counted.url}/?from=2026-10-04T00:00:00Z&to=2026-10-05T00:00:00Z") as page:
+        zone = page.get_by_label("Times in")
+        await expect(zone).to_have_value("Europe/Berlin")
+        await page.get_by_role("region", name="Overview").get_by_role("button", name="Show table").click()
+        first = page.get_by_role("region", name="Overview").locator("tbody th").last
+        await expect(first).to_have_text("Sun 4 Oct, 02:00 – 03:00")
+        async with page.expect_request(re.compile("tz=Asia%2FTokyo")):
+            await zone.select_option("Asia/Tokyo")
+        await page.get_by_role("region", name="Overview").get_by_role("button", name="Show table").click()
+        await expect(first).to_have_text("Sun 4 Oct, 09:00 – 10:00")
+        await page.reload()
+        await expect(zone).to_have_value("Asia/Tokyo")
+        await page.get_by_role("button", name="Custom").click()
+        await expect(page.get_by_label("From", exact=True)).to_have_value("2026-10-04T09:00")
+
+
+@pytest.mark.parametrize(
+    ("locale", "clock", "hours"),
+    [("en-US", r"^\d?\d:\d\d:\d\d\s[AP]M$", r", \d?\d:00\s[AP]M – "), ("de-DE", r"^\d\d:\d\d:\d\d$", r", \d\d:00 – ")],
+)
+async def test_times_have_12_or_24_hours_as_the_locale_has_them(
+    counted: QueryService, visitor: Visitor, locale: str, clock: str, hours: str
+) -> None:
+    async with visitor.visit(f"{counted.url}/?range=24h", locale=locale) as page:
+        await expect(page.get_by_test_id("stream-time").locator("time")).to_have_text(re.compile(clock))
+        await page.get_by_role("region", name="Overview").get_by_role("button", name="Show table").click()
+        await expect(page.get_by_role("region", name="Overview").locator("tbody th").first).to_have_text(
+            re.compile(hours)
+        )

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 
+import brotli
 import httpx
 
 from runtime.log.client import LogClient
@@ -19,9 +20,20 @@ async def test_large_answers_are_compressed(query: QueryService) -> None:
     assert int(answer.headers["content-length"]) == len(raw) < len(plain.content)
 
 
+async def test_clients_that_accept_brotli_receive_it(query: QueryService) -> None:
+    plain = await query.http.get("/openapi.json", headers={"Accept-Encoding": "identity"})
+    for accepted, encoding in (("gzip, deflate, br", "br"), ("BR;q=0.5", "br"), ("br;q=0, gzip", "gzip")):
+        async with query.http.stream("GET", "/openapi.json", headers={"Accept-Encoding": accepted}) as answer:
+            raw = b"".join([part async for part in answer.aiter_raw()])
+        assert (answer.headers["content-encoding"], answer.headers["vary"]) == (encoding, "Accept-Encoding")
+        assert int(answer.headers["content-length"]) == len(raw)
+        decoded = brotli.decompress(raw) if encoding == "br" else gzip.decompress(raw)
+        assert decoded == plain.content
+
+
 async def test_small_answers_and_streams_are_not_compressed(query: QueryService, log: LogClient) -> None:
     await log_events(log, some_events(200))
-    headers = {"Accept-Encoding": "gzip"}
+    headers = {"Accept-Encoding": "gzip, br"}
     assert "content-encoding" not in (await query.http.get("/health/live", headers=headers)).headers
     async with query.http.stream("GET", "/sse?from=earliest", headers=headers) as stream:
         assert "content-encoding" not in stream.headers
@@ -35,10 +47,10 @@ async def test_an_answer_keeps_its_etag_whether_compressed_or_not(query: QuerySe
     await log_events(log, some_events(3))
     path = "/stats?from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z&bucket=day"
     answers: list[httpx.Response] = [
-        await query.http.get(path, headers={"Accept-Encoding": encoding}) for encoding in ("gzip", "identity")
+        await query.http.get(path, headers={"Accept-Encoding": encoding}) for encoding in ("gzip", "br", "identity")
     ]
-    assert [answer.headers.get("content-encoding") for answer in answers] == ["gzip", None]
-    assert answers[0].headers["etag"] == answers[1].headers["etag"]
-    assert answers[0].json()["series"] == answers[1].json()["series"]
+    assert [answer.headers.get("content-encoding") for answer in answers] == ["gzip", "br", None]
+    assert len({answer.headers["etag"] for answer in answers}) == 1
+    assert answers[0].json()["series"] == answers[1].json()["series"] == answers[2].json()["series"]
     again = await query.http.get(path, headers={"If-None-Match": answers[0].headers["etag"]})
     assert again.status_code == 304

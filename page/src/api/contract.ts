@@ -128,6 +128,8 @@ export interface Stats {
   /** Of each of `buckets`; null: not requested. */
   users_per_bucket: number[] | null;
   top: TopValues | null;
+  /** Which events were compared with `where`; null without it. */
+  matching: { partial: boolean; counted_from: string | null } | null;
   previous: { from: string; to: string; totals: Totals; by_type: TypeTotals[] } | null;
   as_of: {
     cursor: Cursor | null;
@@ -137,6 +139,13 @@ export interface Stats {
     late_pending: number;
     stale: boolean;
   };
+}
+
+/** `GET /stats/properties`: what the newest events have. */
+export interface Properties {
+  properties: { name: string; events: number; values: number }[];
+  sampled: number;
+  partial: boolean;
 }
 
 export type RetentionBucket = "day" | "week" | "month";

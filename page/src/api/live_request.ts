@@ -1,6 +1,7 @@
 // Requests to /ws: parameters of a new socket, and messages on an open one.
 
 import { matches } from "../view/patterns.ts";
+import { fulfils } from "../view/where.ts";
 import type { Clock, Cursor, LogEvent } from "./contract.ts";
 import { plain } from "./json.ts";
 
@@ -12,12 +13,15 @@ export interface Selection {
   readonly types: readonly string[];
   /** A user id with all its digits; null: all users. */
   readonly user: string | null;
+  /** Conditions on properties; the service compares them in counts, the page in the stream. */
+  readonly where: readonly string[];
 }
 
-export function isSelected({ types, user }: Selection, event: LogEvent): boolean {
-  return (
-    matches(types, event.event_type) && (user === null || (event.user_id !== null && user === plain(event.user_id)))
-  );
+export const EVERYTHING: Selection = { types: [], user: null, where: [] };
+
+export function isSelected({ types, user, where }: Selection, event: LogEvent): boolean {
+  const isOfUser = user === null || (event.user_id !== null && user === plain(event.user_id));
+  return matches(types, event.event_type) && isOfUser && fulfils(where, event);
 }
 
 export interface Pace {

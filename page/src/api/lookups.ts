@@ -4,7 +4,7 @@ import type { Cursor, EventList, Frame, LogEvent } from "./contract.ts";
 import { seqOf } from "./cursors.ts";
 import type { Get } from "./http.ts";
 import { parseJson } from "./json.ts";
-import type { Selection } from "./live_request.ts";
+import { isSelected, type Selection } from "./live_request.ts";
 
 const EVENTS_BEFORE = 3; // their lowest sequence marks the place: a single event may be a late one
 const LOG_START_TIMEOUT = 5_000; // ms
@@ -30,12 +30,13 @@ export class Lookups {
   }
 
   /** Returns the latest events of a selection, newest first; none if unknown. */
-  async latestEvents({ types, user }: Selection, limit: number): Promise<LogEvent[]> {
+  async latestEvents(selection: Selection, limit: number): Promise<LogEvent[]> {
+    const { types, user } = selection;
     const query = new URLSearchParams({ limit: String(limit) });
     for (const type of types) query.append("event_type", type);
     if (user !== null) query.set("user_id", user);
     try {
-      return (await this.#get<EventList>(`/events?${query}`)).events;
+      return (await this.#get<EventList>(`/events?${query}`)).events.filter((event) => isSelected(selection, event));
     } catch {
       return [];
     }

@@ -19,7 +19,12 @@ export interface PollHandlers<T> {
 }
 
 /** Requests now and then at intervals, until the returned function is called. */
-export function poll<T>(get: Get, path: () => string, handlers: PollHandlers<T>): () => void {
+export function poll<T>(
+  get: Get,
+  path: () => string,
+  handlers: PollHandlers<T>,
+  interval: number = INTERVAL,
+): () => void {
   const stopped = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -37,7 +42,7 @@ export function poll<T>(get: Get, path: () => string, handlers: PollHandlers<T>)
       if (!stopped.signal.aborted) handlers.failure({ reason, final });
     }
     if (final || stopped.signal.aborted) return;
-    timer = setTimeout(next, Math.max(INTERVAL, SHARE * (performance.now() - started)));
+    timer = setTimeout(next, Math.max(interval, SHARE * (performance.now() - started)));
   }
 
   function next(): void {

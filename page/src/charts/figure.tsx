@@ -18,11 +18,13 @@ interface FigureProps {
   pick?: (index: number) => void;
   /** Called with the first and last bar of a dragged selection. */
   zoom?: (first: number, last: number) => void;
+  /** Shown below the chart. */
+  below?: ComponentChildren;
   table: () => JSX.Element;
   children?: ComponentChildren;
 }
 
-export function Figure({ name, summary, data, empty, pick, zoom, table, children }: FigureProps): JSX.Element {
+export function Figure({ name, summary, data, empty, pick, zoom, below, table, children }: FigureProps): JSX.Element {
   const asTable = useSignal(false);
   return (
     <figure class="figure">
@@ -37,6 +39,7 @@ export function Figure({ name, summary, data, empty, pick, zoom, table, children
           {empty && <div class="figure-empty">{typeof empty === "string" ? <span>{empty}</span> : empty}</div>}
         </div>
       )}
+      {!asTable.value && below}
       <figcaption class="figure-foot">
         {children}
         <button

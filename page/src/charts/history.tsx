@@ -6,10 +6,12 @@ import { Segments } from "../components/segments.tsx";
 import { count, many } from "../format/numbers.ts";
 import { bucketName, dayAndTime } from "../format/times.ts";
 import { useModel } from "../model.ts";
+import { asTable, mainRequest } from "../stats/requests.ts";
 import { endOf, type Series } from "../stats/series.ts";
 import { layers } from "../view/colours.ts";
 import { ALL_TIME } from "../view/ranges.ts";
 import { Figure } from "./figure.tsx";
+import { Scrubber } from "./scrubber.tsx";
 import { timeTicks } from "./ticks.ts";
 
 const EMPTY: Series = {
@@ -24,14 +26,16 @@ const EMPTY: Series = {
 };
 
 export function HistoryChart(): JSX.Element {
-  const { stats, stream, view } = useModel();
+  const { stats, stream, time, view } = useModel();
   const found = stats.series.value ?? EMPTY;
   const { bucket, starts, totals, byType, others } = found;
   // until the users have arrived, the events stay
   const users = stats.showsUsers.value ? found.users : null;
   const shown = users ?? totals;
   const name = (index: number): string => bucketName(starts[index] ?? 0, bucket);
-  const marker = useComputed(() => markerAt(stats.series.value ?? EMPTY, stream.replayTime.value));
+  const marker = useComputed(() =>
+    markerAt(stats.series.value ?? EMPTY, view.scrubbed.value ?? stream.replayTime.value),
+  );
   const partial = [...(found.cutFirst ? [0] : []), ...(found.cutLast ? [starts.length - 1] : [])];
   const total = totals.reduce((sum, one) => sum + one, 0);
   const peak = shown.indexOf(Math.max(...shown));
@@ -60,6 +64,7 @@ export function HistoryChart(): JSX.Element {
       empty={stats.answer.value ? total === 0 && <EmptyRange phrase={phrase} /> : stats.failure.value && "No data yet."}
       pick={replayFrom}
       zoom={(first, last) => view.zoomIn(starts[first] ?? 0, endOf(starts, last, bucket))}
+      below={total > 0 && <Scrubber from={starts[0] ?? 0} to={endOf(starts, starts.length - 1, bucket)} />}
       table={() => <HistoryTable found={found} users={users} name={name} replayFrom={replayFrom} />}
     >
       <span>{stats.answer.value ? `${what}. Click a bar to replay from there, drag to zoom.` : "\u00a0"}</span>
@@ -72,6 +77,15 @@ export function HistoryChart(): JSX.Element {
           stats.showsUsers.value = ofUsers;
         }}
       />
+      {stats.question && (
+        <a
+          class="link export"
+          href={asTable(mainRequest(stats.question, false, stats.showsUsers.value, time.now()))}
+          download
+        >
+          CSV
+        </a>
+      )}
     </Figure>
   );
 }

@@ -1,7 +1,7 @@
 // The labels of a time axis: at round local times, as many as fit.
 
 import type { Bucket } from "../api/contract.ts";
-import { hourAndMinute, isSameDay, month, shortDay } from "../format/times.ts";
+import { hourAndMinute, isSameDay, month, shortDay, wallClock } from "../format/times.ts";
 
 export interface Tick {
   index: number;
@@ -9,24 +9,25 @@ export interface Tick {
   label: string[];
 }
 
+/** `date` and `before` have the local time in their UTC fields. */
 type Step = { matches: (date: Date, before: Date | null) => boolean; label: (at: number) => string };
 
 const minutes = (step: number): Step => ({
-  matches: (date) => (date.getHours() * 60 + date.getMinutes()) % step === 0,
+  matches: (date) => (date.getUTCHours() * 60 + date.getUTCMinutes()) % step === 0,
   label: hourAndMinute,
 });
 const days = (step: number): Step => ({
   // compared with the day before: a day may lack its midnight
   matches: (date, before) =>
-    (before === null ? date.getHours() * 60 + date.getMinutes() === 0 : dayNumber(before) !== dayNumber(date)) &&
+    (before === null ? date.getUTCHours() * 60 + date.getUTCMinutes() === 0 : dayNumber(before) !== dayNumber(date)) &&
     dayNumber(date) % step === 0,
   label: shortDay,
 });
 const months = (step: number): Step => ({
   matches: (date, before) =>
-    date.getDate() === 1 &&
-    (before === null ? date.getHours() === 0 : before.getDate() !== 1) &&
-    date.getMonth() % step === 0,
+    date.getUTCDate() === 1 &&
+    (before === null ? date.getUTCHours() === 0 : before.getUTCDate() !== 1) &&
+    date.getUTCMonth() % step === 0,
   label: month,
 });
 
@@ -37,16 +38,14 @@ const STEPS: Step[] = [
 ];
 
 function dayNumber(date: Date): number {
-  return Math.round(Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000) - 4; // 0 is a Monday
+  return Math.floor(date.getTime() / 86_400_000) - 4; // 0 is a Monday
 }
 
 /** Returns at most `most` ticks for buckets that start at `starts`. */
 export function timeTicks(starts: readonly number[], bucket: Bucket, most: number): Tick[] {
+  const clocks = starts.map(wallClock);
   for (const { matches, label } of STEPS) {
-    const indexes = [...starts.keys()].filter((index) => {
-      const before = starts[index - 1];
-      return matches(new Date(starts[index] ?? 0), before === undefined ? null : new Date(before));
-    });
+    const indexes = [...starts.keys()].filter((index) => matches(clocks[index] as Date, clocks[index - 1] ?? null));
     if (indexes.length <= most && (indexes.length > 1 || starts.length <= 2)) return labelled(starts, indexes, label);
   }
   // weeks, and what no round step fits: evenly, from the first

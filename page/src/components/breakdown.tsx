@@ -1,9 +1,7 @@
-// The range by event type and by path. A type is a filter.
+// The range by event type. A type is a filter.
 
 import type { JSX } from "preact";
-import { plain } from "../api/json.ts";
 import { count, many, percent } from "../format/numbers.ts";
-import { dayAndTime } from "../format/times.ts";
 import { useModel } from "../model.ts";
 import { matches } from "../view/patterns.ts";
 import { AllUsers } from "./filter.tsx";
@@ -71,70 +69,7 @@ export function TypesPanel(): JSX.Element {
   );
 }
 
-export function PathsPanel(): JSX.Element {
-  const { stats } = useModel();
-  const paths = stats.paths.value;
-  const top = paths?.top;
-  const withPath = top ? top.values.reduce((sum, { events }) => sum + events, top.other) : 0;
-  return (
-    <section class="panel breakdown" aria-labelledby="paths-title">
-      <header class="panel-head">
-        <h2 id="paths-title">
-          Top paths
-          <AllUsers />
-        </h2>
-        <p class="hint">
-          by <code>event_data.path</code>
-        </p>
-      </header>
-      <table class="bars" data-outdated={stats.pathsOutdated.value}>
-        <thead class="unseen">
-          <tr>
-            <th scope="col">Path</th>
-            <th scope="col">Events</th>
-            <th scope="col">Share</th>
-            <th scope="col">Visitors</th>
-          </tr>
-        </thead>
-        <tbody>
-          {top?.values.map(({ value, events, users }) => (
-            <tr key={plain(value)}>
-              <th scope="row">
-                <span class="path" title={plain(value)}>
-                  {plain(value)}
-                </span>
-              </th>
-              <td class="number">{count(events)}</td>
-              <td class="share">
-                <Bar share={events / (top.values[0]?.events || 1)} />
-                <span>{percent(events, withPath)}</span>
-              </td>
-              <td class="number users">{users === null ? "" : many(users, "visitor")}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {top && top.values.length > 0 && (
-        <p class="rest">
-          {many(top.other, "event")} with other paths · {count(top.missing)} without a path
-          {top.event_types && <> · Only {top.event_types.join(" and ")}</>}
-          {top.partial && top.counted_from !== null && (
-            <> · Only the newest events are counted, from {dayAndTime(Date.parse(top.counted_from), Date.now())} on</>
-          )}
-        </p>
-      )}
-      {paths?.failure ? (
-        <p class="nothing">
-          {paths.failure.final ? "Not available for this range" : "The last request failed"}: {paths.failure.reason}.
-        </p>
-      ) : (
-        <Empty when={top?.values.length === 0} text="No event has a path." />
-      )}
-    </section>
-  );
-}
-
-function Bar({ share }: { share: number }): JSX.Element {
+export function Bar({ share }: { share: number }): JSX.Element {
   return (
     <span class="bar" aria-hidden="true">
       <span style={{ width: `${(share * 100).toFixed(1)}%` }} />
@@ -142,6 +77,12 @@ function Bar({ share }: { share: number }): JSX.Element {
   );
 }
 
-function Empty({ when, text = "No events in this range." }: { when: boolean; text?: string }): JSX.Element | null {
+export function Empty({
+  when,
+  text = "No events in this range.",
+}: {
+  when: boolean;
+  text?: string;
+}): JSX.Element | null {
   return when ? <p class="nothing">{text}</p> : null;
 }

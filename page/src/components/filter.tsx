@@ -1,10 +1,12 @@
-// The filter: types apply everywhere, a user only to the stream.
+// The filter: types and values of properties apply everywhere, a user only to the stream.
 
 import { useSignal } from "@preact/signals";
 import type { JSX, TargetedSubmitEvent } from "preact";
 import { useEffect } from "preact/hooks";
+import { EVERYTHING } from "../api/live_request.ts";
 import { useModel } from "../model.ts";
 import { patternError, toggled, userError } from "../view/patterns.ts";
+import { conditionName } from "../view/where.ts";
 import { Icon } from "./icons.tsx";
 
 export const FILTER_ID = "filter-type";
@@ -33,7 +35,7 @@ export function FilterForm(): JSX.Element {
     type.value = "";
     const types = [...new Set([...selection.value.types, ...patterns])];
     const id = userText || null;
-    if (patterns.length || id !== selection.value.user) stream.select({ types, user: id });
+    if (patterns.length || id !== selection.value.user) stream.select({ ...selection.value, types, user: id });
   }
 
   return (
@@ -92,20 +94,28 @@ export function FilterForm(): JSX.Element {
 /** The filters in use; each can be removed. */
 export function FilterChips(): JSX.Element | null {
   const { stream, view } = useModel();
-  const { types, user } = view.selection.value;
-  if (types.length === 0 && user === null) return null;
+  const selection = view.selection.value;
+  const { types, user, where } = selection;
+  if (types.length === 0 && user === null && where.length === 0) return null;
   return (
     <section class="chips" aria-label="Active filters">
       {/* first, so that it stays where it is when chips come and go */}
-      <button type="button" class="button small" onClick={() => stream.select({ types: [], user: null })}>
+      <button type="button" class="button small" onClick={() => stream.select(EVERYTHING)}>
         Show everything
       </button>
       <span class="chips-name">Filtered by</span>
       {types.map((type) => (
-        <Chip key={type} name={type} remove={() => stream.select({ types: toggled(types, type), user })} />
+        <Chip key={type} name={type} remove={() => stream.select({ ...selection, types: toggled(types, type) })} />
+      ))}
+      {where.map((condition) => (
+        <Chip
+          key={condition}
+          name={conditionName(condition)}
+          remove={() => stream.select({ ...selection, where: toggled(where, condition) })}
+        />
       ))}
       {user !== null && (
-        <Chip name={`user ${user}`} note="stream only" remove={() => stream.select({ types, user: null })} />
+        <Chip name={`user ${user}`} note="stream only" remove={() => stream.select({ ...selection, user: null })} />
       )}
     </section>
   );

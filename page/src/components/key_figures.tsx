@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { count, difference, headline, rate } from "../format/numbers.ts";
+import { dayAndTime } from "../format/times.ts";
 import { useModel } from "../model.ts";
 import { endOf } from "../stats/series.ts";
 import type { Answer } from "../stats/stats.ts";
@@ -44,7 +45,8 @@ function Change({ value, before, format }: Figure): JSX.Element {
 
 function figures(answer: Answer | null): Figure[] {
   const now = answer?.stats.totals;
-  const before = answer?.stats.previous?.totals;
+  // not all events of either period may have been counted
+  const before = answer?.stats.matching?.partial ? undefined : answer?.stats.previous?.totals;
   const minutes = answer && minutesWithData(answer);
   const range = answer?.question.range.ms ?? null;
   return [
@@ -83,8 +85,15 @@ function ratio(part: number | null | undefined, whole: number | null | undefined
 export function Missing({ answer }: { answer: Answer }): JSX.Element {
   const { late_pending: late } = answer.stats.as_of;
   const why = useModel().stats.comparisonFailure.value;
+  const { matching } = answer.stats;
   return (
     <>
+      {matching?.partial && matching.counted_from !== null && (
+        <p class="late">
+          With a filter on a property only the newest events are counted, from{" "}
+          {dayAndTime(Date.parse(matching.counted_from), Date.now())} on.
+        </p>
+      )}
       {late > 0 && <p class="late">{count(late)} late events are not counted yet.</p>}
       {why !== null && <p class="late">No comparison with the period before: {why}.</p>}
     </>

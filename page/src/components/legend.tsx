@@ -9,8 +9,8 @@ const MOST = 12;
 export function useToggleType(): (type: string) => void {
   const { stream, view } = useModel();
   return (type) => {
-    const { types, user } = view.selection.value;
-    stream.select({ types: toggled(types, type), user });
+    const selection = view.selection.value;
+    stream.select({ ...selection, types: toggled(selection.types, type) });
   };
 }
 

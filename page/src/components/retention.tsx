@@ -40,7 +40,7 @@ function Opened(): JSX.Element {
     if (cohort === null) return;
     const replaced = new AbortController();
     const { signal } = replaced;
-    get<Retention>(retentionRequest({ cohort, returning, bucket, zone: timeZone() }), { signal }).then(
+    get<Retention>(retentionRequest({ cohort, returning, bucket, zone: timeZone.value }), { signal }).then(
       (found) => {
         setAnswer(found);
         setFailure(null);

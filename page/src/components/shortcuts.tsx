@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Model, useModel } from "../model.ts";
 import { ALL_TIME, PRESETS } from "../view/ranges.ts";
+import { SPEEDS } from "../view/url.ts";
 import { FILTER_ID } from "./filter.tsx";
 import { Icon } from "./icons.tsx";
 
@@ -9,6 +10,7 @@ const KEYS: [string, string][] = [
   ["Space", "Pause or resume"],
   ["/", "Filter by type"],
   ["1 – 6", "Choose a range"],
+  ["− +", "Replay slower or faster"],
   ["Esc", "Back to live, or close a dialog"],
   ["↑ ↓", "Move through the tail"],
   ["Enter", "Open an event of the tail"],
@@ -33,7 +35,7 @@ export function listenToKeys({ shortcutsOpen, stream, view }: Model): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (document.querySelector("dialog[open]")) return;
     const target = event.target instanceof HTMLElement ? event.target : document.body;
-    const field = target.matches("input:not([type=radio]), textarea");
+    const field = target.matches("input:not([type=radio], [type=range]), textarea");
     if (event.key === "Escape") {
       if (field) target.blur();
       else if (stream.isReplay.value) stream.goLive();
@@ -48,6 +50,10 @@ export function listenToKeys({ shortcutsOpen, stream, view }: Model): void {
       document.getElementById(FILTER_ID)?.focus();
     } else if (/^[1-6]$/.test(event.key) && !target.matches("select")) {
       view.chooseRange(PRESETS[Number(event.key) - 1] ?? ALL_TIME);
+    } else if (event.key === "-" || event.key === "+") {
+      const at = SPEEDS.indexOf(view.pace.value.speed) + (event.key === "+" ? 1 : -1);
+      const speed = SPEEDS[at];
+      if (speed !== undefined) stream.changePace({ ...view.pace.value, speed });
     } else if (event.key === "?") {
       shortcutsOpen.value = true;
     }

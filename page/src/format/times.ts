@@ -1,5 +1,6 @@
-// Times for display, in the browser's time zone.
+// Times for display, in the chosen time zone, with 24 or 12 hours as the browser's locale has them.
 
+import { computed, signal } from "@preact/signals";
 import type { Bucket } from "../api/contract.ts";
 
 const SECOND = 1_000;
@@ -9,55 +10,72 @@ const DAY = 24 * HOUR;
 const MONTH = 30.44 * DAY;
 const YEAR = 365.25 * DAY;
 
-const clockTime = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
+/** The chosen time zone, by its IANA name. */
+export const timeZone = signal(browserZone());
+
+const formats = computed(() => {
+  const zone = timeZone.value;
+  const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat(undefined, { ...options, timeZone: zone });
+  const clock = format({ hour: "2-digit" }).resolvedOptions().hour12
+    ? ({ hour: "numeric", minute: "2-digit" } as const)
+    : // h23: some locales show midnight as 24
+      ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const);
+  /** Adds the year unless it is the current one. */
+  const withOtherYear = (options: Intl.DateTimeFormatOptions): ((at: number) => string) => {
+    const [thisYear, otherYear] = [format(options), format({ ...options, year: "numeric" })];
+    return (at) => (year.format(at) === year.format(Date.now()) ? thisYear : otherYear).format(at);
+  };
+  const year = format({ year: "numeric" });
+  return {
+    clockTime: format({ ...clock, second: "2-digit" }),
+    shortTime: format(clock),
+    dayWithWeekday: withOtherYear({ weekday: "short", day: "numeric", month: "short" }),
+    dayOnly: withOtherYear({ day: "numeric", month: "short" }),
+    weekday: format({ weekday: "short" }),
+    monthOnly: format({ month: "short", year: "numeric" }),
+    full: format({ dateStyle: "full", timeStyle: "long" }),
+    fields: new Intl.DateTimeFormat("en-US", {
+      timeZone: zone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    }),
+  };
 });
-const shortTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-
-const dayWithWeekday = withOtherYear({ weekday: "short", day: "numeric", month: "short" });
-const dayOnly = withOtherYear({ day: "numeric", month: "short" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
-const monthOnly = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-
-/** Returns a formatter that adds the year unless it is the current one. */
-function withOtherYear(options: Intl.DateTimeFormatOptions): (at: number) => string {
-  const thisYear = new Intl.DateTimeFormat(undefined, options);
-  const otherYear = new Intl.DateTimeFormat(undefined, { ...options, year: "numeric" });
-  return (at) => (new Date(at).getFullYear() === new Date().getFullYear() ? thisYear : otherYear).format(at);
-}
 
 /** 14:03:12 */
 export function timeOfDay(at: number): string {
-  return clockTime.format(at);
+  return formats.value.clockTime.format(at);
 }
 
 /** 14:03 */
 export function hourAndMinute(at: number): string {
-  return shortTime.format(at);
+  return formats.value.shortTime.format(at);
 }
 
 /** Tue 24 Nov; of another year: Mon 24 Nov 2014 */
 export function day(at: number): string {
-  return dayWithWeekday(at);
+  return formats.value.dayWithWeekday(at);
 }
 
 /** 24 Nov; of another year: 24 Nov 2014 */
 export function shortDay(at: number): string {
-  return dayOnly(at);
+  return formats.value.dayOnly(at);
 }
 
 /** Nov 2026 */
 export function month(at: number): string {
-  return monthOnly.format(at);
+  return formats.value.monthOnly.format(at);
 }
 
 /** In full, with the time zone. */
 export function inFull(at: number): string {
-  return full.format(at);
+  return formats.value.full.format(at);
 }
 
 /** The time of day; with the day unless that is `now`'s. */
@@ -68,11 +86,11 @@ export function dayAndTime(at: number, now: number): string {
 /** For a row: the time of day on `now`'s day, the weekday within a week, else the date. */
 export function rowTime(at: number, now: number): string {
   if (isSameDay(at, now)) return timeOfDay(at);
-  return Math.abs(now - at) < 6 * DAY ? `${weekday.format(at)} ${hourAndMinute(at)}` : shortDay(at);
+  return Math.abs(now - at) < 6 * DAY ? `${formats.value.weekday.format(at)} ${hourAndMinute(at)}` : shortDay(at);
 }
 
 export function isSameDay(one: number, other: number): boolean {
-  return new Date(one).toDateString() === new Date(other).toDateString();
+  return formats.value.dayWithWeekday(one) === formats.value.dayWithWeekday(other);
 }
 
 /** Tue 24 Nov, 10:00 – 12:00, or Tue 24 Nov, 10:00 – Wed 25 Nov, 12:00 */
@@ -110,16 +128,33 @@ export function bucketName(start: number, bucket: Bucket): string {
 
 /** Formats a time for `<input type="datetime-local">`. */
 export function toInput(at: number): string {
-  const local = new Date(at - new Date(at).getTimezoneOffset() * MINUTE);
-  return local.toISOString().slice(0, 19);
+  return wallClock(at).toISOString().slice(0, 19);
 }
 
 /** Parses the value of `<input type="datetime-local">`; NaN if it has none. */
 export function fromInput(text: string): number {
-  return new Date(text).getTime();
+  const shown = new Date(`${text}Z`).getTime();
+  if (Number.isNaN(shown)) return shown;
+  // the offset may differ between the first guess and the time itself
+  let at = shown;
+  for (let step = 0; step < 2; step += 1) at = shown - (wallClock(at).getTime() - at);
+  return at;
+}
+
+/** Returns a date whose UTC fields show the time in the chosen zone. */
+export function wallClock(at: number): Date {
+  const field: Record<string, number> = {};
+  for (const { type, value } of formats.value.fields.formatToParts(at)) field[type] = Number(value);
+  const { year = 0, month = 1, day: date = 1, hour = 0, minute = 0, second = 0 } = field;
+  return new Date(Date.UTC(year, month - 1, date, hour, minute, second));
 }
 
 /** Returns the browser's time zone by its IANA name. */
-export function timeZone(): string {
+export function browserZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+}
+
+/** Returns every time zone that can be chosen. */
+export function timeZones(): string[] {
+  return [...new Set([browserZone(), "UTC", ...Intl.supportedValuesOf("timeZone")])];
 }

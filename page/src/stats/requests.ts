@@ -2,11 +2,14 @@
 
 import type { RetentionBucket } from "../api/contract.ts";
 import { DAY, HOUR, MINUTE, type Range } from "../view/ranges.ts";
+import { type Breakdown, PATH } from "./breakdowns.ts";
 
 export interface Question {
   range: Range;
   /** Event type patterns; empty: all types. */
   types: readonly string[];
+  /** Conditions on properties. */
+  where: readonly string[];
   /** IANA name. */
   zone: string;
 }
@@ -21,33 +24,50 @@ export function mainRequest(question: Question, compare: boolean, perBucket: boo
 
 /** The buckets of a range that have events, to see how much of it they fill. */
 export function densityRequest(range: Range, now: number): string {
-  const query = baseQuery({ range, types: [], zone: "UTC" }, now);
+  const query = baseQuery({ range, types: [], where: [], zone: "UTC" }, now);
   query.set("users", "false");
   return `/stats?${query}`;
 }
 
 /**
- * The most frequent paths. Nothing waits for them: they may be counted from single events, which may be past retention.
- * Long presets start at midnight (UTC) and have no end, since whole days are counted already.
+ * The most frequent values of a property. Nothing waits for them: they may be counted from single events. Paths of long
+ * presets start at midnight (UTC) and have no end, since whole days are counted already.
  */
-export function pathsRequest(question: Question, now: number): string {
-  const query = baseQuery(question, now);
+export function breakdownRequest(
+  question: Question,
+  { property, where }: Breakdown,
+  most: number,
+  now: number,
+): string {
+  const conditions = [...question.where, ...where];
+  const query = baseQuery({ ...question, where: conditions }, now);
   const { limits, ms } = question.range;
-  if (limits === null && ms !== null && ms >= 7 * DAY) {
+  if (property === PATH && conditions.length === 0 && limits === null && ms !== null && ms >= 7 * DAY) {
     const start = now - ms;
     query.set("from", new Date(start - (start % DAY)).toISOString());
     query.delete("to");
   }
   query.set("bucket", "month");
-  query.set("users", "false");
-  query.set("top", "event_data.path");
-  query.set("top_limit", "8");
+  query.set("top", property);
+  query.set("top_limit", String(most));
   return `/stats?${query}`;
 }
 
+/** The properties that events have. */
+export function propertiesRequest(question: Question, now: number): string {
+  const query = baseQuery(question, now);
+  query.delete("tz");
+  return `/stats/properties?${query}`;
+}
+
+/** Returns the address of the same answer as a table. */
+export function asTable(request: string): string {
+  return `${request}&format=csv`;
+}
+
 /** All types of the range, regardless of the filter. */
-export function typesRequest({ range, zone }: Question, now: number): string {
-  const query = baseQuery({ range, types: [], zone }, now);
+export function typesRequest(question: Question, now: number): string {
+  const query = baseQuery({ ...question, types: [] }, now);
   query.set("bucket", "month");
   return `/stats?${query}`;
 }
@@ -74,7 +94,7 @@ function limitsOf({ limits, ms }: Range, now: number): [string, string] | null {
   return [new Date(start - (start % HOUR)).toISOString(), "-0s"];
 }
 
-function baseQuery({ range, types, zone }: Question, now: number): URLSearchParams {
+function baseQuery({ range, types, where, zone }: Question, now: number): URLSearchParams {
   const query = new URLSearchParams();
   const limits = limitsOf(range, now);
   if (limits !== null) {
@@ -83,5 +103,6 @@ function baseQuery({ range, types, zone }: Question, now: number): URLSearchPara
   }
   if (zone !== "UTC") query.set("tz", zone);
   for (const type of types) query.append("event_type", type);
+  for (const condition of where) query.append("where", condition);
   return query;
 }

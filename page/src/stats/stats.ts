@@ -1,15 +1,20 @@
 // The numbers of the read model for the chosen range and types.
 
 import { computed, effect, signal, untracked } from "@preact/signals";
-import type { OtherTotals, Stats, TopValues } from "../api/contract.ts";
+import type { OtherTotals, Properties, Stats, TopValues } from "../api/contract.ts";
 import type { Get } from "../api/http.ts";
 import type { Lookups } from "../api/lookups.ts";
 import { type Failure, poll } from "../api/polling.ts";
 import type { ServiceTime } from "../api/service_time.ts";
+import { timeZone } from "../format/times.ts";
 import type { View } from "../view/view.ts";
+import { type Breakdown, chooseBreakdown } from "./breakdowns.ts";
 import { fittingRange } from "./fitting_range.ts";
-import { mainRequest, pathsRequest, type Question, typesRequest } from "./requests.ts";
+import { breakdownRequest, mainRequest, propertiesRequest, type Question, typesRequest } from "./requests.ts";
 import { wholeSeries } from "./series.ts";
+
+const PROPERTIES_INTERVAL = 30_000; // ms
+const MOST_VALUES = 9; // one of them may be null, which is not shown
 
 export interface Answer {
   stats: Stats;
@@ -18,8 +23,10 @@ export interface Answer {
   at: number;
 }
 
-export interface Paths {
+/** The most frequent values of a property. */
+export interface Values {
   question: Question;
+  breakdown: Breakdown;
   /** null: not available, because of `failure`. */
   top: TopValues | null;
   failure: Failure | null;
@@ -29,7 +36,9 @@ export class StatsStore {
   readonly answer = signal<Answer | null>(null);
   /** Why `answer` is not current; null: it is. */
   readonly failure = signal<Failure | null>(null);
-  readonly paths = signal<Paths | null>(null);
+  /** The properties that the newest events of the range have; null: unknown. */
+  readonly properties = signal<Properties | null>(null);
+  readonly values = signal<Values | null>(null);
   /** The types of the range, the most frequent first, regardless of the filter. */
   readonly types = signal<Stats["by_type"] | null>(null);
   /** The types of the range that are not among `types`; null: none. */
@@ -41,6 +50,11 @@ export class StatsStore {
 
   /** Whether the chart should show the unique users of each bucket, not its events. */
   readonly showsUsers = signal(false);
+
+  /** The question that is shown, or will be. */
+  get question(): Question | null {
+    return this.#question.value;
+  }
 
   /** The series of the range, without gaps. */
   readonly series = computed(() => {
@@ -56,26 +70,33 @@ export class StatsStore {
   readonly #lookups: Lookups;
   readonly #time: ServiceTime;
   // as text: a new user filter gives the same types, and must not repeat the requests
-  readonly #types = computed(() => JSON.stringify(this.#view.selection.value.types));
+  readonly #asked = computed(() => {
+    const { types, where } = this.#view.selection.value;
+    return JSON.stringify({ types, where });
+  });
   /** null: no range is known yet. */
   readonly #question = computed<Question | null>(() => {
     const range = this.#view.range.value;
-    return range && { range, types: JSON.parse(this.#types.value), zone: this.#zone };
+    return range && { range, ...JSON.parse(this.#asked.value), zone: timeZone.value };
   });
+  /** What the values are of. As text first: a new list of properties mostly gives the same breakdown. */
+  readonly #breakdownText = computed(() =>
+    JSON.stringify(chooseBreakdown(this.#view.breakdown.value, this.properties.value)),
+  );
+  readonly breakdown = computed<Breakdown>(() => JSON.parse(this.#breakdownText.value));
   /** Whether what is shown answers an earlier question. */
   readonly outdated = computed(() => this.answer.value !== null && this.answer.value.question !== this.#question.value);
-  readonly pathsOutdated = computed(
-    () => this.paths.value !== null && this.paths.value.question !== this.#question.value,
-  );
+  readonly valuesOutdated = computed(() => {
+    const values = this.values.value;
+    return values !== null && (values.question !== this.#question.value || values.breakdown !== this.breakdown.value);
+  });
   readonly #view: View;
-  readonly #zone: string;
 
-  constructor(get: Get, lookups: Lookups, time: ServiceTime, view: View, zone: string) {
+  constructor(get: Get, lookups: Lookups, time: ServiceTime, view: View) {
     this.#get = get;
     this.#lookups = lookups;
     this.#time = time;
     this.#view = view;
-    this.#zone = zone;
   }
 
   /** Requests everything, again and again. */
@@ -89,7 +110,27 @@ export class StatsStore {
     });
     effect(() => {
       const question = this.#question.value;
-      return question ? this.#pollPaths(question) : undefined;
+      if (question === null) return undefined;
+      return poll<Properties>(
+        this.#get,
+        () => propertiesRequest(question, this.#time.now()),
+        {
+          success: (found) => {
+            this.properties.value = found;
+          },
+          failure: () => {
+            this.properties.value ??= { properties: [], sampled: 0, partial: true };
+          },
+        },
+        PROPERTIES_INTERVAL,
+      );
+    });
+    effect(() => {
+      const question = this.#question.value;
+      // without the list it is unknown which property comes first
+      if (question === null || (this.properties.value === null && this.#view.breakdown.value === null))
+        return undefined;
+      return this.#pollValues(question, this.breakdown.value);
     });
     effect(() => {
       const question = this.#question.value;
@@ -136,21 +177,22 @@ export class StatsStore {
     return () => stop();
   }
 
-  #pollPaths(question: Question): () => void {
-    return poll<Stats>(this.#get, () => pathsRequest(question, this.#time.now()), {
+  #pollValues(question: Question, breakdown: Breakdown): () => void {
+    return poll<Stats>(this.#get, () => breakdownRequest(question, breakdown, MOST_VALUES, this.#time.now()), {
       success: ({ top }) => {
-        this.paths.value = { question, top, failure: null };
+        this.values.value = { question, breakdown, top, failure: null };
       },
       failure: (failure) => {
-        const shown = this.paths.peek();
-        if (!failure.final && shown?.question === question) this.paths.value = { ...shown, failure };
-        else this.paths.value = { question, top: null, failure };
+        const shown = this.values.peek();
+        if (!failure.final && shown?.question === question && shown.breakdown === breakdown) {
+          this.values.value = { ...shown, failure };
+        } else this.values.value = { question, breakdown, top: null, failure };
       },
     });
   }
 
   async #findNewest(question: Question): Promise<void> {
-    const time = await this.#lookups.newestTime({ types: question.types, user: null });
+    const time = await this.#lookups.newestTime({ types: question.types, user: null, where: question.where });
     if (this.#question.peek() === question) this.newest.value = time;
   }
 

@@ -2,7 +2,15 @@
 
 import { CLOSED, type Cursor, type Events, type Frame, type Gap, type Hello } from "../api/contract.ts";
 import { parseJson } from "../api/json.ts";
-import { filterMessage, PAUSE, type Pace, type Selection, seekMessage, streamAddress } from "../api/live_request.ts";
+import {
+  EVERYTHING,
+  filterMessage,
+  PAUSE,
+  type Pace,
+  type Selection,
+  seekMessage,
+  streamAddress,
+} from "../api/live_request.ts";
 import { backoff } from "./backoff.ts";
 
 const SILENCE_TIMEOUT = 12_000; // ms: the service sends a frame every 5 s
@@ -36,7 +44,7 @@ export class StreamClient {
   readonly #open: OpenSocket;
   readonly #handlers: StreamHandlers;
   #from = "latest";
-  #selection: Selection = { types: [], user: null };
+  #selection: Selection = EVERYTHING;
   #paused = false;
   #socket: WebSocket | null = null;
   #greeted = false;

@@ -206,11 +206,12 @@ export class Stream {
 
   #received({ events }: Events, before: Cursor | null): void {
     const now = this.#time.now();
-    for (const event of events) {
+    const selected = events.filter((event) => isSelected(this.#view.selection.value, event));
+    for (const event of selected) {
       this.#counter.count(event, now);
       this.#display.countArrival(now);
     }
-    this.#display.tail.addEvents(events, before);
+    this.#display.tail.addEvents(selected, before);
     this.started.value = true;
     this.#redraw();
     if (this.#lookBack.value === null) return;

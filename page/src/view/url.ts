@@ -4,6 +4,7 @@ import type { Clock } from "../api/contract.ts";
 import type { Pace, Selection, Speed } from "../api/live_request.ts";
 import { patternError, userError } from "./patterns.ts";
 import { customRange, presetById, type Range } from "./ranges.ts";
+import { isCondition } from "./where.ts";
 
 export const DEFAULT_SPEED: Speed = 10;
 export const SPEEDS: readonly Speed[] = [1, 10, 60, 600, "max"];
@@ -12,6 +13,8 @@ export interface ViewState {
   /** null: the page chooses one. */
   range: Range | null;
   selection: Selection;
+  /** The chosen breakdown; null: the page chooses one. */
+  breakdown: string | null;
   /** Where the replay starts, RFC 3339 or a cursor; null: live. */
   at: string | null;
   pace: Pace;
@@ -25,14 +28,16 @@ export function readView(search: string): ViewState {
     selection: {
       types: [...new Set(query.getAll("type"))].filter((type) => type && !patternError(type)),
       user: user && !userError(user) ? user : null,
+      where: [...new Set(query.getAll("where"))].filter(isCondition),
     },
+    breakdown: query.get("by"),
     at: readPlace(query.get("at")),
     pace: { speed: readSpeed(query.get("speed")), clock: readClock(query.get("clock")) },
   };
 }
 
 /** Returns the search part of a link; defaults are left out. */
-export function writeView({ range, selection, at, pace }: ViewState): string {
+export function writeView({ range, selection, breakdown, at, pace }: ViewState): string {
   const query = new URLSearchParams();
   if (range?.limits) {
     query.set("from", new Date(range.limits.from).toISOString());
@@ -40,13 +45,15 @@ export function writeView({ range, selection, at, pace }: ViewState): string {
   } else if (range) query.set("range", range.id);
   for (const type of selection.types) query.append("type", type);
   if (selection.user !== null) query.set("user", selection.user);
+  for (const condition of selection.where) query.append("where", condition);
+  if (breakdown !== null) query.set("by", breakdown);
   if (at !== null) {
     query.set("at", at);
     if (pace.speed !== DEFAULT_SPEED) query.set("speed", String(pace.speed));
     if (pace.clock !== "log") query.set("clock", pace.clock);
   }
-  // colons are legal in a query, and make times readable
-  const text = query.toString().replaceAll("%3A", ":");
+  // colons and slashes are legal in a query, and make times and paths readable
+  const text = query.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
   return text && `?${text}`;
 }
 

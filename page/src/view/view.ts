@@ -15,26 +15,37 @@ export class View {
   /** The range before the user zoomed in; null: not zoomed. */
   readonly unzoomedRange = signal<Range | null>(null);
   readonly selection: Signal<Selection>;
+  /** The breakdown that the user chose; null: none. */
+  readonly breakdown: Signal<string | null>;
   /** Where the replay starts, RFC 3339 or a cursor; null: the stream is live. */
   readonly at: Signal<string | null>;
   readonly pace: Signal<Pace>;
+  /** The time to which the user drags the replay, ms; null: not now. */
+  readonly scrubbed = signal<number | null>(null);
   /** The clock of the next replays. A link or a bar of the chart sets only the clock of its own replay. */
   readonly clock = signal<Clock>("log");
 
   /** Starts with the view that a link's search part describes. */
   constructor(search: string) {
-    const { range, selection, at, pace } = readView(search);
+    const { range, selection, breakdown, at, pace } = readView(search);
     this.#chosenRange = signal(range);
     this.selection = signal(selection);
+    this.breakdown = signal(breakdown);
     this.at = signal(at);
     this.pace = signal(pace);
   }
 
   /** The link's search part for what is shown now. */
   get search(): string {
-    const { selection, at, pace } = this;
+    const { selection, breakdown, at, pace } = this;
     const range = this.#chosenRange.value;
-    return writeView({ range, selection: selection.value, at: at.value, pace: pace.value });
+    return writeView({
+      range,
+      selection: selection.value,
+      breakdown: breakdown.value,
+      at: at.value,
+      pace: pace.value,
+    });
   }
 
   chooseRange(range: Range): void {
