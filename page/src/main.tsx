@@ -17,7 +17,7 @@ const model = new Model({
   nextFrame: (draw) => requestAnimationFrame(draw),
 });
 model.theme.start(document, matchMedia("(prefers-color-scheme: dark)"));
-/** Another zone changes times everywhere: everything is made anew. */
+/** Another zone changes times everywhere: everything is made again. */
 function Page(): JSX.Element {
   return <App key={timeZone.value} />;
 }

@@ -38,7 +38,7 @@ async def test_properties_of_nested_objects_are_listed_with_how_often_they_occur
     assert answer.json() == {"properties": [], "sampled": 0, "partial": False}
 
 
-async def test_only_the_newest_events_are_looked_at_and_the_answer_says_so(
+async def test_only_the_newest_events_are_looked_at_and_the_answer_names_that(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -110,7 +110,7 @@ async def test_the_values_of_a_property_have_users_and_follow_the_conditions(
     assert top["values"] == [{"value": "/a", "events": 4, "users": None}]
 
 
-async def test_of_many_events_only_the_newest_are_compared_and_the_answer_says_so(
+async def test_of_many_events_only_the_newest_are_compared_and_the_answer_names_that(
     query: QueryService, settings: Settings, log: LogClient, connection: asyncpg.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

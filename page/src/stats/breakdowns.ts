@@ -8,7 +8,7 @@ export interface Breakdown {
   id: string;
   label: string;
   property: string;
-  /** Conditions of this breakdown alone. */
+  /** Conditions of only this breakdown. */
   where: readonly string[];
 }
 
