@@ -14,7 +14,9 @@ from command.acks import install_parser
 from command.metrics import CommandMetrics
 from contracts.entries import Appended
 from contracts.errors import LogFullError, LogUnavailableError
+from contracts.subjects import subject_of
 from runtime.log.client import read_ack
+from runtime.log.errors import UNREACHABLE
 from runtime.tracing import Tracing
 
 BATCH = 1_000
@@ -31,6 +33,12 @@ STORES_NOTHING = (
     "the log's server answers but stores nothing: its disk is full, or was, and JetStream remembers the error; free "
     "disk space, then restart that server"
 )
+
+PROBE_TIMEOUT = 1.0
+"""Seconds in which the log's server has to answer a probe."""
+_PROBE = {"Nats-Expected-Last-Sequence": str(2**63 - 1)}
+"""A stream refuses a message with this header before it stores anything, and after all that was published before."""
+_REFUSED = b'"err_code":10071'
 
 _STOPPED = LogUnavailableError("the service is stopping and the log has not acknowledged yet")
 
@@ -81,19 +89,23 @@ class Appender:
     _connection: Client
     _replies: bytes
 
-    def __init__(self, metrics: CommandMetrics, tracing: Tracing, *, timeout: float) -> None:
+    def __init__(self, metrics: CommandMetrics, tracing: Tracing, *, timeout: float, replicated: bool = False) -> None:
+        """Waits ``timeout`` seconds for acknowledgements; the streams are ``replicated`` in a cluster."""
         self._duration = metrics.append
         self._tracing = tracing
         self._timeout = timeout
+        self._replicated = replicated
         self._numbers = count(1)
         self._batches: dict[int, _Batch] = {}
         self._unwritten: list[bytes] = []
         self._unsent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[bool] | None = None
         self._stopped = False
         self._stored_at = self._full_at = -FULL_FOR
         self._full: LogFullError | None = None
+        self._full_generation = 0
         self.log_answers = False
         """Whether the log answered the last request that is not a publish."""
 
@@ -122,15 +134,22 @@ class Appender:
         """Checks that the log has stored something since it last refused.
 
         Raises:
-            LogFullError: it refused within ``FULL_FOR`` seconds.
+            LogFullError: it refused within ``FULL_FOR`` seconds, or stores nothing and has not restarted.
         """
-        if self._full is not None and asyncio.get_running_loop().time() - self._full_at < FULL_FOR:
+        if self._full is not None and (
+            self._is_stuck() or asyncio.get_running_loop().time() - self._full_at < FULL_FOR
+        ):
             raise self._full
+
+    def _is_stuck(self) -> bool:
+        generation = self._connection.stats["reconnects"]
+        return str(self._full) == STORES_NOTHING and generation == self._full_generation and not self._replicated
 
     async def append_all(self, messages: Sequence[Message]) -> "list[Appended | LogUnavailableError]":
         """Publishes up to ``BATCH`` messages in order and waits for all; one outcome for each, in order.
 
-        Returns after ``timeout`` seconds at most. If one fails, those behind it are stored all the same.
+        Returns after ``timeout`` and ``PROBE_TIMEOUT`` seconds at most. If one fails, those behind it are stored all
+        the same.
         """
         if self._stopped:
             return [_STOPPED] * len(messages)
@@ -161,10 +180,10 @@ class Appender:
             if not batch.done.done():
                 self._publish(number, batch, messages, headers)
                 await batch.done
+            if batch.missing and await self._stores_nothing(batch):
+                batch.fail(LogFullError(STORES_NOTHING))
         finally:
             del self._batches[number]
-        if batch.missing and self._stores_nothing(batch, loop.time()):
-            batch.fail(LogFullError(STORES_NOTHING))
         outcomes = [self._outcome(answer) for answer in batch.answers]
         full = next((one for one in outcomes if isinstance(one, LogFullError)), None)
         # a log that can't store anything still acknowledges what it has
@@ -172,14 +191,37 @@ class Appender:
         if stored:
             self._stored_at = loop.time()
         if full or stored:
-            self._full, self._full_at = full, loop.time()
+            self._full, self._full_at, self._full_generation = full, loop.time(), generation
         return outcomes
 
-    def _stores_nothing(self, batch: _Batch, now: float) -> bool:
-        """Whether a batch without every answer met a log that answers other requests, and stores no event."""
+    async def _stores_nothing(self, batch: _Batch) -> bool:
+        """Whether the log answers, but not the messages of a batch whose time is over."""
+        if not self._is_same_connection(batch):
+            return False
+        if self._replicated:  # the leader answers a probe while messages wait for the other servers
+            silent_for = asyncio.get_running_loop().time() - self._stored_at
+            return self.log_answers and silent_for >= self._timeout
+        if self._probing is None:
+            self._probing = asyncio.create_task(self._probe())
+        # never cancelled: others wait for it, and nats-py swallows a cancellation
+        probing = self._probing
+        await asyncio.wait([probing], timeout=PROBE_TIMEOUT)
+        return probing.done() and probing.result() and self._is_same_connection(batch)
+
+    async def _probe(self) -> bool:
+        """Whether the log's stream answers a message that it refuses."""
+        try:
+            probe = subject_of("probe")
+            answer = await self._connection.request(probe, b"", timeout=PROBE_TIMEOUT, headers=_PROBE)
+        except UNREACHABLE:
+            return False
+        finally:
+            self._probing = None
+        return _REFUSED in answer.data
+
+    def _is_same_connection(self, batch: _Batch) -> bool:
         connection = self._connection
-        same = connection.is_connected and connection.stats["reconnects"] == batch.generation
-        return self.log_answers and same and now - self._stored_at >= self._timeout
+        return connection.is_connected and connection.stats["reconnects"] == batch.generation
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         # one timer for all: batches wait equally long, so the oldest is the first

@@ -24,7 +24,7 @@ from command.metrics import CommandMetrics
 from command.openapi import openapi_document
 from command.publishers import declare_publishers
 from command.submit import subscribe_submit
-from command.watch import compare_clock, read_epochs, watch
+from command.watch import read_epochs, watch
 from contracts.subjects import LOG_STREAM
 from migrations.streams import ensure_streams
 from migrations.upcasters import load_upcasters
@@ -56,7 +56,9 @@ class CommandService:
         self._tracing = tracing or Tracing()
         self._metrics = CommandMetrics()
         self._started_at = datetime.now(UTC)
-        self.appender = Appender(self._metrics, self._tracing, timeout=settings.publish_timeout)
+        self.appender = Appender(
+            self._metrics, self._tracing, timeout=settings.publish_timeout, replicated=settings.replicas > 1
+        )
         self._broker = make_broker(settings, self._metrics, self._tracing)
         publishers = declare_publishers(self._broker, self.appender)
         self.ingest = ingest = Ingest(
@@ -108,7 +110,7 @@ class CommandService:
             await make_consumer(self.client, publish_timeout=self.settings.publish_timeout)
             await repair_consumer(self.client, publish_timeout=self.settings.publish_timeout)
             self.epochs.update(await read_epochs(self.client))
-            await compare_clock(self.client, self.ingest.clock)
+            self.ingest.clock = self.client.clock
             await self.event_types.load(self.client)
             await self.users.refresh(self.client)
             await self._broker.start()
@@ -129,7 +131,6 @@ class CommandService:
             self.epochs,
             self.event_types,
             self.appender,
-            self.ingest.clock,
             publish_timeout=self.settings.publish_timeout,
         )
 
