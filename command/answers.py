@@ -61,6 +61,7 @@ class Ready(Struct, frozen=True):
     """The log answers."""
 
     log: Literal["ok"] = "ok"
+    warnings: Annotated[list[str] | UnsetType, Meta(description="troubles that do not stop the service")] = UNSET
 
 
 class Problem(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from command.appender import BATCH, Message
-from command.clock import Clock
 from command.event_types import EventTypes
 from command.metrics import CommandMetrics, Counters
 from command.publishers import Publisher
@@ -20,6 +19,7 @@ from contracts.events import encode_event, read_event, readable_id
 from contracts.subjects import LOG_STREAM
 from contracts.upcasting import Upcasters
 from contracts.users import no_user_key
+from runtime.clock import Clock
 
 SLICE, OVERHEAD = 128 * 1024, 512
 """Bytes that are validated before other requests get a turn; each event counts as ``OVERHEAD`` more than it has."""

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from datetime import datetime
 
 from command.appender import Appender
-from command.clock import Clock
 from command.event_types import EventTypes
 from command.inbox import repair_consumer
 from contracts.errors import ForeignHistoryError, LogUnavailableError
@@ -28,11 +26,10 @@ async def watch(
     epochs: "dict[str, str]",
     event_types: EventTypes,
     appender: Appender,
-    clock: Clock,
     *,
     publish_timeout: float,
 ) -> None:
-    """Checks every ``INTERVAL`` seconds, without end; repairs the inbox's consumer and corrects the clock.
+    """Checks every ``INTERVAL`` seconds, without end; repairs the inbox's consumer.
 
     ``epochs`` has the epoch of each stream as it was at the start.
 
@@ -46,7 +43,6 @@ async def watch(
         appender.log_answers = False
         try:
             await _check(client, epochs, event_types, publish_timeout)
-            await compare_clock(client, clock)
             appender.log_answers = True
         except StreamMissingError as error:
             missing += 1
@@ -64,11 +60,6 @@ async def read_epochs(client: LogClient) -> "dict[str, str]":
     return {
         stream: epoch_of(await client.stream_info(stream)) for stream in (LOG_STREAM, INBOX_STREAM, REJECTED_STREAM)
     }
-
-
-async def compare_clock(client: LogClient, clock: Clock) -> None:
-    """Compares this machine's clock with the log server's."""
-    clock.compare(datetime.fromisoformat((await client.stream_info(LOG_STREAM))["ts"]))
 
 
 async def _check(client: LogClient, epochs: "dict[str, str]", event_types: EventTypes, publish_timeout: float) -> None:

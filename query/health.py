@@ -35,6 +35,7 @@ class Readiness(BaseModel):
     detail: str | None = Field(None, description="What has stopped, and why; only if it is degraded.")
     database: str = Field(examples=["ok"])
     log: str = Field(examples=["ok"])
+    warnings: list[str] = Field([], description="Troubles that do not stop the service, such as refused connections.")
 
 
 def health_routes(pool: "asyncpg.Pool", log: LogClient, live_clients: Callable[[], int]) -> APIRouter:

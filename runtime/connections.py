@@ -2,8 +2,10 @@
 
 import logging
 import resource
+import time
 from asyncio import Transport
 from collections import Counter
+from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import _TrustedHosts
@@ -14,6 +16,8 @@ SPARE = 32
 """Connections beyond the limits, for `/health`; a newer one ends the oldest."""
 SPARE_TIMEOUT = 2.0
 """Seconds in which a request on such a connection has to arrive."""
+REFUSING = 60.0
+"""Seconds after a refusal until it is no longer a problem."""
 TOO_MANY = "the service has as many connections as its limits permit: connect again a little later"
 OTHER_FILES = 128
 """Open files besides connections: servers, logs, and the spare connections."""
@@ -33,6 +37,8 @@ class Connections:
         self._open: dict[Transport, str] = {}
         self._of_address: Counter[str] = Counter()
         self._spare: dict[Transport, None] = {}  # oldest first
+        self._refusing_since = self._refused_at = 0.0
+        self._refused_address: str | None = None
 
     def open(self, transport: Transport) -> bool:
         """Counts a new connection. Returns False if it is a spare one, beyond the limits."""
@@ -43,12 +49,33 @@ class Connections:
             self._open[transport] = address
             self._of_address[address] += 1
             return True
-        refusals.warning("the limit of connections is reached: new ones are refused")
+        self._refused(address)
         self._spare[transport] = None
         if len(self._spare) > SPARE:
             next(iter(self._spare)).abort()
             del self._spare[next(iter(self._spare))]
         return False
+
+    def _refused(self, address: str) -> None:
+        refusals.warning("the limit of connections is reached: new ones are refused")
+        now = time.time()
+        if not self._is_refusing(now):
+            self._refusing_since = now
+        self._refused_at = now
+        self._refused_address = None if len(self._open) >= self._most else address
+
+    def _is_refusing(self, now: float) -> bool:
+        return now - self._refused_at < REFUSING or (self._refused_at > 0 and len(self._open) >= self._most)
+
+    def warning(self) -> str | None:
+        """Returns a sentence if connections were refused within ``REFUSING`` seconds, or all are still taken."""
+        if not self._is_refusing(time.time()):
+            return None
+        since = datetime.fromtimestamp(self._refusing_since, UTC)
+        limit = f"all {self._most:,} are taken; raise TAILRACE_MAX_CONNECTIONS"
+        if (address := self._refused_address) is not None:
+            limit = f"{address} has {self._most_per_address:,}; raise TAILRACE_MAX_CONNECTIONS_PER_ADDRESS"
+        return f"connections are refused since {since:%Y-%m-%d %H:%M:%S} UTC: {limit}, or find out who opens them"
 
     def close(self, transport: Transport) -> None:
         """Forgets a connection that has ended."""

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from contracts.errors import ConfigurationError, ConflictError, TailraceError
 from runtime.access.guard import AccessGuard, Rules
 from runtime.access.setup import open_access
 from runtime.connections import Connections, fit_open_files
+from runtime.health import with_warnings
 from runtime.http_protocol import bounded_protocol, limit_warnings
 from runtime.log.client import LogClient
 from runtime.loop_turns import measure_turns
@@ -67,9 +68,13 @@ async def serve_http(
     limit_warnings()
     most = fit_open_files(settings.max_connections)
     limits = Connections(most, settings.max_connections_per_address, settings.trusted_proxies)
+
+    def warnings() -> Iterable[str | None]:
+        return limits.warning(), None if log is None else log.clock.difference()
+
     server = _Server(
         uvicorn.Config(
-            AccessGuard(app, access),
+            with_warnings(AccessGuard(app, access), warnings),
             log_config=None,
             access_log=False,
             lifespan="on",

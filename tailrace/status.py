@@ -59,6 +59,7 @@ async def read_status(settings: Settings, *, max_lag: float | None = None, max_p
             problems.append(str(as_sentence(error) or error))
     found["services"] = await services
     problems += filter(None, (_service_problem(name, it, settings) for name, it in found["services"].items()))
+    problems += [f"the {name} service: {one}" for name, it in found["services"].items() for one in it["warnings"]]
     if model := found["read_model"]:
         minute_ago = model.pop("minute_ago")
         if minute_ago is not None and found["lag_events"] is not None:
@@ -113,15 +114,17 @@ async def _read_services(settings: Settings) -> dict[str, Status]:
 
 async def _read_service(http: httpx.AsyncClient, settings: Settings, name: ServiceName) -> Status:
     """Asks a service for its health and version, the query service also for its live clients."""
-    unknown: Status = {"url": None, "answers": False, "problem": None, "version": None}
+    unknown: Status = {"url": None, "answers": False, "problem": None, "warnings": [], "version": None}
     try:
         url = service_url(settings, name)
         health = await http.get(f"{url}/health/ready")
         found: Status = unknown | {"url": url, "answers": True}
         if built := _VERSION.search((await http.get(f"{url}/metrics")).text):
             found["version"] = built[1]
+        ready = health.json()
         if health.status_code != 200:
-            found["problem"] = health.json().get("detail", f"HTTP {health.status_code}")
+            found["problem"] = ready.get("detail", f"HTTP {health.status_code}")
+        found["warnings"] = [*ready.get("warnings", ())]
         if name == "query":
             found["live_clients"] = (await http.get(f"{url}/status")).json().get("live_clients")
     except ConfigurationError:

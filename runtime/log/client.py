@@ -16,6 +16,7 @@ from nats.errors import NoRespondersError
 from contracts.entries import Appended, LogEntry, LogState, gap_around
 from contracts.errors import LogFullError, LogUnavailableError
 from contracts.subjects import EVENTS, LOG_STREAM
+from runtime.clock import Clock, system_time
 from runtime.log.consumer import Consumer
 from runtime.log.errors import UNREACHABLE, JetStreamApiError, PermissionErrors, StreamMissingError, api_error
 from runtime.log.metadata import epoch_of, gaps_of
@@ -52,6 +53,7 @@ class LogClient:
         self._owned = owned
         self._permissions = permissions or PermissionErrors()
         self._parser = install_parser(connection) if owned else None
+        self.clock = Clock()
 
     @property
     def generation(self) -> int:
@@ -118,7 +120,9 @@ class LogClient:
             LogUnavailableError: the stream has no leader.
         """
         try:
+            asked_at = system_time()
             info = await self.api(f"STREAM.INFO.{stream}", body)
+            self.clock.compare(datetime.fromisoformat(info["ts"]), asked_at)
         except StreamMissingError:
             raise StreamMissingError(f"the stream {stream} does not exist") from None
         # without a leader any replica answers for itself; one that lags would make read entries look lost

@@ -3,20 +3,22 @@
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from runtime import connections, http_protocol
 from runtime.access.guard import Rules
+from runtime.health import answer_ready
 from runtime.serving import serve_http
 from runtime.settings import Settings
 from tailrace.embedded.ports import free_port
@@ -41,10 +43,10 @@ async def streamed(request: Request) -> StreamingResponse:
 
 
 @asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[int]:
-    """Serves the app; yields its port."""
+async def serving(routes: Sequence[Route] = (), **settings: Any) -> AsyncIterator[int]:
+    """Serves the app, with ``routes`` first; yields its port."""
     port, stop = free_port(), asyncio.Event()
-    app = Starlette(routes=[Route("/stream", streamed), Route("/{name}", echo, methods=["GET", "POST"])])
+    app = Starlette(routes=[*routes, Route("/stream", streamed), Route("/{name}", echo, methods=["GET", "POST"])])
     serve = serve_http(app, settings=Settings(**settings), port=port, rules=Rules("read"), log=None, stop=stop)
     running = asyncio.create_task(serve)
 
@@ -140,7 +142,7 @@ POST = "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
     ids=["nothing", "half a head", "half a second head", "no body", "half a body", "half a second body"],
 )
 async def test_an_unfinished_request_is_closed(sent: str, bound: str) -> None:
-    async with serving(**{bound: 0.1}) as port, asyncio.timeout(30):
+    async with serving([], **{bound: 0.1}) as port, asyncio.timeout(30):
         answered = await exchanged(port, sent)
     assert answered.count(b"HTTP/1.1 ") == 1 + sent.startswith(REQUEST.format("x", ""))
     assert b"HTTP/1.1 408 Request Timeout\r\n" in answered
@@ -194,6 +196,46 @@ async def test_beyond_the_limit_of_connections_only_health_is_answered() -> None
             return b" 200 OK" in await exchanged(port, REQUEST.format("x", "Connection: close\r\n"))
 
         await until(has_room)
+
+
+async def warnings_of(port: int) -> list[str]:
+    answer = await exchanged(port, REQUEST.format("health", "Connection: close\r\n"))
+    return list(json.loads(answer.partition(b"\r\n\r\n")[2]).get("warnings", []))
+
+
+@pytest.mark.parametrize(
+    ("limit", "named"),
+    [
+        ({"max_connections": 2}, "all 2 are taken; raise TAILRACE_MAX_CONNECTIONS, or find out who opens them"),
+        (
+            {"max_connections_per_address": 2},
+            "127.0.0.1 has 2; raise TAILRACE_MAX_CONNECTIONS_PER_ADDRESS, or find out who opens them",
+        ),
+    ],
+)
+async def test_health_names_a_limit_that_is_reached(
+    limit: dict[str, int], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def health(request: Request) -> Response:
+        return await answer_ready({}, request.scope)
+
+    async with serving([Route("/health", health)], **limit) as port, asyncio.timeout(30):
+        await until(lambda: has_no_warnings(port))
+        silent = await connected(port, 2)
+        [warning] = await warnings_of(port)
+        assert (
+            re.sub(r"since [-\d]{10} [:\d]{8} UTC", "since then", warning)
+            == f"connections are refused since then: {named}"
+        )
+        for writer in silent:
+            writer.close()
+        assert await warnings_of(port) == [warning]  # the trouble is not over yet
+        monkeypatch.setattr(connections, "REFUSING", 0)
+        await until(lambda: has_no_warnings(port))
+
+
+async def has_no_warnings(port: int) -> bool:
+    return await warnings_of(port) == []
 
 
 @pytest.mark.parametrize("trusted", [None, "127.0.0.1"])
