@@ -13,7 +13,7 @@ from runtime.settings import Settings
 from tests.support.api_documents import check_response, validator
 from tests.support.command import Command, running_command, set_log_limit
 
-BAD = {"event_type": "x"}
+BAD = {"event_type": ""}
 CASES: list[tuple[int, Any, dict[str, str]]] = [
     (202, [SEED_EVENT, SEED_EVENT], {}),
     (207, [SEED_EVENT, BAD], {}),
