@@ -19,6 +19,7 @@ from migrations.projections import list_failed
 from migrations.runner import require_current_schema
 from migrations.streams import ensure_streams
 from migrations.upcasters import load_upcasters
+from projection.log_check import check_forever
 from projection.metrics import ModelObserver, ProjectionMetrics
 from projection.sampling import sample_forever
 from projection.worker import project
@@ -67,7 +68,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             port=settings.projection_port,
             rules=RULES,
             log=client,
-            background=[models.run(stop), sample_forever(settings, client, metrics.show)],
+            background=[models.run(stop), sample_forever(settings, client, metrics.show), check_forever(client)],
             on_stop=finish,
             stop=stop,
         )

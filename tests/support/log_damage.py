@@ -65,6 +65,16 @@ def damage_block(block: Path) -> None:
         file.write(b"\xa5" * 3_000)
 
 
+def flip_byte(block: Path) -> None:
+    """Flips a bit in the length of an entry in the middle of a block."""
+    data = bytearray(block.read_bytes())
+    at = 0
+    while at < len(data) // 2:
+        at += int.from_bytes(data[at : at + 4], "little") & 0x7FFF_FFFF  # the first bit marks entries with headers
+    data[at + 1] ^= 0x40
+    block.write_bytes(data)
+
+
 def _folder(server: NatsServer) -> Path:
     [folder] = server.embedded.data_dir.glob(f"jetstream/*/streams/{LOG_STREAM}/msgs")
     return folder
