@@ -1,4 +1,4 @@
-"""A block of the log that is damaged on disk: it is found and named although nobody reads that part."""
+"""A block of the log that is damaged on disk: it is found and named although no client reads that part."""
 
 import logging
 
