@@ -56,12 +56,12 @@ def _keep(figures: dict[str, Any], name: str, value: float) -> None:
     figures[name] = max(figures.get(name, value), value)
 
 
-def beyond_bounds(result: Result) -> Iterator[str]:
-    """Yields a sentence for each figure that exceeds its bound."""
+def beyond_bounds(result: Result, *, timings: bool) -> Iterator[str]:
+    """Yields a sentence for each figure that exceeds its bound; for those of time only with ``timings``."""
     for name in SERVICES:
         if (memory := result.memory.get(name, 0)) > MOST_MEMORY:
             yield f"{name} used {memory:,} bytes of memory"
         if (files := result.files.get(name, 0)) > MOST_FILES:
             yield f"{name} had {files} open files"
-        if (seconds := result.blocked.get(name, 0)) > LONGEST_TURN:
+        if timings and (seconds := result.blocked.get(name, 0)) > LONGEST_TURN:
             yield f"the event loop of {name} was blocked for up to {seconds} s"

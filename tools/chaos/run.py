@@ -50,8 +50,9 @@ class Run:
             history = workload.history
             findings = await examine(system, history, folder / "data")
             shutil.copytree(folder / "data" / "logs", folder / "logs")  # a file system of its own is gone later
+        timings = result.seconds >= LONG and not self._chosen  # a test must not depend on the machine's speed
         result.lost, result.doubled = findings.lost, findings.doubled
-        result.differences += [*findings.differences, *beyond_bounds(result)]
+        result.differences += [*findings.differences, *beyond_bounds(result, timings=timings)]
         result.sent, result.acknowledged = history.sent, len(history.acknowledged)
         result.refused, result.streamed = history.refused, sum(map(len, history.streams))
         if result.differences:
