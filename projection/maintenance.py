@@ -31,6 +31,10 @@ ADVANCE_INTERVAL = 60.0
 """Seconds after which the materialized part grows even without late events."""
 RETENTION_INTERVAL = 3600.0
 """Seconds between checks for rows that are old enough to be dropped."""
+STATEMENT_TIMEOUT = 30.0
+"""Seconds that short statements may take: a database that hangs looks like a slow one."""
+LONG_TIMEOUT = 3600.0
+"""Seconds that a refresh or the drop of old rows may take; a day of 20 million events takes minutes."""
 
 REFRESH = (
     "call refresh_continuous_aggregate($1::text::regclass, $2::timestamptz, $3::timestamptz,"
@@ -59,7 +63,9 @@ async def maintain(settings: Settings, model: Model) -> None:
     """Maintains a model until cancelled, through outages; returns at once for the postgres flavour."""
 
     async def run() -> None:
-        connection = await connect(settings.dsn, name="maintenance")
+        connection = await connect(
+            settings.dsn, name="maintenance", limit=STATEMENT_TIMEOUT, statement_timeout=f"{LONG_TIMEOUT:g}s"
+        )
         try:
             await _maintain(Maintenance(connection, model), timedelta(days=settings.retention_days))
         finally:
@@ -119,7 +125,8 @@ class Maintenance:
         for aggregate, bucket in AGGREGATES:
             end = _floor(now - MATERIALIZE_AFTER, bucket)
             for part in ranges_to_refresh(hours, bucket, materialized.get(aggregate), end, raw_from):
-                await self._connection.execute(REFRESH, f"{self._model.name}.{aggregate}", *part)
+                relation = f"{self._model.name}.{aggregate}"
+                await self._connection.execute(REFRESH, relation, *part, timeout=LONG_TIMEOUT)
             await self._connection.execute(projection_sql("materialized_until"), aggregate, end)
         if not late:
             return
@@ -151,7 +158,9 @@ class Maintenance:
             async with self._connection.transaction():
                 await self._connection.execute("set local lock_timeout = '1s'")
                 await self._connection.execute(
-                    "select drop_chunks('analytics_events', older_than => $1::timestamptz)", horizon
+                    "select drop_chunks('analytics_events', older_than => $1::timestamptz)",
+                    horizon,
+                    timeout=LONG_TIMEOUT,
                 )
         except asyncpg.LockNotAvailableError:
             return None

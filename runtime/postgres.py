@@ -91,7 +91,8 @@ async def connect(
 
     It does not inherit the ``search_path`` and ``role`` that someone set for the user or the database.
 
-    ``database`` overrides the database of ``dsn``; ``limit`` is the timeout of each statement, in seconds. The
+    ``database`` overrides the database of ``dsn``; ``limit`` is the timeout of each statement, in seconds: a call can
+    pass its own ``timeout``, up to the server's ``statement_timeout``, which is the same unless ``session`` has it. The
     server ends the session, and gives up its locks, after ``idle`` seconds without a statement. ``session`` are further
     Postgres settings.
 
@@ -102,7 +103,7 @@ async def connect(
     """
     settings = _session(name) | session
     if limit is not None:
-        settings["statement_timeout"] = f"{limit * 1000:.0f}"
+        settings.setdefault("statement_timeout", f"{limit * 1000:.0f}")
     if idle is not None:
         settings |= dict.fromkeys(("idle_session_timeout", "idle_in_transaction_session_timeout"), f"{idle * 1000:.0f}")
     try:

@@ -1,9 +1,5 @@
 """A database that hangs, and connections that are only half open: the projector recovers by itself, and logs it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-
 import asyncpg
 import pytest
 
@@ -12,6 +8,7 @@ from projection import worker
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.support.events import log_events, some_events
+from tests.support.half_open import Proxy
 from tests.support.projector import running_projector, until_projected
 from tests.support.servers import PostgresServer
 from tests.support.waiting import until
@@ -64,50 +61,3 @@ async def test_the_projector_recovers_from_half_open_connections(
 
 async def _said(caplog: pytest.LogCaptureFixture, words: str) -> bool:
     return words in caplog.text
-
-
-class Proxy:
-    """Forwards connections to Postgres; frozen ones stay open, and nothing passes any more."""
-
-    dsn: str
-    _target: str
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._forwarding: set[asyncio.Task[None]] = set()
-        self._writers: list[asyncio.StreamWriter] = []
-
-    @classmethod
-    @asynccontextmanager
-    async def running(cls, dsn: str) -> "AsyncIterator[Proxy]":
-        proxy = cls(dsn)
-        server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
-        host = dsn.rpartition("@")[2].partition("/")[0]
-        proxy.dsn = dsn.replace(host, f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        proxy._target = host
-        yield proxy
-        server.close()
-        proxy.freeze()
-        for writer in proxy._writers:
-            writer.close()
-
-    def freeze(self) -> None:
-        for task in self._forwarding:
-            task.cancel()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, _, port = self._target.rpartition(":")
-        there_reader, there_writer = await asyncio.open_connection(host, int(port))
-        self._writers += [writer, there_writer]
-        for source, target in ((reader, there_writer), (there_reader, writer)):
-            task = asyncio.create_task(_forward(source, target))
-            self._forwarding.add(task)
-            task.add_done_callback(self._forwarding.discard)
-
-
-async def _forward(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while part := await source.read(65536):
-            target.write(part)
-            await target.drain()
-        target.close()
