@@ -14,7 +14,9 @@ LIVE, PAUSED = "Live", "Paused"
 LARGE_ID = 2**63 - 1
 
 
-def recent_event(event_type: str = "page_view", user_id: int = 1, path: str = "/home", *, ago: float = 0.0) -> Event:
+def recent_event(
+    event_type: str = "page_view", user_id: int | None = 1, path: str = "/home", *, ago: float = 0.0
+) -> Event:
     """Returns an event that happened ``ago`` seconds ago."""
     at = datetime.now(UTC) - timedelta(seconds=ago)
     return event(event_type, user_id, at, json.dumps({"path": path}))

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from runtime.user_key import stored_key
 from tests.page.browsing import LARGE_ID, LIVE, Sockets, expect_state, paths, recent_event, rows
 from tests.page.conftest import Visitor
 from tests.query.conftest import QueryService
@@ -65,6 +66,23 @@ async def test_the_filter_selects_types_and_a_user(query: QueryService, log: Log
         await expect(paths(page)).to_have_text(["/yes", "/b"])
         await page.get_by_role("button", name="Show everything").click()
         await expect(paths(page)).to_have_count(5)
+
+
+async def test_a_user_is_found_by_its_string_and_an_event_may_have_none(
+    query: QueryService, log: LogClient, visitor: Visitor
+) -> None:
+    key = await stored_key(log)
+    assert key is not None
+    alice = key.hash("alice")
+    await log_events(log, [recent_event(user_id=alice, path="/alice"), recent_event(user_id=None, path="/nobody")])
+    async with visitor.visit(query.url) as page:
+        await expect(paths(page)).to_have_text(["/nobody", "/alice"])
+        await expect(rows(page).first).to_contain_text("–")
+        await expect(rows(page).last).to_contain_text(str(alice))
+        await page.get_by_label("User id").fill("alice")
+        await page.keyboard.press("Enter")
+        await expect(paths(page)).to_have_text(["/alice"])
+        await expect(page).to_have_url(re.compile(r"\?user=alice$"))
 
 
 async def test_a_type_in_the_legend_filters(query: QueryService, log: LogClient, visitor: Visitor) -> None:
