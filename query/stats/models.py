@@ -178,19 +178,22 @@ EXAMPLE: Any = {
     "tz": "UTC",
     "totals": {"events": 3, "users": 2},
     "by_type": [
-        {"event_type": "click", "events": 1, "users": 1},
         {"event_type": "page_view", "events": 2, "users": 2},
     ],
     "series": [
-        {"bucket": "2026-03-29T00:00:00Z", "event_type": "click", "events": 1, "users": 1},
         {"bucket": "2026-03-29T00:00:00Z", "event_type": "page_view", "events": 2, "users": 2},
     ],
-    "other_types": None,
+    "other_types": {
+        "types": 1,
+        "events": 1,
+        "users": 1,
+        "series": [{"bucket": "2026-03-29T00:00:00Z", "events": 1, "users": 1}],
+    },
     "users_per_bucket": [2],
     "users_per_type": True,
     "top": {
         "property": "event_data.path",
-        "source": "pages",
+        "source": "events",
         "event_types": ["page_view"],
         "partial": False,
         "counted_from": "2026-03-29T00:00:00Z",
@@ -198,13 +201,13 @@ EXAMPLE: Any = {
         "other": 0,
         "missing": 0,
     },
-    "matching": {"partial": False, "counted_from": "2026-03-28T23:00:00Z"},
+    "matching": {"partial": False, "counted_from": "2026-03-29T00:00:00Z"},
     "previous": {
         "from": "2026-03-28T00:00:00Z",
         "to": "2026-03-29T00:00:00Z",
-        "totals": {"events": 1, "users": 1},
+        "totals": {"events": 2, "users": 1},
         "by_type": [{"event_type": "page_view", "events": 1, "users": 1}],
-        "other_types": None,
+        "other_types": {"types": 1, "events": 1, "users": 1},
     },
     "as_of": {
         "cursor": "0a1b2c3d4e5f:4:89abcdef01234567",
@@ -215,7 +218,7 @@ EXAMPLE: Any = {
         "stale": False,
     },
 }
-"""The answer to a question with ``users=series``, ``top``, ``where`` and ``compare``, and a day."""
+"""The answer to a question with ``users=series``, ``type_limit=1``, ``top``, ``where`` and ``compare``, and a day."""
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [EXAMPLE]}))
