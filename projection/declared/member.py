@@ -20,6 +20,8 @@ from projection.declared.watchdog import BATCH_TIMEOUT
 from runtime.supervise import sleep_until_stop
 from tailrace.declared import Definition, matcher
 
+ROLLBACK_TIMEOUT = 10.0
+"""Seconds that the database has to answer after a batch was cancelled."""
 MOVE_INTERVAL = 1.0
 """Seconds after which a position moves even if no event matches."""
 READ_TIMEOUT = 1.0
@@ -155,7 +157,9 @@ class Member:
             await self._commit(Selection(self._seen, None, [], []))
 
     async def _commit(self, selection: Selection) -> None:
+        """Commits; fails if the batch is too slow, but not if the database does not even answer its rollback."""
         async with self._turn:
+            lost = asyncio.get_running_loop().call_later(BATCH_TIMEOUT + ROLLBACK_TIMEOUT, self._store.terminate)
             try:
                 async with asyncio.timeout(BATCH_TIMEOUT):
                     parked = await self._store.commit(selection, self._committed)
@@ -163,6 +167,8 @@ class Member:
                 raise TailraceError(
                     f"{self.model}: a batch took more than {BATCH_TIMEOUT:g} s, at log entry {selection.position.seq}"
                 ) from None
+            finally:
+                lost.cancel()
         self._committed = selection.position
         self._moved_at = time.monotonic()
         if parked:

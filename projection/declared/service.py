@@ -27,13 +27,17 @@ from projection.declared.work import TRANSIENT, Work, make_member
 from projection.store import PositionMovedError
 from runtime.log.client import LogClient
 from runtime.log.connect import connect_log
-from runtime.postgres import close, connect, connected
+from runtime.postgres import DatabaseUnavailableError, close, connect, connected
 from runtime.settings import Settings
 from runtime.supervise import Outage, retry, stop_on_signals
 
 CONNECTIONS = 4
 """Connections that work; each projection always uses the same one, where its statements are prepared."""
 CATALOGUE_INTERVAL = 1.0
+STATEMENT_TIMEOUT = 30.0
+"""Seconds that a statement besides the batches may take: a database that hangs looks like a slow one."""
+IDLE_TIMEOUT = 60.0
+"""Seconds after which the server gives up the locks of a worker that it has lost; a live one never waits as long."""
 
 logger = logging.getLogger("tailrace.projections")
 
@@ -88,16 +92,22 @@ class _Worker:
         """Opens the connections; ``ending`` closes them."""
 
         # the connection of the catalogue holds all locks
-        self.catalogue = await connect(self._settings.dsn, name=WORKER)
+        self.catalogue = await self._connect(WORKER, idle=IDLE_TIMEOUT)
         ending.push_async_callback(close, self.catalogue)
         await require_current_schema(self.catalogue)
         ledger = current_model(await list_models(self.catalogue)).ledger
-        reading = await connect(self._settings.dsn, name="projections-ledger", search_path=ledger)
-        ending.push_async_callback(close, reading)
-        self._ledger = LedgerView(reading)
+        self._reading = await self._connect("projections-ledger", search_path=ledger)
+        ending.push_async_callback(close, self._reading)
+        self._ledger = LedgerView(self._reading)
         for _ in range(CONNECTIONS):
             self._works.append(await Work.open(self._settings, ledger))
             ending.push_async_callback(self._works[-1].close)
+
+    async def _connect(
+        self, name: str, *, idle: float | None = None, search_path: str = "public"
+    ) -> "asyncpg.Connection":
+        limit = STATEMENT_TIMEOUT
+        return await connect(self._settings.dsn, name=name, limit=limit, idle=idle, search_path=search_path)
 
     async def clear_errors(self) -> None:
         """Lets failed projections try again: a restart continues them."""
@@ -118,6 +128,11 @@ class _Worker:
                 await asyncio.wait([stopping, reading], timeout=CATALOGUE_INTERVAL, return_when=asyncio.FIRST_COMPLETED)
                 if reading.done():
                     reading.result()
+        except BaseException:
+            # all is opened anew, and statements on a connection that is half open would never end
+            for connection in (self._reading, *(work.connection for work in self._works)):
+                connection.terminate()
+            raise
         finally:
             stopping.cancel()
             reading.cancel()
@@ -148,7 +163,13 @@ class _Worker:
         return Source(self._client, position, self._ledger, self._upcasters, subjects)
 
     async def _reconcile(self, feed: Feed, epoch: str) -> None:
-        """Starts and stops members to match the catalogue."""
+        """Starts and stops members to match the catalogue.
+
+        Raises:
+            DatabaseUnavailableError: a connection was lost; all are to be opened anew.
+        """
+        if any(work.connection.is_closed() for work in self._works):
+            raise DatabaseUnavailableError("a connection to the database was lost")
         models = {
             model.number: model
             for model in await list_projections(self.catalogue)
@@ -210,8 +231,14 @@ class _Worker:
         try:
 
             async def once() -> None:
-                await member.position(epoch)
-                await member.follow(feed, self._open_source, stop, partial(self._caught_up, model))
+                try:
+                    await member.position(epoch)
+                    await member.follow(feed, self._open_source, stop, partial(self._caught_up, model))
+                except TimeoutError:
+                    self._works[
+                        model.number % CONNECTIONS
+                    ].connection.terminate()  # it may be half open, and then never answers
+                    raise
 
             outage = Outage(logger, f"{model} waits")
             await retry(once, stop, on=(PositionMovedError, LogUnavailableError, *TRANSIENT), outage=outage)
@@ -234,7 +261,7 @@ class _Worker:
     async def _caught_up(self, model: DeclaredModel) -> None:
         """Notes that a build is ready; the first build of a name is shown at once, and in development each."""
         await self._change(model, state="ready")
-        async with connected(self._settings.dsn, name="projections-cutover") as connection:
+        async with connected(self._settings.dsn, name="projections-cutover", limit=STATEMENT_TIMEOUT) as connection:
             builds = await list_projections(connection, model.name)
             found = next((one for one in builds if one.number == model.number), None)
             live = next((one for one in builds if one.live), None)
@@ -244,5 +271,5 @@ class _Worker:
                 logger.info("readers now see %s", model)
 
     async def _change(self, model: DeclaredModel, *, state: str | None = None, error: str | None = None) -> None:
-        async with connected(self._settings.dsn, name="projections-state") as connection:
+        async with connected(self._settings.dsn, name="projections-state", limit=STATEMENT_TIMEOUT) as connection:
             await change_projection(connection, model, state=state, error=error)  # type: ignore[arg-type]

@@ -33,6 +33,10 @@ class DeclaredStore:
             " values ($1, $2, $3, $4, $5, $6)"
         )
 
+    def terminate(self) -> None:
+        """Ends the connection, whatever it waits for."""
+        self._connection.terminate()
+
     async def position(self) -> Cursor:
         """Reads the position, for the batches that follow; its epoch is empty before the first batch."""
         *position, self._revision = await self._connection.fetchrow(self._read)

@@ -19,6 +19,10 @@ from runtime.postgres import UNAVAILABLE, DatabaseUnavailableError, close, conne
 from runtime.settings import Settings
 from tailrace.declared import FoldDefinition, RollupDefinition, decode_definition
 
+CLIENT_TIMEOUT = BATCH_TIMEOUT + 5
+IDLE_TIMEOUT = 2 * BATCH_TIMEOUT
+"""Seconds after which the server ends the transaction of a worker that it has lost."""
+
 TRANSIENT = (
     DatabaseUnavailableError,
     asyncpg.InsufficientResourcesError,
@@ -46,7 +50,10 @@ class Work:
                 search_path=ledger,
                 # no wait for the disk: a server crash loses the position together with the rows
                 synchronous_commit="off",
+                # the server's limit first: a slow batch is the projection's fault, a server that hangs is not
+                limit=CLIENT_TIMEOUT,
                 statement_timeout=f"{BATCH_TIMEOUT:g}s",
+                idle_in_transaction_session_timeout=f"{IDLE_TIMEOUT:g}s",
                 datestyle="ISO, YMD",
                 intervalstyle="postgres",
                 jit="off",
