@@ -129,7 +129,7 @@ class _Worker:
                 if reading.done():
                     reading.result()
         except BaseException:
-            # all is opened anew, and statements on a connection that is half open would never end
+            # all is opened again, and statements on a connection that is half open would never end
             for connection in (self._reading, *(work.connection for work in self._works)):
                 connection.terminate()
             raise
@@ -166,7 +166,7 @@ class _Worker:
         """Starts and stops members to match the catalogue.
 
         Raises:
-            DatabaseUnavailableError: a connection was lost; all are to be opened anew.
+            DatabaseUnavailableError: a connection was lost; all have to be opened again.
         """
         if any(work.connection.is_closed() for work in self._works):
             raise DatabaseUnavailableError("a connection to the database was lost")
