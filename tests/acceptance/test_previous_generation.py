@@ -128,7 +128,7 @@ async def ask(query: QueryService) -> Answers:
 
 def numbers(answers: Answers) -> Answers:
     """Answers without their positions, and without what the version before did not say."""
-    new = {"as_of", "users_per_bucket", "users_per_type", "other_types"}
+    new = {"as_of", "users_per_bucket", "users_per_type", "other_types", "matching"}
     kept = [{key: value for key, value in answer.items() if key not in new} for answer in answers]
     for answer in kept:
         if answer.get("top"):

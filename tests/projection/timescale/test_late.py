@@ -94,11 +94,11 @@ class Interrupting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
-    async def execute(self, query: str, *arguments: object) -> None:
+    async def execute(self, query: str, *arguments: object, timeout: float | None = None) -> None:
         if query == REFRESH and self._happens is not None:
             happens, self._happens = self._happens, None
             await happens()
-        await self._connection.execute(query, *arguments)
+        await self._connection.execute(query, *arguments, timeout=timeout)
 
 
 @pytest.fixture
