@@ -174,9 +174,9 @@ def values(observed: Observed, service: str, name: str) -> dict[tuple[str, ...],
 
 def test_every_service_is_live_and_ready(observed: Observed) -> None:
     assert observed.health == {
-        "command": (200, {"log": "ok"}, 200),
-        "projection": (200, {"log": "ok", "models": "ok"}, 200),
-        "query": (200, {"database": "ok", "log": "ok"}, 200),
+        "command": (200, {"status": "ok", "log": "ok"}, 200),
+        "projection": (200, {"status": "ok", "log": "ok", "models": "ok"}, 200),
+        "query": (200, {"status": "ok", "database": "ok", "log": "ok"}, 200),
     }
     assert observed.health_codes == dict.fromkeys(SERVICES, 0)
 

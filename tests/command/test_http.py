@@ -305,7 +305,7 @@ async def test_status_counts_outcomes(command: Command, log: LogClient) -> None:
 async def test_health_reports_that_the_log_answers(command: Command) -> None:
     for path in ("/health", "/health/ready"):
         answer = await command.http.get(path)
-        assert (answer.status_code, answer.json()) == (200, {"log": "ok"})
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok", "log": "ok"})
 
 
 async def test_generated_ids_are_ordered_in_time(command: Command) -> None:

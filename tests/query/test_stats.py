@@ -51,6 +51,7 @@ async def test_the_answer_has_the_documented_shape(
         "users_per_bucket": None,
         "users_per_type": True,
         "top": None,
+        "matching": None,
         "previous": None,
         "as_of": {
             "cursor": str(last.cursor((await log.state()).epoch)),
@@ -230,6 +231,7 @@ async def test_the_lag_is_the_number_of_uncounted_entries(
         "lag_seconds": 0.0,
         "parked": 1,
         "stale": False,
+        "failed_projections": [],
         "started_at": IsStr(regex=r".*Z"),
         "problem": None,
     }
@@ -264,7 +266,7 @@ async def test_without_the_database_the_answer_is_503_until_it_returns(
     await admin.execute(f"alter database {name} allow_connections true")
     await admin.close()
     await get_stats(query)
-    assert (await query.http.get("/health")).json() == {"database": "ok", "log": "ok"}
+    assert (await query.http.get("/health")).json() == {"status": "ok", "database": "ok", "log": "ok"}
 
 
 async def test_a_question_that_takes_too_long_is_a_timeout(
