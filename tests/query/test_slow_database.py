@@ -7,7 +7,7 @@ import pytest
 
 from migrations.bootstrap import ensure_database
 from query import service
-from query.stats import counting
+from query.stats import top
 from runtime.log.client import LogClient
 from runtime.settings import Settings
 from tests.query.conftest import QueryService, running_query
@@ -32,7 +32,7 @@ async def test_a_database_that_hangs_is_answered_within_the_timeout_and_recovers
 async def test_slow_questions_hold_up_neither_health_nor_other_questions(
     query: QueryService, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "TOP_TIMEOUT", 30.0)
+    monkeypatch.setattr(top, "TOP_TIMEOUT", 30.0)
     await connection.execute("begin; lock table public.analytics_events in access exclusive mode")
     slow = [
         asyncio.create_task(query.http.get("/stats", params={"top": "event_data.path"}))
