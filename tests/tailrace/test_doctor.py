@@ -125,7 +125,8 @@ class OldService(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b'tailrace_build_info{version="0.0.1"} 1.0\n')
+        metrics = b'tailrace_build_info{version="0.0.1"} 1.0\n'
+        self.wfile.write(metrics if self.path == "/metrics" else b'{"log":"ok"}')
 
 
 async def test_a_service_of_another_version_is_a_problem(log: LogClient, inbox: None, settings: Settings) -> None:
