@@ -159,7 +159,7 @@ def test_bad_events_are_named_by_line_and_others_are_imported(tmp_path: Path) ->
                 b"not json",
                 b"",
                 b'{"event_type":"\xff","user_id":1,"event_data":{}}',
-                b'{"event_type":"test","event_data":{}}',
+                b'{"user_id":1,"event_data":{}}',
                 b'{"event_type":"test","user_id":1,"event_data":{"a":"\\u0000"}}',
                 b"[]",
                 EVENT % 2,

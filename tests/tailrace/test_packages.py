@@ -47,18 +47,3 @@ def test_up_starts_its_services_in_a_folder_with_such_packages(tmp_path: Path) -
     command = [sys.executable, "-P", "-m", "tailrace"]
     with running_up(tmp_path / "data", "--no-producer", command=command, cwd=tmp_path) as run:
         assert run.until_ready()["pids"].keys() >= {"command", "projection", "query"}
-
-
-def test_ctrl_c_during_the_imports_ends_quietly(tmp_path: Path) -> None:
-    interrupt = """
-import sys
-class Interrupt:
-    def find_spec(self, name, path=None, target=None):
-        if name == "contracts.errors":
-            raise KeyboardInterrupt
-sys.meta_path.insert(0, Interrupt())
-from tailrace.__main__ import main
-main()
-"""
-    ended = run(tmp_path, "-c", interrupt, "--version")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
