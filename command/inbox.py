@@ -35,6 +35,8 @@ MAX_BYTES = 4 * 1024 * 1024
 """Bytes of messages that are validated and published at once: HTTP shares the connection and never waits for more."""
 FIRST_RETRY, LAST_RETRY = 0.5, 2.0
 """Seconds until a message that could not be stored is delivered again: the delay doubles from first to last."""
+REMOVAL = 1.0
+"""Seconds in which the server removes a message that is acknowledged; if it needs more, it is only delivered again."""
 
 _CONSUMER_NOT_FOUND = 10014
 
@@ -42,9 +44,10 @@ logger = logging.getLogger("tailrace.command")
 
 
 async def consumer_problem(client: LogClient) -> str | None:
-    """Returns why the inbox's consumer delivers nothing, or None.
+    """Returns why the inbox's consumer delivers nothing, or not everything, or None.
 
-    A hard kill of the NATS server can leave it ahead of its stream (nats-server #6600): it would skip new messages.
+    A hard kill of the NATS server can leave it ahead of its stream (nats-server #6600): it would skip new messages. A
+    full disk can prevent that the removal of an acknowledged message is stored: it is back after a restart.
 
     Raises:
         LogUnavailableError: the log does not answer.
@@ -56,14 +59,22 @@ async def consumer_problem(client: LogClient) -> str | None:
         if error.err_code == _CONSUMER_NOT_FOUND:
             return "the inbox has no consumer"
         raise
-    last, delivered = (await client.stream_info(INBOX_STREAM))["state"]["last_seq"], consumer["delivered"]["stream_seq"]
-    if delivered <= last:
-        return None
-    return f"the consumer {CONSUMER} is at sequence {delivered}, its stream ends at {last}: it skips new messages"
+    state, delivered = (await client.stream_info(INBOX_STREAM))["state"], consumer["delivered"]["stream_seq"]
+    if delivered > state["last_seq"]:
+        return (
+            f"the consumer {CONSUMER} is at sequence {delivered}, its stream ends at {state['last_seq']}: it skips new "
+            "messages"
+        )
+    first, acknowledged = state["first_seq"], consumer["ack_floor"]["stream_seq"]
+    if state["messages"] and first <= acknowledged:
+        await asyncio.sleep(REMOVAL)
+        if (await client.stream_info(INBOX_STREAM))["state"]["first_seq"] == first:
+            return f"the inbox keeps message {first}, which its consumer never delivers: it has passed {acknowledged}"
+    return None
 
 
 async def repair_consumer(client: LogClient, *, publish_timeout: float) -> None:
-    """Creates the inbox's consumer again if it is gone or ahead of its stream; nothing is skipped or counted twice.
+    """Creates the inbox's consumer again if it is gone or skips messages; nothing is skipped or counted twice.
 
     Raises:
         LogUnavailableError: the log does not answer, or refuses.

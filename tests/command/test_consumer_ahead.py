@@ -1,4 +1,4 @@
-"""A consumer of the inbox that is ahead of its stream, as a hard kill can leave it, is created again."""
+"""A consumer of the inbox that skips messages, as a hard kill or a full disk can leave it, is created again."""
 
 import pytest
 from nats.aio.client import Client
@@ -51,3 +51,13 @@ async def test_it_is_repaired_while_the_service_runs(
         await log.api(f"CONSUMER.RESET.{INBOX_STREAM}.{CONSUMER}", {"seq": 50})
         await publish(nats, 15)
         await all_logged(log, 20)
+
+
+async def test_what_it_passed_over_is_delivered_again(settings: Settings, log: LogClient, nats: Client) -> None:
+    """A message whose removal a full disk prevented is back after a restart, behind what is acknowledged."""
+    await make_consumer(log, publish_timeout=5)
+    await publish(nats, 5)
+    await log.api(f"CONSUMER.RESET.{INBOX_STREAM}.{CONSUMER}", {"seq": 4})
+    assert "keeps message 1" in (await consumer_problem(log) or "")
+    async with running_command(settings):
+        await all_logged(log, 5)
