@@ -104,10 +104,17 @@ class ModelObserver(Observer):
         self._active = metrics.active.labels(model)
         self._tracing = tracing
         self._model = model
+        self.problem: str | None = None
+        """Why the database refuses the work."""
 
     def standing_by(self) -> None:
         """See ``Observer.standing_by``."""
         self._active.set(0)
+        self.problem = None
+
+    def waits(self, problem: str | None) -> None:
+        """See ``Observer.waits``."""
+        self.problem = problem
 
     def active(self) -> None:
         """See ``Observer.active``."""

@@ -30,6 +30,9 @@ class Observer:
     def standing_by(self) -> None:
         """Another projector is active."""
 
+    def waits(self, problem: str | None) -> None:
+        """The database refuses the work with this sentence; None: it does no more."""
+
     def active(self) -> None:
         """This projector is active."""
 
@@ -57,9 +60,9 @@ class Projector:
         until: int | None = None,
         share: float = 1.0,
         observer: Observer,
-        on_read: Callable[[], None] = lambda: None,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
-        """``on_read`` is called after each read of the log, also if there was nothing new."""
+        """``on_progress`` is called after each batch, and after each read of the log that finds nothing new."""
         self._client = client
         self._store = store
         self._upcasters = upcasters
@@ -68,7 +71,7 @@ class Projector:
         self._until = until
         self._share = share
         self._observer = observer
-        self._on_read = on_read
+        self._on_progress = on_progress
         self._ahead = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -98,7 +101,6 @@ class Projector:
                 if stopping.done():
                     break
                 batch = following.result()
-                self._on_read()
                 merge = self._store.sets.is_due(idle=batch is None, more=len(batch.rows) if batch else 0)
                 self._ahead = not merge and self._share == 1
                 following = asyncio.create_task(self._next(reader))
@@ -106,12 +108,14 @@ class Projector:
                     await self._store.position()  # the server ends idle sessions, and this one notices a dead server
                     if merge:
                         await self._store.merge()
+                    self._on_progress()
                 else:
                     began = time.monotonic()
                     self._limit.check(batch)
                     position = await self._commit(batch, position)
                     if merge:
                         await self._store.merge()
+                    self._on_progress()
                     if self._arrived(position):
                         break
                     if self._share < 1:

@@ -87,6 +87,7 @@ def make_app(log: Check, models: "_Models", registry: CollectorRegistry) -> Star
 class _Work(NamedTuple):
     stop: asyncio.Event
     task: "asyncio.Task[None]"
+    observer: ModelObserver
 
 
 class _Models:
@@ -132,13 +133,16 @@ class _Models:
                 self._raise_live_error()
 
     async def check(self) -> None:
-        """Checks that the last read of the catalogue succeeded.
+        """Checks that the last read of the catalogue succeeded, and that the live model is projected.
 
         Raises:
-            DatabaseUnavailableError: it failed.
+            DatabaseUnavailableError: the database refuses one of both.
         """
         if self._problem:
             raise DatabaseUnavailableError(self._problem)
+        for model in self._models:
+            if model.live and (work := self._running.get(model.name)) and work.observer.problem:
+                raise DatabaseUnavailableError(f"{model.name} waits: {work.observer.problem}")
 
     async def find_troubles(self) -> list[str]:
         """Returns a sentence for each declared projection that has stopped, by the last read of the catalogue."""
@@ -173,7 +177,7 @@ class _Models:
                 observer = ModelObserver(self._metrics, self._tracing, model.name)
                 work_on = project(self._client, self._settings, self._upcasters, model, stop, observer=observer)
                 task = asyncio.create_task(work_on, name=model.name)
-                self._running[model.name] = _Work(stop, task)
+                self._running[model.name] = _Work(stop, task, observer)
 
     def _raise_live_error(self) -> None:
         live = {model.name for model in self._models if model.live}

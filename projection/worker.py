@@ -65,6 +65,10 @@ async def project(
     # no wait for the disk: a server crash loses the position together with the counts
     opened = partial(connect, settings.dsn, limit=STATEMENT_TIMEOUT, synchronous_commit="off")
 
+    def progressed() -> None:
+        outage.end()
+        observer.waits(None)
+
     async def once() -> None:
         # a replay rests between its batches
         connection = await opened(name="projection", idle=IDLE_TIMEOUT if replay_to is None else None)
@@ -84,7 +88,7 @@ async def project(
                 until=replay_to,
                 share=1.0 if replay_to is None else settings.replay_share,
                 observer=observer,
-                on_read=outage.end,
+                on_progress=progressed,
             )
             if replay_to is None:
                 await _with_maintenance(projector, settings, model, stop)
@@ -103,6 +107,8 @@ async def project(
             sentence = f"the database did not answer within {STATEMENT_TIMEOUT:g} s"
             raise DatabaseUnavailableError(sentence) from None
         except (TailraceError, asyncpg.PostgresError) as error:
+            if isinstance(error, asyncpg.PostgresError):
+                observer.waits(str(as_sentence(error) or error))  # a full disk does not let it be recorded
             if not isinstance(error, LogUnavailableError):
                 await _record(settings, model, error)
             raise
