@@ -20,12 +20,13 @@ function limits(range: Range, rollup = REVENUE): (string | null)[] {
   return [query.get("from"), query.get("to")];
 }
 
-test("the dimensions are those of the rollups that can be read", () => {
+test("the dimensions are those of the user's rollups that can be read", () => {
   const listed = [
     REVENUE,
     { ...REVENUE, name: "next", state: "building" },
     { ...REVENUE, name: "gone", state: "orphaned", dimensions: ["a"] },
     { ...REVENUE, name: "cart", kind: "fold" as const },
+    { ...REVENUE, name: "pages" },
   ];
   assert.deepEqual(
     dimensions(listed).map(({ id }) => id),

@@ -34,10 +34,12 @@ async def test_axe_finds_no_violation(
     async with running_projector(settings), visitor.visit(query.url, **options) as page:
         await expect(page.get_by_text("Send your first event")).to_be_visible()
         assert await accessibility_violations(page) == []
-        await log_events(log, [recent_event("checkout.started", path="/a"), recent_event(path="/b")])
+        checkout = recent_event("checkout.started", path="/c")  # paths are counted of page views
+        await log_events(log, [checkout, recent_event(path="/a"), recent_event(path="/b")])
         await log_raw(log, b"not an event")
         await expect(page.get_by_role("region", name="Top values").locator("tbody tr")).to_have_count(2)
-        await expect(rows(page)).to_have_count(2)
+        await expect(page.get_by_role("region", name="Top values")).to_contain_text("Only page_view")
+        await expect(rows(page)).to_have_count(3)
         assert await accessibility_violations(page) == []
         await rows(page).first.click()
         await expect(page.get_by_text("In the log and counted.")).to_be_visible()

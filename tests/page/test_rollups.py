@@ -11,11 +11,12 @@ from playwright.async_api import expect
 
 from runtime.log.client import LogClient
 from runtime.settings import Settings
+from tests.page.browsing import recent_event
 from tests.page.conftest import Check, Visitor
 from tests.query.conftest import QueryService
 from tests.support.events import event, log_events
 from tests.support.projections import declare, running_projections, until_shown
-from tests.support.projector import running_projector
+from tests.support.projector import running_projector, until_projected
 
 PLANS = """
 from tailrace import Count, Rollup
@@ -85,8 +86,15 @@ async def test_a_stopped_projection_is_named_beside_the_health_dot(
         await expect(details).to_contain_text("Projection plans, version 1stopped: no more")
 
 
-async def test_without_a_rollup_there_is_no_such_panel(query: QueryService, visitor: Visitor, log: LogClient) -> None:
-    await log_events(log, [event("page_view")])
-    async with visitor.visit(query.url) as page:
-        await expect(page.get_by_role("region", name="By type")).to_be_visible()
+async def test_the_built_in_pages_are_no_rollup_of_the_users(
+    query: QueryService, visitor: Visitor, settings: Settings, log: LogClient, connection: "asyncpg.Connection"
+) -> None:
+    await log_events(log, [recent_event("page_view")])
+    async with running_projector(settings) as projecting, visitor.visit("about:blank") as page:
+        await until_projected(connection, log, projecting)
+        async with page.expect_response(f"{query.url}/projections") as listing:
+            await page.goto(query.url)
+        assert [one["name"] for one in (await (await listing.value).json())["projections"]] == ["pages"]
+        await expect(page.get_by_role("region", name="Top values").locator("tbody tr")).to_have_count(1)
+        await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         await expect(page.get_by_role("region", name="Your rollups")).to_have_count(0)

@@ -1,10 +1,11 @@
 // Single requests that support the stream. Each has a fallback for when the read model does not answer.
 
+import { fulfils } from "../view/where.ts";
 import type { Cursor, EventList, Frame, LogEvent } from "./contract.ts";
 import { seqOf } from "./cursors.ts";
 import type { Get } from "./http.ts";
 import { parseJson } from "./json.ts";
-import { isSelected, type Selection } from "./live_request.ts";
+import type { Selection } from "./live_request.ts";
 
 const EVENTS_BEFORE = 3; // their lowest sequence marks the place: a single event may be a late one
 const LOG_START_TIMEOUT = 5_000; // ms
@@ -31,12 +32,12 @@ export class Lookups {
 
   /** Returns the latest events of a selection, newest first; none if unknown. */
   async latestEvents(selection: Selection, limit: number): Promise<LogEvent[]> {
-    const { types, user } = selection;
+    const { types, user, where } = selection;
     const query = new URLSearchParams({ limit: String(limit) });
     for (const type of types) query.append("event_type", type);
     if (user !== null) query.set("user_id", user);
     try {
-      return (await this.#get<EventList>(`/events?${query}`)).events.filter((event) => isSelected(selection, event));
+      return (await this.#get<EventList>(`/events?${query}`)).events.filter((event) => fulfils(where, event));
     } catch {
       return [];
     }

@@ -46,7 +46,7 @@ export function PropertyPanel(): JSX.Element {
           {values.failure.final ? "Not available for this range" : "The last request failed"}: {values.failure.reason}.
         </p>
       ) : (
-        <Empty when={values?.top?.values.every(({ value }) => value === null) ?? false} text="No event has a value." />
+        <Empty when={values?.top?.values.length === 0} text="No event has a value." />
       )}
     </section>
   );
@@ -93,7 +93,7 @@ function PropertyChoice(): JSX.Element {
 
 function ValuesTable({ breakdown, top }: Values): JSX.Element {
   const { stats, stream, view } = useModel();
-  const shown = top?.values.filter(({ value }) => value !== null) ?? [];
+  const shown = top?.values ?? [];
   const total = shown.reduce((sum, { events }) => sum + events, top?.other ?? 0);
   const selection = view.selection.value;
   return (
@@ -139,10 +139,9 @@ function ValuesTable({ breakdown, top }: Values): JSX.Element {
 /** The events that are not among the values. */
 function Rest({ breakdown, top }: Values): JSX.Element | null {
   if (top === null || top.values.length === 0) return null;
-  const without = top.missing + (top.values.find(({ value }) => value === null)?.events ?? 0);
   return (
     <p class="rest">
-      {many(top.other, "event")} with other values · {count(without)} without {shortName(breakdown.property)}
+      {many(top.other, "event")} with other values · {count(top.missing)} without {shortName(breakdown.property)}
       {top.event_types && <> · Only {top.event_types.join(" and ")}</>}
       {top.partial && top.counted_from !== null && (
         <> · Only the newest events are counted, from {dayAndTime(Date.parse(top.counted_from), Date.now())} on</>

@@ -30,10 +30,13 @@ export interface Dimension {
 
 const LENGTHS = { minute: MINUTE, hour: HOUR, day: DAY };
 export const SHOWN = 10;
+const BUILT_IN = "pages"; // the values of the path show it
 
-/** The dimensions of all rollups that have rows to read. */
+/** The dimensions of the user's rollups that have rows to read. */
 export function dimensions(listed: readonly Listed[]): Dimension[] {
-  const readable = listed.filter(({ kind, state }) => kind === "rollup" && (state === "live" || state === "orphaned"));
+  const readable = listed.filter(
+    ({ name, kind, state }) => name !== BUILT_IN && kind === "rollup" && (state === "live" || state === "orphaned"),
+  );
   return readable.flatMap((rollup) =>
     rollup.dimensions.map((name) => ({ id: `${rollup.name}.${name}`, rollup, name })),
   );

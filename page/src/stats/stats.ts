@@ -14,7 +14,7 @@ import { breakdownRequest, mainRequest, propertiesRequest, type Question, typesR
 import { wholeSeries } from "./series.ts";
 
 const PROPERTIES_INTERVAL = 30_000; // ms
-const MOST_VALUES = 9; // one of them may be null, which is not shown
+const MOST_VALUES = 8; // more would not fit into the panel's height
 
 export interface Answer {
   stats: Stats;
@@ -23,7 +23,7 @@ export interface Answer {
   at: number;
 }
 
-/** The most frequent values of a property. */
+/** The most frequent values of a property, without null. */
 export interface Values {
   question: Question;
   breakdown: Breakdown;
@@ -178,9 +178,9 @@ export class StatsStore {
   }
 
   #pollValues(question: Question, breakdown: Breakdown): () => void {
-    return poll<Stats>(this.#get, () => breakdownRequest(question, breakdown, MOST_VALUES, this.#time.now()), {
+    return poll<Stats>(this.#get, () => breakdownRequest(question, breakdown, MOST_VALUES + 1, this.#time.now()), {
       success: ({ top }) => {
-        this.values.value = { question, breakdown, top, failure: null };
+        this.values.value = { question, breakdown, top: top && withoutNull(top), failure: null };
       },
       failure: (failure) => {
         const shown = this.values.peek();
@@ -200,4 +200,16 @@ export class StatsStore {
     this.otherTypes.value = stats.other_types;
     this.types.value = stats.by_type.toSorted((one, other) => other.events - one.events);
   }
+}
+
+/** Counts events with null as events without the property, and those beyond MOST_VALUES as other ones. */
+function withoutNull(top: TopValues): TopValues {
+  const all = top.values.filter(({ value }) => value !== null);
+  const values = all.slice(0, MOST_VALUES);
+  return {
+    ...top,
+    values,
+    other: all.slice(MOST_VALUES).reduce((sum, { events }) => sum + events, top.other),
+    missing: top.values.reduce((sum, { value, events }) => sum + (value === null ? events : 0), top.missing),
+  };
 }

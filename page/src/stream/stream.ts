@@ -8,6 +8,7 @@ import type { Lookups } from "../api/lookups.ts";
 import type { ServiceTime } from "../api/service_time.ts";
 import { isTime } from "../view/url.ts";
 import type { View } from "../view/view.ts";
+import { fulfils } from "../view/where.ts";
 import { Backlog } from "./backlog.ts";
 import { type Connection, type OpenSocket, StreamClient } from "./client.ts";
 import { Counter } from "./counter.ts";
@@ -206,7 +207,8 @@ export class Stream {
 
   #received({ events }: Events, before: Cursor | null): void {
     const now = this.#time.now();
-    const selected = events.filter((event) => isSelected(this.#view.selection.value, event));
+    const { where } = this.#view.selection.value; // the service selects the rest
+    const selected = events.filter((event) => fulfils(where, event));
     for (const event of selected) {
       this.#counter.count(event, now);
       this.#display.countArrival(now);
