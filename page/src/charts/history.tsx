@@ -64,7 +64,11 @@ export function HistoryChart(): JSX.Element {
       empty={stats.answer.value ? total === 0 && <EmptyRange phrase={phrase} /> : stats.failure.value && "No data yet."}
       pick={replayFrom}
       zoom={(first, last) => view.zoomIn(starts[first] ?? 0, endOf(starts, last, bucket))}
-      below={total > 0 && <Scrubber from={starts[0] ?? 0} to={endOf(starts, starts.length - 1, bucket)} />}
+      below={
+        <div class="scrubber-place">
+          {total > 0 && <Scrubber from={starts[0] ?? 0} to={endOf(starts, starts.length - 1, bucket)} />}
+        </div>
+      }
       table={() => <HistoryTable found={found} users={users} name={name} replayFrom={replayFrom} />}
     >
       <span>{stats.answer.value ? `${what}. Click a bar to replay from there, drag to zoom.` : "\u00a0"}</span>
@@ -78,11 +82,7 @@ export function HistoryChart(): JSX.Element {
         }}
       />
       {stats.question && (
-        <a
-          class="link export"
-          href={asTable(mainRequest(stats.question, false, stats.showsUsers.value, time.now()))}
-          download
-        >
+        <a class="link" href={asTable(mainRequest(stats.question, false, stats.showsUsers.value, time.now()))} download>
           CSV
         </a>
       )}
