@@ -12,7 +12,7 @@ events = Client()
 def record_view(response: Response) -> Response:
     """Sends an event for each request; the response does not wait for it."""
     data = {"path": request.path, "status": response.status_code}
-    events.send("http_request", user_id=0, data=data)
+    events.send("http_request", data=data)
     return response
 
 
