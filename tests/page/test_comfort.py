@@ -53,6 +53,7 @@ async def test_axe_finds_no_violation(
         for _ in range(2):
             await page.get_by_role("button", name="Show table").first.click()
         await page.keyboard.press("/")
+        await expect(page.get_by_label("Event type;")).to_be_focused()
         await page.keyboard.type("checkout.*")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("region", name="Active filters")).to_be_visible()

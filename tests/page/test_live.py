@@ -51,6 +51,7 @@ async def test_the_filter_selects_types_and_a_user(query: QueryService, log: Log
         )
         await expect(paths(page)).to_have_text(["/c", "/b", "/a"])
         await page.keyboard.press("/")
+        await expect(page.get_by_label("Event type;")).to_be_focused()
         await page.keyboard.type("checkout.*")
         await page.keyboard.press("Enter")
         await expect(paths(page)).to_have_text(["/b", "/a"])
