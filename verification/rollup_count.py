@@ -26,7 +26,7 @@ class Place(NamedTuple):
     dims: Dims | None
 
 
-@dataclass
+@dataclass(slots=True)
 class Sum:
     """What is in one cell."""
 
@@ -41,11 +41,15 @@ class Sum:
         self.events += other.events
         self.users |= other.users
         for name, (total, least, most) in other.numbers.items():
-            if name in self.numbers:
-                before = self.numbers[name]
-                self.numbers[name] = [before[0] + total, min(before[1], least), max(before[2], most)]
-            else:
-                self.numbers[name] = [total, least, most]
+            self.add_numbers(name, total, least, most)
+
+    def add_numbers(self, name: str, total: Fraction, least: Fraction, most: Fraction) -> None:
+        """Adds numbers of a measure."""
+        if name in self.numbers:
+            before = self.numbers[name]
+            self.numbers[name] = [before[0] + total, min(before[1], least), max(before[2], most)]
+        else:
+            self.numbers[name] = [total, least, most]
 
 
 class RollupCount:
@@ -71,13 +75,15 @@ class RollupCount:
         dims = tuple(text_of(value_at(event, data, path)) for path in self.definition.by.values())
         second = int(event.created_at.timestamp())
         self._combinations.setdefault(second // DAY, {}).setdefault(dims)
-        one = Sum(1)
+        place = second // self._seconds * self._seconds, dims
+        cell = self._finest.get(place)
+        if cell is None:
+            cell = self._finest[place] = Sum()
+        cell.events += 1
         for name, path in self._numbers.items():
             number = number_of(value_at(event, data, path))
             if number is not None:
-                one.numbers[name] = [number, number, number]
-        cell = self._finest.setdefault((second // self._seconds * self._seconds, dims), Sum())
-        cell.add(one)
+                cell.add_numbers(name, number, number, number)
         if self.has_users and event.user_id is not None:
             cell.users.add(event.user_id % 2**64)
 

@@ -7,6 +7,7 @@ a fraction.
 import json
 import re
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from contracts.events import Event
@@ -20,9 +21,12 @@ class Literal(str):
     """A JSON number as its sender wrote it."""
 
 
+_DECODER = json.JSONDecoder(parse_int=Literal, parse_float=Literal)
+
+
 def read_data(event: Event) -> dict[str, Any]:
     """Returns ``event_data`` with every number as a ``Literal``."""
-    found: dict[str, Any] = json.loads(bytes(event.event_data), parse_int=Literal, parse_float=Literal)
+    found: dict[str, Any] = _DECODER.decode(bytes(event.event_data).decode())
     return found
 
 
@@ -33,12 +37,17 @@ def value_at(event: Event, data: dict[str, Any], path: str) -> Any:
     if path == "user_id":
         return None if event.user_id is None else Literal(event.user_id)
     value: Any = data
-    for key in path.removeprefix("event_data.").split("."):
+    for key in _keys(path):
         try:
             value = value[int(key) if isinstance(value, list) and re.fullmatch("[0-9]+", key) else key]
         except (KeyError, IndexError, TypeError):
             return None
     return value
+
+
+@cache
+def _keys(path: str) -> list[str]:
+    return path.removeprefix("event_data.").split(".")
 
 
 def text_of(value: Any) -> str | None:
@@ -47,7 +56,10 @@ def text_of(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return str(value).lower()
-    raw = (_canonical(value) if isinstance(value, Literal) else value).encode()
+    text = _canonical(value) if isinstance(value, Literal) else value
+    if len(text) * 4 <= MAX_TEXT:  # a character has 4 bytes at most
+        return text
+    raw = text.encode()
     end = MAX_TEXT
     while end < len(raw) and raw[end] & 0xC0 == 0x80:  # within a character
         end -= 1
