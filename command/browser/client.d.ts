@@ -32,6 +32,8 @@ export interface Client {
   send(type: string, data?: Record<string, unknown>, options?: EventOptions): string;
   /** Sends what waits; resolves after one attempt. Failed requests are repeated later with the same ids. */
   flush(): Promise<void>;
+  /** Sends what waits at once, also beside a request under way; for a page that may be closing. */
+  leave(): void;
   /** The number of events that were lost: the queue was full, or the service refused the request. */
   readonly dropped: number;
 }

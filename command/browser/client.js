@@ -17,8 +17,9 @@ export function createClient({ url, key, linger = 500, maxQueue = 1000, onReject
   let queue = [];
   let timer = null;
   let sending = null;
+  let underWay = 0;
   let wait = 1000;
-  const client = { send, flush, dropped: 0 };
+  const client = { send, flush, leave, dropped: 0 };
 
   function send(type, data = {}, { userId = null, eventId = newId(), createdAt = new Date() } = {}) {
     if (queue.length >= maxQueue) {
@@ -45,10 +46,26 @@ export function createClient({ url, key, linger = 500, maxQueue = 1000, onReject
     return sending;
   }
 
+  /** Sends what waits, beside a request under way: the page may be gone before that is answered. */
+  function leave() {
+    const rest = queue.splice(underWay);
+    while (rest.length) {
+      const batch = rest.splice(0, MAX_BATCH);
+      post(batch).then((delay) => {
+        if (delay) {
+          queue.push(...batch);
+          schedule(delay);
+        }
+      });
+    }
+  }
+
   async function attempt() {
     while (queue.length) {
       const batch = queue.slice(0, MAX_BATCH);
+      underWay = batch.length;
       const delay = await post(batch);
+      underWay = 0;
       if (delay) {
         schedule(delay);
         return;

@@ -48,5 +48,5 @@ if (dataset.views !== "off") {
   addEventListener("popstate", view);
 }
 addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "hidden") client.flush();
+  if (document.visibilityState === "hidden") client.leave();
 });

