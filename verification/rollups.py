@@ -79,15 +79,16 @@ async def verify_rollup(
 
 async def compare_rollup(tables: "RollupReader", counted: RollupCount) -> tuple[int, list[str]]:
     """Returns how many cells the log asks for, and a sentence for each that differs."""
-    differences: list[str] = []
-    cells = 0
+    cells, differing, differing_users = 0, [], []
+    users = await tables.users() if counted.has_users else {}
     for level in counted.definition.every:
         expected = counted.cells(level)
         cells += len(expected)
-        differences += _named([text async for text in tables.differing_cells(level, expected)], f"cells_{level}")
-    if counted.has_users:
-        differences += await tables.differing_users(counted)
-    return cells, differences
+        sets = {place: one.users for place, one in expected.items()}
+        differing += _named([text async for text in tables.differing_cells(level, expected)], f"cells_{level}")
+        if tables.keeps_users(level):
+            differing_users += await tables.differing_users(level, sets, users)
+    return cells, differing + differing_users
 
 
 def _named(found: list[str], what: str) -> list[str]:
@@ -149,31 +150,32 @@ class RollupReader:
         for place in expected:
             yield f"{self._at(level, place)}: it is missing"
 
-    async def differing_users(self, counted: RollupCount) -> list[str]:
-        """Returns a sentence for each set of users that is not what the log says."""
-        query = f"select ordinal, user_id from {self._ledger}.users"
-        users = dict(await self._connection.fetch(query))
-        found: list[str] = []
-        for level in self._kept():
-            stored = {place: members async for place, members in self._sets(level, found)}
-            for bucket, other, dims, members in await self._recent():
-                start = bucket // SECONDS[level] * SECONDS[level]
-                place = Place(start, None if other else dims)
-                stored[place] = stored.get(place, BitMap()) | members
-            expected = {place: one.users for place, one in counted.cells(level).items()}
-            found += _named(
-                [
-                    f"{self._at(level, place)}: {difference}"
-                    for place in expected.keys() | stored.keys()
-                    for difference in _compare(expected.get(place, BitMap64()), stored.get(place, BitMap()), users)
-                ],
-                f"members per {level}",
-            )
-        return found
+    def keeps_users(self, level: Level) -> bool:
+        """Whether the cells of a level have sets of users."""
+        measures = self._definition.measures
+        return any(measures[name].kind == "users" and self._definition.keeps(name, level) for name in measures)
 
-    def _kept(self) -> list[Level]:
-        users = [name for name, measure in self._definition.measures.items() if measure.kind == "users"]
-        return [level for level in self._definition.every if any(self._definition.keeps(name, level) for name in users)]
+    async def users(self) -> dict[int, int]:
+        """Returns the user of each ordinal."""
+        return dict(await self._connection.fetch(f"select ordinal, user_id from {self._ledger}.users"))
+
+    async def differing_users(self, level: Level, expected: dict[Place, BitMap64], users: dict[int, int]) -> list[str]:
+        """Returns a sentence for each set of ``users``, as ``users()`` has them, that is not what the log says."""
+        found: list[str] = []
+        stored = {place: members async for place, members in self._sets(level, found)}
+        for bucket, other, dims, members in await self._recent():
+            start = bucket // SECONDS[level] * SECONDS[level]
+            place = Place(start, None if other else dims)
+            stored[place] = stored.get(place, BitMap()) | members
+        found += _named(
+            [
+                f"{self._at(level, place)}: {difference}"
+                for place in expected.keys() | stored.keys()
+                for difference in _compare(expected.get(place, BitMap64()), stored.get(place, BitMap()), users)
+            ],
+            f"members per {level}",
+        )
+        return found
 
     async def _sets(self, level: Level, differences: list[str]) -> Any:
         query = f"select bucket, other, users, members{self._dims} from {self._tables.members} where level = $1"
