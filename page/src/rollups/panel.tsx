@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Json } from "../api/contract.ts";
 import { plain } from "../api/json.ts";
 import { poll } from "../api/polling.ts";
+import { Bar } from "../components/breakdown.tsx";
 import { AllUsers } from "../components/filter.tsx";
 import { count, many } from "../format/numbers.ts";
 import { dayAndTime } from "../format/times.ts";
@@ -103,9 +104,7 @@ function Values({ dimension }: { dimension: Dimension }): JSX.Element {
               <tr key={JSON.stringify([row["other"] ?? false, row[dimension.name]])}>
                 <th scope="row">
                   <span class="path">{named(row, dimension.name)}</span>
-                  <span class="bar" aria-hidden="true">
-                    <span style={{ width: `${share(row[order], largest)}%` }} />
-                  </span>
+                  <Bar share={share(row[order], largest)} />
                 </th>
                 {measures.map((measure) => (
                   <td class="number" key={measure}>
@@ -148,6 +147,6 @@ function amount(value: Json | undefined): number {
   return value === null || value === undefined ? 0 : Number(plain(value));
 }
 
-function share(value: Json | undefined, largest: number): string {
-  return largest > 0 ? ((100 * Math.max(amount(value), 0)) / largest).toFixed(1) : "0";
+function share(value: Json | undefined, largest: number): number {
+  return largest > 0 ? Math.max(amount(value), 0) / largest : 0;
 }
